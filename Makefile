@@ -1,0 +1,55 @@
+# Every target works alone on a fresh machine with python3 (3.11 or newer) and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+JOBS ?= 2
+SOURCES := jno tests $(wildcard benchmarks docs)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint bench docs clean
+
+help:
+	@echo "make demo      solve a first problem"
+	@echo "make test      lint, type check and fast tests"
+	@echo "make test-all  the same with the slow tests"
+	@echo "make bench     benchmark table"
+	@echo "make docs      documentation in site/"
+	@echo "make clean     remove .venv and everything generated"
+
+# one stamp per set of dependencies: .venv/.installed-core, -dev, -docs, -bench
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jNO needs Python 3.11 or newer; choose one with: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+
+.venv/.installed-core: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e . -c constraints.txt
+	@touch $@
+
+.venv/.installed-%: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e '.[$*]' -c constraints.txt
+	@touch $@
+
+demo: .venv/.installed-core
+	$(BIN)/jno demo
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
+
+test-all: lint
+	$(BIN)/python -m pytest -n $(JOBS)
+
+bench: .venv/.installed-bench
+	$(BIN)/python -m benchmarks
+
+docs: .venv/.installed-docs
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf .venv site build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	find jno tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,83 @@
+"""jNO: partial differential equations with neural networks, written as on paper.
+
+Write domains, networks, derivatives and residuals as expressions; ``jno.core([...])`` compiles them once into one
+JAX function that trains (``solve``) and evaluates (``eval``).
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from . import fn as fn
+from . import jnp_ops as np
+from . import noise as noise
+from .architectures import nn as nn
+from .architectures import parameter as parameter
+from .core import core as core
+from .differential_operators import DifferentialOperators as DifferentialOperators
+from .domain import domain as domain
+from .integration_operators import IntegrationOperators as IntegrationOperators
+from .trace import Hessian as Hessian
+from .trace import Integral as Integral
+from .trace import IntegralTime as IntegralTime
+from .trace import Jacobian as Jacobian
+from .trace import Model as Model
+from .trace import NetworkGradient as NetworkGradient
+from .trace import Placeholder as Placeholder
+from .trace import Variable as Variable
+from .training import NonFiniteLossWarning as NonFiniteLossWarning
+from .utils import Callback as Callback
+from .utils import Logger as Logger
+from .utils import get_config as get_config
+from .utils import get_config_path as get_config_path
+from .utils import get_rsa_private_key as get_rsa_private_key
+from .utils import get_rsa_public_key as get_rsa_public_key
+from .utils import get_runs_base_dir as get_runs_base_dir
+from .utils import get_seed as get_seed
+from .utils import init_default_logger as logger
+from .utils import load as load
+from .utils import load_config as load_config
+from .utils import save as save
+from .utils import setup as setup
+
+numpy = np
+do = domain
+
+try:
+    __version__ = version("jno-jax")
+except PackageNotFoundError:  # a source tree that was never installed
+    __version__ = "unknown"
+
+__all__ = [
+    "Callback",
+    "DifferentialOperators",
+    "Hessian",
+    "Integral",
+    "IntegralTime",
+    "IntegrationOperators",
+    "Jacobian",
+    "Logger",
+    "Model",
+    "NetworkGradient",
+    "NonFiniteLossWarning",
+    "Placeholder",
+    "Variable",
+    "core",
+    "do",
+    "domain",
+    "fn",
+    "get_config",
+    "get_config_path",
+    "get_rsa_private_key",
+    "get_rsa_public_key",
+    "get_runs_base_dir",
+    "get_seed",
+    "load",
+    "load_config",
+    "logger",
+    "nn",
+    "noise",
+    "np",
+    "numpy",
+    "parameter",
+    "save",
+    "setup",
+]

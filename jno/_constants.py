@@ -1,0 +1,249 @@
+"""Named constants from dictionaries and files: ``jno.np.constant``."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+import re
+import tomllib
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jno.trace import Constant
+
+
+class ConstantNamespace:
+    """Named constants; entries are read as attributes or items, tables of tables as nested namespaces.
+
+    Numbers, arrays and (nested) lists of numbers become `Constant` nodes; strings, booleans and whatever else
+    a configuration file holds come back as the Python values they are. An entry named like a method
+    (``keys``, ``items``, ``to_dict``) is read as an item.
+
+    Args:
+        tag: name of the namespace; entries are called ``tag.entry`` in expression trees.
+        entries: mapping of names to values or further mappings.
+
+    Raises:
+        TypeError: ``entries`` is not a mapping, or a name is not a string.
+
+    Example:
+        >>> from jno._constants import ConstantNamespace
+        >>> k = ConstantNamespace("steel", {"E": 210.0, "thermal": {"alpha": 1.2e-5}})
+        >>> k.E, k["thermal"].alpha
+        (steel.E=210.0, steel.thermal.alpha=1.2e-05)
+    """
+
+    __slots__ = ("_entries", "_source", "_tag")
+
+    def __init__(self, tag: str, entries: Any) -> None:
+        if not isinstance(entries, Mapping):
+            raise TypeError(
+                f"constants {tag!r} need a mapping of names to values, got {type(entries).__name__}"
+            )
+        self._tag = tag
+        self._source = copy.deepcopy(dict(entries))
+        self._entries = {name: _entry(tag, name, value) for name, value in self._source.items()}
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ConstantNamespace.__slots__:  # before __init__ has run (copying): no entries to look into
+            raise AttributeError(name)
+        try:
+            return self._entries[name]
+        except KeyError:
+            raise AttributeError(self._missing(name)) from None
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self._entries[name]
+        except KeyError:
+            raise KeyError(self._missing(name)) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._entries]
+
+    def __repr__(self) -> str:
+        return f"ConstantNamespace({self._tag}: {', '.join(self._entries)})"
+
+    def keys(self) -> KeysView[str]:
+        """Names of the entries."""
+        return self._entries.keys()
+
+    def items(self) -> ItemsView[str, Any]:
+        """Names and entries, as item access gives them."""
+        return self._entries.items()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain values the namespace was made from, as nested dictionaries; a copy."""
+        return copy.deepcopy(self._source)
+
+    def _missing(self, name: object) -> str:
+        return (
+            f"constants {self._tag!r} have no entry {name!r}; there are: {', '.join(self._entries) or 'none'}"
+        )
+
+
+def constant(tag: str, source: Any) -> ConstantNamespace | Constant:
+    """Named constants for expressions, from a dictionary or a file.
+
+    Args:
+        tag: name shown in expression trees.
+        source: a dictionary (nested for groups), or the path of a file: ``.json``, ``.yaml``/``.yml`` (needs
+            PyYAML), ``.toml``, ``.npz``, ``.npy``, ``.pkl``/``.pickle`` (**reading a pickle runs the code it
+            contains: only use files you trust**). A number or an array makes a single constant.
+
+    Returns:
+        `ConstantNamespace`; for a ``.npy`` file, a number or an array one `Constant` node.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: unsupported suffix, or a damaged file.
+        TypeError: ``source`` is something else, or the file does not hold a table of names.
+        ImportError: a YAML file without PyYAML.
+
+    Example:
+        >>> import jno
+        >>> k = jno.np.constant("fluid", {"density": 998.0, "walls": {"roughness": [0.1, 0.2]}})
+        >>> 2.0 * k.density
+        *(2.0, fluid.density=998.0)
+        >>> k.walls.to_dict()
+        {'roughness': [0.1, 0.2]}
+    """
+    if not isinstance(tag, str) or not tag:
+        raise TypeError(f"constant(tag={tag!r}, ...): the tag must be a non-empty string")
+    if isinstance(source, str | Path):
+        source = _read_file(Path(source))
+    if _is_number(source) or isinstance(source, np.ndarray | jax.Array):
+        return Constant(tag, _frozen(source, tag))
+    if not isinstance(source, Mapping):
+        raise TypeError(
+            f"constant({tag!r}, ...) needs a mapping of names to values (a dictionary or a file that holds one), "
+            f"a number or an array; got {type(source).__name__}"
+        )
+    return ConstantNamespace(tag, source)
+
+
+def _entry(tag: str, name: Any, value: Any) -> Any:
+    if not isinstance(name, str):
+        raise TypeError(
+            f"constants {tag!r}: names must be strings, got {name!r} of type {type(name).__name__}"
+        )
+    dotted = f"{tag}.{name}"
+    if isinstance(value, Mapping):
+        return ConstantNamespace(dotted, value)
+    if _is_number(value) or isinstance(value, np.ndarray | jax.Array):
+        return Constant(dotted, _frozen(value, dotted))
+    if isinstance(value, list | tuple) and _holds_numbers(value):
+        return Constant(dotted, _frozen(_rectangular(value, dotted), dotted))
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    # A node is always true in a condition, so the switch `k.enabled` must stay a Python bool.
+    return isinstance(value, int | float | complex | np.number) and not isinstance(value, bool)
+
+
+def _holds_numbers(value: Any) -> bool:
+    """Whether a list contains numbers (at any depth) and nothing else."""
+    return bool(value) and all(
+        _holds_numbers(item) if isinstance(item, list | tuple) else _is_number(item) for item in value
+    )
+
+
+def _rectangular(value: Any, name: str) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(f"constant {name}: the rows of a list of numbers must have equal lengths") from None
+
+
+def _frozen(value: Any, name: str) -> Any:
+    """Numbers as they are; NumPy arrays as a read-only copy, because a node never changes."""
+    if not isinstance(value, np.ndarray):
+        return value
+    if value.dtype.kind not in "biufc":
+        raise TypeError(f"constant {name}: an array of numbers is needed, got dtype {value.dtype}")
+    array = value.copy()
+    array.flags.writeable = False
+    return array
+
+
+def _read_file(path: Path) -> Any:
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise ValueError(
+            f"cannot read constants from {str(path)!r}: supported suffixes are {', '.join(_READERS)}"
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f"no file of constants at {str(path)!r} (working directory: {Path.cwd()})")
+    try:
+        return reader(path)
+    except (ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"cannot read constants from {str(path)!r}: {error}") from error
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _read_toml(path: Path) -> Any:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _read_npz(path: Path) -> dict[str, Any]:
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _read_npy(path: Path) -> Any:
+    return np.load(path, allow_pickle=False)
+
+
+def _read_pickle(path: Path) -> Any:
+    with path.open("rb") as file:
+        content = pickle.load(file)
+    if not isinstance(content, Mapping):
+        raise TypeError(f"the pickle {str(path)!r} must hold a dictionary, got {type(content).__name__}")
+    return content
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        import yaml
+    except ImportError as error:
+        raise ImportError("reading constants from YAML needs PyYAML: pip install pyyaml") from error
+
+    class Loader(yaml.SafeLoader):
+        """Safe loader that also takes ``1e-3`` for a number, as YAML 1.2 does; PyYAML wants ``1.0e-3``."""
+
+    exponent_form = re.compile(r"^[-+]?(?:\d+(?:\.\d*)?|\.\d+)[eE][-+]?\d+$")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", exponent_form, list("-+.0123456789"))
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+
+
+_READERS: dict[str, Callable[[Path], Any]] = {
+    ".json": _read_json,
+    ".yaml": _read_yaml,
+    ".yml": _read_yaml,
+    ".toml": _read_toml,
+    ".npz": _read_npz,
+    ".npy": _read_npy,
+    ".pkl": _read_pickle,
+    ".pickle": _read_pickle,
+}

@@ -1,0 +1,380 @@
+"""Losses of a prediction against a target (scalars) and similarities of vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from jno import _loss_kernels as kernels
+from jno.trace import FunctionCall, UnaryOp, as_node
+
+_RANGES: dict[str, Callable[[float], bool]] = {
+    "above 0": lambda value: value > 0,
+    "of at least 0": lambda value: value >= 0,
+    "between 0 and 1": lambda value: 0 < value < 1,
+}
+
+
+def _reduced(kernel: Callable[..., Any], pred: Any, target: Any, name: str) -> FunctionCall:
+    return FunctionCall(kernel, [pred, target], name, reduces_axis=0, align="broadcast")
+
+
+def _check(loss: str, option: str, value: Any, allowed: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _RANGES[allowed](value):
+        raise ValueError(f"{loss}({option}={value!r}): {option} must be a number {allowed}")
+
+
+def mse(pred: Any, target: Any) -> FunctionCall:
+    r"""Mean squared error: :math:`\operatorname{mean}|r|^2` with :math:`r = p - y`.
+
+    Args:
+        pred: prediction :math:`p`, an expression.
+        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
+
+    Returns:
+        Scalar node.
+
+    Example:
+        >>> import jno
+        >>> jno.fn.mse([1.0, 2.0], [1.5, 2.0])
+        mse(array(2,), array(2,))
+    """
+    return _reduced(kernels.mse, pred, target, "mse")
+
+
+def mae(pred: Any, target: Any) -> FunctionCall:
+    r"""Mean absolute error: :math:`\operatorname{mean}|r|` with :math:`r = p - y`.
+
+    Args:
+        pred: prediction :math:`p`, an expression.
+        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
+
+    Returns:
+        Scalar node.
+
+    Example:
+        >>> import jno
+        >>> jno.fn.mae([1.0, 2.0], [1.5, 2.0])
+        mae(array(2,), array(2,))
+    """
+    return _reduced(kernels.mae, pred, target, "mae")
+
+
+def rmse(pred: Any, target: Any) -> FunctionCall:
+    r"""Root mean squared error: :math:`\sqrt{\operatorname{mean}|r|^2}` with :math:`r = p - y`.
+
+    Its derivative at a perfect fit is taken as 0.
+
+    Args:
+        pred: prediction :math:`p`, an expression.
+        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
+
+    Returns:
+        Scalar node.
+
+    Example:
+        >>> import jno
+        >>> jno.fn.rmse([1.0, 2.0], [1.5, 2.0])
+        rmse(array(2,), array(2,))
+    """
+    return _reduced(kernels.rmse, pred, target, "rmse")
+
+
+def huber(pred: Any, target: Any, delta: float | int = 1.0) -> FunctionCall:
+    r"""Huber loss, the mean of: :math:`\tfrac12 r^2` for :math:`|r|\le\delta`, else
+    :math:`\delta(|r| - \tfrac12\delta)`.
+
+    Args:
+        pred: prediction :math:`p`, an expression.
+        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
+        delta: residual at which it becomes linear, above 0. Default 1.0.
+
+    Returns:
+        Scalar node.
+
+    Raises:
+        ValueError: ``delta`` is not a number above 0.
+
+    Example:
+        >>> import jno
+        >>> jno.fn.huber([1.0, 2.0], [1.5, 2.0])
+        huber(array(2,), array(2,))
+
+    Source: P. J. Huber, "Robust estimation of a location parameter", Ann. Math. Statist. 35 (1964).
+    """
+    _check("huber", "delta", delta, "above 0")
+    return _reduced(partial(kernels.huber, delta=delta), pred, target, "huber")
+
+
+def smooth_l1(pred: Any, target: Any, beta: float | int = 1.0) -> FunctionCall:
+    r"""Smooth L1 loss, the mean of: :math:`r^2/(2\beta)` for :math:`|r|\le\beta`, else
+    :math:`|r| - \tfrac12\beta`.
+
+    Args:
+        pred: prediction :math:`p`, an expression.
+        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
+        beta: residual at which it becomes linear, above 0. Default 1.0.
+
+    Returns:
+        Scalar node.
+
+    Raises:
+        ValueError: ``beta`` is not a number above 0.
+
+    Example:
+        >>> import jno
+        >>> jno.fn.smooth_l1([1.0, 2.0], [1.5, 2.0])
+        smooth_l1(array(2,), array(2,))
+
+    Source: R. Girshick, "Fast R-CNN", ICCV (2015).
+    """
+    _check("smooth_l1", "beta", beta, "above 0")
+    return _reduced(partial(kernels.smooth_l1, beta=beta), pred, target, "smooth_l1")
+
+
+def log_cosh(pred: Any, target: Any) -> FunctionCall:
+    r"""Mean of: :math:`\log\cosh r` with :math:`r = p - y`; quadratic near 0, linear far away.
+
+    Args:
+        pred: prediction :math:`p`, an expression.
+        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
+
+    Returns:
+        Scalar node.
+
+    Example:
+        >>> import jno
+        >>> jno.fn.log_cosh([1.0, 2.0], [1.5, 2.0])
+        log_cosh(array(2,), array(2,))
+    """
+    return _reduced(kernels.log_cosh, pred, target, "log_cosh")
+
+
+def relative_l2(pred: Any, target: Any, eps: float | int = 1e-8) -> FunctionCall:
+    r"""Relative error in the Euclidean norm: :math:`\|r\|_2 / (\|y\|_2 + \varepsilon)`.
+
+    Args:
+        pred: prediction :math:`p`, an expression.
+        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
+        eps: added to the denominator, of at least 0. Default 1e-8.
+
+    Returns:
+        Scalar node.
+
+    Raises:
+        ValueError: ``eps`` is not a number of at least 0.
+
+    Example:
+        >>> import jno
+        >>> jno.fn.relative_l2([1.0, 2.0], [1.5, 2.0])
+        relative_l2(array(2,), array(2,))
+    """
+    _check("relative_l2", "eps", eps, "of at least 0")
+    return _reduced(partial(kernels.relative_l2, eps=eps), pred, target, "relative_l2")
+
+
+def relative_l1(pred: Any, target: Any, eps: float | int = 1e-8) -> FunctionCall:
+    r"""Relative error in the 1-norm: :math:`\|r\|_1 / (\|y\|_1 + \varepsilon)`.
+
+    Args:
+        pred: prediction :math:`p`, an expression.
+        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
+        eps: added to the denominator, of at least 0. Default 1e-8.
+
+    Returns:
+        Scalar node.
+
+    Raises:
+        ValueError: ``eps`` is not a number of at least 0.
+
+    Example:
+        >>> import jno
+        >>> jno.fn.relative_l1([1.0, 2.0], [1.5, 2.0])
+        relative_l1(array(2,), array(2,))
+    """
+    _check("relative_l1", "eps", eps, "of at least 0")
+    return _reduced(partial(kernels.relative_l1, eps=eps), pred, target, "relative_l1")
+
+
+def nmse(pred: Any, target: Any, eps: float | int = 1e-8) -> FunctionCall:
+    r"""Normalised squared error: :math:`\operatorname{mean}|r|^2 / (\operatorname{var} y + \varepsilon)`.
+
+    Args:
+        pred: prediction :math:`p`, an expression.
+        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
+        eps: added to the denominator, of at least 0. Default 1e-8.
+
+    Returns:
+        Scalar node.
+
+    Raises:
+        ValueError: ``eps`` is not a number of at least 0.
+
+    Example:
+        >>> import jno
+        >>> jno.fn.nmse([1.0, 2.0], [1.5, 2.0])
+        nmse(array(2,), array(2,))
+    """
+    _check("nmse", "eps", eps, "of at least 0")
+    return _reduced(partial(kernels.nmse, eps=eps), pred, target, "nmse")
+
+
+def mape(pred: Any, target: Any, eps: float | int = 1e-8) -> FunctionCall:
+    r"""Mean absolute relative error: :math:`\operatorname{mean}\bigl(|r| / (|y| + \varepsilon)\bigr)`.
+
+    The result is a fraction: 1 is 100 %.
+
+    Args:
+        pred: prediction :math:`p`, an expression.
+        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
+        eps: added to the denominator, of at least 0. Default 1e-8.
+
+    Returns:
+        Scalar node.
+
+    Raises:
+        ValueError: ``eps`` is not a number of at least 0.
+
+    Example:
+        >>> import jno
+        >>> jno.fn.mape([1.0, 2.0], [1.5, 2.0])
+        mape(array(2,), array(2,))
+    """
+    _check("mape", "eps", eps, "of at least 0")
+    return _reduced(partial(kernels.mape, eps=eps), pred, target, "mape")
+
+
+def linf(pred: Any, target: Any) -> FunctionCall:
+    r"""Largest absolute error: :math:`\max|r|` with :math:`r = p - y`.
+
+    Args:
+        pred: prediction :math:`p`, an expression.
+        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
+
+    Returns:
+        Scalar node.
+
+    Example:
+        >>> import jno
+        >>> jno.fn.linf([1.0, 2.0], [1.5, 2.0])
+        linf(array(2,), array(2,))
+    """
+    return _reduced(kernels.linf, pred, target, "linf")
+
+
+def quantile(pred: Any, target: Any, tau: float | int = 0.5) -> FunctionCall:
+    r"""Pinball loss: :math:`\operatorname{mean}\max(\tau e, (\tau-1) e)` with :math:`e = y - p`.
+
+    Args:
+        pred: prediction :math:`p`, an expression.
+        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
+        tau: quantile that the minimiser predicts, between 0 and 1. Default 0.5.
+
+    Returns:
+        Scalar node.
+
+    Raises:
+        ValueError: ``tau`` is not a number between 0 and 1.
+
+    Example:
+        >>> import jno
+        >>> jno.fn.quantile([1.0, 2.0], [1.5, 2.0])
+        quantile(array(2,), array(2,))
+
+    Source: R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46 (1978).
+    """
+    _check("quantile", "tau", tau, "between 0 and 1")
+    return _reduced(partial(kernels.quantile, tau=tau), pred, target, "quantile")
+
+
+def cauchy(pred: Any, target: Any, c: float | int = 1.0) -> FunctionCall:
+    r"""Cauchy (Lorentzian) loss: :math:`\operatorname{mean}\tfrac{c^2}{2}\log(1 + (r/c)^2)`.
+
+    Args:
+        pred: prediction :math:`p`, an expression.
+        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
+        c: residual from which on outliers lose weight, above 0. Default 1.0.
+
+    Returns:
+        Scalar node.
+
+    Raises:
+        ValueError: ``c`` is not a number above 0.
+
+    Example:
+        >>> import jno
+        >>> jno.fn.cauchy([1.0, 2.0], [1.5, 2.0])
+        cauchy(array(2,), array(2,))
+
+    Source: P. W. Holland and R. E. Welsch, "Robust regression using iteratively reweighted least-squares",
+    Commun. Stat. 6 (1977).
+    """
+    _check("cauchy", "c", c, "above 0")
+    return _reduced(partial(kernels.cauchy, c=c), pred, target, "cauchy")
+
+
+def stop_gradient(x: Any) -> UnaryOp:
+    """The same value with zero derivative; same as ``x.stop_gradient``.
+
+    Args:
+        x: expression, number or array.
+
+    Returns:
+        Node of the shape of ``x``.
+
+    Example:
+        >>> import jno
+        >>> jno.fn.stop_gradient(0.5)
+        stop_gradient(0.5)
+    """
+    return as_node(x).stop_gradient
+
+
+def cosine_similarity(a: Any, b: Any, eps: float | int = 1e-8) -> FunctionCall:
+    r"""Cosine of the angle between the rows of two arrays: :math:`a\cdot b / \max(\|a\| \|b\|, \varepsilon)`.
+
+    Args:
+        a: real vector expression ``(N, P)``.
+        b: the same, or one row.
+        eps: lower bound of the denominator, above 0. Default 1e-8.
+
+    Returns:
+        Node ``(N,)``: one value for each row, 0 where a row vanishes.
+
+    Raises:
+        ValueError: ``eps`` is not a number above 0.
+
+    Example:
+        >>> import jno
+        >>> jno.fn.cosine_similarity([[1.0, 0.0]], [[1.0, 1.0]])
+        cosine_similarity(array(1, 2), array(1, 2))
+    """
+    _check("cosine_similarity", "eps", eps, "above 0")
+    kernel = partial(kernels.cosine, eps=eps)
+    return FunctionCall(kernel, [a, b], "cosine_similarity", reduces_axis=-1, align="broadcast")
+
+
+def gradient_alignment(a: Any, b: Any, eps: float | int = 1e-8) -> FunctionCall:
+    r"""Cosine of the angle between the mean rows of two arrays, e.g. parameter gradients of two losses.
+
+    1 means that the losses pull the parameters the same way, -1 that they pull against each other.
+
+    Args:
+        a: real expression ``(N, P)`` such as ``u.grad(net)``; leading axes are averaged.
+        b: the same with as many columns; the number of rows may differ.
+        eps: lower bound of the denominator, above 0. Default 1e-8.
+
+    Returns:
+        Scalar node.
+
+    Raises:
+        ValueError: ``eps`` is not a number above 0.
+
+    Example:
+        >>> import jno
+        >>> jno.fn.gradient_alignment([[1.0, 0.0]], [[1.0, 1.0]])
+        gradient_alignment(array(1, 2), array(1, 2))
+    """
+    _check("gradient_alignment", "eps", eps, "above 0")
+    return FunctionCall(partial(kernels.alignment, eps=eps), [a, b], "gradient_alignment", reduces_axis=0)

@@ -1,0 +1,189 @@
+"""Residuals with a Laplacian: elliptic, parabolic and wave equations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jno.trace import Placeholder, as_node
+from jno.utils.ad_mode import AUTOMATIC
+
+from ._terms import first_order, laplacian, minus, plus_rate, spatial_variables
+
+
+def poisson(
+    u: Any, forcing: Any = 0.0, *variables: Any, diffusion: Any = 1.0, scheme: str = AUTOMATIC
+) -> Placeholder:
+    r"""Residual of Poisson's equation: :math:`-D\,\Delta u - f`.
+
+    Args:
+        u: unknown.
+        forcing: right-hand side :math:`f`. It stands before the variables.
+        *variables: spatial variables, at least one.
+        diffusion: factor :math:`D` of the Laplacian (not differentiated). Default 1.
+        scheme: scheme of the derivatives. Default automatic differentiation.
+
+    Returns:
+        Node of the shape of ``u``.
+
+    Raises:
+        ValueError: no spatial variable, time among them, or unknown scheme.
+        TypeError: not a `Variable`.
+
+    Example:
+        >>> import jno
+        >>> from jno.trace import Variable
+        >>> x, y = Variable("interior", [0, 1], None), Variable("interior", [1, 2], None)
+        >>> jno.fn.poisson(x**2 + y**2, -4.0, x, y)
+        -(negate(…), -4.0)
+    """
+    spatial = spatial_variables(variables, "poisson")
+    return minus(-(diffusion * laplacian(u, spatial, scheme)), forcing)
+
+
+def helmholtz(
+    u: Any, f: Any, *variables: Any, wave_number: Any = 1.0, scheme: str = AUTOMATIC
+) -> Placeholder:
+    r"""Residual of the Helmholtz equation: :math:`-\Delta u - k^2 u - f`.
+
+    Args:
+        u: unknown.
+        f: right-hand side. It stands before the variables.
+        *variables: spatial variables, at least one.
+        wave_number: :math:`k`. Default 1.
+        scheme: scheme of the derivatives. Default automatic differentiation.
+
+    Returns:
+        Node of the shape of ``u``.
+
+    Raises:
+        ValueError: no spatial variable, time among them, or unknown scheme.
+
+    Example:
+        >>> import jno
+        >>> from jno.trace import Variable
+        >>> x = Variable("interior", [0, 1], None)
+        >>> residual = jno.fn.helmholtz(jno.np.sin(3 * x), 0.0, x, wave_number=3.0)
+    """
+    spatial = spatial_variables(variables, "helmholtz")
+    return minus(-laplacian(u, spatial, scheme) - wave_number**2 * as_node(u), f)
+
+
+def heat(
+    u: Any, t: Any, *spatial: Any, diffusivity: Any = 1.0, source: Any = 0.0, scheme: str = AUTOMATIC
+) -> Placeholder:
+    r"""Residual of the heat equation: :math:`u_t - D\,\Delta u - s`.
+
+    Args:
+        u: unknown.
+        t: time variable.
+        *spatial: spatial variables, at least one.
+        diffusivity: :math:`D`. Default 1.
+        source: :math:`s`. Default 0.
+        scheme: scheme of the derivatives; of a second-order AD suffix :math:`u_t` uses plain AD. Default
+            automatic differentiation.
+
+    Returns:
+        Node of the shape of ``u``.
+
+    Raises:
+        ValueError: no spatial variable, time among them, or unknown scheme.
+        TypeError: not a `Variable`.
+
+    Example:
+        >>> import jno
+        >>> from jno.trace import Variable
+        >>> x, t = Variable("interior", [0, 1], None), Variable("__time__", [0, 1], None, axis="temporal")
+        >>> jno.fn.heat(jno.np.exp(-t) * jno.np.sin(x), t, x)
+        -(d(…), *(…))
+    """
+    variables = spatial_variables(spatial, "heat")
+    rate = as_node(u).d(t, first_order(scheme))
+    return minus(rate - diffusivity * laplacian(u, variables, scheme), source)
+
+
+def diffusion(
+    u: Any, *spatial: Any, t: Any = None, diffusivity: Any = 1.0, source: Any = 0.0, scheme: str = AUTOMATIC
+) -> Placeholder:
+    r"""Residual of the diffusion equation: :math:`(u_t) - D\,\Delta u - s`, steady without ``t``.
+
+    Args:
+        u: unknown.
+        *spatial: spatial variables, at least one.
+        t: time variable; default None omits :math:`u_t`.
+        diffusivity: :math:`D`. Default 1.
+        source: :math:`s`. Default 0.
+        scheme: as in `heat`.
+
+    Returns:
+        Node of the shape of ``u``.
+
+    Raises:
+        ValueError: no spatial variable, time among them, or unknown scheme.
+        TypeError: not a `Variable`.
+
+    Example:
+        >>> import jno
+        >>> from jno.trace import Variable
+        >>> x = Variable("interior", [0, 1], None)
+        >>> residual = jno.fn.diffusion(x**2, x, source=-2.0)
+    """
+    variables = spatial_variables(spatial, "diffusion")
+    flux = -(diffusivity * laplacian(u, variables, scheme))
+    return minus(plus_rate(flux, u, t, first_order(scheme)), source)
+
+
+def wave(
+    u: Any, t: Any, *spatial: Any, speed: Any = 1.0, source: Any = 0.0, scheme: str = AUTOMATIC
+) -> Placeholder:
+    r"""Residual of the wave equation: :math:`u_{tt} - c^2 \Delta u - s`.
+
+    Args:
+        u: unknown.
+        t: time variable.
+        *spatial: spatial variables, at least one.
+        speed: :math:`c`. Default 1.
+        source: :math:`s`. Default 0.
+        scheme: scheme of the derivatives. Default automatic differentiation.
+
+    Returns:
+        Node of the shape of ``u``.
+
+    Raises:
+        ValueError: no spatial variable, time among them, or unknown scheme.
+        TypeError: not a `Variable`.
+
+    Example:
+        >>> import jno
+        >>> from jno.trace import Variable
+        >>> x, t = Variable("interior", [0, 1], None), Variable("__time__", [0, 1], None, axis="temporal")
+        >>> residual = jno.fn.wave(jno.np.sin(x - 2 * t), t, x, speed=2.0)
+    """
+    variables = spatial_variables(spatial, "wave")
+    return minus(as_node(u).d2(t, scheme) - speed**2 * laplacian(u, variables, scheme), source)
+
+
+def biharmonic(u: Any, f: Any, *variables: Any, stiffness: Any = 1.0, scheme: str = AUTOMATIC) -> Placeholder:
+    r"""Residual of the biharmonic (Kirchhoff plate) equation: :math:`k\,\Delta^2 u - f`.
+
+    Args:
+        u: unknown deflection.
+        f: load. It stands before the variables.
+        *variables: spatial variables, at least one.
+        stiffness: :math:`k`, for a plate its flexural rigidity. Default 1.
+        scheme: scheme of the derivatives. Default automatic differentiation.
+
+    Returns:
+        Node of the shape of ``u``.
+
+    Raises:
+        ValueError: no spatial variable, time among them, or unknown scheme.
+        TypeError: not a `Variable`.
+
+    Example:
+        >>> import jno
+        >>> from jno.trace import Variable
+        >>> x, y = Variable("interior", [0, 1], None), Variable("interior", [1, 2], None)
+        >>> residual = jno.fn.biharmonic(x**2 * y**2, 8.0, x, y)
+    """
+    spatial = spatial_variables(variables, "biharmonic")
+    return minus(stiffness * laplacian(laplacian(u, spatial, scheme), spatial, scheme), f)

@@ -1,0 +1,67 @@
+"""What the residuals have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jno._symbolic import components
+from jno.trace import Variable, as_node
+from jno.utils.ad_mode import AUTOMATIC, validate_scheme
+
+
+def spatial_variables(variables: tuple[Any, ...], helper: str) -> tuple[Variable, ...]:
+    """``variables``, checked to be at least one and none of them time.
+
+    Raises:
+        ValueError: none, or a temporal one (the usual mistake: time given in the place of a coordinate).
+        TypeError: not a `Variable`.
+    """
+    if not variables:
+        raise ValueError(f"jno.fn.{helper} needs at least one spatial variable, e.g. x, or x, y")
+    for variable in variables:
+        if not isinstance(variable, Variable):
+            raise TypeError(
+                f"jno.fn.{helper}: spatial variables come from domain.variable(...), got {variable!r} of "
+                f"type {type(variable).__name__}"
+            )
+        if variable.axis == "temporal":
+            raise ValueError(
+                f"jno.fn.{helper}: {variable!r} is time but stands in the place of a spatial variable"
+            )
+    return variables
+
+
+def first_order(scheme: str) -> str:
+    """Scheme of the first derivatives in a residual that also has second ones.
+
+    ``":fwd-over-rev"`` and the like say nothing about first derivatives: these use plain automatic
+    differentiation.
+    """
+    validate_scheme(scheme, 2)
+    return AUTOMATIC if "-over-" in scheme else scheme
+
+
+def laplacian(u: Any, variables: tuple[Any, ...], scheme: str) -> Any:
+    """Sum of second derivatives."""
+    return as_node(u).laplacian(*variables, scheme=scheme)
+
+
+def convection(u: Any, velocity: Any, variables: tuple[Any, ...], scheme: str) -> Any:
+    """``velocity . grad u``."""
+    field = as_node(u)
+    parts = components(velocity, len(variables), "velocity")
+    total, *rest = [part * field.d(variable, scheme) for part, variable in zip(parts, variables, strict=True)]
+    for term in rest:
+        total = total + term
+    return total
+
+
+def plus_rate(expression: Any, u: Any, t: Any, scheme: str) -> Any:
+    """``u_t + expression``, or the expression alone in a steady problem (``t is None``)."""
+    return expression if t is None else as_node(u).d(t, scheme) + expression
+
+
+def minus(expression: Any, source: Any) -> Any:
+    """``expression - source``; a zero source leaves no node behind."""
+    absent = isinstance(source, int | float) and source == 0
+    return expression if absent else expression - source

@@ -1,0 +1,234 @@
+"""Shape changes, concatenation and matrix products of per-sample arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+from jaxtyping import Shaped
+
+from jno.trace import FunctionCall, Node, Reshape, UnaryOp, as_node
+
+
+def reshape(x: Any, shape: Any) -> Reshape:
+    """Reshape of the per-sample array (``(N, D)`` for a point expression).
+
+    Args:
+        x: expression, number or array.
+        shape: an integer or a sequence of integers; one of them may be -1.
+
+    Returns:
+        Node of the given shape.
+
+    Example:
+        >>> import jno
+        >>> jno.np.reshape([1.0, 2.0, 3.0, 4.0], (2, 2))
+        reshape(2, 2)(array(4,))
+    """
+    return as_node(x).reshape((shape,) if isinstance(shape, int) else tuple(shape))
+
+
+def squeeze(x: Any, axis: Any = None) -> FunctionCall:
+    """Drop axes of size one of the per-sample array.
+
+    Args:
+        x: expression, number or array.
+        axis: axis or tuple of axes; default None drops every axis of size one, the points' too if there is
+            one point.
+
+    Returns:
+        Node of lower rank.
+
+    Example:
+        >>> import jno
+        >>> jno.np.squeeze([[1.0], [2.0]], axis=-1)
+        squeeze(array(2, 1))
+    """
+    return FunctionCall(partial(jnp.squeeze, axis=axis), [x], "squeeze")
+
+
+def expand_dims(x: Any, axis: Any) -> FunctionCall:
+    """Insert axes of size one into the per-sample array.
+
+    Args:
+        x: expression, number or array.
+        axis: position, or tuple of positions, of the new axis in the result.
+
+    Returns:
+        Node of higher rank.
+
+    Example:
+        >>> import jno
+        >>> jno.np.expand_dims([1.0, 2.0], -1)
+        expand_dims(array(2,))
+    """
+    return FunctionCall(partial(jnp.expand_dims, axis=axis), [x], "expand_dims")
+
+
+def transpose(x: Any, axes: Any = None) -> UnaryOp | FunctionCall:
+    """Permute the axes of the per-sample array.
+
+    Args:
+        x: expression, number or array.
+        axes: new order of the axes; default None reverses them, as ``x.T`` does. Matrices at points ``(N, k,
+            k)`` are transposed by ``(0, 2, 1)``.
+
+    Returns:
+        Node with permuted axes.
+
+    Example:
+        >>> import jno
+        >>> jno.np.transpose([[1.0, 2.0]])
+        transpose(array(1, 2))
+    """
+    if axes is None:
+        return as_node(x).T
+    return FunctionCall(partial(jnp.transpose, axes=tuple(axes)), [x], "transpose")
+
+
+def concat(items: Any, axis: int = -1) -> FunctionCall:
+    """Join expressions along their last axis: the way to build a vector field or a network input.
+
+    Every item becomes ``(N, d)``: numbers and ``(N,)`` values get a trailing axis, single rows (time,
+    numbers) are repeated for all points.
+
+    Args:
+        items: non-empty list of expressions, numbers or arrays.
+        axis: -1 (default) or 1, which both mean the last axis. For a new axis use `stack`.
+
+    Returns:
+        Node ``(N, d1 + d2 + ...)``.
+
+    Raises:
+        TypeError: ``items`` is a single expression.
+        ValueError: no items, or another axis.
+
+    Example:
+        >>> import jno
+        >>> from jno.trace import Variable
+        >>> x, y = Variable("interior", [0, 1], None), Variable("interior", [1, 2], None)
+        >>> jno.np.concat([x, y])
+        concat(Var(interior[[0, 1]]), Var(interior[[1, 2]]))
+    """
+    if axis not in (-1, 1):
+        raise ValueError(
+            f"concat(axis={axis!r}): it is always the last axis (-1 or 1); use stack for another one"
+        )
+    return FunctionCall(_join_columns, _listed(items, "concat"), "concat", align="columns")
+
+
+concatenate = concat
+
+
+def vector(*components: Any) -> FunctionCall:
+    """Vector field ``(N, D)`` from its components: ``vector(u, v)``, or ``vector([u, v])``.
+
+    Args:
+        *components: scalar expressions or numbers, or one list of them.
+
+    Returns:
+        Node ``(N, D)``.
+
+    Raises:
+        ValueError: no components.
+
+    Example:
+        >>> import jno
+        >>> from jno.trace import Variable
+        >>> x, y = Variable("interior", [0, 1], None), Variable("interior", [1, 2], None)
+        >>> jno.np.vector(-y, x)
+        vector(negate(…), Var(interior[[0, 1]]))
+    """
+    single_list = len(components) == 1 and isinstance(components[0], list | tuple)
+    items = components[0] if single_list else components
+    return FunctionCall(_join_columns, _listed(items, "vector"), "vector", align="columns")
+
+
+def stack(items: Any, axis: int = 0) -> FunctionCall:
+    """Join expressions along a new axis of the per-sample array.
+
+    Items are aligned on their points and broadcast to a common shape first, so time and numbers may be mixed
+    in.
+
+    Args:
+        items: non-empty list of expressions, numbers or arrays.
+        axis: position of the new axis in the result. Default 0, before the points.
+
+    Returns:
+        Node with one axis more: for ``k`` items ``(N, D)`` it is ``(k, N, D)`` with ``axis=0`` and ``(N, D,
+        k)`` with ``axis=-1``.
+
+    Raises:
+        TypeError: ``items`` is a single expression or ``axis`` is not an integer.
+        ValueError: no items.
+
+    Example:
+        >>> import jno
+        >>> jno.np.stack([[1.0, 2.0], [3.0, 4.0]], axis=-1)
+        stack(array(2,), array(2,))
+    """
+    if isinstance(axis, bool) or not isinstance(axis, int):
+        raise TypeError(f"stack(axis={axis!r}): the axis must be an integer")
+    return FunctionCall(partial(_stack, axis=axis), _listed(items, "stack"), "stack", align="broadcast")
+
+
+def dot(x: Any, y: Any) -> FunctionCall:
+    """``numpy.dot`` of the per-sample arrays, e.g. ``(N, D)`` with a matrix ``(D, K)``.
+
+    For the scalar product of two vector fields at each point use `jno.np.inner`.
+
+    Args:
+        x: expression or array.
+        y: expression or array.
+
+    Returns:
+        Node, ``(N, K)`` in the example above.
+
+    Example:
+        >>> import jno
+        >>> jno.np.dot([1.0, 2.0], [3.0, 4.0])
+        dot(array(2,), array(2,))
+    """
+    return FunctionCall(jnp.dot, [x, y], "dot")
+
+
+def matmul(x: Any, y: Any) -> FunctionCall:
+    """Matrix product of the per-sample arrays; ``(N, k, m)`` and ``(N, m, l)`` multiply per point.
+
+    Args:
+        x: expression or array.
+        y: expression or array.
+
+    Returns:
+        Node as ``numpy.matmul`` shapes it.
+
+    Example:
+        >>> import jno
+        >>> jno.np.matmul([[1.0, 2.0]], [[3.0], [4.0]])
+        matmul(array(1, 2), array(2, 1))
+    """
+    return FunctionCall(jnp.matmul, [x, y], "matmul")
+
+
+def _listed(items: Any, name: str) -> Sequence[Any]:
+    """``items`` as a sequence of operands; an expression cannot be iterated."""
+    if isinstance(items, Node):
+        raise TypeError(
+            f"{name} takes a list of expressions, e.g. jno.np.{name}([u, v]), got one {type(items).__name__}"
+        )
+    listed = list(items)
+    if not listed:
+        raise ValueError(f"{name} needs at least one expression, got none")
+    return listed
+
+
+def _join_columns(*columns: Shaped[ArrayLike, ...]) -> Shaped[Array, ...]:
+    return jnp.concatenate([jnp.asarray(column) for column in columns], axis=-1)
+
+
+def _stack(*arrays: Shaped[ArrayLike, ...], axis: int) -> Shaped[Array, ...]:
+    return jnp.stack(jnp.broadcast_arrays(*arrays), axis=axis)

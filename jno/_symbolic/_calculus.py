@@ -1,0 +1,288 @@
+"""Differential and integral operators in function form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Inexact
+
+from jno.trace import FunctionCall, Hessian, Integral, IntegralTime, Jacobian, Placeholder, as_node
+from jno.utils.ad_mode import AUTOMATIC
+
+from ._arrays import concat
+from ._components import components
+from ._tensors import symmetric_part
+
+
+def _listed(variables: Any) -> tuple[Any, ...]:
+    return tuple(variables) if isinstance(variables, list | tuple) else (variables,)
+
+
+def grad(target: Any, variable: Any, scheme: str = AUTOMATIC) -> Jacobian:
+    r"""Gradient :math:`\partial u/\partial v`; the method forms are ``u.d(x)`` and ``u.grad(x, y)``.
+
+    Args:
+        target: expression.
+        variable: one `Variable`, or a list of them.
+        scheme: ``"automatic_differentiation"`` (default) or ``"finite_difference"``, with their suffixes.
+
+    Returns:
+        Node of the shape of ``target`` for one variable; for a list of ``k``, ``(N, k)`` (``(N, D, k)`` of a
+        vector).
+
+    Raises:
+        TypeError: not a `Variable`.
+        ValueError: unknown scheme, or an empty list.
+
+    Example:
+        >>> import jno
+        >>> from jno.trace import Variable
+        >>> x = Variable("interior", [0, 1], None)
+        >>> jno.np.grad(jno.np.sin(x), x)
+        d(sin(…), Var(interior[[0, 1]]))
+    """
+    return jacobian(target, variable, scheme)
+
+
+def jacobian(target: Any, variables: Any, scheme: str = AUTOMATIC) -> Jacobian:
+    r"""First derivatives :math:`J_{ij} = \partial u_i/\partial v_j`.
+
+    Args:
+        target: expression.
+        variables: one `Variable`, or a list of them.
+        scheme: as in `grad`.
+
+    Returns:
+        Node ``(N, k)`` for a scalar and ``(N, D, k)`` for a vector with ``D`` components; for one variable,
+        the shape of ``target``.
+
+    Raises:
+        TypeError: not a `Variable`.
+        ValueError: unknown scheme, or no variables.
+
+    Example:
+        >>> import jno
+        >>> from jno.trace import Variable
+        >>> x, y = Variable("interior", [0, 1], None), Variable("interior", [1, 2], None)
+        >>> jno.np.jacobian(x * y, [x, y])
+        grad(*(…), Var(interior[[0, 1]]), Var(interior[[1, 2]]))
+    """
+    listed = _listed(variables)
+    if not listed:
+        raise ValueError("no variables to differentiate with respect to: give at least one, e.g. [x, y]")
+    if len(listed) == 1:
+        return as_node(target).d(listed[0], scheme)
+    return as_node(target).grad(*listed, scheme=scheme)
+
+
+def hessian(target: Any, variables: Any, scheme: str = AUTOMATIC) -> Hessian:
+    r"""Second derivatives :math:`H_{ij} = \partial^2 u/\partial v_i\partial v_j`.
+
+    Args:
+        target: expression.
+        variables: one `Variable`, or a list of them.
+        scheme: as in `grad`; AD suffixes ``:fwd-over-rev`` and so on choose the composition.
+
+    Returns:
+        Node ``(N, k, k)``, or ``(N, D, k, k)`` for a vector.
+
+    Raises:
+        TypeError: not a `Variable`, or none.
+        ValueError: unknown scheme.
+
+    Example:
+        >>> import jno
+        >>> from jno.trace import Variable
+        >>> x, y = Variable("interior", [0, 1], None), Variable("interior", [1, 2], None)
+        >>> jno.np.hessian(x * y, [x, y])
+        hessian(*(…), Var(interior[[0, 1]]), Var(interior[[1, 2]]))
+    """
+    return as_node(target).hessian(*_listed(variables), scheme=scheme)
+
+
+def laplacian(target: Any, variables: Any, scheme: str = AUTOMATIC) -> Hessian:
+    r"""Laplacian :math:`\sum_j \partial^2 u/\partial v_j^2`, component-wise.
+
+    Args:
+        target: expression.
+        variables: one `Variable`, or a list of them.
+        scheme: as in `hessian`.
+
+    Returns:
+        Node of the shape of ``target``.
+
+    Raises:
+        TypeError: not a `Variable`, or none.
+        ValueError: unknown scheme.
+
+    Example:
+        >>> import jno
+        >>> from jno.trace import Variable
+        >>> x, y = Variable("interior", [0, 1], None), Variable("interior", [1, 2], None)
+        >>> jno.np.laplacian(x * y, [x, y])
+        laplacian(*(…), Var(interior[[0, 1]]), Var(interior[[1, 2]]))
+    """
+    return as_node(target).laplacian(*_listed(variables), scheme=scheme)
+
+
+laplace = laplacian
+
+
+def divergence(vector: Any, variables: Any, scheme: str = AUTOMATIC) -> Placeholder:
+    r"""Divergence :math:`\sum_j \partial F_j/\partial v_j`.
+
+    Args:
+        vector: list of components, or a vector expression ``(N, k)``.
+        variables: list of as many variables.
+        scheme: as in `grad`.
+
+    Returns:
+        Node ``(N, 1)``.
+
+    Raises:
+        ValueError: counts differ (for a vector expression: when compiled), or no variables.
+        TypeError: not a `Variable`.
+
+    Example:
+        >>> import jno
+        >>> from jno.trace import Variable
+        >>> x, y = Variable("interior", [0, 1], None), Variable("interior", [1, 2], None)
+        >>> jno.np.divergence([x, y], [x, y])
+        +(d(…), d(…))
+    """
+    listed = _listed(variables)
+    if not listed:
+        raise ValueError("divergence needs at least one variable, e.g. jno.np.divergence([u, v], [x, y])")
+    parts = components(vector, len(listed), "the vector of a divergence")
+    total, *rest = [as_node(part).d(variable, scheme) for part, variable in zip(parts, listed, strict=True)]
+    for term in rest:
+        total = total + term
+    return total
+
+
+div = divergence
+
+
+def curl_2d(f_x: Any, f_y: Any, x: Any, y: Any, scheme: str = AUTOMATIC) -> Placeholder:
+    r"""Scalar curl of a plane field: :math:`\partial F_y/\partial x - \partial F_x/\partial y`.
+
+    Args:
+        f_x: first component.
+        f_y: second component.
+        x: first variable.
+        y: second variable.
+        scheme: as in `grad`.
+
+    Returns:
+        Node ``(N, 1)``.
+
+    Example:
+        >>> import jno
+        >>> from jno.trace import Variable
+        >>> x, y = Variable("interior", [0, 1], None), Variable("interior", [1, 2], None)
+        >>> jno.np.curl_2d(-y, x, x, y)
+        -(d(…), d(…))
+    """
+    return as_node(f_y).d(x, scheme) - as_node(f_x).d(y, scheme)
+
+
+def curl_components(
+    field: tuple[Any, Any, Any], axes: tuple[Any, Any, Any], scheme: str
+) -> tuple[Any, Any, Any]:
+    """The three components of a curl."""
+    (f_x, f_y, f_z), (x, y, z) = map(as_node, field), axes
+    return (
+        f_z.d(y, scheme) - f_y.d(z, scheme),
+        f_x.d(z, scheme) - f_z.d(x, scheme),
+        f_y.d(x, scheme) - f_x.d(y, scheme),
+    )
+
+
+def curl_3d(f_x: Any, f_y: Any, f_z: Any, x: Any, y: Any, z: Any, scheme: str = AUTOMATIC) -> FunctionCall:
+    r"""Curl :math:`\nabla\times F` of a field in space.
+
+    Args:
+        f_x: first component.
+        f_y: second component.
+        f_z: third component.
+        x: first variable.
+        y: second variable.
+        z: third variable.
+        scheme: as in `grad`.
+
+    Returns:
+        Node ``(N, 3)``.
+
+    Example:
+        >>> import jno
+        >>> from jno.trace import Variable
+        >>> x, y, z = (Variable("interior", [i, i + 1], None) for i in range(3))
+        >>> jno.np.curl_3d(-y, x, 0.0, x, y, z)
+        concat(-(…), -(…), -(…))
+    """
+    return concat(curl_components((f_x, f_y, f_z), (x, y, z), scheme))
+
+
+def symgrad(target: Any, variables: Any, scheme: str = AUTOMATIC) -> Placeholder:
+    r"""Symmetric gradient :math:`\tfrac12 (J + J^T)` of a vector field, in elasticity the small strain.
+
+    Args:
+        target: vector expression ``(N, D)``, or a list of its components.
+        variables: list of ``D`` variables.
+        scheme: as in `grad`.
+
+    Returns:
+        Node ``(N, D, D)``; for one variable the derivative itself, ``(N, 1)``.
+
+    Raises:
+        ValueError: counts differ (for a vector expression: when compiled).
+
+    Example:
+        >>> import jno
+        >>> from jno.trace import Variable
+        >>> x, y = Variable("interior", [0, 1], None), Variable("interior", [1, 2], None)
+        >>> jno.np.symgrad([x * y, y], [x, y])
+        symgrad(grad(…))
+    """
+    listed = _listed(variables)
+    field = target
+    if isinstance(target, list | tuple):
+        field = concat(components(target, len(listed), "the vector of a symmetric gradient"))
+    derivatives = jacobian(field, listed, scheme)
+    if len(listed) == 1:
+        return derivatives
+    return FunctionCall(_symmetric_gradient, [derivatives], "symgrad")
+
+
+def integrate(target: Any, var: Any = None) -> Integral | IntegralTime:
+    r"""Integral :math:`\int u`; same as ``u.integrate(var)``.
+
+    Args:
+        target: expression.
+        var: None (default): over the region of the expression's variables. A temporal variable: over the time
+            window. A spatial one: over the other variables, for each of its points.
+
+    Returns:
+        Node: a number per sample, or ``(N, 1)`` with a spatial ``var``.
+
+    Example:
+        >>> import jno
+        >>> from jno.trace import Variable
+        >>> x = Variable("interior", [0, 1], None)
+        >>> jno.np.integrate(x**2)
+        Integral(**(…))
+    """
+    return as_node(target).integrate(var)
+
+
+def _symmetric_gradient(jacobians: Inexact[ArrayLike, ...]) -> Inexact[jax.Array, ...]:
+    matrices = jnp.asarray(jacobians)
+    if matrices.ndim < 3 or matrices.shape[-1] != matrices.shape[-2]:
+        raise ValueError(
+            "symgrad needs a vector with as many components as variables; its Jacobian has the shape "
+            f"{matrices.shape} instead of (N, D, D)"
+        )
+    return symmetric_part(matrices)

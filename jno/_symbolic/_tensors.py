@@ -1,0 +1,212 @@
+"""Algebra of vectors and matrices at points; the tensor indices are the last axes."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+from jaxtyping import Inexact, Num
+
+from jno.trace import FunctionCall, Literal
+
+
+def trace(x: Any) -> FunctionCall:
+    r"""Trace :math:`\sum_i A_{ii}` of the matrix at each point.
+
+    Args:
+        x: matrix expression ``(N, k, k)``, or one matrix ``(k, k)``.
+
+    Returns:
+        Node ``(N,)``; in arithmetic it acts as ``(N, 1)``.
+
+    Raises:
+        ValueError: (when compiled) the last two axes are not square.
+
+    Example:
+        >>> import jno
+        >>> jno.np.trace(jno.np.identity(3))
+        trace(array(3, 3))
+    """
+    return FunctionCall(_trace, [x], "trace")
+
+
+def sym(x: Any) -> FunctionCall:
+    r"""Symmetric part :math:`\tfrac12 (A + A^T)` of the matrix at each point.
+
+    Args:
+        x: matrix expression ``(N, k, k)``, or one matrix.
+
+    Returns:
+        Node of the shape of ``x``.
+
+    Raises:
+        ValueError: (when compiled) the last two axes are not square.
+
+    Example:
+        >>> import jno
+        >>> jno.np.sym([[0.0, 2.0], [0.0, 0.0]])
+        sym(array(2, 2))
+    """
+    return FunctionCall(symmetric_part, [x], "sym")
+
+
+def antisym(x: Any) -> FunctionCall:
+    r"""Antisymmetric part :math:`\tfrac12 (A - A^T)` of the matrix at each point.
+
+    Args:
+        x: matrix expression ``(N, k, k)``, or one matrix.
+
+    Returns:
+        Node of the shape of ``x``.
+
+    Raises:
+        ValueError: (when compiled) the last two axes are not square.
+
+    Example:
+        >>> import jno
+        >>> jno.np.antisym([[0.0, 2.0], [0.0, 0.0]])
+        antisym(array(2, 2))
+    """
+    return FunctionCall(_antisymmetric_part, [x], "antisym")
+
+
+def identity(n: int) -> Literal:
+    """Identity matrix ``(n, n)``; with a scalar field ``p``, ``p[..., None] * identity(n)`` is ``(N, n, n)``.
+
+    Args:
+        n: size, at least 1.
+
+    Returns:
+        Node ``(n, n)``.
+
+    Raises:
+        ValueError: ``n`` is not a positive integer.
+
+    Example:
+        >>> import jno
+        >>> jno.np.identity(2)
+        array(2, 2)
+    """
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise ValueError(f"identity({n!r}): the size must be an integer of at least 1")
+    return Literal(np.eye(n))
+
+
+def inner(x: Any, y: Any, n_contract: int = 1, keepdims: bool = False) -> FunctionCall:
+    r"""Contraction of the last axes at each point: :math:`\sum_i a_i b_i` for vectors.
+
+    For a matrix times a vector at each point use ``einsum("...ij,...j->...i", A, b)``.
+
+    Args:
+        x: expression or array, e.g. ``(N, D)``.
+        y: expression or array whose last ``n_contract`` axes have the sizes of those of ``x``.
+        n_contract: number of contracted axes. Default 1.
+        keepdims: keep contracted axes with size one. Default False.
+
+    Returns:
+        Node, ``(N,)`` for two vectors (``(N, 1)`` with ``keepdims``).
+
+    Raises:
+        ValueError: ``n_contract`` below 1; (when compiled) contracted sizes differ.
+
+    Example:
+        >>> import jno
+        >>> jno.np.inner([1.0, 2.0], [3.0, 4.0])
+        inner(array(2,), array(2,))
+    """
+    if isinstance(n_contract, bool) or not isinstance(n_contract, int) or n_contract < 1:
+        raise ValueError(f"inner(n_contract={n_contract!r}): contract at least one axis, given as an integer")
+    contract = partial(_inner, n_contract=n_contract, keepdims=keepdims)
+    return FunctionCall(contract, [x, y], "inner", reduces_axis=-1, align="broadcast")
+
+
+def double_dot(x: Any, y: Any) -> FunctionCall:
+    r"""Double contraction :math:`A : B = \sum_{ij} A_{ij} B_{ij}` of the matrices at each point.
+
+    Args:
+        x: matrix expression ``(N, k, m)``, or one matrix.
+        y: the same.
+
+    Returns:
+        Node ``(N,)``.
+
+    Raises:
+        ValueError: (when compiled) the matrices differ in size.
+
+    Example:
+        >>> import jno
+        >>> jno.np.double_dot(jno.np.identity(2), [[1.0, 2.0], [3.0, 4.0]])
+        double_dot(array(2, 2), array(2, 2))
+    """
+    contract = partial(_inner, n_contract=2, keepdims=False)
+    return FunctionCall(contract, [x, y], "double_dot", reduces_axis=-1, align="broadcast")
+
+
+def einsum(subscripts: str, *operands: Any) -> FunctionCall:
+    """Einstein summation over per-sample arrays; write the point axis as an index or as ``...``.
+
+    Args:
+        subscripts: as in ``numpy.einsum``, e.g. ``"...ij,...j->...i"``.
+        *operands: expressions or arrays, one for each term.
+
+    Returns:
+        Node of the shape the subscripts say.
+
+    Raises:
+        ValueError: the number of operands is not the number of terms.
+
+    Example:
+        >>> import jno
+        >>> jno.np.einsum("i,i->", [1.0, 2.0], [3.0, 4.0])
+        einsum[i,i->](array(2,), array(2,))
+    """
+    terms = subscripts.split("->")[0].split(",")
+    if len(terms) != len(operands):
+        raise ValueError(
+            f"einsum({subscripts!r}) has {len(terms)} terms but {len(operands)} operands were given"
+        )
+    return FunctionCall(partial(jnp.einsum, subscripts), operands, f"einsum[{subscripts}]")
+
+
+def check_square(x: Num[Array, ...], name: str) -> None:
+    """Raise unless the last two axes form square matrices."""
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        raise ValueError(
+            f"{name} needs square matrices (..., k, k) at each point, got an array of shape {x.shape}"
+        )
+
+
+def symmetric_part(x: Num[ArrayLike, ...]) -> Inexact[Array, ...]:
+    """``(A + A^T) / 2`` over the last two axes."""
+    matrix = jnp.asarray(x)
+    check_square(matrix, "sym")
+    return 0.5 * (matrix + jnp.swapaxes(matrix, -1, -2))
+
+
+def _antisymmetric_part(x: Num[ArrayLike, ...]) -> Inexact[Array, ...]:
+    matrix = jnp.asarray(x)
+    check_square(matrix, "antisym")
+    return 0.5 * (matrix - jnp.swapaxes(matrix, -1, -2))
+
+
+def _trace(x: Num[ArrayLike, ...]) -> Num[Array, ...]:
+    matrix = jnp.asarray(x)
+    check_square(matrix, "trace")
+    return jnp.trace(matrix, axis1=-2, axis2=-1)
+
+
+def _inner(
+    x: Num[ArrayLike, ...], y: Num[ArrayLike, ...], n_contract: int, keepdims: bool
+) -> Num[Array, ...]:
+    left, right = jnp.asarray(x), jnp.asarray(y)
+    fits = min(left.ndim, right.ndim) >= n_contract
+    if not fits or left.shape[-n_contract:] != right.shape[-n_contract:]:
+        raise ValueError(
+            f"inner: the last {n_contract} axes of both operands must have equal sizes, got shapes {left.shape} "
+            f"and {right.shape}"
+        )
+    return jnp.sum(left * right, axis=tuple(range(-n_contract, 0)), keepdims=keepdims)

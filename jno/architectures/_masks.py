@@ -1,0 +1,55 @@
+"""Boolean masks over the leaves of a module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+
+def leaf_paths(module: Any) -> list[tuple[str, Any]]:
+    """``(path, leaf)`` of every array leaf, e.g. ``hidden_layers/0/weight``."""
+    flat, _ = jax.tree_util.tree_flatten_with_path(eqx.filter(module, eqx.is_array))
+    return [("/".join(str(_entry(p)) for p in path), leaf) for path, leaf in flat]
+
+
+def _entry(part: Any) -> Any:
+    return jax.tree_util.keystr((part,), simple=True)
+
+
+def trainable_filter(module: Any) -> Any:
+    """Filter of the leaves training may change: inexact arrays."""
+    return jax.tree_util.tree_map(eqx.is_inexact_array, module)
+
+
+def checked_mask(module: Any, mask: Any, name: str) -> Any:
+    """``mask`` restricted to trainable leaves, as a filter of ``module``.
+
+    Raises:
+        ValueError: the mask does not mirror the module, has a leaf that is not a boolean, or selects nothing.
+    """
+    inexact = trainable_filter(module)
+    expected: Any = jax.tree_util.tree_structure(module)
+    given: Any = jax.tree_util.tree_structure(mask)
+    if given != expected:
+        raise ValueError(
+            f"mask of {name}: it must mirror the module's tree; build it from jax.tree_util.tree_map(lambda _: False, "
+            f"model.module) with equinox.tree_at. Expected {expected}, got {given}"
+        )
+    for path, leaf in jax.tree_util.tree_flatten_with_path(mask)[0]:
+        if not isinstance(leaf, bool | np.bool_):
+            where = "/".join(str(_entry(p)) for p in path)
+            raise ValueError(f"mask of {name}: leaf {where} must be True or False, got {leaf!r}")
+    selected = jax.tree_util.tree_map(lambda leaf, chosen: bool(leaf and chosen), inexact, mask)
+    if not any(jax.tree_util.tree_leaves(selected)):
+        raise ValueError(f"mask of {name} selects no trainable leaf")
+    return selected
+
+
+def overlap(first: Any, second: Any) -> list[str]:
+    """Paths of the leaves both filters select."""
+    both = jax.tree_util.tree_map(lambda a, b: bool(a and b), first, second)
+    flat, _ = jax.tree_util.tree_flatten_with_path(both)
+    return ["/".join(str(_entry(p)) for p in path) for path, chosen in flat if chosen]

@@ -1,0 +1,69 @@
+"""`nn`: lifting modules into the trace."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Any
+
+import equinox as eqx
+
+from jno.trace import Model
+
+from ._flax import wrap_linen, wrap_nnx
+
+
+class nn:
+    """Wrap neural-network modules so that they take part in expressions.
+
+    ``jno.nn(module)`` is short for ``jno.nn.wrap(module)``.
+
+    >>> import jax, foundax, jno
+    >>> net = jno.nn(foundax.mlp(2, hidden_dims=16, key=jax.random.PRNGKey(0)))
+    """
+
+    def __new__(cls, module: Any, space: Any = None, name: str = "", weight_path: str | None = None) -> Any:
+        """Same as :meth:`wrap`."""
+        return cls.wrap(module, space, name, weight_path)
+
+    @classmethod
+    def wrap(cls, module: Any, space: Any = None, name: str = "", weight_path: str | None = None) -> Model:
+        """A `Model` over ``module``.
+
+        Args:
+            module: an Equinox module (all of ``foundax``), a Flax Linen module (initialised when the first core that
+                uses it is built) or a Flax NNX module.  It is called with whole arrays ``(N, D)``; a module written
+                for single points is mapped over the points.
+            space: search space for architecture sweeps; ``module`` must then be a class.
+            name: display name.
+            weight_path: pretrained weights, as for ``Model.initialize``.
+
+        Raises:
+            TypeError: ``module`` is not a module.
+            ValueError: ``space`` together with an instance.
+        """
+        if space is not None:
+            if not inspect.isclass(module):
+                raise ValueError(f"wrap(space=...) needs a module class, got an instance of {type(module).__name__}")
+            raise NotImplementedError("wrap(space=...): architecture search is not available in this version")
+        return Model(_as_equinox(module), name, weight_path)
+
+
+def _as_equinox(module: Any) -> eqx.Module:
+    if isinstance(module, Model):
+        raise TypeError("the module is already wrapped: use the Model itself")
+    if inspect.isclass(module):
+        raise TypeError(f"wrap() takes a module instance, got the class {module.__name__}; construct it first")
+    if isinstance(module, eqx.Module):
+        if not callable(module):
+            raise TypeError(f"{type(module).__name__} has no __call__, so it cannot be used as a network")
+        return module
+    # Whoever holds a Flax module has imported Flax; nobody else pays for it.
+    if "flax.linen" in sys.modules and isinstance(module, sys.modules["flax.linen"].Module):
+        return wrap_linen(module)
+    if "flax.nnx" in sys.modules and isinstance(module, sys.modules["flax.nnx"].Module):
+        return wrap_nnx(module)
+    raise TypeError(
+        f"wrap() takes an Equinox, Flax Linen or Flax NNX module, got {type(module).__name__}; wrap a plain function "
+        "with jno.fn(function, [arguments]) or put it in an equinox.Module"
+    )

@@ -1,0 +1,14 @@
+"""From the trace to JAX: one pure function per list of expressions."""
+
+from ._discover import check_temporal as check_temporal
+from ._discover import discover_domain as discover_domain
+from ._graph import Graph as Graph
+from ._graph import needs_window as needs_window
+from ._graph import untracked as untracked
+from ._lower_models import call_module as call_module
+from ._lower_models import parameter_filter as parameter_filter
+from ._program import Program as Program
+from ._rules import lowers as lowers
+from ._shapes import infer_shapes as infer_shapes
+from ._shapes import shape_tree as shape_tree
+from ._value import Value as Value

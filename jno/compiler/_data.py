@@ -1,0 +1,118 @@
+"""The arrays a program reads, in the layout ``(B, T, …)``, and how their outer axes are peeled."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+KINDS = ("points", "times", "tensors", "nearest")
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """Layout of one array: whether its leading axis runs over samples, and whether a time axis follows."""
+
+    kind: str
+    batched: bool
+    has_batch_axis: bool
+    levels: int | None
+    """Length of the time axis (1 or T) that follows the batch axis; ``None`` when there is none."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """``(kind, tag)`` → `Entry`, and the lengths of the outer axes."""
+
+    entries: Mapping[tuple[str, str], Entry]
+    samples: int
+    levels: int
+
+    @property
+    def batched(self) -> tuple[tuple[str, str], ...]:
+        """Keys of the arrays with one row per sample: what a mini-batch selects from."""
+        return tuple(key for key, entry in self.entries.items() if entry.batched)
+
+
+def prepare(
+    context: Mapping[str, Any], domain: Any, tags: frozenset[str], fd_tags: frozenset[str]
+) -> tuple[Layout, dict[tuple[str, str], Any]]:
+    """Device arrays of the tags an evaluation needs.
+
+    Args:
+        context: arrays by tag, as ``domain.context``.
+        domain: knows which tags are points, normals and data.
+        tags: what the expressions depend on.
+        fd_tags: point tags that need their nearest mesh nodes.
+
+    Returns:
+        the layout and the arrays; rows or levels that are equal are stored once.
+
+    Raises:
+        ValueError: unknown tag, or data whose leading dimension fits no number of samples.
+    """
+    entries: dict[tuple[str, str], Entry] = {}
+    arrays: dict[tuple[str, str], Any] = {}
+    samples = int(domain.total_samples)
+    levels = 1
+    for tag in sorted(tags):
+        if tag not in context:
+            raise ValueError(f"tag {tag!r} is not in the domain's context; it has {sorted(context)}")
+        if tag in domain.point_tags or tag in domain.normal_tags:
+            array = _compact(np.asarray(context[tag]))
+            key, entry = ("points", tag), Entry("points", array.shape[0] > 1, True, array.shape[1])
+            # `__time__` decides the number of levels; equal levels of the points were stored once.
+        elif tag.startswith("__time"):
+            array = np.asarray(context[tag])
+            key, entry = ("times", tag), Entry("times", False, False, array.shape[0])
+            levels = max(levels, array.shape[0])
+        else:
+            array, entry = _tensor(tag, np.asarray(context[tag]), samples, domain)
+            key = ("tensors", tag)
+        entries[key], arrays[key] = entry, jnp.asarray(array)
+        levels = max(levels, entry.levels or 1)
+        if tag in fd_tags:
+            nearest = _nearest_nodes(array, domain)
+            entries["nearest", tag] = Entry("nearest", array.shape[0] > 1, True, 1)
+            arrays["nearest", tag] = jnp.asarray(nearest)
+    rows = {arrays[key].shape[0] for key, entry in entries.items() if entry.batched}
+    return Layout(entries, max(rows, default=1), levels), arrays
+
+
+def _compact(array: np.ndarray) -> np.ndarray:
+    """Store rows and levels that are broadcast views (zero stride) once."""
+    for axis in (0, 1):
+        if array.shape[axis] > 1 and array.strides[axis] == 0:
+            array = array[(slice(None),) * axis + (slice(0, 1),)]
+    return array
+
+
+def _tensor(tag: str, array: np.ndarray, samples: int, domain: Any) -> tuple[np.ndarray, Entry]:
+    if array.ndim == 1:
+        array = array[None]  # one row shared by all samples
+    leading = array.shape[0]
+    if leading > samples:
+        raise ValueError(
+            f"tensor tag {tag!r} has shape {array.shape}: its leading dimension {leading} is neither the number of "
+            f"samples B={samples} nor 1. Use {leading} * domain for one row per sample, or give a table shared by all "
+            f"samples a leading axis of one: array[None]"
+        )
+    levels = len(domain.context["__time__"])
+    has_levels = array.ndim >= 4 and leading in (1, samples) and array.shape[1] in (1, levels)
+    batched = leading == samples and samples > 1
+    row_axis = leading == 1 or batched
+    return array, Entry("tensors", batched, row_axis, array.shape[1] if has_levels else None)
+
+
+def _nearest_nodes(points: np.ndarray, domain: Any) -> np.ndarray:
+    """Mesh node closest to each point of the first time level, ``(B, 1, N)``."""
+    from scipy.spatial import cKDTree
+
+    connectivity = domain.mesh_connectivity
+    if connectivity is None:
+        return np.zeros((points.shape[0], 1, points.shape[2]), dtype=np.int32)
+    nodes = cKDTree(np.asarray(connectivity["points"]))
+    return nodes.query(points[:, 0])[1].astype(np.int32)[:, None]

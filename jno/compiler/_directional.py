@@ -1,0 +1,166 @@
+"""Point-wise directional derivatives by automatic differentiation: the seam between rules and engines.
+
+A rule asks for derivatives of "the value of a target in a scope" along directions; how they are computed (forward,
+reverse, compositions of both) is decided here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jno.trace import Node, Variable
+from jno.utils.ad_mode import (
+    configured_ad_mode,
+    configured_hessian_mode,
+    parse_ad_scheme,
+    parse_hessian_scheme,
+)
+
+from ._graph import is_normal, point_tag
+from ._scope import Scope
+from ._value import Value
+
+Evaluate = Callable[[Scope], Value]
+
+
+@dataclasses.dataclass(frozen=True)
+class Direction:
+    """A unit direction in the coordinates of one tag: a column, the outward normal, or time."""
+
+    tag: str
+    temporal: bool
+    column: int | None
+    normal_tag: str | None = None
+
+    def tangent(self, scope: Scope) -> Any:
+        """Tangent of the tag's coordinates, of their shape."""
+        coordinates = self.coordinates(scope)
+        if self.temporal:
+            return jnp.ones_like(coordinates)
+        if self.normal_tag is not None:
+            return jnp.broadcast_to(scope.bindings.points[self.normal_tag], coordinates.shape).astype(coordinates.dtype)
+        return jnp.zeros_like(coordinates).at[:, self.column].set(1)
+
+    def coordinates(self, scope: Scope) -> Any:
+        """Current coordinates: ``(N, D)`` points or the ``(1, 1)`` time."""
+        return (scope.bindings.times if self.temporal else scope.bindings.points)[self.tag]
+
+    def rebind(self, scope: Scope, coordinates: Any) -> Scope:
+        """The scope with other coordinates of this tag."""
+        if self.temporal:
+            return scope.rebind(times={self.tag: coordinates})
+        return scope.rebind(points={self.tag: coordinates})
+
+
+def direction_of(variable: Variable) -> Direction:
+    """Direction a derivative with respect to ``variable`` takes."""
+    if variable.axis == "temporal":
+        return Direction(variable.tag, True, None)
+    if is_normal(variable):
+        if variable.dim[0] != 0 or variable.size != variable.domain.dimension:
+            raise ValueError(
+                f"u.d({variable!r}): a normal derivative needs the whole normal vector, "
+                "n = domain.variable(tag, normals=True), not one of its components"
+            )
+        return Direction(point_tag(variable), False, None, variable.tag)
+    if variable.dim[1] is None or variable.size != 1:
+        raise ValueError(f"u.d({variable!r}): differentiate with respect to one column at a time")
+    return Direction(variable.tag, False, variable.dim[0])
+
+
+def first_mode(scheme: str) -> str:
+    """``forward`` or ``reverse``; the plain scheme with nothing configured lets the compiler choose: forward."""
+    if scheme == "automatic_differentiation" and configured_ad_mode() is None:
+        return "forward"
+    return parse_ad_scheme(scheme)
+
+
+def second_modes(scheme: str) -> tuple[str, str]:
+    """``(outer, inner)`` modes; unconfigured: forward over forward, the cheapest for few coordinates."""
+    if scheme == "automatic_differentiation" and configured_hessian_mode() is None:
+        return "forward", "forward"
+    return parse_hessian_scheme(scheme)
+
+
+def target_of(node: Node, target: Node, direction: Direction, scope: Scope) -> Evaluate | None:
+    """How to evaluate a derivative's target, or ``None`` when it is constant in the direction.
+
+    Raises:
+        ValueError: the target lives on the points of other tags only.
+    """
+    tags = scope.setting.graph.tags(target)
+    if direction.tag in tags:
+        return lambda inner: inner.value(target)
+    others = sorted(tag for tag in tags if tag in scope.bindings.points)
+    if not direction.temporal and others:
+        raise ValueError(
+            f"the expression depends on the points of {others} but is differentiated with respect to "
+            f"{direction.tag!r}; use the variables it was built with"
+        )
+    return None
+
+
+def derivative(evaluate: Evaluate, direction: Direction, mode: str) -> Evaluate:
+    """The point-wise derivative of ``evaluate`` along ``direction`` as another function of the scope."""
+    return _ENGINES[mode](evaluate, direction)
+
+
+def _forward(evaluate: Evaluate, direction: Direction) -> Evaluate:
+    def differentiated(scope: Scope) -> Value:
+        def along(coordinates: Any) -> Value:
+            return _pointwise(evaluate(direction.rebind(scope, coordinates)), direction)
+
+        return jax.jvp(along, (direction.coordinates(scope),), (direction.tangent(scope),))[1]
+
+    return differentiated
+
+
+def _reverse(evaluate: Evaluate, direction: Direction) -> Evaluate:
+    def differentiated(scope: Scope) -> Value:
+        start = direction.coordinates(scope)
+        tangent = direction.tangent(scope)
+        if direction.temporal:
+            # One time per point, so that one pull-back serves all points.
+            count = _point_count(evaluate, scope)
+            start = jnp.broadcast_to(start, (count, 1))
+            tangent = jnp.ones_like(start)
+
+        def along(coordinates: Any) -> Value:
+            return _pointwise(evaluate(direction.rebind(scope, coordinates)), direction)
+
+        value, pull_back = jax.vjp(along, start)
+        trailing = value.array.shape[1:]
+        size = max(1, int(jnp.zeros(trailing).size)) if trailing else 1
+        seeds = jnp.eye(size, dtype=value.array.dtype).reshape(size, 1, *trailing)
+
+        def component(seed: Any) -> Any:
+            cotangent = Value(jnp.broadcast_to(seed.reshape((1, *trailing)), value.array.shape), value.point_axis)
+            return jnp.sum(pull_back(cotangent)[0] * tangent, axis=1)
+
+        columns = [component(seed) for seed in seeds]
+        return Value(jnp.stack(columns, axis=-1).reshape(value.array.shape), 0)
+
+    return differentiated
+
+
+_ENGINES: dict[str, Callable[[Evaluate, Direction], Evaluate]] = {"forward": _forward, "reverse": _reverse}
+
+
+def _point_count(evaluate: Evaluate, scope: Scope) -> int:
+    shape = jax.eval_shape(lambda: evaluate(scope))
+    return int(shape.array.shape[0]) if shape.point_axis == 0 else 1
+
+
+def _pointwise(value: Value, direction: Direction) -> Value:
+    if value.point_axis == 0 or direction.temporal:
+        return value
+    raise ValueError(
+        f"derivative with respect to the points of {direction.tag!r} of an expression of shape "
+        f"{tuple(value.array.shape)} that does not run over those points (a mean, a sum, a product over points): "
+        "differentiate first and reduce afterwards"
+    )

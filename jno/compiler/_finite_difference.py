@@ -1,0 +1,144 @@
+"""Finite-difference derivatives: the target at all mesh nodes, a precomputed stencil, the sampled points' nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jno.differential_operators import (
+    DifferentialOperators,
+    gradient_stencil,
+    hessian_stencil,
+    laplacian_stencil,
+)
+from jno.trace import Hessian, Jacobian, Node, Variable
+
+from ._graph import point_tag, spatial_tags
+from ._scope import Scope
+from ._value import Value
+
+TIME_STEP = 1e-3
+"""Step of the central difference in time."""
+
+
+def is_finite_difference(scheme: str) -> bool:
+    """Whether a scheme string selects stencils instead of automatic differentiation."""
+    return scheme.startswith("finite_difference")
+
+
+def uses_stencil(node: Node) -> bool:
+    """Whether the node needs mesh values (spatial finite differences)."""
+    return (
+        isinstance(node, Jacobian | Hessian)
+        and is_finite_difference(node.scheme)
+        and any(variable.axis == "spatial" for variable in node.variables)
+    )
+
+
+def fd_gradient(node: Jacobian, variable: Variable, scope: Scope) -> Value:
+    """First derivative by the stencil of the scheme, or a central difference in time."""
+    if variable.axis == "temporal":
+        return _in_time(node, variable, scope, order=1)
+    _, method, _ = DifferentialOperators.parse_fd_scheme(node.scheme)
+    nodal, mesh = _nodal_values(node, variable, scope)
+    stencil = mesh.stencil(gradient_stencil, _column(variable), method)
+    return _at_points(stencil.apply(nodal), variable, scope)
+
+
+def fd_laplacian(node: Hessian, scope: Scope) -> Value:
+    """Sum of second derivatives by the Laplacian stencil of the scheme."""
+    if node.variables[0].axis == "temporal":
+        return _in_time(node, node.variables[0], scope, order=2)
+    _, method, laplacian_method = DifferentialOperators.parse_fd_scheme(node.scheme)
+    nodal, mesh = _nodal_values(node, node.variables[0], scope)
+    dims = tuple(_column(variable) for variable in node.variables)
+    stencil = mesh.stencil(laplacian_stencil, dims, laplacian_method, method)
+    return _at_points(stencil.apply(nodal), node.variables[0], scope)
+
+
+def fd_hessian(node: Hessian, scope: Scope) -> Value:
+    """Matrix of second derivatives, symmetric by construction."""
+    _, method, _ = DifferentialOperators.parse_fd_scheme(node.scheme)
+    nodal, mesh = _nodal_values(node, node.variables[0], scope)
+    columns = [_column(variable) for variable in node.variables]
+    var_dims = tuple((i, di, j, dj) for i, di in enumerate(columns) for j, dj in enumerate(columns))
+    stencil = mesh.stencil(hessian_stencil, var_dims, method)
+    scalar = nodal.ndim == 2 and nodal.shape[1] == 1
+    return _at_points(stencil.apply(nodal[:, 0] if scalar else nodal), node.variables[0], scope)
+
+
+class MeshStencils:
+    """Stencils of one mesh, each built once."""
+
+    def __init__(self, connectivity: dict[str, Any]) -> None:
+        self.points: np.ndarray = np.asarray(connectivity["points"])
+        self.elements = np.asarray(connectivity[_ELEMENTS[connectivity["dimension"]]])
+        self._built: dict[Any, Any] = {}
+
+    def stencil(self, build: Any, *arguments: Any) -> Any:
+        """``build(points, elements, *arguments)``, cached."""
+        key = (build.__name__, arguments)
+        if key not in self._built:
+            self._built[key] = build(self.points, self.elements, *arguments)
+        return self._built[key]
+
+
+_ELEMENTS = {1: "lines", 2: "triangles", 3: "tetrahedra"}
+
+
+def _nodal_values(node: Jacobian | Hessian, variable: Variable, scope: Scope) -> tuple[Any, MeshStencils]:
+    """The target at every mesh node, ``(n_nodes, D)``, by binding the variable's tag to the nodes."""
+    mesh = scope.setting.stencils
+    if mesh is None:
+        raise ValueError(
+            f"scheme={node.scheme!r}: the FD scheme requires a domain with mesh connectivity; build the domain from a "
+            "mesh with compute_mesh_connectivity=True or use automatic differentiation"
+        )
+    tags = {point_tag(v) for v in node.variables}
+    if len(tags) > 1:
+        raise ValueError(f"a finite-difference derivative over several tags {sorted(tags)} is not defined")
+    tag = point_tag(variable)
+    others = set(spatial_tags([node.target])) - {tag}
+    if others:
+        raise ValueError(
+            f"finite differences of an expression that lives on the points of {sorted(others)} besides {tag!r} are not "
+            "defined: only one tag can be moved to the mesh nodes"
+        )
+    dtype = scope.bindings.points[tag].dtype
+    value = scope.rebind(points={tag: jnp.asarray(mesh.points, dtype=dtype)}).value(node.target)
+    array = value.array
+    if array.ndim == 0 or array.shape[0] != mesh.points.shape[0]:
+        raise ValueError(
+            f"finite differences need one value per mesh node ({mesh.points.shape[0]}), the expression has shape "
+            f"{tuple(array.shape)}"
+        )
+    return array, mesh
+
+
+def _at_points(nodal: Any, variable: Variable, scope: Scope) -> Value:
+    return Value(nodal[scope.bindings.nearest[point_tag(variable)]], 0)
+
+
+def _column(variable: Variable) -> int:
+    if variable.axis == "temporal" or variable.tag != point_tag(variable) or variable.dim[1] is None:
+        raise ValueError(f"finite differences take spatial coordinates, got {variable!r}")
+    return int(variable.dim[0])
+
+
+def _in_time(node: Jacobian | Hessian, variable: Variable, scope: Scope, order: int) -> Value:
+    if node.scheme != "finite_difference":
+        raise ValueError(
+            f"scheme={node.scheme!r}: mesh sub-schemes do not apply to time; use 'finite_difference' (a central "
+            f"difference of step {TIME_STEP}) or automatic differentiation"
+        )
+    if len(node.variables) > 1:
+        raise ValueError("finite differences over time and other variables together are not defined")
+    now = scope.bindings.times[variable.tag]
+    after = scope.rebind(times={variable.tag: now + TIME_STEP}).value(node.target)
+    before = scope.rebind(times={variable.tag: now - TIME_STEP}).value(node.target)
+    if order == 1:
+        return Value((after.array - before.array) / (2 * TIME_STEP), after.point_axis)
+    middle = scope.value(node.target)
+    return Value((after.array - 2 * middle.array + before.array) / TIME_STEP**2, after.point_axis)

@@ -1,0 +1,120 @@
+"""Hash-consing: structurally equal nodes become one node, each structure hashed once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+import numpy as np
+
+from jno.trace import Integral, IntegralTime, ModelCall, Node, Noise, TensorTag, Tracker, Variable, walk
+
+_SMALL_ARRAY_BYTES = 4096
+
+
+class Graph:
+    """Interned nodes and the facts derived from them once: which tags and models each one depends on."""
+
+    def __init__(self) -> None:
+        self._interned: dict[Hashable, Node] = {}
+        self._canonical: dict[int, Node] = {}
+        self._keep_alive: list[Any] = []
+        self._tags: dict[int, frozenset[str]] = {}
+        self._models: dict[int, frozenset[Any]] = {}
+
+    def intern(self, root: Node) -> Any:
+        """The canonical node of the same structure as ``root``."""
+        for node in walk([root]):
+            if id(node) in self._canonical:
+                continue
+            children = tuple(self._canonical[id(child)] for child in node.children())
+            static = tuple((name, static_key(value)) for name, value in node.static_fields())
+            key = (type(node), static, tuple(map(id, children)))
+            if key not in self._interned:
+                self._interned[key] = node.with_children(children)
+            self._canonical[id(node)] = self._interned[key]
+            self._canonical[id(self._interned[key])] = self._interned[key]
+            self._keep_alive.append(node)
+        return self._canonical[id(root)]
+
+    def tags(self, node: Node) -> frozenset[str]:
+        """Context entries the value of ``node`` depends on (points, times, data), bound regions excluded."""
+        for below in walk([node]):
+            if id(below) not in self._tags:
+                self._tags[id(below)] = self._own_tags(below)
+                self._keep_alive.append(below)
+        return self._tags[id(node)]
+
+    def models(self, node: Node) -> frozenset[Any]:
+        """Models the value of ``node`` depends on."""
+        for below in walk([node]):
+            if id(below) not in self._models:
+                own = frozenset([below.model]) if isinstance(below, ModelCall) else frozenset()
+                self._models[id(below)] = own.union(*(self._models[id(c)] for c in below.children()))
+                self._keep_alive.append(below)
+        return self._models[id(node)]
+
+    def _own_tags(self, node: Node) -> frozenset[str]:
+        if isinstance(node, Variable | TensorTag):
+            return frozenset([node.tag])
+        below = frozenset[str]().union(*(self._tags[id(child)] for child in node.children()))
+        if isinstance(node, Integral):
+            data = frozenset(leaf.tag for leaf in walk([node]) if isinstance(leaf, TensorTag))
+            times = frozenset(
+                leaf.tag for leaf in walk([node]) if isinstance(leaf, Variable) and leaf.axis == "temporal"
+            )
+            outer = frozenset() if node.integration_var is None else frozenset([node.integration_var.tag])
+            return (below & (data | times)) | outer
+        return below
+
+
+def static_key(value: Any) -> Hashable:
+    """A hashable stand-in for a static field; large arrays and objects count by identity."""
+    if isinstance(value, bool | int | float | complex | str | bytes | type(None)):
+        return (type(value), repr(value))
+    if isinstance(value, slice):
+        return (slice, repr(value))
+    if isinstance(value, tuple | list):
+        return (type(value), tuple(static_key(v) for v in value))
+    if isinstance(value, dict):
+        return (dict, tuple((k, static_key(v)) for k, v in value.items()))
+    if isinstance(value, functools.partial):
+        return (functools.partial, static_key(value.func), static_key(value.args), static_key(value.keywords))
+    if isinstance(value, np.ndarray | np.generic) and value.nbytes <= _SMALL_ARRAY_BYTES:
+        return (np.ndarray, value.dtype.str, value.shape, value.tobytes())
+    return ("id", id(value))
+
+
+def point_tag(variable: Variable) -> str:
+    """Tag of the points a spatial variable lives on (a normal vector lives on the points of its boundary tag)."""
+    return variable.tag.removeprefix("n_") if is_normal(variable) else variable.tag
+
+
+def is_normal(variable: Variable) -> bool:
+    """Whether the variable holds components of outward normals."""
+    return variable.axis == "spatial" and variable.tag in variable.domain.normal_tags
+
+
+def spatial_tags(roots: Iterable[Node]) -> tuple[str, ...]:
+    """Distinct point tags of the spatial variables below ``roots`` in order of first appearance."""
+    found: dict[str, None] = {}
+    for node in walk(roots):
+        if isinstance(node, Variable) and node.axis == "spatial":
+            found.setdefault(point_tag(node))
+    return tuple(found)
+
+
+def noise_nodes(roots: Iterable[Node]) -> tuple[Noise, ...]:
+    """Noise nodes in graph order, which numbers their random streams."""
+    return tuple(node for node in walk(roots) if isinstance(node, Noise))
+
+
+def untracked(node: Any) -> Any:
+    """The expression a tracker records."""
+    return node.target if isinstance(node, Tracker) else node
+
+
+def needs_window(roots: Iterable[Node]) -> bool:
+    """Whether any expression integrates over the time window."""
+    return any(isinstance(node, IntegralTime) for node in walk(roots))

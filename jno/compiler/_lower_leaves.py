@@ -1,0 +1,65 @@
+"""Rules of the leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jno.trace import Constant, Literal, Noise, TensorTag, Variable
+
+from ._rules import lowers
+from ._scope import Scope
+from ._value import Value
+
+
+@lowers(Variable)
+def variable(node: Variable, scope: Scope) -> Value:
+    """Columns of the tag's points ``(N, d)``; the current time ``(1, 1)``, a value over one point."""
+    if node.axis == "temporal":
+        return Value(_bound(scope.bindings.times, node.tag), 0)
+    first, last = node.dim
+    return Value(_bound(scope.bindings.points, node.tag)[:, first:last], 0)
+
+
+@lowers(TensorTag)
+def tensor_tag(node: TensorTag, scope: Scope) -> Value:
+    """The sample's row of the data, or one entry of its last axis."""
+    row = _bound(scope.bindings.tensors, node.tag)
+    if node.dim_index is not None:
+        row = row[..., node.dim_index : node.dim_index + 1]
+    return Value(row)
+
+
+@lowers(Literal, Constant)
+def literal(node: Literal | Constant, scope: Scope) -> Value:
+    """Python numbers stay weakly typed, so they never promote; arrays take JAX's default precision."""
+    return Value(jnp.asarray(node.value))
+
+
+@lowers(Noise)
+def noise(node: Noise, scope: Scope) -> Value:
+    """A draw of shape ``(N, ndim)``, zero without a key."""
+    stream, tag = scope.setting.draws[id(node)]
+    params = dict(node.params)
+    count = 1 if tag is None else _bound(scope.bindings.points, tag).shape[0]
+    shape = (count, int(params.pop("ndim")))
+    if scope.setting.key is None:
+        return Value(jnp.zeros(shape), 0)
+    return Value(_DISTRIBUTIONS[node.distribution](jax.random.fold_in(scope.setting.key, stream), shape, params), 0)
+
+
+_DISTRIBUTIONS: dict[str, Any] = {
+    "gaussian": lambda key, shape, p: p["std"] * jax.random.normal(key, shape),
+    "uniform": lambda key, shape, p: jax.random.uniform(key, shape, minval=p["low"], maxval=p["high"]),
+    # The Laplace scale b gives the standard deviation b·√2.
+    "laplace": lambda key, shape, p: p["std"] / np.sqrt(2.0) * jax.random.laplace(key, shape),
+}
+
+
+def _bound(table: dict[str, Any], tag: str) -> Any:
+    if tag not in table:
+        raise KeyError(f"tag {tag!r} is not in the domain's context; it has {sorted(table)}")
+    return table[tag]

@@ -1,0 +1,143 @@
+"""Rules of network calls and of derivatives with respect to network parameters."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from jno.trace import ModelCall, NetworkGradient
+from jno.utils import get_logger
+
+from ._rules import lowers
+from ._scope import Bindings, Scope
+from ._value import Value, point_count
+
+
+@lowers(ModelCall)
+def model_call(node: ModelCall, scope: Scope, *arguments: Value) -> Value:
+    """The module on whole arrays; time and other one-point arguments are repeated over the points."""
+    module = scope.setting.modules[node.model.layer_id]
+    count = point_count(arguments)
+    inputs = [_input(argument, count) for argument in arguments]
+    dtype = node.model.controls.dtype
+    if dtype is not None:
+        inputs = [a.astype(dtype) if jnp.issubdtype(a.dtype, jnp.inexact) else a for a in inputs]
+    key = None if scope.setting.key is None else jax.random.fold_in(scope.setting.key, node.model.layer_id)
+    output = call_module(module, inputs, key, node.model.model_key)
+    if output.ndim == 1 and output.shape[0] > 1:
+        output = output[:, None]
+    on_points = count is not None and output.ndim > 0 and output.shape[0] == count
+    return Value(output, 0 if on_points else None)
+
+
+def _input(argument: Value, count: int | None) -> Any:
+    array = argument.array
+    if array.ndim == 0:
+        return array.reshape(1)
+    if argument.point_axis != 0 or count is None:
+        return array
+    if array.ndim == 1:
+        array = array[:, None]
+    return jnp.broadcast_to(array, (count, *array.shape[1:]))
+
+
+def call_module(module: Any, inputs: list[Any], key: Any, name: str) -> Any:
+    """``module(*inputs)``; a module written for single points is mapped over the leading axis, and says so.
+
+    Raises:
+        ValueError: the module accepts neither; the message names the shapes it was given.
+    """
+    keywords = {"key": key} if "key" in inspect.signature(type(module).__call__).parameters else {}
+
+    def whole(*arrays: Any) -> Any:
+        return module(*arrays, **keywords)
+
+    try:
+        jax.eval_shape(whole, *inputs)
+        function = whole
+    except (TypeError, ValueError) as error:
+        function = _over_points(whole, inputs, error, name)
+    output = function(*inputs)
+    if not isinstance(output, jax.Array):
+        raise TypeError(f"{name} returned {type(output).__name__}; a network must return one array")
+    return output
+
+
+def _over_points(whole: Any, inputs: list[Any], error: Exception, name: str) -> Any:
+    mapped = jax.vmap(whole)
+    try:
+        jax.eval_shape(mapped, *inputs)
+    except (TypeError, ValueError):
+        shapes = ", ".join(str(tuple(a.shape)) for a in inputs)
+        raise ValueError(f"{name} cannot be applied to arguments of shape {shapes}: {error}") from error
+    get_logger().once(f"{name} takes single points; it is mapped over the points with jax.vmap")
+    return mapped
+
+
+@lowers(NetworkGradient, binds=True)
+def network_gradient(node: NetworkGradient, scope: Scope) -> Value:
+    """Jacobian with respect to the selected parameters, flattened in pytree order: ``(N[, D], P)``, or ``(P,)`` for a
+    reduced target."""
+    layer = node.model.layer_id
+    module = scope.setting.modules[layer]
+    selected, rest = eqx.partition(module, parameter_filter(module, node.mask))
+    value = scope.value(node.target)
+
+    def flat_jacobian(function: Any) -> Any:
+        jacobian = jax.tree_util.tree_leaves(jax.jacrev(function)(selected))
+        shape = jax.eval_shape(function, selected).shape
+        return jnp.concatenate(
+            [leaf.reshape(*shape, math.prod(leaf.shape[len(shape) :])) for leaf in jacobian], axis=-1
+        )
+
+    def modules_with(parameters: Any) -> dict[int, Any]:
+        return {**scope.setting.modules, layer: eqx.combine(parameters, rest)}
+
+    if value.point_axis is None:
+        whole = lambda p: scope.detached(scope.bindings, modules_with(p)).value(node.target).array  # noqa: E731
+        return Value(flat_jacobian(whole))
+
+    def at_point(point: Bindings) -> Any:
+        # One point at a time: the pull-back of one output must not run through all the others.
+        return flat_jacobian(lambda p: _drop_scalar(scope.detached(point, modules_with(p)).value(node.target).array[0]))
+
+    points, axes = _per_point(scope.bindings, value.points)
+    return Value(jax.vmap(at_point, in_axes=(axes,))(points), 0)
+
+
+def parameter_filter(module: Any, mask: Any) -> Any:
+    """Filter of inexact array leaves, restricted by a boolean mask."""
+    inexact = jax.tree_util.tree_map(eqx.is_inexact_array, module)
+    if mask is None:
+        return inexact
+    return jax.tree_util.tree_map(lambda leaf, chosen: bool(leaf and chosen), inexact, mask)
+
+
+def _drop_scalar(row: Any) -> Any:
+    return row[0] if row.shape == (1,) else row
+
+
+def _per_point(bindings: Bindings, count: int) -> tuple[Any, Any]:
+    """Bindings with every array over ``count`` points split into one-point arrays, and the axes to map over."""
+
+    def split(table: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        arrays, axes = {}, {}
+        for tag, array in table.items():
+            mapped = array.ndim > 0 and array.shape[0] == count and count > 1
+            arrays[tag] = array[:, None] if mapped else array
+            axes[tag] = 0 if mapped else None
+        return arrays, axes
+
+    points, point_axes = split(bindings.points)
+    tensors, tensor_axes = split(bindings.tensors)
+    nearest, nearest_axes = split(bindings.nearest)
+    times = dict(bindings.times)
+    return (
+        Bindings(points, times, tensors, nearest, None),
+        Bindings(point_axes, dict.fromkeys(times), tensor_axes, nearest_axes, None),
+    )

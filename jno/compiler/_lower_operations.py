@@ -1,0 +1,177 @@
+"""Rules of arithmetic, indexing, reductions and wrapped functions."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jno.trace import BinaryOp, FunctionCall, GetItem, Literal, Print, Reduction, Reshape, Tracker, UnaryOp
+
+from ._rules import lowers
+from ._scope import Scope
+from ._value import Value, align, as_columns, result_axis
+
+BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+
+UNARY: dict[str, Callable[[Any], Any]] = {
+    "negate": operator.neg,
+    "abs": jnp.abs,
+    "real": jnp.real,
+    "imag": jnp.imag,
+    "stop_gradient": jax.lax.stop_gradient,
+}
+
+REDUCTIONS: dict[str, Callable[[Any], Any]] = {
+    "mean": jnp.mean,
+    "sum": jnp.sum,
+    "min": jnp.min,
+    "max": jnp.max,
+    "std": jnp.std,
+    "mse": lambda a: jnp.mean(jnp.real(a * jnp.conj(a)) if jnp.iscomplexobj(a) else jnp.square(a)),
+    "mae": lambda a: jnp.mean(jnp.abs(a)),
+}
+
+
+@lowers(BinaryOp)
+def binary(node: BinaryOp, scope: Scope, left: Value, right: Value) -> Value:
+    """Element-wise operation after alignment on the point axis; ``@`` as NumPy's matmul."""
+    if node.op == "@":
+        product = left.array @ right.array
+        return Value(product, result_axis(product, [left] if left.array.ndim > 1 else []))
+    if node.op == "**":
+        return _power(node, left, right)
+    (a, b), axis = align([left, right])
+    return Value(BINARY[node.op](a, b), axis)
+
+
+def _power(node: BinaryOp, base: Value, exponent: Value) -> Value:
+    # A Python integer exponent stays static: x**2 becomes x*x, differentiable at negative x.
+    static = node.right.value if isinstance(node.right, Literal) else None
+    if isinstance(static, int) and not isinstance(static, bool):
+        return Value(base.array**static, base.point_axis)
+    (a, b), axis = align([base, exponent])
+    return Value(a**b, axis)
+
+
+@lowers(UnaryOp)
+def unary(node: UnaryOp, scope: Scope, target: Value) -> Value:
+    """Element-wise; the transpose moves the point axis."""
+    if node.op == "transpose":
+        axis = None if target.point_axis is None else target.array.ndim - 1 - target.point_axis
+        return Value(target.array.T, axis)
+    return Value(UNARY[node.op](target.array), target.point_axis)
+
+
+@lowers(Reduction)
+def reduction(node: Reduction, scope: Scope, target: Value) -> Value:
+    """A scalar."""
+    return Value(REDUCTIONS[node.op](target.array))
+
+
+@lowers(GetItem)
+def get_item(node: GetItem, scope: Scope, target: Value) -> Value:
+    """NumPy indexing; follows the point axis through full slices and new axes."""
+    try:
+        array = target.array[node.index]
+    except (IndexError, TypeError) as error:
+        raise ValueError(
+            f"index {node.index!r} does not fit an array of shape {tuple(target.array.shape)}: {error}"
+        ) from error
+    return Value(array, _axis_after_index(target, node.index))
+
+
+def _axis_after_index(target: Value, index: tuple[Any, ...]) -> int | None:
+    if target.point_axis is None:
+        return None
+    consumed = sum(entry is not None and entry is not Ellipsis for entry in index)
+    expanded: list[Any] = []
+    for entry in index if any(entry is Ellipsis for entry in index) else (*index, Ellipsis):
+        expanded.extend([slice(None)] * (target.array.ndim - consumed) if entry is Ellipsis else [entry])
+    source = position = 0
+    for entry in expanded:
+        if entry is None:
+            position += 1
+            continue
+        if source == target.point_axis:
+            return position if entry == slice(None) else None
+        source += 1
+        position += isinstance(entry, slice)
+    return None
+
+
+@lowers(Reshape)
+def reshape(node: Reshape, scope: Scope, target: Value) -> Value:
+    """Reshape; the leading point axis survives when its length does."""
+    array = target.array.reshape(node.new_shape)
+    return Value(array, result_axis(array, [target]))
+
+
+@lowers(FunctionCall)
+def function_call(node: FunctionCall, scope: Scope, *arguments: Value) -> Value:
+    """The wrapped function on arrays, prepared as the node asks."""
+    keywords = {"key": scope.setting.key} if takes_key(node.fn) else {}
+    if node.align == "broadcast":
+        arrays, axis = align(arguments)
+        result = jnp.asarray(node.fn(*arrays, **keywords))
+        keeps = node.reduces_axis is None and axis is not None and result.ndim > axis
+        return Value(result, axis if keeps else None)
+    if node.align == "columns":
+        arrays, axis = as_columns(arguments)
+        return Value(node.fn(*arrays, **keywords), axis)
+    result = jnp.asarray(node.fn(*(argument.array for argument in arguments), **keywords))
+    return Value(result, None if node.reduces_axis == 0 else result_axis(result, arguments))
+
+
+def takes_key(function: Callable[..., Any]) -> bool:
+    """Whether a wrapped function has a parameter named ``key``."""
+    try:
+        return "key" in inspect.signature(function).parameters
+    except (ValueError, TypeError):  # ufunc-like builtins have no signature
+        return False
+
+
+@lowers(Tracker)
+def tracker(node: Tracker, scope: Scope, target: Value) -> Value:
+    """The tracked value itself."""
+    return target
+
+
+@lowers(Print)
+def print_value(node: Print, scope: Scope, target: Value) -> Value:
+    """Identity that prints when the compiled program runs."""
+    label = node.label or "jno"
+
+    def show(array: Any) -> None:
+        print(f"{label}: {_DESCRIPTIONS[node.what](array) if isinstance(node.what, str) else node.what(array)}")
+
+    jax.debug.callback(show, target.array)
+    return target
+
+
+def _stats(a: Any) -> str:
+    return f"min={a.min():.6g} max={a.max():.6g} mean={a.mean():.6g} std={a.std():.6g}"
+
+
+_DESCRIPTIONS: dict[str, Callable[[Any], str]] = {
+    "shape": lambda a: f"shape={a.shape}",
+    "stats": _stats,
+    "value": lambda a: f"{a}",
+    "all": lambda a: f"shape={a.shape} {_stats(a)}\n{a}",
+}

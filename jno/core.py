@@ -1,0 +1,324 @@
+"""`core`: a problem, from a list of expressions to trained models.  A thin facade over compiler and training."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self, TextIO
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from jno.architectures import build_module, is_uninitialized
+from jno.compiler import Graph, Program, check_temporal, discover_domain, infer_shapes, shape_tree, untracked
+from jno.trace import Model, Node, Placeholder, Tracker, as_node, dump_tree
+from jno.training import Solver
+from jno.utils import get_logger, get_seed
+from jno.utils import load as load_object
+from jno.utils import save as save_object
+from jno.utils.statistics import statistics
+
+
+class core:
+    """A problem: expressions to minimise on one domain, compiled once.
+
+    The total loss is the **mean over constraints** of the mean of each constraint's value.  The seed comes from the
+    configuration (``JNO_SEED``, ``.jno.toml``, else 42).
+
+    Args:
+        constraints: expressions (losses, or residuals whose plain mean is taken) and trackers (``expr.tracker()``),
+            in any order.  An empty list makes an object that only evaluates expressions without models.
+        mesh: device mesh ``(batch, model)``; only ``(1, 1)`` in this version.
+        resume_from: checkpoint directory; not available in this version.
+        domain: domain of the problem; default: the one domain of the variables in ``constraints``.
+
+    Raises:
+        ValueError: no or several domains, a temporal variable on a steady domain, unknown tags, expressions whose
+            shapes cannot be aligned.
+        TypeError: a constraint that is no expression.
+
+    >>> import jno
+    >>> dom = jno.domain.line(mesh_size=0.1)
+    >>> x, _ = dom.variable("interior")
+    >>> crux = jno.core([(x - 0.5).mse])
+    >>> crux.eval((x**2).mean).shape
+    (1,)
+    """
+
+    def __init__(
+        self,
+        constraints: list[Any],
+        mesh: tuple[int, ...] | None = (1, 1),
+        resume_from: str | None = None,
+        *,
+        domain: Any = None,
+    ) -> None:
+        if resume_from is not None:
+            raise NotImplementedError("core(resume_from=...): checkpoints are not available in this version")
+        if not isinstance(constraints, list | tuple):
+            raise TypeError(f"core() takes a list of expressions, got {type(constraints).__name__}; write core([loss])")
+        self.all_ops = [_as_constraint(item, position) for position, item in enumerate(constraints)]
+        self.constraints = [op for op in self.all_ops if not isinstance(op, Tracker)]
+        self.trackers = [op for op in self.all_ops if isinstance(op, Tracker)]
+        self.domain = domain if domain is not None or not self.all_ops else discover_domain(self.all_ops)
+        self.seed = get_seed()
+        self.rng = jax.random.PRNGKey(self.seed)
+        self.training_logs: list[dict[str, Any]] = []
+        self.log = get_logger()
+        self.compile(mesh)
+
+    # --- building ---------------------------------------------------------------------------------------------
+    def compile(self, mesh: tuple[int, ...] | None = (1, 1)) -> Self:
+        """Rebuild what the constructor built: graph, data, models (pending weights, dtype), shape checks."""
+        if mesh not in (None, (1, 1)):
+            raise NotImplementedError(f"mesh={mesh}: device meshes other than (1, 1) are not available in this version")
+        self._graph = Graph()
+        self._evaluators: dict[Any, Any] = {}
+        self._models: list[Model] = []
+        self._solver: Solver | None = None
+        if self.all_ops:
+            expressions = [untracked(op) for op in self.all_ops]
+            check_temporal(expressions, self.domain)
+            program = Program(expressions, self.domain, window=None, graph=self._graph)
+            self._models = list(program.models)
+            build_models(program, self._models, self.seed)
+        return self
+
+    @property
+    def models(self) -> dict[int, Any]:
+        """Module with the current weights, by ``Model.layer_id``."""
+        return {model.layer_id: model.module for model in self._models}
+
+    @property
+    def n_constraints(self) -> int:
+        """Number of constraints (trackers not counted)."""
+        return len(self.constraints)
+
+    def set_optimizer(self, opt_fn: Any, *, scale: Any = None) -> Self:
+        """Attach one optimizer (and scale) to every model."""
+        for model in self._models:
+            model.optimizer(opt_fn)
+            if scale is not None:
+                model.scale(scale)
+        return self
+
+    # --- training ---------------------------------------------------------------------------------------------
+    def solve(
+        self,
+        epochs: int = 1000,
+        batchsize: int | None = None,
+        checkpoint_gradients: bool = False,
+        offload_data: bool = False,
+        inner_steps: int = 1,
+        accumulation_steps: int = 1,
+        min_consecutive: int | None = 1,
+        profile: bool = False,
+        callbacks: list[Any] | None = None,
+        substeps: list[Any] | None = None,
+    ) -> statistics:
+        """Train every model with the optimizers attached to it.
+
+        Losses of all constraints are recorded for every epoch, before the update of that epoch.  Optimizer states,
+        random key and epoch continue over repeated calls unless a model was reconfigured.  A loss that is not finite
+        stops training with a warning; the models then hold the last weights with a finite loss.
+
+        Args:
+            epochs: number of epochs, at least 1.
+            batchsize: samples per step, drawn without replacement from the ``B`` samples of the domain (``n * domain``;
+                not points); default all.
+            inner_steps: epochs fused into one outer step; callbacks run once per outer step.  Must divide ``epochs``.
+            min_consecutive: length of the time window each step sees; ``None`` for all levels.  Shorter windows start
+                at a random level.
+            callbacks: `jno.utils.callbacks.Callback` instances.
+            checkpoint_gradients, offload_data, accumulation_steps, profile, substeps: not available in this version.
+
+        Returns:
+            the training history of this core.
+
+        Raises:
+            ValueError: no constraint, a model without optimizer, options out of range.
+            NotImplementedError: an option of a later version.
+        """
+        _refuse_later_options(
+            checkpoint_gradients=(checkpoint_gradients, False),
+            offload_data=(offload_data, False),
+            accumulation_steps=(accumulation_steps, 1),
+            profile=(profile, False),
+            substeps=(substeps, None),
+        )
+        if self._solver is None:
+            self._solver = Solver(self._graph, self.domain, self.constraints, self.trackers)
+        self.rng, log = self._solver.solve(
+            self.rng,
+            epochs=epochs,
+            batchsize=batchsize,
+            inner_steps=inner_steps,
+            window=min_consecutive,
+            callbacks=list(callbacks or []),
+        )
+        if log is not None:
+            self.training_logs.append(log)
+        return statistics(self.training_logs)
+
+    # --- evaluation -------------------------------------------------------------------------------------------
+    def eval(
+        self,
+        operation: Any,
+        domain: Any = None,
+        min_consecutive: int | None = 1,
+        key: Any = None,
+        samples: str = "auto",
+    ) -> Any:
+        """Evaluate one expression, or a list of them, with the current weights.
+
+        Args:
+            operation: expression or list of expressions over models of this core.
+            domain: another domain to evaluate on: its points replace those of the same tags.
+            min_consecutive: length of the time window (from the first level); ``None`` for all levels.
+            key: random key; noise is drawn and the window start is random with it, noise is zero without.
+            samples: ``"auto"``, ``"chain"`` or ``"point"``; without Bayesian models the first and last agree.
+
+        Returns:
+            array ``(B, N, D)`` for point expressions, ``(B,)`` for reduced ones (``(B, W, ...)`` for a window of
+            several levels), unbatched for expressions of parameters only; a list for two or more expressions.
+
+        Raises:
+            ValueError: an expression uses a model that no constraint of this core contains.
+        """
+        if samples not in ("auto", "chain", "point"):
+            raise ValueError(f"samples={samples!r}: allowed are 'auto', 'chain' and 'point'")
+        if samples == "chain":
+            raise ValueError("samples='chain': no Bayesian model appears in the dependencies of the expressions")
+        operations = operation if isinstance(operation, list | tuple) else [operation]
+        nodes = [untracked(_as_constraint(op, position)) for position, op in enumerate(operations)]
+        if not nodes:
+            raise ValueError("eval() needs at least one expression")
+        values = self._evaluate(nodes, domain, min_consecutive, key)
+        return values[0] if len(values) == 1 else values
+
+    def _evaluate(self, nodes: list[Node], domain: Any, window: int | None, key: Any) -> list[Any]:
+        own = self.domain if self.domain is not None else discover_domain(nodes)
+        target = own if domain is None else domain
+        roots = [self._graph.intern(node) for node in nodes]
+        cache_key = (tuple(map(id, roots)), window, id(target))
+        if cache_key not in self._evaluators:
+            check_temporal(nodes, target)
+            context = None if domain is None else target.context_for(own)
+            program = Program(nodes, target, window=window, context=context, graph=self._graph)
+            self._check_models(program)
+            self._evaluators[cache_key] = (program, eqx.filter_jit(program), target)
+        program, function, _ = self._evaluators[cache_key]
+        modules = {model.layer_id: eqx.nn.inference_mode(model.module) for model in program.models}
+        values = function(modules, program.data, key)
+        counts = program.sample_counts()
+        keep = [
+            value if count > 1 or not program.has_sample_axis(i) else value[:1]
+            for i, (value, count) in enumerate(zip(values, counts, strict=True))
+        ]
+        return keep
+
+    def _check_models(self, program: Program) -> None:
+        known = {model.layer_id for model in self._models}
+        unknown = [model.model_key for model in program.models if model.layer_id not in known]
+        if unknown:
+            names = [model.model_key for model in self._models]
+            raise ValueError(
+                f"No model for {', '.join(map(repr, unknown))} in this core: it knows {names}. Evaluate with a core "
+                "whose constraints contain the model"
+            )
+
+    # --- looking at it ----------------------------------------------------------------------------------------
+    def print_shapes(self, min_consecutive: int | None = 1) -> Self:
+        """Print every constraint and tracker as a tree with per-sample shapes ``(N, D)``; returns ``self``."""
+        if self.all_ops:
+            expressions = [untracked(op) for op in self.all_ops]
+            program = Program(expressions, self.domain, window=min_consecutive, graph=self._graph)
+            shapes = infer_shapes(program, self.models)
+            for name, root in zip(self._names(), program.roots, strict=True):
+                print(f"{name}:\n{shape_tree(root, shapes)}")
+        return self
+
+    def print_tree(self, file: TextIO | None = None) -> Self:
+        """Print every constraint and tracker as a tree, to ``file`` (default: standard output); returns ``self``."""
+        for name, op in zip(self._names(), self.all_ops, strict=True):
+            print(f"{name}:\n{dump_tree(op)}", file=file or sys.stdout)
+        return self
+
+    def _names(self) -> list[str]:
+        counts = {"C": 0, "T": 0}
+        names = []
+        for op in self.all_ops:
+            prefix = "T" if isinstance(op, Tracker) else "C"
+            names.append(op.metadata.label or f"{prefix}{counts[prefix]}")
+            counts[prefix] += 1
+        return names
+
+    # --- persistence ------------------------------------------------------------------------------------------
+    def save(self, path: str | Path) -> Self:
+        """Write expressions, domain, weights and history to a file; see `jno.save`."""
+        save_object(self, str(path))
+        return self
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what :meth:`save` wrote.  Unpickling runs code: load only files you trust."""
+        return load_object(str(path), expected_type=cls)
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = ("all_ops", "constraints", "trackers", "domain", "seed", "training_logs", "log", "_models")
+        return {**{name: self.__dict__[name] for name in kept}, "rng": jax.device_get(self.rng)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, rng=jnp.asarray(state["rng"]))
+        self.compile()
+
+
+def build_models(program: Program, models: Sequence[Model], seed: int) -> None:
+    """Check that all shapes fit, initialise lazy modules on the way and serve pending weight requests."""
+    key = jax.random.PRNGKey(seed)
+    for model in models:
+        if not is_uninitialized(model.module):
+            build_module(model, jax.random.fold_in(key, program.models.index(model)))
+    infer_shapes(program, {model.layer_id: model.module for model in models})
+    for model in models:
+        if is_uninitialized(model.module):
+            build_module(model, jax.random.fold_in(key, program.models.index(model)))
+
+
+def infer_shape(expression: Placeholder) -> tuple[int, ...]:
+    """Per-sample shape of an expression's value."""
+    program = Program([expression], discover_domain([expression]))
+    build_models(program, program.models, get_seed())
+    shapes = infer_shapes(program, {model.layer_id: model.module for model in program.models})
+    return shapes[id(program.roots[0])]
+
+
+def evaluate_alone(expression: Placeholder, domain: Any) -> Any:
+    """Value of an expression without a core of its own; its models must be frozen."""
+    probe = core([expression], domain=domain)
+    for model in probe._models:
+        if not model.controls.frozen:
+            raise ValueError(
+                f"{model.model_key} is a trainable parameter: evaluate the expression with the core that trains it, "
+                "crux.eval(expression), or freeze() the model"
+            )
+    return probe.eval(expression)
+
+
+def _as_constraint(item: Any, position: int) -> Any:
+    if isinstance(item, Model):
+        raise TypeError(f"entry {position} is the network {item.model_key!r}; call it with variables first")
+    try:
+        return as_node(item)
+    except TypeError as error:
+        raise TypeError(f"entry {position} of the list is no expression: {error}") from error
+
+
+def _refuse_later_options(**options: tuple[Any, Any]) -> None:
+    for name, (value, default) in options.items():
+        if value != default:
+            raise NotImplementedError(
+                f"solve({name}={value!r}) is not available in this version; leave it at {default!r}"
+            )

@@ -1,0 +1,37 @@
+"""Array types and argument checks shared by the mesh operators."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from jax import Array
+from jaxtyping import Int, Num
+
+NodalValues = Num[Array | np.ndarray, "nodes"]
+MeshPoints = Num[Array | np.ndarray, "points *space"]
+MeshElements = Int[Array | np.ndarray, "elements vertices"]
+
+
+def check_choice(argument: str, given: str, allowed: Iterable[str]) -> None:
+    """Raise a ValueError that lists the allowed names unless `given` is one of them."""
+    names = tuple(allowed)
+    if given not in names:
+        raise ValueError(f"Unknown {argument} {given!r}; allowed: {', '.join(map(repr, names))}.")
+
+
+def check_axes(argument: str, given: Iterable[int], dimension: int) -> None:
+    """Raise a ValueError unless every given axis is one of 0 … dimension - 1."""
+    wrong = [axis for axis in given if not 0 <= axis < dimension]
+    if wrong:
+        raise ValueError(
+            f"{argument} = {wrong[0]} is not an axis of this {dimension}-D mesh; "
+            f"allowed: {list(range(dimension))}."
+        )
+
+
+def check_element_block(name: str, elements: MeshElements, dimension: int) -> None:
+    """Raise a ValueError when the connectivity belongs to another element type."""
+    if elements.shape[1] != dimension + 1:
+        raise ValueError(
+            f"{name} must have shape (M, {dimension + 1}) for a {dimension}-D operator; "
+            f"got {tuple(elements.shape)}."
+        )

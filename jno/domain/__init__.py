@@ -1,0 +1,7 @@
+"""Geometry, tags, sampling and quadrature: the class `domain` and what it returns."""
+
+from ._domain import domain as domain
+from ._mesh import Mesh as Mesh
+from ._quadrature import Quadrature as Quadrature
+
+from_array = domain.from_array

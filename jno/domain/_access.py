@@ -1,0 +1,303 @@
+"""Sampling a domain: variables, samples, candidates, and replaying another domain's samples."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+from jaxtyping import Float
+
+from ._context import INITIAL, SampleRecord, materialise
+from ._geometry import Geometry
+from ._merge import row_geometries
+from ._regions import Regions
+from ._replay import replay
+from ._sampling import SampleSpec
+from ._summary import summary_lines
+from ._tags import check_tag_name
+from ._variables import (
+    checked_data,
+    data_options,
+    is_data,
+    point_data,
+    point_data_leaves,
+    point_leaves,
+    tensor_leaves,
+)
+
+S = TypeVar("S", bound="SampleAccess")
+_EVERYTHING = (None, None)
+
+
+class SampleAccess(Regions):
+    """Everything that puts points and data into the context."""
+
+    def variable(
+        self,
+        tag: str,
+        sample: Any = _EVERYTHING,
+        resampling_strategy: Any = None,
+        normals: bool = False,
+        reverse_normals: bool = False,
+        view_factor: bool = False,
+        point_data: bool = False,
+        split: bool = False,
+        return_indices: bool = False,
+        time_value: Any = None,
+        where: Any = None,
+    ) -> Any:
+        """Sample a region and return its variables, or attach data.
+
+        Points go into `context[key]` as `(B, T, N, D)` when this is called; the variables carry the key as
+        their tag. The key is the tag itself the first time. Asking for all points of a tag again gives new
+        variables on the same points, which stay distinct for integration; any other repeated request draws
+        new points under the key `tag@1`, `tag@2`, … and the earlier points stay.
+
+        Args:
+            tag: a region (`interior`, `left`, …, `initial` on a time-dependent domain), or the name of new
+                data.
+            sample: `(n, sampler)`. `n` points (`None`: all; more than there are: all, with a warning) chosen
+                uniformly without replacement, or by `sampler(points (N, D), n) -> indices`, or by an index
+                array. An array or a float instead attaches data (a number becomes `(1, 1)`).
+            resampling_strategy: not available yet.
+            normals: also sample the unit outward normals, key `n_<key>`.
+            reverse_normals: inward normals instead (a copy; other variables keep theirs).
+            view_factor: not available yet.
+            point_data: `sample` is points of your own, `(N, D)` or `(B, T, N, D)`.
+            split: one variable per component for normals, per column for data.
+            return_indices: also return the indices of the points within the tag, `(N,)`, or `(B, N)` when the
+                batch rows differ.
+            time_value: only the stored time level nearest to this value; the points have `T = 1`.
+            where: define the region first, see `tag`.
+
+        Returns:
+            `(x, [y, [z,]] t)`, then `nx, …` with normals and `split`, then the indices. With `normals` but
+            neither `split` nor `return_indices`: one vector variable for the normal. For data: a `TensorTag`,
+            or a tuple of one per column with `split`; with `point_data` a `Variable`, or one per column.
+
+        Raises:
+            ValueError: unknown tag, normals on a region that has none, an invalid count, sampler result or
+                time.
+            NotImplementedError: `view_factor` and `resampling_strategy`.
+
+        Example:
+            >>> import jno
+            >>> d = jno.domain.rect()
+            >>> x, y, t, nx, ny = d.variable("left", normals=True, split=True)
+            >>> d.context["n_left"][0, 0, 0].tolist()
+            [-1.0, 0.0]
+        """
+        if view_factor:
+            raise NotImplementedError("variable(view_factor=True) is not available yet.")
+        if resampling_strategy is not None:
+            raise NotImplementedError("variable(resampling_strategy=...) is not available yet.")
+        if is_data(sample):
+            point_options = {
+                "normals": normals,
+                "reverse_normals": reverse_normals,
+                "return_indices": return_indices,
+                "time_value": time_value is not None,
+                "where": where is not None,
+            }
+            data_options(tag, point_options)
+            return self._attach_points(tag, sample, split) if point_data else self._attach(tag, sample, split)
+        if point_data:
+            raise ValueError(f"variable({tag!r}, point_data=True) needs an array of points as its second argument.")
+        if where is not None:
+            self.tag(tag, where)
+        if tag in self._store.tensor_tags and sample is _EVERYTHING:
+            return tensor_leaves(tag, self.context[tag], self, split)
+        spec = SampleSpec.from_tuple(str(tag), sample)
+        record = self._materialise(self._request(tag, spec, normals, reverse_normals, time_value))
+        return point_leaves(
+            record,
+            self,
+            normals=normals,
+            split=split,
+            indices=self._indices(record) if return_indices else None,
+            copy=self._store.next_handle(record.tag),
+        )
+
+    def __getitem__(self, tag: str) -> Any:
+        """`domain[tag]` is `domain.variable(tag)`."""
+        return self.variable(tag)
+
+    def _data_key(self, name: str, array: np.ndarray) -> str:
+        """The key of new data; attaching the same array again finds it."""
+        check_tag_name(name)
+        if name in self._pool_tags():
+            raise ValueError(f"{name!r} is a region of this domain and cannot name data; use another name.")
+        known = self.context.get(name)
+        if known is not None and known.dtype == array.dtype and np.array_equal(known, array):
+            return name
+        key = self._store.fresh_key(name)
+        if key != name:
+            self.log.info(f"{name!r} already names other data of this domain; the new array has the key {key!r}.")
+        return key
+
+    def _attach(self, name: str, values: Any, split: bool) -> Any:
+        array = checked_data(name, values)
+        key = self._data_key(name, array)
+        self.context[key] = array
+        self._store.tensor_tags.add(key)
+        return tensor_leaves(key, array, self, split)
+
+    def _attach_points(self, name: str, values: Any, split: bool) -> Any:
+        array = point_data(name, checked_data(name, values))
+        key = self._data_key(name, array)
+        self.context[key] = array
+        self._store.data_tags.add(key)
+        return point_data_leaves(key, array, self, split, self._store.next_handle(key))
+
+    def sample(
+        self,
+        spec: Mapping[str, Any],
+        normals: bool = False,
+        return_indices: bool = False,
+        time_value: Any = None,
+    ) -> tuple[Float[np.ndarray, "B T N D"], np.ndarray | None, str]:
+        """Sample several tags into the context without making variables.
+
+        Args:
+            spec: tag -> `(n, sampler)`, as in `variable`.
+            normals: also sample the normals of every tag.
+            return_indices: also return indices.
+            time_value: only the time level nearest to this value.
+
+        Returns:
+            Of the last tag: its points `(B, T, N, D)`, its indices or `None`, and its key in the context.
+            Repeated requests behave as in `variable`.
+
+        Raises:
+            ValueError: no tags, or what `variable` raises.
+
+        Example:
+            >>> import jno
+            >>> points, _, key = jno.domain.rect().sample({"interior": (20, None)})
+            >>> points.shape, key
+            ((1, 1, 20, 2), 'interior')
+        """
+        if not spec:
+            raise ValueError("sample({}) names no tag; give {tag: (n, sampler), ...}.")
+        requests = [
+            self._request(tag, SampleSpec.from_tuple(str(tag), entry), normals, False, time_value)
+            for tag, entry in spec.items()
+        ]
+        record = [self._materialise(request) for request in requests][-1]
+        # Handing the points out pins the key, as a variable does.
+        self._store.prefilled.discard(record.tag)
+        return self.context[record.tag], self._indices(record) if return_indices else None, record.tag
+
+    def draw_candidates(self, tag: str) -> tuple[Float[np.ndarray, "M D"] | None, Float[np.ndarray, "M D"] | None]:
+        """All points of a tag on all merged geometries, from which resampling chooses.
+
+        Args:
+            tag: a tag of the geometry or a key of the context made from one.
+
+        Returns:
+            Points `(M, D)` and their normals, `None` for a region that has none; `(None, None)` for an
+            unknown tag.
+
+        Example:
+            >>> import jno
+            >>> points, normals = jno.domain.line(mesh_size=0.5).draw_candidates("interior")
+            >>> points.shape, normals
+            ((3, 1), None)
+        """
+        record = self._store.find(tag)
+        region = record.region if record is not None else "interior" if tag == INITIAL else tag
+        geometries: list[Geometry] = []
+        for group in self._groups:
+            if not any(group.geometry is seen for seen in geometries):
+                geometries.append(group.geometry)
+        if not all(region in geometry.tags for geometry in geometries):
+            return None, None
+        points = np.concatenate([geometry.pool(region) for geometry in geometries])
+        normals = [geometry.tags[region].normals for geometry in geometries]
+        known = [values for values in normals if values is not None]
+        if len(known) < len(normals):
+            return points, None
+        sign = -1.0 if record is not None and record.reverse_normals else 1.0
+        return points, sign * np.concatenate(known)
+
+    def context_for(self, recorded_on: Any) -> dict[str, np.ndarray]:
+        """A context on this domain with the keys that another domain has sampled; neither domain is changed.
+
+        What this domain has sampled itself under the same key is kept. Missing point sets are sampled here:
+        whole pools give all points, counted ones the same number, or all where there are fewer. Regions that
+        the other domain defined by a predicate are evaluated here; regions that do not exist here are left
+        out. Missing data is taken from the other domain.
+
+        Args:
+            recorded_on: the domain whose samples are repeated, e.g. the one used for training.
+
+        Returns:
+            The arrays by key.
+
+        Example:
+            >>> import jno
+            >>> coarse, fine = jno.domain.line(), jno.domain.line(mesh_size=0.01)
+            >>> x, t = coarse.variable("interior")
+            >>> fine.context_for(coarse)["interior"].shape
+            (1, 1, 101, 1)
+        """
+        geometries = tuple(_with_predicates(geometry, recorded_on) for geometry in row_geometries(self._groups))
+        return replay(recorded_on._store, self._store.copy(), geometries, self._axis)
+
+    def summary(self: S) -> S:
+        """Log dimension, time, batch rows, regions, data and parameters; returns the domain.
+
+        Example:
+            >>> import jno
+            >>> d = jno.domain.line()
+            >>> d.summary() is d
+            True
+        """
+        data = {name: self.context[name] for name in sorted(self._store.tensor_tags | self._store.data_tags)}
+        for text in summary_lines(self._geometry, self.time, self.total_samples, data, self.parameters):
+            self.log.info(text)
+        return self
+
+    def _request(
+        self, tag: Any, spec: SampleSpec, normals: bool, reverse_normals: bool, time_value: Any
+    ) -> SampleRecord:
+        """A checked request for a point set."""
+        if tag not in self._pool_tags():
+            raise self._unknown_tag(tag)
+        record = SampleRecord(tag, tag, spec, normals, reverse_normals, self._level(tag, time_value))
+        if reverse_normals and not normals:
+            raise ValueError("reverse_normals=True needs normals=True.")
+        if normals and not all(group.geometry.tags[record.region].is_boundary for group in self._groups):
+            raise ValueError(
+                f"The tag {tag!r} has no outward normals: it is not a boundary tag. Boundary tags: "
+                f"{sorted(self.normals_by_tag)}."
+            )
+        return record
+
+    def _level(self, tag: str, time_value: Any) -> float | None:
+        """The fixed time level of a request, if it has one."""
+        if self._axis is None:
+            if time_value is not None:
+                raise ValueError(f"time_value={time_value!r} needs a time-dependent domain; give time=(t0, t1, n).")
+            return None
+        if tag != INITIAL:
+            return None if time_value is None else self._axis.nearest(time_value)
+        if time_value is not None and time_value != self._axis.start:
+            raise ValueError(f"'initial' is fixed at t0={self._axis.start}; got time_value={time_value!r}.")
+        return self._axis.start
+
+    def _materialise(self, request: SampleRecord) -> SampleRecord:
+        return materialise(self._store, row_geometries(self._groups), self._axis, request)
+
+    def _indices(self, record: SampleRecord) -> np.ndarray:
+        """Indices into the tag's points, `(N,)`, or `(B, N)` when the batch rows differ."""
+        drawn = np.stack([indices for _, indices in self._store.rows[record.tag]])
+        return drawn[0] if np.all(drawn == drawn[0]) else drawn
+
+
+def _with_predicates(geometry: Geometry, other: Regions) -> Geometry:
+    """The geometry with the other domain's user-defined regions, where they select anything."""
+    for name, tag in other._geometry.tags.items():
+        if tag.where is not None and name not in geometry.tags:
+            extended = geometry.with_tag(name, tag.where)
+            geometry = extended if len(extended.tags[name].nodes) else geometry
+    return geometry

@@ -1,0 +1,88 @@
+"""The `mesh_connectivity` dictionary: elements, neighbours, nodal measures and P1 gradients."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ._mesh import Mesh
+from ._topology import facet_frames, measures, nodal_sums
+
+_ELEMENT_KEYS = {1: "lines", 2: "triangles", 3: "tetrahedra"}
+
+
+class NodeNeighbors(Mapping[int, list[int]]):
+    """Nodes that share an element with a node, in compressed rows: `neighbors[node]` is a sorted list."""
+
+    def __init__(self, indptr: Int[np.ndarray, " P"], indices: Int[np.ndarray, " K"]) -> None:
+        self.indptr = indptr
+        self.indices = indices
+
+    def __getitem__(self, node: int) -> list[int]:
+        if not 0 <= node < len(self):
+            raise KeyError(node)
+        return self.indices[self.indptr[node] : self.indptr[node + 1]].tolist()
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self)))
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+
+class MeshConnectivity(dict[str, Any]):
+    """A dictionary whose expensive entries are computed when they are asked for."""
+
+    def __missing__(self, key: str) -> Any:
+        if key == "VM":
+            raise NotImplementedError("mesh_connectivity['VM'] (boundary visibility) is not available yet.")
+        raise KeyError(key)
+
+
+def node_neighbors(cells: Int[np.ndarray, "M V"], n_points: int) -> NodeNeighbors:
+    """Compressed-row adjacency of the nodes of a simplicial mesh."""
+    pairs = [(i, j) for i in range(cells.shape[1]) for j in range(cells.shape[1]) if i != j]
+    keys = np.concatenate([cells[:, i].astype(np.int64) * n_points + cells[:, j] for i, j in pairs])
+    rows, columns = np.divmod(np.unique(keys), n_points)
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n_points))])
+    return NodeNeighbors(indptr, columns)
+
+
+def p1_gradients(points: Float[np.ndarray, "N D"], cells: Int[np.ndarray, "M V"]) -> Float[np.ndarray, "M V D"]:
+    """Gradients of the linear shape functions of every simplex."""
+    corners = points[cells]
+    others = np.linalg.inv(corners[:, 1:] - corners[:, :1]).swapaxes(1, 2)
+    return np.concatenate([-others.sum(axis=1, keepdims=True), others], axis=1)
+
+
+def mesh_connectivity(mesh: Mesh) -> MeshConnectivity:
+    """Everything the mesh operators need, from one pass over the elements.
+
+    `nodal_ds` is the boundary measure of every node: half of its boundary edges, a third of its boundary
+    faces, one at the ends of an interval, zero at interior nodes.
+    """
+    n_points, dimension = mesh.points.shape
+    facets = mesh.facets[mesh.facet_sets["boundary"]]
+    opposite = mesh.opposite[mesh.facet_sets["boundary"]]
+    facet_size, _ = facet_frames(mesh.points, facets, opposite)
+    cell_size = measures(mesh.points, mesh.cells)
+    boundary = np.unique(facets)
+    connectivity = MeshConnectivity(
+        {
+            "points": mesh.points,
+            _ELEMENT_KEYS[dimension]: mesh.cells,
+            "neighbors": node_neighbors(mesh.cells, n_points),
+            "n_points": n_points,
+            "dimension": dimension,
+            "nodal_ds": nodal_sums(facets, facet_size / dimension, n_points),
+            "nodal_volumes": nodal_sums(mesh.cells, cell_size / (dimension + 1), n_points),
+            "boundary_indices": boundary,
+            "boundary_points": mesh.points[boundary],
+        }
+    )
+    if dimension == 2:
+        connectivity["p1_area"] = cell_size
+        connectivity["p1_grad_phi"] = p1_gradients(mesh.points, mesh.cells)
+        connectivity["boundary_edges"] = np.searchsorted(boundary, facets)
+    return connectivity

@@ -1,0 +1,186 @@
+"""The sampled arrays of a domain: point sets `(B, T, N, D)`, normals, times and data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from ._geometry import Geometry
+from ._sampling import RandomStream, Rows, SampleSpec, draw_rows
+from ._time import TimeAxis
+
+TIME_KEY = "__time__"
+INITIAL = "initial"
+
+
+@dataclass(frozen=True, eq=False)
+class SampleRecord:
+    """One point set of the context and the request that made it.
+
+    Attributes:
+        tag: key in the context.
+        base: tag of the geometry the points come from.
+        spec: count and sampler.
+        normals: whether `n_<tag>` is in the context.
+        reverse_normals: whether these normals point inward.
+        level: the fixed time level, `None` when the points exist at all levels.
+        resampling_strategy: strategy that replaces the points during training.
+    """
+
+    tag: str
+    base: str
+    spec: SampleSpec = field(default_factory=SampleSpec)
+    normals: bool = False
+    reverse_normals: bool = False
+    level: float | None = None
+    resampling_strategy: Any = None
+
+    @property
+    def sample(self) -> tuple[int | None, Any]:
+        """`(n, sampler)` as it was asked for."""
+        return (self.spec.count, self.spec.sampler)
+
+    @property
+    def region(self) -> str:
+        """The geometry's tag: the points of `initial` are those of the interior."""
+        return "interior" if self.base == INITIAL else self.base
+
+    @property
+    def time_tag(self) -> str:
+        """Key of the time levels that belong to the points."""
+        return TIME_KEY if self.level is None else f"__time_{self.tag}__"
+
+
+class SampleStore:
+    """Everything that a domain has sampled so far; nothing in it is ever overwritten."""
+
+    def __init__(self, draws: int = 0) -> None:
+        self.context: dict[str, np.ndarray] = {}
+        self.records: list[SampleRecord] = []
+        self.rows: dict[str, Rows] = {}
+        self.handles: dict[str, int] = {}
+        self.tensor_tags: set[str] = set()
+        self.data_tags: set[str] = set()
+        # Whole point sets of a cloud, there from the start; a request may replace one that nobody has used.
+        self.prefilled: set[str] = set()
+        self.stream = RandomStream(draws)
+
+    def without_points(self) -> "SampleStore":
+        """A store with the same user data and random stream, but no sampled points."""
+        other = SampleStore(self.stream.draws)
+        for name in self.tensor_tags | self.data_tags:
+            other.context[name] = self.context[name]
+        other.tensor_tags = set(self.tensor_tags)
+        other.data_tags = set(self.data_tags)
+        return other
+
+    def copy(self) -> "SampleStore":
+        """A store that can be changed independently; the arrays themselves are shared."""
+        other = self.without_points()
+        other.context = dict(self.context)
+        other.records = list(self.records)
+        other.rows = dict(self.rows)
+        other.handles = dict(self.handles)
+        other.prefilled = set(self.prefilled)
+        return other
+
+    def fresh_key(self, base: str) -> str:
+        """`base`, or `base@1`, `base@2`, … when it is taken."""
+        if base in self.prefilled:
+            self._release(base)
+        key, number = base, 0
+        while key in self.context:
+            number += 1
+            key = f"{base}@{number}"
+        return key
+
+    def _release(self, tag: str) -> None:
+        """Forget a prefilled point set that was never handed out."""
+        self.prefilled.discard(tag)
+        self.records = [record for record in self.records if record.tag != tag]
+        del self.context[tag], self.rows[tag]
+
+    def next_handle(self, tag: str) -> int:
+        """How many times the tag was handed out before."""
+        self.prefilled.discard(tag)
+        count = self.handles.get(tag, 0)
+        self.handles[tag] = count + 1
+        return count
+
+    def find(self, tag: str) -> SampleRecord | None:
+        """The record of a point set."""
+        return next((record for record in self.records if record.tag == tag), None)
+
+    def reusable(self, request: SampleRecord) -> SampleRecord | None:
+        """A whole-pool point set that already answers a whole-pool request."""
+        if not request.spec.is_whole:
+            return None
+        for record in self.records:
+            same = (record.base, record.level, record.spec.is_whole) == (request.base, request.level, True)
+            clash = request.normals and record.normals and record.reverse_normals != request.reverse_normals
+            if same and not clash:
+                return record
+        return None
+
+    def add_normals(self, record: SampleRecord, *, reverse: bool, levels: int) -> SampleRecord:
+        """Give a point set its normals; returns the updated record."""
+        sign = -1.0 if reverse else 1.0
+        rows = self.rows[record.tag]
+
+        def values(geometry: Geometry) -> np.ndarray:
+            normals = geometry.tags[record.region].normals
+            assert normals is not None  # the request was checked against every geometry
+            return sign * normals
+
+        self.context[f"n_{record.tag}"] = stack_rows(rows, values, levels)
+        updated = replace(record, normals=True, reverse_normals=reverse)
+        self.records[self.records.index(record)] = updated
+        return updated
+
+
+def stack_rows(rows: Rows, values: Callable[[Geometry], np.ndarray], levels: int) -> Float[np.ndarray, "B T N D"]:
+    """The values of every row as one array; equal rows and equal time levels are broadcast, not copied."""
+    geometry, indices = rows[0]
+    shared = all(other is geometry and np.array_equal(chosen, indices) for other, chosen in rows[1:])
+    distinct = rows[:1] if shared else rows
+    block = np.stack([values(other)[chosen] for other, chosen in distinct])
+    _, n_points, width = block.shape
+    return np.broadcast_to(block[:, None], (len(rows), levels, n_points, width))
+
+
+def time_levels(axis: TimeAxis | None, level: float | None) -> Float[np.ndarray, "T 1"]:
+    """Times of a point set as a column; a steady domain has the single level one."""
+    if level is not None:
+        return np.array([[level]])
+    return np.ones((1, 1)) if axis is None else axis.levels[:, None]
+
+
+def materialise(
+    store: SampleStore,
+    geometries: tuple[Geometry, ...],
+    axis: TimeAxis | None,
+    request: SampleRecord,
+    *,
+    quiet: bool = False,
+    key: str | None = None,
+) -> SampleRecord:
+    """Put the requested points (one geometry per batch row) into the store, or find them there.
+
+    `key` fixes the context key; without it a repeated whole-pool request finds the existing points and every
+    other one gets a new key.
+    """
+    levels = 1 if request.level is not None or axis is None else axis.n
+    record = store.reusable(request) if key is None else None
+    if record is None:
+        tag = store.fresh_key(request.base) if key is None else key
+        record = replace(request, tag=tag, normals=False, reverse_normals=False)
+        rows = draw_rows(tag, request.region, request.spec, geometries, store.stream, quiet=quiet)
+        store.rows[tag] = rows
+        store.context[tag] = stack_rows(rows, lambda geometry: geometry.pool(request.region), levels)
+        store.context[record.time_tag] = time_levels(axis, record.level)
+        store.records.append(record)
+    if request.normals and not record.normals:
+        record = store.add_normals(record, reverse=request.reverse_normals, levels=levels)
+    return record

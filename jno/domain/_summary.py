@@ -1,0 +1,40 @@
+"""The text of `domain.summary()`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ._geometry import Geometry
+
+
+def _extent(points: np.ndarray) -> str:
+    if not len(points):
+        return "empty"
+    return " x ".join(
+        f"[{low:.4g}, {high:.4g}]" for low, high in zip(points.min(axis=0), points.max(axis=0), strict=True)
+    )
+
+
+def _region_line(geometry: Geometry, name: str) -> str:
+    tag = geometry.tags[name]
+    line = f"  {name}: {len(tag.nodes)} points, {_extent(geometry.points[tag.nodes])}"
+    if tag.normals is None:
+        return line
+    return f"{line}, mean normal {np.round(tag.normals.mean(axis=0), 3).tolist()}"
+
+
+def summary_lines(
+    geometry: Geometry,
+    time: Any,
+    total_samples: int,
+    data: Mapping[str, np.ndarray],
+    parameters: Mapping[str, Any],
+) -> list[str]:
+    """One line per fact."""
+    kind = "point cloud" if geometry.mesh is None else repr(geometry.mesh)
+    lines = [f"domain: {geometry.dimension}-D, {kind}", f"  time: {time}", f"  batch rows: {total_samples}"]
+    lines += [_region_line(geometry, name) for name in geometry.tags]
+    lines += [f"  data {name}: shape {array.shape}" for name, array in data.items()]
+    lines += [f"  parameter {name}: {value}" for name, value in parameters.items()]
+    return lines

@@ -1,0 +1,114 @@
+"""Simplicial topology and measures: boundary facets, orientation, measures, normals (all vectorised)."""
+
+from math import factorial
+
+import numpy as np
+from jaxtyping import Float, Int
+
+# Local facets of a positively oriented simplex, listed so that every facet is oriented outward, and the local
+# vertex opposite to each of them.
+_LOCAL_FACETS = {
+    1: (((0,), (1,)), (1, 0)),
+    2: (((0, 1), (1, 2), (2, 0)), (2, 0, 1)),
+    3: (((1, 2, 3), (0, 3, 2), (0, 1, 3), (0, 2, 1)), (0, 1, 2, 3)),
+}
+
+
+def signed_measures(points: Float[np.ndarray, "N D"], cells: Int[np.ndarray, "M V"]) -> Float[np.ndarray, " M"]:
+    """Signed length, area or volume of every simplex, `det(p_i - p_0) / D!`."""
+    corners = points[cells]
+    dimension = points.shape[1]
+    return np.linalg.det(corners[:, 1:] - corners[:, :1]) / factorial(dimension)
+
+
+def measures(points: Float[np.ndarray, "N D"], cells: Int[np.ndarray, "M V"]) -> Float[np.ndarray, " M"]:
+    """Length, area or volume of every simplex."""
+    return np.abs(signed_measures(points, cells))
+
+
+def orient(points: Float[np.ndarray, "N D"], cells: Int[np.ndarray, "M V"]) -> Int[np.ndarray, "M V"]:
+    """The same simplices with a positive signed measure."""
+    oriented = cells.copy()
+    inverted = signed_measures(points, cells) < 0.0
+    oriented[inverted, -2:] = cells[inverted, -2:][:, ::-1]
+    return oriented
+
+
+def simplex_keys(simplices: Int[np.ndarray, "M V"], n_points: int) -> Int[np.ndarray, " M"]:
+    """One integer per simplex that does not depend on the order of its nodes."""
+    ordered = np.sort(simplices, axis=1).astype(np.int64)
+    if n_points ** ordered.shape[1] < 2**62:
+        keys = ordered[:, 0]
+        for column in range(1, ordered.shape[1]):
+            keys = keys * n_points + ordered[:, column]
+        return keys
+    return np.unique(ordered, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def boundary_facets(
+    cells: Int[np.ndarray, "M V"], n_points: int
+) -> tuple[Int[np.ndarray, "E W"], Int[np.ndarray, " E"]]:
+    """Facets owned by exactly one (positively oriented) simplex, and the opposite node of each in it."""
+    local, opposite = _LOCAL_FACETS[cells.shape[1] - 1]
+    facets = np.concatenate([cells[:, list(nodes)] for nodes in local])
+    opposites = np.concatenate([cells[:, node] for node in opposite])
+    _, first, count = np.unique(simplex_keys(facets, n_points), return_index=True, return_counts=True)
+    single = np.sort(first[count == 1])
+    return facets[single], opposites[single]
+
+
+def _raw_normals(corners: Float[np.ndarray, "E W D"]) -> Float[np.ndarray, "E D"]:
+    """Normals scaled by the measure of the facet; a point has measure one."""
+    match corners.shape[2]:
+        case 1:
+            return np.ones_like(corners[:, 0])
+        case 2:
+            edge = corners[:, 1] - corners[:, 0]
+            return np.stack([edge[:, 1], -edge[:, 0]], axis=1)
+        case _:
+            return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) / 2.0
+
+
+def facet_frames(
+    points: Float[np.ndarray, "N D"], facets: Int[np.ndarray, "E W"], opposite: Int[np.ndarray, " E"]
+) -> tuple[Float[np.ndarray, " E"], Float[np.ndarray, "E D"]]:
+    """Measure and unit normal of every facet; the normal points away from the opposite node."""
+    corners = points[facets]
+    raw = _raw_normals(corners)
+    size = np.linalg.norm(raw, axis=1)
+    outward = np.sign(np.sum(raw * (corners[:, 0] - points[opposite]), axis=1))
+    return size, raw * (outward / size)[:, None]
+
+
+def nodal_sums(
+    simplices: Int[np.ndarray, "M V"], values: Float[np.ndarray, " M"], n_points: int
+) -> Float[np.ndarray, " N"]:
+    """For every node, the sum of the values of the simplices it belongs to."""
+    repeated = np.repeat(values, simplices.shape[1])
+    sums = np.bincount(simplices.reshape(-1), weights=repeated, minlength=n_points)
+    return sums.astype(np.float64, copy=False)  # without any simplex, bincount returns integers
+
+
+def nodal_normals(
+    points: Float[np.ndarray, "N D"], facets: Int[np.ndarray, "E W"], opposite: Int[np.ndarray, " E"]
+) -> Float[np.ndarray, "N D"]:
+    """Measure-weighted average of the facet normals at every node, normalised; zero away from the facets."""
+    size, normals = facet_frames(points, facets, opposite)
+    sums = np.stack(
+        [nodal_sums(facets, size * normals[:, axis], len(points)) for axis in range(points.shape[1])], axis=1
+    )
+    total = nodal_sums(facets, size, len(points))
+    length = np.linalg.norm(sums, axis=1)
+    # The two sides of a slit cancel to rounding error; any of the node's own facet normals is then used.
+    cancelled = (total > 0.0) & (length <= 1e-12 * total)
+    own = np.zeros_like(sums)
+    own[facets.reshape(-1)] = np.repeat(normals, facets.shape[1], axis=0)
+    sums = np.where(cancelled[:, None], own, sums)
+    length = np.where(cancelled, 1.0, length)
+    return np.divide(sums, length[:, None], out=np.zeros_like(sums), where=length[:, None] > 0.0)
+
+
+def first_appearance(values: Int[np.ndarray, " M"]) -> Int[np.ndarray, " K"]:
+    """The distinct values in the order in which they first appear."""
+    _, index = np.unique(values, return_index=True)
+    return values[np.sort(index)]

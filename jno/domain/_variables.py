@@ -1,0 +1,75 @@
+"""Requests for variables: checks, and the leaves of the trace that name sampled points and data."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from jno.trace import TensorTag, Variable
+
+from ._context import SampleRecord
+
+
+def is_data(sample: Any) -> bool:
+    """Whether the second argument of `variable` is data rather than `(n, sampler)`."""
+    return isinstance(sample, (np.ndarray, np.floating, jax.Array, float))
+
+
+def checked_data(name: str, values: Any) -> np.ndarray:
+    """Numeric data with at least one axis; a number becomes `(1, 1)`."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiubcV" or array.dtype.names is not None:
+        raise ValueError(f"The data {name!r} must be numeric; got dtype {array.dtype}.")
+    return array.reshape(1, 1) if array.ndim == 0 else array
+
+
+def data_options(tag: str, options: dict[str, Any]) -> None:
+    """Options of point sets make no sense for data."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise ValueError(f"variable({tag!r}, array) takes only split= and point_data=; got {', '.join(given)}.")
+
+
+def tensor_leaves(name: str, array: np.ndarray, domain: Any, split: bool) -> Any:
+    """One `TensorTag`, or one per column."""
+    if split:
+        return tuple(TensorTag(name, domain, column) for column in range(array.shape[-1]))
+    return TensorTag(name, domain)
+
+
+def point_data(name: str, array: np.ndarray) -> np.ndarray:
+    """Points given by the user, `(N, D)` or `(B, T, N, D)`, as `(B, T, N, D)`."""
+    if array.ndim not in (2, 4):
+        raise ValueError(f"point_data {name!r} must have shape (N, D) or (B, T, N, D); got {array.shape}.")
+    return array[None, None] if array.ndim == 2 else array
+
+
+def _columns(tag: str, width: int, domain: Any, copy: int) -> tuple[Variable, ...]:
+    return tuple(Variable(tag, [i, i + 1], domain, copy=copy) for i in range(width))
+
+
+def point_data_leaves(name: str, array: np.ndarray, domain: Any, split: bool, copy: int) -> Any:
+    """One `Variable` over all columns, or one per column."""
+    width = int(array.shape[-1])
+    return _columns(name, width, domain, copy) if split else Variable(name, [0, width], domain, copy=copy)
+
+
+def point_leaves(
+    record: SampleRecord,
+    domain: Any,
+    *,
+    normals: bool,
+    split: bool,
+    indices: np.ndarray | None,
+    copy: int,
+) -> Any:
+    """`(x, …, t)`, then the components of the normal and the indices when asked for."""
+    width = domain.dimension
+    if normals and not split and indices is None:
+        return Variable(f"n_{record.tag}", [0, width], domain, copy=copy)
+    # The time levels belong to the whole domain, so all calls share one time variable.
+    leaves: tuple[Any, ...] = _columns(record.tag, width, domain, copy)
+    leaves += (Variable(record.time_tag, [0, 1], domain, axis="temporal"),)
+    if normals:
+        leaves += _columns(f"n_{record.tag}", width, domain, copy)
+    return leaves if indices is None else (*leaves, indices)

@@ -1,0 +1,31 @@
+"""Integral nodes."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+from ._leaves import Variable
+from ._placeholder import Placeholder
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Integral(Placeholder):
+    """Integral of ``target`` over the mesh region of its variables.
+
+    With ``integration_var`` (the outer variable) the result is ``(N, 1)``, one integral over the inner variables for
+    each outer point; otherwise it is one number per sample.
+    """
+
+    child_fields: ClassVar[tuple[str, ...]] = ("target", "integration_var")
+    target: Placeholder
+    integration_var: Variable | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class IntegralTime(Placeholder):
+    """Trapezoidal integral of ``target`` over the current time window."""
+
+    child_fields: ClassVar[tuple[str, ...]] = ("target", "time_var")
+    target: Placeholder
+    time_var: Any

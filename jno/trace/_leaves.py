@@ -1,0 +1,171 @@
+"""Leaves of the trace: variables, data tags, numbers, named constants, noise."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from ._node import Node, set_fields
+from ._placeholder import Placeholder
+
+_noise_ids = itertools.count()
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, init=False)
+class Variable(Placeholder):
+    """Independent variable (``x``, ``y``, ``t``, or the columns of a normal vector).
+
+    It names columns of the point set ``tag`` of a domain; the compiler binds the sampled coordinates.  A spatial
+    variable has the value ``(N, dim[1] - dim[0])``, a temporal one ``(1, 1)``, which broadcasts over points.
+
+    Args:
+        tag: key of the point set in ``domain.context``.
+        dim: ``[first, last)`` columns.
+        domain: the domain that owns the points.
+        axis: ``"spatial"`` or ``"temporal"``.
+        fem_meta: optional weak-form annotations (``support``, ``region_id``, ``context_tag``).
+        copy: which call of ``domain.variable`` made it; two copies name the same points but stay distinct
+            integration variables.
+    """
+
+    tag: str
+    dim: tuple[int, int | None]
+    domain: Any
+    axis: str
+    fem_meta: Any
+    copy: int
+
+    def __init__(
+        self,
+        tag: str,
+        dim: Any,
+        domain: Any,
+        axis: str = "spatial",
+        fem_meta: dict[str, Any] | None = None,
+        copy: int = 0,
+    ) -> None:
+        if axis not in ("spatial", "temporal"):
+            raise ValueError(f"Variable(axis={axis!r}): allowed are 'spatial' and 'temporal'")
+        set_fields(self, tag=tag, dim=tuple(dim), domain=domain, axis=axis, fem_meta=fem_meta, copy=copy)
+
+    @property
+    def size(self) -> int:
+        """Number of columns."""
+        first, last = self.dim
+        if last is None:
+            raise ValueError(f"{self!r} spans all columns of its tag; its width is known only to the domain")
+        return last - first
+
+    def __repr__(self) -> str:
+        if self.axis == "temporal":
+            return "Var(t)"
+        meta = f", {self.fem_meta}" if self.fem_meta else ""
+        return f"Var({self.tag}[{list(self.dim)}]{meta})"
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class TensorTag(Placeholder):
+    """Array data attached to a domain by ``domain.variable(name, array)``.
+
+    A leading dimension equal to the number of samples ``B`` gives one row per sample, a leading dimension of one is
+    shared by all samples.  ``dim_index`` selects one entry of the last axis (kept as an axis of length one).
+    """
+
+    tag: str
+    domain: Any
+    dim_index: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Literal(Placeholder):
+    """A number or array written into an expression."""
+
+    value: Any
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Constant(Placeholder):
+    """One named entry of ``jno.np.constant(tag, source)``."""
+
+    tag: str
+    value: Any
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, init=False)
+class Noise(Placeholder):
+    """Stochastic term of shape ``(N, ndim)``, drawn anew in every training step.
+
+    The realisation comes from the step's key folded with the node's position in the graph, so it is reproducible
+    for a fixed seed and independent of other noise nodes.  Without a key (plain ``eval``) it is zero.
+
+    Args:
+        distribution: ``"gaussian"``, ``"uniform"`` or ``"laplace"``.
+        **params: ``std`` (gaussian, laplace), ``low``/``high`` (uniform), ``ndim`` (number of columns).
+
+    Raises:
+        ValueError: unknown distribution or parameter, or a value outside its range.
+    """
+
+    distribution: str
+    params: tuple[tuple[str, float], ...]
+    draw_id: int
+
+    def __init__(self, distribution: str, **params: float) -> None:
+        defaults = NOISE_PARAMETERS.get(distribution)
+        if defaults is None:
+            raise ValueError(f"Unknown noise distribution {distribution!r}: allowed are {', '.join(NOISE_PARAMETERS)}")
+        unknown = sorted(set(params) - set(defaults))
+        if unknown:
+            raise ValueError(f"{distribution} noise has no parameter {unknown}: allowed are {list(defaults)}")
+        values = {**defaults, **params}
+        if values.get("std", 1.0) < 0:
+            raise ValueError(f"{distribution} noise: std must not be negative, got {values['std']}")
+        if values.get("low", 0.0) > values.get("high", 1.0):
+            raise ValueError(f"uniform noise: low={values['low']} is above high={values['high']}")
+        if values["ndim"] != int(values["ndim"]) or values["ndim"] < 1:
+            raise ValueError(f"{distribution} noise: ndim must be an integer of at least 1, got {values['ndim']}")
+        set_fields(self, distribution=distribution, params=tuple(values.items()), draw_id=next(_noise_ids))
+
+
+NOISE_PARAMETERS: dict[str, dict[str, float]] = {
+    "gaussian": {"std": 1.0, "ndim": 1},
+    "uniform": {"low": -1.0, "high": 1.0, "ndim": 1},
+    "laplace": {"std": 1.0, "ndim": 1},
+}
+
+
+@runtime_checkable
+class ArrayLike(Protocol):
+    """A JAX array (or any other array library's), recognised without importing JAX here."""
+
+    def __array__(self, *args: Any) -> np.ndarray: ...
+
+
+def as_node(value: Any) -> Any:
+    """``value`` as a node: expressions as they are, numbers and arrays as literals.
+
+    Raises:
+        TypeError: anything else, e.g. a network that was not called.
+    """
+    if isinstance(value, Node):
+        return value
+    if isinstance(value, bool | int | float | complex | np.generic | np.ndarray):
+        return Literal(value)
+    if isinstance(value, ArrayLike):
+        return Literal(value)
+    if isinstance(value, list | tuple):
+        return Literal(_numeric_array(value))
+    raise TypeError(
+        f"cannot use {value!r} of type {type(value).__name__} in an expression: allowed are expressions, numbers and "
+        "arrays (a network must be called first: net(x, y))"
+    )
+
+
+def _numeric_array(value: Any) -> np.ndarray:
+    array = np.asarray(value)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"cannot use {value!r} in an expression: it is not an array of numbers; see jno.np.concat")
+    return array

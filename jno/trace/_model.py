@@ -1,0 +1,281 @@
+"""`Model`: a network's handle.  It records what was asked of the network; the floors above act on the record."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
+
+from ._leaves import as_node
+from ._placeholder import Placeholder
+
+_layer_ids = itertools.count(1)
+
+
+@dataclasses.dataclass(frozen=True)
+class ParameterGroup:
+    """An optimizer for the leaves a mask selects (``mask=None``: every leaf no other group takes)."""
+
+    mask: Any
+    optimizer: Any = None
+    scale: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Initialization:
+    """Weights to load when a ``core`` is built: a path, pytree, array, number or ``(key, shape, dtype)`` callable."""
+
+    weights: Any
+    key: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Controls:
+    """Everything that can be asked of a model, as one immutable record."""
+
+    default_group: ParameterGroup = ParameterGroup(mask=None)
+    groups: tuple[ParameterGroup, ...] = ()
+    frozen: bool = False
+    freeze_mask: Any = None
+    dtype: Any = None
+
+
+class Model:
+    """A network (or a trainable parameter) in the trace.
+
+    Calling it with expressions builds a `ModelCall`.  Configuration methods return the model, so they chain:
+    ``net = jno.nn(module).optimizer(optax.adam(1e-3))``.  The weights live in :attr:`module`; after
+    ``core.solve`` they are the trained ones.  A model may be used by several cores.
+
+    Args:
+        module: an Equinox module (see ``jno.nn.wrap`` for other kinds).
+        name: display name; default ``model_<id>``.
+        weight_path: pretrained weights, loaded as by :meth:`initialize`.
+    """
+
+    def __init__(self, module: Any, name: str = "", weight_path: str | None = None) -> None:
+        self.module = module
+        self.name = name
+        self.weight_path = weight_path
+        self.layer_id = next(_layer_ids)
+        self.controls = Controls()
+        self.pending_initialization = None if weight_path is None else Initialization(weight_path)
+        self.open_mask: Any = None
+        self.default_key: Any = None
+        self.version = 0
+
+    @property
+    def model_key(self) -> str:
+        """Name shown to users: :attr:`name`, or ``model_<id>``."""
+        return self.name or f"model_{self.layer_id}"
+
+    @property
+    def params(self) -> Any:
+        """Same as :attr:`module`."""
+        return self.module
+
+    def __call__(self, *arguments: Any) -> ModelCall:
+        """Apply the network to expressions; the module receives whole arrays ``(N, D)``, one per argument."""
+        return ModelCall(self, tuple(as_node(argument) for argument in arguments))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Ids are unique within a process: a loaded model must not take that of a model built here.
+        self.__dict__.update(state, layer_id=next(_layer_ids))
+
+    def __iter__(self) -> Any:
+        raise TypeError(f"{self!r} is a network, not a sequence; call it with expressions first")
+
+    def __repr__(self) -> str:
+        return f"Model({self.model_key}: {type(self.module).__name__})"
+
+    # --- training controls ------------------------------------------------------------------------------------
+    def optimizer(self, opt_fn: Any) -> Self:
+        """Attach an optimizer: an optax transform, or a factory such as ``optax.adam``.
+
+        After ``mask(M)`` it trains only the selected leaves; a bare call sets the optimizer of all leaves and
+        removes parameter groups set before.  A factory without a learning rate trains at 1e-3 (the core says so
+        once) or, with :meth:`scale`, at the rate the scale gives.
+
+        Args:
+            opt_fn: ``optax.GradientTransformation`` or a callable that returns one.
+
+        Raises:
+            TypeError: ``opt_fn`` is neither.
+        """
+        if not (callable(opt_fn) or _is_transformation(opt_fn)):
+            raise TypeError(
+                f"optimizer({opt_fn!r}): expected an optax transform such as optax.adam(1e-3) or a factory such as "
+                f"optax.adam, got {type(opt_fn).__name__}"
+            )
+        mask = self.take_mask()
+        self._change(frozen=False)
+        if mask is None:
+            return self._change(
+                default_group=dataclasses.replace(self.controls.default_group, optimizer=opt_fn), groups=()
+            )
+        return self._set_group(mask, optimizer=opt_fn)
+
+    def scale(self, schedule: Any) -> Self:
+        """Multiply the updates of the optimizer by a number or schedule (after ``mask(M)``: of that group).
+
+        Args:
+            schedule: a number, an optax schedule ``count -> value``, or a JAX-traceable callable
+                ``(epoch, losses) -> value`` with ``losses`` the vector of constraint losses of the same step.
+        """
+        if isinstance(schedule, bool) or not (callable(schedule) or isinstance(schedule, int | float)):
+            raise TypeError(f"scale({schedule!r}): expected a number or a schedule, got {type(schedule).__name__}")
+        mask = self.take_mask()
+        if mask is None:
+            return self._change(default_group=dataclasses.replace(self.controls.default_group, scale=schedule))
+        return self._set_group(mask, scale=schedule)
+
+    def freeze(self) -> Self:
+        """Do not train the model; after ``mask(M)``: do not train the selected leaves."""
+        mask = self.take_mask()
+        return self._change(frozen=True) if mask is None else self._change(freeze_mask=mask)
+
+    def unfreeze(self) -> Self:
+        """Train the model normally again: clears whole-model and masked freezing."""
+        return self._change(frozen=False, freeze_mask=None)
+
+    def mask(self, param_mask: Any = None) -> Self:
+        """Select leaves for the next ``optimizer``, ``scale``, ``freeze`` or ``u.grad(net)`` (one shot).
+
+        Args:
+            param_mask: boolean pytree that mirrors the module, ``True`` where a leaf is selected; ``None`` clears
+                an open selection.
+        """
+        self.open_mask = param_mask
+        return self
+
+    def dtype(self, dtype: Any) -> Self:
+        """Set the working precision: parameters are cast when a core is built, inputs at every call.
+
+        Args:
+            dtype: a floating dtype object such as ``jnp.bfloat16``.
+
+        Raises:
+            ValueError: a string (precision of the *data* is JAX's ``jax_enable_x64`` flag).
+        """
+        if isinstance(dtype, str):
+            raise ValueError(
+                f"dtype({dtype!r}): give a dtype object such as jnp.float32; for double precision of all data set "
+                "jax_enable_x64 before building models and domains"
+            )
+        return self._change(dtype=dtype)
+
+    def initialize(self, weights: Any, *, key: Any = None) -> Self:
+        """Load weights when the next core is built; the last call wins.
+
+        Args:
+            weights: path of an Equinox ``.eqx`` file, a pytree like the module, an array or number (for a
+                parameter), or an initializer ``(key, shape, dtype) -> array`` applied to every floating leaf.
+            key: random key for a callable; default: derived from the seed.
+        """
+        self.pending_initialization = Initialization(weights, key)
+        self.version += 1
+        return self
+
+    def reset(self) -> Self:
+        """Forget every control (optimizers, groups, masks, freezing, dtype, pending weights); weights stay."""
+        self.pending_initialization = None
+        self.open_mask = None
+        self.weight_path = None
+        self.controls = Controls()
+        self.version += 1
+        return self
+
+    def summary(self) -> Self:
+        """Print a table of the leaves: path, shape, dtype, group, optimizer, trained or frozen; returns the model."""
+        from jno.architectures import print_summary  # a table needs JAX's pytrees: declared exception to the floors
+
+        print_summary(self)
+        return self
+
+    # --- record keeping ---------------------------------------------------------------------------------------
+    def take_mask(self) -> Any:
+        """The open mask scope, which is closed by this."""
+        mask, self.open_mask = self.open_mask, None
+        return mask
+
+    def _change(self, **changes: Any) -> Self:
+        self.controls = dataclasses.replace(self.controls, **changes)
+        self.version += 1
+        return self
+
+    def _set_group(self, mask: Any, **changes: Any) -> Self:
+        groups = list(self.controls.groups)
+        for position, group in enumerate(groups):
+            if group.mask is mask or group.mask == mask:
+                groups[position] = dataclasses.replace(group, **changes)
+                return self._change(groups=tuple(groups))
+        return self._change(groups=(*groups, ParameterGroup(mask, **changes)))
+
+
+def _is_transformation(value: Any) -> bool:
+    # optax transformations are (init, update) tuples; checked again with optax when a core is built.
+    return isinstance(value, tuple) and len(value) == 2 and all(callable(part) for part in value)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class ModelCall(Placeholder):
+    """``model(*args)``.  Configuration methods of the model may be called on it and return the call."""
+
+    child_fields: ClassVar[tuple[str, ...]] = ("args",)
+    model: Model
+    args: tuple[Placeholder, ...]
+
+    def __call__(self, *new_variables: Any) -> Placeholder:
+        if self.args:
+            return super().__call__(*new_variables)
+        raise TypeError(f"{self.model.model_key} is a parameter and takes no arguments")
+
+    def name(self, label: str) -> Self:
+        """Set the label; on a parameter this also renames the model."""
+        super().name(label)
+        if not self.args:
+            self.model.name = label
+        return self
+
+    @property
+    def module(self) -> Any:
+        """The model's weights."""
+        return self.model.module
+
+    def optimizer(self, opt_fn: Any) -> Self:
+        """See `Model.optimizer`."""
+        return self._configure(self.model.optimizer, opt_fn)
+
+    def freeze(self) -> Self:
+        """See `Model.freeze`."""
+        return self._configure(self.model.freeze)
+
+    def unfreeze(self) -> Self:
+        """See `Model.unfreeze`."""
+        return self._configure(self.model.unfreeze)
+
+    def mask(self, param_mask: Any = None) -> Self:
+        """See `Model.mask`."""
+        return self._configure(self.model.mask, param_mask)
+
+    def dtype(self, dtype: Any) -> Self:
+        """See `Model.dtype`."""
+        return self._configure(self.model.dtype, dtype)
+
+    def initialize(self, weights: Any, *, key: Any = None) -> Self:
+        """See `Model.initialize`."""
+        self.model.initialize(weights, key=key)
+        return self
+
+    def reset(self) -> Self:
+        """See `Model.reset`."""
+        return self._configure(self.model.reset)
+
+    def summary(self) -> Self:
+        """See `Model.summary`."""
+        return self._configure(self.model.summary)
+
+    def _configure(self, method: Callable[..., Any], *arguments: Any) -> Self:
+        method(*arguments)
+        return self

@@ -1,0 +1,133 @@
+"""Optimizer groups: which leaves of which model are trained by which transform."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+
+from jno.architectures import checked_mask, overlap, trainable_filter
+from jno.trace import Model, ParameterGroup
+from jno.utils import get_logger
+
+DEFAULT_LEARNING_RATE = 1e-3
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerGroup:
+    """One transform over the leaves ``selected`` (a filter of the model's module) of one model."""
+
+    layer_id: int
+    name: str
+    selected: Any
+    transform: optax.GradientTransformationExtraArgs
+    scale: Callable[[Any, Any], Any] | None
+
+    def pick(self, parameters: dict[int, Any]) -> Any:
+        """The group's leaves, ``None`` elsewhere."""
+        return eqx.filter(parameters[self.layer_id], self.selected)
+
+
+def optimizer_groups(models: Sequence[Model]) -> list[OptimizerGroup]:
+    """The groups of all models; frozen models have none.
+
+    Raises:
+        ValueError: a trainable leaf that no optimizer takes, overlapping masks.
+    """
+    return [group for model in models for group in _groups_of(model)]
+
+
+def _groups_of(model: Model) -> list[OptimizerGroup]:
+    controls, name = model.controls, model.model_key
+    if controls.frozen:
+        return []
+    if controls.default_group.optimizer is None and not controls.groups:
+        raise ValueError(
+            f"model {name!r} has no optimizer: call {name}.optimizer(optax.adam(1e-3)) or {name}.freeze() "
+            "before solve()"
+        )
+    remaining = trainable_filter(model.module)
+    if controls.freeze_mask is not None:
+        frozen = checked_mask(model.module, controls.freeze_mask, f"{name}.freeze()")
+        remaining = _and_not(remaining, frozen)
+    masked: list[tuple[ParameterGroup, Any]] = []
+    for number, group in enumerate(controls.groups):
+        selected = checked_mask(model.module, group.mask, f"{name}, group {number}")
+        for _, other in masked:
+            common = overlap(selected, other)
+            if common:
+                raise ValueError(f"model {name!r}: the masks of two groups overlap at {', '.join(common)}")
+        masked.append((group, selected))
+    found = []
+    for number, (group, selected) in enumerate(masked):
+        optimizer = group.optimizer if group.optimizer is not None else controls.default_group.optimizer
+        if optimizer is None:
+            raise ValueError(f"model {name!r}: group {number} has a scale but no optimizer")
+        chosen = jax.tree_util.tree_map(lambda a, b: a and b, selected, remaining)
+        found.append(_group(model, f"{name}[{number}]", chosen, optimizer, group.scale))
+        remaining = _and_not(remaining, selected)
+    if any(jax.tree_util.tree_leaves(remaining)):
+        if controls.default_group.optimizer is None:
+            raise ValueError(
+                f"model {name!r} has no optimizer for the leaves outside its masks: add {name}.optimizer(...) or "
+                f"{name}.mask(...).freeze() for them"
+            )
+        found.append(_group(model, name, remaining, controls.default_group.optimizer, controls.default_group.scale))
+    return found
+
+
+def _and_not(first: Any, second: Any) -> Any:
+    return jax.tree_util.tree_map(lambda a, b: bool(a and not b), first, second)
+
+
+def _group(model: Model, name: str, selected: Any, optimizer: Any, scale: Any) -> OptimizerGroup:
+    transform = as_transform(optimizer, name, scale is not None)
+    schedule = None if scale is None else as_schedule(scale, name)
+    return OptimizerGroup(model.layer_id, name, selected, transform, schedule)
+
+
+def as_transform(optimizer: Any, name: str, scaled: bool) -> optax.GradientTransformationExtraArgs:
+    """An optax transform from a transform or a factory.
+
+    A factory whose ``learning_rate`` has no default gets 1 when a scale is attached (the scale is then the rate) and
+    1e-3 otherwise, which is logged once.
+    """
+    if isinstance(optimizer, optax.GradientTransformation):
+        return optax.with_extra_args_support(optimizer)
+    rate = inspect.signature(optimizer).parameters.get("learning_rate")
+    if rate is not None and rate.default is inspect.Parameter.empty:
+        if not scaled:
+            get_logger().once(
+                f"{name}: the optimizer factory was given no learning rate and trains at {DEFAULT_LEARNING_RATE}; "
+                "pass e.g. optax.adam(1e-3) to choose it"
+            )
+        built = optimizer(1.0 if scaled else DEFAULT_LEARNING_RATE)
+    else:
+        built = optimizer()
+    if not isinstance(built, optax.GradientTransformation):
+        raise TypeError(f"optimizer of {name}: the factory returned {type(built).__name__}, not an optax transform")
+    return optax.with_extra_args_support(built)
+
+
+def as_schedule(scale: Any, name: str) -> Callable[[Any, Any], Any]:
+    """``(epoch, losses) -> factor`` from a number, an optax schedule or a callable of both arguments."""
+    if not callable(scale):
+        return lambda epoch, losses: jnp.asarray(float(scale))
+    required = [p for p in inspect.signature(scale).parameters.values() if p.default is inspect.Parameter.empty]
+    function = scale if len(required) > 1 else (lambda epoch, losses: scale(epoch))
+    try:
+        shape = jax.eval_shape(function, jnp.int32(0), jnp.zeros(1)).shape
+    except (jax.errors.JAXTypeError, TypeError) as error:
+        raise ValueError(
+            f"scale() of {name}: the schedule must be JAX-traceable, called as schedule(epoch) or "
+            f"schedule(epoch, losses): {error}"
+        ) from error
+    if shape != ():
+        raise ValueError(f"scale() of {name}: the schedule must return one number, it returns shape {shape}")
+    return function

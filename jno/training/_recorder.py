@@ -1,0 +1,74 @@
+"""History of one solve call: one row per epoch."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+
+class Recorder:
+    """Collects losses, times and tracked values; `log` is the dict that `statistics` reads."""
+
+    def __init__(self, names: list[str], first_epoch: int, counts: dict[str, int]) -> None:
+        self._names = names
+        self._first = first_epoch
+        self._counts = counts
+        self._losses: list[np.ndarray] = []
+        self._times: list[np.ndarray] = []
+        self._tracked: dict[str, dict[str, Any]] = {}
+        self._start = time.perf_counter()
+        self._last = 0.0
+        self.stop_reason: str | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the recorder was made."""
+        return time.perf_counter() - self._start
+
+    @property
+    def epochs(self) -> int:
+        """Recorded epochs."""
+        return sum(len(rows) for rows in self._losses)
+
+    def add(self, losses: np.ndarray) -> None:
+        """Losses ``(m, C)`` of the ``m`` epochs since the last call; their time is shared out evenly."""
+        now = self.elapsed
+        if len(losses):
+            self._times.append(self._last + (now - self._last) * np.arange(1, len(losses) + 1) / len(losses))
+            self._losses.append(np.asarray(losses))
+        self._last = now
+
+    def track(self, name: str, epoch: int, value: Any) -> None:
+        """A tracked value."""
+        entry = self._tracked.setdefault(name, {"name": name, "epoch": [], "values": []})
+        entry["epoch"].append(epoch)
+        entry["values"].append(value)
+
+    def log(self) -> dict[str, Any]:
+        """The history as one dict."""
+        losses = np.concatenate(self._losses) if self._losses else np.zeros((0, len(self._names)))
+        times = np.concatenate(self._times) if self._times else np.zeros(0)
+        log: dict[str, Any] = {
+            "epoch": self._first + np.arange(len(losses)),
+            "total_loss": losses.mean(axis=1) if len(losses) else np.zeros(0),
+            "losses": losses,
+            "timestamps": times,
+            "training_time": self.elapsed,
+            "constraint_names": list(self._names),
+            **self._counts,
+        }
+        if self._tracked:
+            log["track_stats"] = [
+                {**entry, "epoch": np.asarray(entry["epoch"]), "values": _stacked(entry["values"])}
+                for entry in self._tracked.values()
+            ]
+        if self.stop_reason is not None:
+            log["stop_reason"] = self.stop_reason
+        return log
+
+
+def _stacked(values: list[Any]) -> Any:
+    shapes = {np.shape(value) for value in values}
+    return np.asarray(values) if len(shapes) == 1 else values

@@ -1,0 +1,236 @@
+"""`Solver`: from a list of constraints and the models' records to trained weights; keeps what later calls reuse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from jno.compiler import Graph, Program, needs_window
+from jno.trace import Model, Node, Tracker
+from jno.utils import get_logger, get_stop_on_nonfinite
+from jno.utils.callbacks import Callback
+
+from ._groups import OptimizerGroup, optimizer_groups
+from ._loop import Hooks, train
+from ._recorder import Recorder
+from ._step import Step, TrainState
+from ._trackers import Tracked
+
+
+class Solver:
+    """Training of one core over any number of ``solve`` calls.
+
+    Compiled steps are kept per (batch size, window, configuration of the models), so a second call with the same
+    options compiles nothing; optimizer states live on while a model's configuration does not change.
+    """
+
+    def __init__(self, graph: Graph, domain: Any, constraints: Sequence[Node], trackers: Sequence[Tracker]) -> None:
+        self._graph = graph
+        self._domain = domain
+        self._constraints = list(constraints)
+        self._trackers = list(trackers)
+        self._programs: dict[int | None, Program] = {}
+        self._steps: dict[Any, Step] = {}
+        self._groups: dict[Any, list[OptimizerGroup]] = {}
+        self._tracked: dict[int | None, Tracked] = {}
+        self._optimizers: dict[tuple[int, int, str], Any] = {}
+        self.epoch = 0
+
+    def solve(
+        self,
+        key: Any,
+        *,
+        epochs: int,
+        batchsize: int | None,
+        inner_steps: int,
+        window: int | None,
+        callbacks: list[Callback],
+    ) -> tuple[Any, dict[str, Any]]:
+        """Train; the models' modules hold the new weights afterwards, whatever ends the loop.
+
+        Returns:
+            the random key for the next call and the log of this one.
+        """
+        if not self._constraints:
+            raise ValueError("solve() needs at least one constraint; this core was built with none")
+        program = self._program(window)
+        _check_options(epochs, batchsize, inner_steps, window, program)
+        _check_callbacks(callbacks)
+        if needs_window(program.roots) and program.window < 2:
+            raise ValueError("an expression integrates over time: solve(min_consecutive=...) must be at least 2")
+        self._hint_window(program, window)
+        configuration = tuple((model.layer_id, model.version) for model in program.models)
+        groups = self._groups_for(configuration, program.models)
+        trained = {g.layer_id for g in groups}
+        if not trained:
+            raise ValueError("every model is frozen: there is nothing to train")
+        parameters, frozen = _split(program.models, groups)
+        step = self._step(program, groups, frozen, batchsize, configuration)
+        state = TrainState(
+            parameters, self._optimizer_states(groups, parameters, program.models), key, jnp.int32(self.epoch)
+        )
+        recorder = Recorder(self._names(), self.epoch, _counts(program.models, parameters))
+        hooks = Hooks(
+            tracked=self._trackers_for(window),
+            callbacks=callbacks,
+            inner_steps=inner_steps,
+            modules_of=lambda s: _merge(program.models, frozen, s.parameters),
+            keywords=lambda: {"context": self._domain.context, "log": get_logger()},
+        )
+        self._announce(callbacks, program, state, frozen, batchsize)
+        state = train(step, state, epochs, self._names(), recorder, hooks)
+        self._keep(program.models, groups, frozen, state)
+        for callback in callbacks:
+            callback.on_training_end()
+        return state.key, recorder.log()
+
+    def lowered(self, window: int | None = 1) -> Any:
+        """The lowered step of a full-batch solve, for inspection of operation counts and memory."""
+        program = self._program(window)
+        groups = optimizer_groups(program.models)
+        parameters, frozen = _split(program.models, groups)
+        step = Step(program, groups, frozen, None, True)
+        optimizers = [group.transform.init(group.pick(parameters)) for group in groups]
+        return step.lower(TrainState(parameters, optimizers, jax.random.PRNGKey(0), jnp.int32(0)))
+
+    # --- what is built once -----------------------------------------------------------------------------------
+    def _program(self, window: int | None) -> Program:
+        if window is not None and (isinstance(window, bool) or not isinstance(window, int) or window < 1):
+            raise ValueError(f"min_consecutive={window!r}: it must be an integer of at least 1, or None for all levels")
+        if window not in self._programs:
+            self._programs[window] = Program(self._constraints, self._domain, window=window, graph=self._graph)
+        return self._programs[window]
+
+    def _groups_for(self, configuration: Any, models: Sequence[Model]) -> list[OptimizerGroup]:
+        if configuration not in self._groups:
+            self._groups[configuration] = optimizer_groups(models)
+        return self._groups[configuration]
+
+    def _step(self, program: Program, groups: Any, frozen: Any, batchsize: int | None, configuration: Any) -> Step:
+        stop = get_stop_on_nonfinite()
+        key = (id(program), batchsize, configuration, stop)
+        if key not in self._steps:
+            self._steps[key] = Step(program, groups, frozen, batchsize, stop)
+        self._steps[key].freeze(frozen)
+        return self._steps[key]
+
+    def _trackers_for(self, window: int | None) -> Tracked:
+        if window not in self._tracked:
+            programs = [Program([t.target], self._domain, window=window, graph=self._graph) for t in self._trackers]
+            names = [t.metadata.label or f"T{number}" for number, t in enumerate(self._trackers)]
+            self._tracked[window] = Tracked(self._trackers, programs, names)
+        return self._tracked[window]
+
+    def _names(self) -> list[str]:
+        return [c.metadata.label or f"C{number}" for number, c in enumerate(self._constraints)]
+
+    def _hint_window(self, program: Program, window: int | None) -> None:
+        if program.layout.levels > 1 and window == 1:
+            get_logger().once(
+                f"the domain has {program.layout.levels} time levels; each step sees one of them, drawn at random. "
+                "solve(min_consecutive=None) uses all levels in every step"
+            )
+
+    # --- state that lives over calls --------------------------------------------------------------------------
+    def _optimizer_states(
+        self, groups: Sequence[OptimizerGroup], parameters: Any, models: Sequence[Model]
+    ) -> list[Any]:
+        versions = {model.layer_id: model.version for model in models}
+        states = []
+        for group in groups:
+            kept = self._optimizers.get((group.layer_id, versions[group.layer_id], group.name))
+            states.append(group.transform.init(group.pick(parameters)) if kept is None else kept)
+        return states
+
+    def _keep(self, models: Sequence[Model], groups: Sequence[OptimizerGroup], frozen: Any, state: TrainState) -> None:
+        trained = _merge(models, frozen, state.parameters)
+        versions = {model.layer_id: model.version for model in models}
+        for model in models:
+            model.module = trained[model.layer_id]
+        self._optimizers = {
+            (g.layer_id, versions[g.layer_id], g.name): s for g, s in zip(groups, state.optimizers, strict=True)
+        }
+        self.epoch = int(state.epoch)
+
+    def _announce(
+        self, callbacks: list[Callback], program: Program, state: TrainState, frozen: Any, batchsize: int | None
+    ) -> None:
+        for callback in callbacks:
+            callback.on_solve_begin(
+                compiled_constraints_fn=program,
+                n_constraints=len(self._constraints),
+                batchsize=batchsize,
+                frozen=frozen,
+                static=eqx.filter(frozen, eqx.is_array, inverse=True),
+                trainable=state.parameters,
+                context=self._domain.context,
+                rng=state.key,
+                min_consecutive=program.window,
+                constraint_exprs=self._constraints,
+                constraint_names=self._names(),
+                all_ops=[*self._constraints, *self._trackers],
+                domain=self._domain,
+            )
+
+
+def _split(models: Sequence[Model], groups: Sequence[OptimizerGroup]) -> tuple[dict[int, Any], dict[int, Any]]:
+    """Trained leaves by model (fresh copies: the step may reuse their memory) and modules without them."""
+    trained: dict[int, Any] = {}
+    for group in groups:
+        selected = group.selected
+        if group.layer_id in trained:
+            selected = jax.tree_util.tree_map(lambda a, b: a or b, trained[group.layer_id], selected)
+        trained[group.layer_id] = selected
+    parameters, frozen = {}, {}
+    for model in models:
+        if model.layer_id in trained:
+            own, frozen[model.layer_id] = eqx.partition(model.module, trained[model.layer_id])
+            parameters[model.layer_id] = jax.tree_util.tree_map(jnp.array, own)
+        else:
+            frozen[model.layer_id] = model.module
+    return parameters, frozen
+
+
+def _merge(models: Sequence[Model], frozen: dict[int, Any], parameters: dict[int, Any]) -> dict[int, Any]:
+    return {
+        m.layer_id: eqx.combine(parameters[m.layer_id], frozen[m.layer_id])
+        if m.layer_id in parameters
+        else frozen[m.layer_id]
+        for m in models
+    }
+
+
+def _counts(models: Sequence[Model], parameters: dict[int, Any]) -> dict[str, int]:
+    total = sum(leaf.size for m in models for leaf in jax.tree_util.tree_leaves(eqx.filter(m.module, eqx.is_array)))
+    trained = sum(leaf.size for leaf in jax.tree_util.tree_leaves(parameters))
+    return {"trainable_params": trained, "frozen_params": total - trained, "total_params": total, "lora_params": 0}
+
+
+def _check_options(epochs: Any, batchsize: Any, inner_steps: Any, window: Any, program: Program) -> None:
+    for name, value in (("epochs", epochs), ("inner_steps", inner_steps)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name}={value!r}: it must be an integer of at least 1")
+    if epochs % inner_steps:
+        raise ValueError(f"inner_steps={inner_steps} does not divide epochs={epochs}")
+    samples = program.layout.samples
+    if batchsize is not None and (
+        isinstance(batchsize, bool) or not isinstance(batchsize, int) or not 1 <= batchsize <= samples
+    ):
+        raise ValueError(
+            f"batchsize={batchsize!r}: it counts samples of the domain (n * domain), not points, and must be an "
+            f"integer from 1 to {samples}"
+        )
+
+
+def _check_callbacks(callbacks: list[Any]) -> None:
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise TypeError(f"callbacks must be jno.utils.callbacks.Callback instances, got {type(callback).__name__}")
+        if type(callback).on_before_update is not Callback.on_before_update:
+            raise NotImplementedError(
+                f"{type(callback).__name__}.on_before_update: replacing gradients is not available in this version"
+            )

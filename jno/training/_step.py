@@ -1,0 +1,136 @@
+"""One training step, and many of them fused on the device."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from jno.compiler import Program
+
+from ._groups import OptimizerGroup
+
+CHUNK = 1024
+"""Most steps of one device call: the length of its loss buffer."""
+
+_BATCH_STREAM = 0xBA7C
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class TrainState:
+    """Everything a step changes: trained leaves by model, optimizer states by group, the random key, the epoch."""
+
+    parameters: dict[int, Any]
+    optimizers: list[Any]
+    key: Any
+    epoch: Any
+
+
+class Step:
+    """The compiled training step of one program.
+
+    Args:
+        program: the constraints.
+        groups: who updates what.
+        frozen: modules with the trained leaves removed (``None``), by model id; their arrays are inputs of the
+            compiled function, not constants.
+        batchsize: samples per step, or ``None`` for all.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        groups: Sequence[OptimizerGroup],
+        frozen: dict[int, Any],
+        batchsize: int | None,
+        stop_on_nonfinite: bool,
+    ) -> None:
+        self._program = program
+        self._groups = list(groups)
+        self._batchsize = batchsize
+        self._stop = stop_on_nonfinite
+        self.freeze(frozen)
+        # Without the finite check nothing is ever replayed, so the old state's memory can be reused.
+        self._run = jax.jit(self._many, donate_argnums=() if stop_on_nonfinite else (0,))
+
+    def freeze(self, frozen: dict[int, Any]) -> None:
+        """Take the current frozen arrays; the static rest must be the same as before."""
+        self._frozen_arrays, self._static = eqx.partition(frozen, eqx.is_array)
+
+    def run(self, state: TrainState, count: int) -> tuple[TrainState, int, Any]:
+        """Do up to ``count <= CHUNK`` steps.
+
+        Returns:
+            the new state, how many steps were finished (fewer when a loss was not finite), and the losses ``(m, C)``
+            of these steps plus, after a stop, the row that was not finite.
+        """
+        state, done, losses = self._run(state, self._frozen_arrays, self._program.data, jnp.int32(count))
+        finished = int(done)
+        rows = finished if finished == count else finished + 1
+        return state, finished, jax.device_get(losses[:rows])
+
+    def lower(self, state: TrainState) -> Any:
+        """The lowered computation (for memory and operation counts)."""
+        return self._run.lower(state, self._frozen_arrays, self._program.data, jnp.int32(1))
+
+    def _many(self, state: TrainState, frozen: Any, data: Any, count: Any) -> tuple[TrainState, Any, Any]:
+        constraints = len(self._program.roots)
+        losses = jnp.zeros((CHUNK, constraints), dtype=jnp.result_type(float))
+
+        def going(carry: tuple[Any, Any, Any, Any]) -> Any:
+            _, done, _, finite = carry
+            return (done < count) & finite
+
+        def body(carry: tuple[Any, Any, Any, Any]) -> tuple[Any, Any, Any, Any]:
+            state, done, losses, _ = carry
+            new, row = self._one(state, frozen, data)
+            finite = jnp.all(jnp.isfinite(row)) if self._stop else jnp.bool_(True)
+            return new, done + finite, losses.at[done].set(row.astype(losses.dtype)), finite
+
+        state, done, losses, _ = jax.lax.while_loop(going, body, (state, jnp.int32(0), losses, jnp.bool_(True)))
+        return state, done, losses
+
+    def _one(self, state: TrainState, frozen: Any, data: Any) -> tuple[TrainState, Any]:
+        key, step_key = jax.random.split(state.key)
+        batch = self._select(data, step_key)
+        fixed = eqx.combine(frozen, self._static)
+
+        def loss(parameters: dict[int, Any]) -> tuple[Any, Any]:
+            modules = {**fixed, **{i: eqx.combine(p, fixed[i]) for i, p in parameters.items()}}
+            values = self._program(modules, batch, step_key)
+            losses = jnp.stack([jnp.mean(value) for value in values])
+            return jnp.mean(losses), losses
+
+        (total, losses), gradients = jax.value_and_grad(loss, has_aux=True)(state.parameters)
+        parameters, optimizers = dict(state.parameters), []
+        for group, optimizer in zip(self._groups, state.optimizers, strict=True):
+            own, own_gradients = group.pick(state.parameters), group.pick(gradients)
+
+            def value_fn(leaves: Any, group: OptimizerGroup = group) -> Any:
+                moved = eqx.combine(leaves, state.parameters[group.layer_id])
+                return loss({**state.parameters, group.layer_id: moved})[0]
+
+            updates, optimizer = group.transform.update(
+                own_gradients, optimizer, own, value=total, grad=own_gradients, value_fn=value_fn
+            )
+            if group.scale is not None:
+                factor = group.scale(state.epoch, losses)
+                updates = jax.tree_util.tree_map(lambda u, f=factor: u * f.astype(u.dtype), updates)
+            moved = eqx.apply_updates(own, updates)
+            parameters[group.layer_id] = eqx.combine(moved, parameters[group.layer_id])
+            optimizers.append(optimizer)
+        return TrainState(parameters, optimizers, key, state.epoch + 1), losses
+
+    def _select(self, data: Any, key: Any) -> Any:
+        """A mini-batch: rows drawn without replacement and kept in order; everything without a batch size."""
+        samples = self._program.layout.samples
+        if self._batchsize is None or self._batchsize == samples:
+            return data
+        key = jax.random.fold_in(key, _BATCH_STREAM)
+        rows = jnp.sort(jax.random.choice(key, samples, (self._batchsize,), replace=False))
+        return {k: array[rows] if k in self._program.layout.batched else array for k, array in data.items()}

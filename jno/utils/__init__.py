@@ -1,0 +1,21 @@
+"""Floor 0: settings, logging, AD defaults, files, training history; imports nothing else from jNO.
+
+`jno.utils.statistics` stays the module (the class is `jno.utils.statistics.statistics`), so the class is not
+re-exported here.
+"""
+
+from jno.utils._config import get_config as get_config
+from jno.utils._config import get_config_path as get_config_path
+from jno.utils._config import get_rsa_private_key as get_rsa_private_key
+from jno.utils._config import get_rsa_public_key as get_rsa_public_key
+from jno.utils._config import get_runs_base_dir as get_runs_base_dir
+from jno.utils._config import get_seed as get_seed
+from jno.utils._config import get_stop_on_nonfinite as get_stop_on_nonfinite
+from jno.utils._config import load_config as load_config
+from jno.utils._logger import Logger as Logger
+from jno.utils._logger import get_logger as get_logger
+from jno.utils._logger import init_default_logger as init_default_logger
+from jno.utils._serialization import load as load
+from jno.utils._serialization import save as save
+from jno.utils._setup import setup as setup
+from jno.utils.callbacks import Callback as Callback

@@ -1,0 +1,209 @@
+"""jno.save and jno.load: one object in one self-describing file.
+
+Layout: 8 bytes magic, 4 bytes header length (big endian), header (JSON), payload (cloudpickle). Everything
+that can be wrong with a file is found from magic, header and digest before a single byte is unpickled.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import struct
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+# As in PNG: a non-ASCII byte, then line ends, so that a transfer in text mode breaks the magic itself.
+_MAGIC = b"\x93JNO\r\n\x1a\n"
+_FORMAT_VERSION = 1
+_LENGTH = struct.Struct(">I")
+_DISTRIBUTIONS = {"jno": "jno-jax", "jax": "jax", "equinox": "equinox"}
+_HEADER_KEYS = ("format", "kind", "versions", "sha256", "length")
+
+
+def save(
+    obj: Any,
+    filepath: str | os.PathLike[str],
+    public_key_path: str | os.PathLike[str] | None = None,
+    private_key_path: str | os.PathLike[str] | None = None,
+) -> None:
+    """Write an object (a solved `core`, a `domain`, a `statistics`, …) to a file.
+
+    The file is written completely or not at all; missing parent directories are created. Load it under the
+    same `jax_enable_x64` setting: JAX narrows 64-bit arrays where that is off.
+
+    Args:
+        obj: anything cloudpickle can serialise.
+        filepath: the file; an existing one is replaced.
+        public_key_path: for signed files. Only None so far.
+        private_key_path: for signed files. Only None so far.
+
+    Raises:
+        NotImplementedError: a key path was given.
+
+    Example:
+        >>> import jno, tempfile, os
+        >>> file = os.path.join(tempfile.mkdtemp(), "answer.jno")
+        >>> jno.save({"answer": 42}, file)
+        >>> jno.load(file)
+        {'answer': 42}
+    """
+    _refuse_keys(public_key_path=public_key_path, private_key_path=private_key_path)
+    import cloudpickle
+
+    payload = cloudpickle.dumps(obj)
+    header = {
+        "format": _FORMAT_VERSION,
+        "kind": _kind(type(obj)),
+        "versions": _versions(),
+        "sha256": hashlib.sha256(payload).hexdigest(),
+        "length": len(payload),
+    }
+    encoded = json.dumps(header).encode()
+    _write_atomically(Path(filepath), (_MAGIC, _LENGTH.pack(len(encoded)), encoded, payload))
+
+
+def load(
+    filepath: str | os.PathLike[str],
+    public_key_path: str | os.PathLike[str] | None = None,
+    signature_path: str | os.PathLike[str] | None = None,
+    *,
+    expected_type: type | None = None,
+) -> Any:
+    """Read an object that `jno.save` wrote.
+
+    Warning:
+        The payload is a pickle, and unpickling runs code that the file contains. The digest in the file finds
+        damage, not malice: load only files from people you trust.
+
+    Args:
+        filepath: the file.
+        public_key_path: for signed files. Only None so far.
+        signature_path: for signed files. Only None so far.
+        expected_type: the class the object must be an instance of. Default None: any.
+
+    Returns:
+        The object.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: not a jNO file, damaged, written in a newer format, or written with versions of packages
+            that define its objects differently.
+        TypeError: the object is not an instance of `expected_type`.
+        NotImplementedError: a key or signature path was given.
+
+    Example:
+        >>> import jno, tempfile, os
+        >>> file = os.path.join(tempfile.mkdtemp(), "answer.jno")
+        >>> jno.save([1, 2], file)
+        >>> jno.load(file, expected_type=list)
+        [1, 2]
+    """
+    _refuse_keys(public_key_path=public_key_path, signature_path=signature_path)
+    path = Path(filepath)
+    if not path.is_file():
+        raise FileNotFoundError(f"No such file: {str(path)!r}; jno.load reads a file that jno.save wrote.")
+    header, payload = _split(path, path.read_bytes())
+    obj = _unpickle(path, header, payload)
+    if expected_type is not None and not isinstance(obj, expected_type):
+        raise TypeError(
+            f"{str(path)!r} holds an object of type {_kind(type(obj))}, expected {_kind(expected_type)}; "
+            "pass the matching expected_type or none."
+        )
+    return obj
+
+
+def _refuse_keys(**keys: Any) -> None:
+    for name, value in keys.items():
+        if value is not None:
+            raise NotImplementedError(f"{name}: signed files are not available yet; leave it out.")
+
+
+def _kind(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _versions() -> dict[str, str]:
+    installed = {name: _version(distribution) for name, distribution in _DISTRIBUTIONS.items()}
+    return {**installed, "python": platform.python_version()}
+
+
+def _write_atomically(path: Path, chunks: tuple[bytes, ...]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # next to the target, because os.replace is atomic only within one file system
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            stream.writelines(chunks)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _split(path: Path, content: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return header and payload of a file's content after every check that needs no unpickling."""
+    if not content.startswith(_MAGIC):
+        raise ValueError(f"{str(path)!r} is not a jNO file; jno.load reads files that jno.save wrote.")
+    start = len(_MAGIC) + _LENGTH.size
+    if len(content) < start:
+        raise _damaged(path, "it ends before its header")
+    end = start + _LENGTH.unpack(content[len(_MAGIC) : start])[0]
+    header = _parse_header(path, content[start:end], complete=end <= len(content))
+    payload = content[end:]
+    if len(payload) != header["length"]:
+        raise _damaged(path, f"its payload has {len(payload)} bytes instead of {header['length']}")
+    if hashlib.sha256(payload).hexdigest() != header["sha256"]:
+        raise _damaged(path, "its payload does not match its SHA-256 digest")
+    return header, payload
+
+
+def _parse_header(path: Path, encoded: bytes, *, complete: bool) -> dict[str, Any]:
+    if not complete:
+        raise _damaged(path, "it ends within its header")
+    try:
+        header = json.loads(encoded)
+    except ValueError as error:
+        raise _damaged(path, "its header is unreadable") from error
+    if not isinstance(header, dict) or not isinstance(header.get("format"), int):
+        raise _damaged(path, "its header is incomplete")
+    # before the other keys: a newer format may have other ones
+    if header["format"] > _FORMAT_VERSION:
+        raise ValueError(
+            f"{str(path)!r} has file format {header['format']}, this jNO reads up to {_FORMAT_VERSION}; "
+            "install the newer jNO that wrote it."
+        )
+    if any(key not in header for key in _HEADER_KEYS):
+        raise _damaged(path, "its header is incomplete")
+    return header
+
+
+def _damaged(path: Path, how: str) -> ValueError:
+    return ValueError(
+        f"{str(path)!r} is truncated or damaged: {how}. Copy it again or save the object again."
+    )
+
+
+def _unpickle(path: Path, header: dict[str, Any], payload: bytes) -> Any:
+    import cloudpickle
+
+    try:
+        return cloudpickle.loads(payload)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"{str(path)!r} holds a {header['kind']} that cannot be rebuilt here ({error}). "
+            f"It was written with {_listed(header['versions'])}; installed: {_listed(_versions())}. "
+            "Load it with the versions it was written with, and with the same modules importable."
+        ) from error
+
+
+def _listed(versions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())

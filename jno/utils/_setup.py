@@ -1,0 +1,63 @@
+"""jno.setup: the first line of a script."""
+
+import os
+from pathlib import Path
+
+from jno.utils._config import get_runs_base_dir, get_seed, get_setting
+from jno.utils._logger import init_default_logger
+from jno.utils.ad_mode import set_ad_mode, set_hessian_mode
+
+
+def setup(
+    script_file: str | os.PathLike[str],
+    name: str | None = None,
+    wandb: bool = False,
+    diff_type: str | None = None,
+    hessian_type: str | None = None,
+) -> str:
+    """Prepare a script's run: its directory, its log file and its differentiation defaults.
+
+    The run directory is `<base>/<name>` with `base` from `jno.get_runs_base_dir` (relative ones are
+    relative to the script's folder). It is created, and the process-wide logger writes to `log.log` in it.
+
+    Args:
+        script_file: the script, usually `__file__`.
+        name: name of the run; default: the script's file name without its extension.
+        wandb: log to Weights & Biases. Only False so far.
+        diff_type: default of first-order AD, `"forward"` or `"reverse"`; default: `[jno] diff_type` of the
+            configuration files, else the current value stays.
+        hessian_type: default of second-order AD, e.g. `"fwd-over-rev"`; default likewise.
+
+    Returns:
+        The run directory, an absolute path.
+
+    Raises:
+        ValueError: empty `name`, unknown `diff_type` / `hessian_type`, or an invalid `JNO_SEED`.
+        NotImplementedError: `wandb=True`.
+
+    Example:
+        >>> import jno, tempfile, os
+        >>> folder = tempfile.mkdtemp()
+        >>> run = jno.setup(os.path.join(folder, "poisson.py"))
+        >>> os.path.relpath(run, folder)
+        'runs/poisson'
+    """
+    if wandb:
+        raise NotImplementedError("jno.setup(wandb=True): Weights & Biases logging is not available yet.")
+    run_name = Path(script_file).stem if name is None else name
+    if not run_name:
+        raise ValueError(f"jno.setup needs a run name: script_file={script_file!r}, name={name!r}.")
+    get_seed()  # an invalid JNO_SEED shall be found now, not at the first random number
+
+    first_order = get_setting("jno", "diff_type") if diff_type is None else diff_type
+    second_order = get_setting("jno", "hessian_type") if hessian_type is None else hessian_type
+    if first_order is not None:
+        set_ad_mode(first_order)
+    if second_order is not None:
+        set_hessian_mode(second_order)
+
+    base = Path(script_file).absolute().parent / Path(get_runs_base_dir()).expanduser()
+    run_directory = (base / run_name).resolve()
+    run_directory.mkdir(parents=True, exist_ok=True)
+    init_default_logger(path=run_directory, force=True)
+    return str(run_directory)

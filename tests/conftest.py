@@ -1,0 +1,46 @@
+"""Every annotation in jno is checked at run time; every test starts from default settings."""
+
+import os
+
+os.environ["MPLBACKEND"] = "Agg"
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import pytest
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+# before the first import of jno
+install_import_hook("jno", "beartype.beartype")
+
+from jno.utils import _config, _logger
+from jno.utils.ad_mode import reset_ad_mode
+
+settings.register_profile("jno", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("jno")
+
+_ENVIRONMENT = (
+    "JNO_SEED",
+    "JNO_LOG_DIR",
+    "JNO_STOP_ON_NONFINITE",
+    "JNO_RSA_PUBLIC_KEY",
+    "JNO_RSA_PRIVATE_KEY",
+    "JNO_RSA_PATH",
+)
+
+
+@pytest.fixture(autouse=True)
+def _default_settings(monkeypatch, tmp_path_factory):
+    """No JNO_* variable, no configuration file of the developer, default AD modes, console-only logger."""
+    for name in _ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+    missing = tmp_path_factory.getbasetemp() / "no-such-config.toml"
+    monkeypatch.setattr(_config, "_user_file", lambda: missing)
+    _reset()
+    yield
+    _reset()
+
+
+def _reset():
+    _config.forget_config()
+    reset_ad_mode()
+    _logger._default.logger = None

@@ -1,0 +1,592 @@
+"""Mesh derivatives: exactness, orientation, scale, convergence orders, symmetry, transformations, errors."""
+
+from itertools import permutations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jno.differential_operators import (
+    DifferentialOperators,
+    gradient_stencil,
+    hessian_stencil,
+    laplacian_stencil,
+)
+
+METHODS = ["area_weighted", "uniform", "inverse_distance", "least_squares"]
+LAPLACIANS = ["gradient_of_gradient", "cotangent", "lsq_of_gradient"]
+FULL_2D = [(0, 0, 0, 0), (0, 0, 1, 1), (1, 1, 0, 0), (1, 1, 1, 1)]
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    with jax.enable_x64(True):
+        yield
+
+
+# ---- meshes
+def box(n, dimension):
+    """Unit box with n cells per axis, each split into dimension! simplices of mixed orientation."""
+    axis = np.linspace(0.0, 1.0, n + 1)
+    points = np.stack(np.meshgrid(*[axis] * dimension, indexing="ij"), axis=-1).reshape(-1, dimension)
+    index = np.arange(len(points)).reshape([n + 1] * dimension)
+    elements = []
+    for order in permutations(range(dimension)):
+        corner = np.zeros(dimension, dtype=int)
+        path = [corner.copy()]
+        for step in order:
+            corner[step] += 1
+            path.append(corner.copy())
+        elements.append(np.stack([index[tuple(slice(c, c + n) for c in p)].ravel() for p in path], axis=1))
+    return points, np.concatenate(elements)
+
+
+def depth(n, dimension):
+    """Distance of every node of `box` from the boundary, in cells."""
+    points, _ = box(n, dimension)
+    return np.rint(np.minimum(points, 1 - points).min(axis=1) * n).astype(int)
+
+
+def distorted(points):
+    """A smooth one-to-one map of the unit square to itself."""
+    x, y = points.T
+    bump = 0.08 * np.sin(np.pi * x) * np.sin(np.pi * y)
+    return np.stack([x + bump * np.sin(5 * y), y + bump * np.cos(4 * x)], axis=1)
+
+
+def jittered(n, amplitude, dimension=2):
+    """`box` with its interior nodes moved at random by up to `amplitude`."""
+    points, elements = box(n, dimension)
+    interior = depth(n, dimension) > 0
+    noise = np.random.default_rng(0).uniform(-amplitude, amplitude, (interior.sum(), dimension))
+    points[interior] += noise
+    return points, elements
+
+
+def lattice(angle, n=5):
+    """Congruent triangles with one angle `angle`; point-symmetric around interior nodes."""
+    points, elements = box(n, 2)
+    shear = np.array([[1.0, 0.0], [np.cos(angle), np.sin(angle)]])
+    return points @ shear, elements
+
+
+def orders(errors):
+    errors = np.asarray(errors)
+    return np.log2(errors[:-1] / errors[1:])
+
+
+# ---- gradients
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+@pytest.mark.parametrize("method", METHODS)
+def test_gradient_is_exact_for_affine_fields_at_all_nodes(dimension, method):
+    points, elements = jittered(4, 0.05, dimension)
+    slopes = np.array([2.0, -3.0, 0.5])[:dimension]
+    u = 1.0 + points @ slopes
+    for dim in range(dimension):
+        gradient = gradient_stencil(points, elements, dim, method).apply(u)
+        np.testing.assert_allclose(gradient, slopes[dim], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+@pytest.mark.parametrize("method", METHODS)
+def test_gradient_does_not_depend_on_orientation(dimension, method):
+    points, elements = jittered(3, 0.05, dimension)
+    mixed = elements.copy()
+    mixed[::2, :2] = mixed[::2, 1::-1]
+    u = np.sin(points.sum(axis=1))
+    expected = gradient_stencil(points, elements, 0, method).apply(u)
+    np.testing.assert_allclose(gradient_stencil(points, mixed, 0, method).apply(u), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("scale", [1e-7, 1e6, (1e-5, 1.0, 30.0)])
+def test_gradient_is_exact_on_tiny_huge_and_anisotropic_meshes(dimension, method, scale):
+    factors = np.broadcast_to(scale, 3)[:dimension]
+    points, elements = jittered(3, 0.05, dimension)
+    points = points * factors
+    slopes = np.arange(1, dimension + 1) / factors
+    u = points @ slopes
+    for dim in range(dimension):
+        gradient = gradient_stencil(points, elements, dim, method).apply(u)
+        np.testing.assert_allclose(gradient, slopes[dim], rtol=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_gradient_ignores_degenerate_elements(method):
+    points, elements = box(3, 2)
+    u = points @ np.array([2.0, 1.0]) + np.sin(points[:, 0] * points[:, 1])
+    flat = np.array([[0, 1, 2], [5, 5, 6], [0, 5, 10]])
+    expected = gradient_stencil(points, elements, 0, method).apply(u)
+    polluted = gradient_stencil(points, np.concatenate([elements, flat]), 0, method).apply(u)
+    np.testing.assert_allclose(polluted, expected, rtol=1e-13)
+
+
+def test_degenerate_elements_are_recognised_at_the_precision_of_the_points():
+    points = np.array([[0.1, 0.3], [0.2, 0.6], [0.3, 0.9], [1.0, 0.0]], dtype=np.float32)
+    u = points[:, 0] + np.array([0.0, 1e-7, 0.0, 0.0])
+    gradient = gradient_stencil(points, np.array([[0, 1, 2], [0, 3, 1]]), 0, "uniform").apply(u)
+    assert abs(float(gradient[0]) - 1.0) < 1e-5
+    assert float(gradient[2]) == 0.0
+
+
+def test_nodes_without_elements_get_zero():
+    points = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [5.0, 5.0]])
+    for method in METHODS:
+        gradient = gradient_stencil(points, np.array([[0, 1, 2]]), 0, method).apply(points[:, 0])
+        np.testing.assert_allclose(gradient, [1.0, 1.0, 1.0, 0.0], rtol=1e-14)
+    for method in LAPLACIANS:
+        stencil = laplacian_stencil(points, np.array([[0, 1, 2]]), (0, 1), method)
+        assert float(stencil.apply(points[:, 0] ** 2)[3]) == 0.0
+
+
+def element_gradients(points, elements, u):
+    """P1 gradients by solving for the coefficients of 1, x, y, …, one element at a time."""
+    ones = np.ones(elements.shape[1])
+    return np.array([np.linalg.solve(np.column_stack([ones, points[e]]), u[e])[1:] for e in elements])
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+@pytest.mark.parametrize("method", METHODS[:3])
+def test_weighted_gradients_match_a_loop_over_nodes(dimension, method):
+    points, elements = jittered(3, 0.08, dimension)
+    u = np.exp(points[:, 0]) * np.cos(points.sum(axis=1))
+    gradients = element_gradients(points, elements, u)
+    vertices = points[elements]
+    centroid = vertices.mean(axis=1, keepdims=True)
+    weights = {
+        "area_weighted": np.abs(np.linalg.det(vertices[:, 1:] - vertices[:, :1])),
+        "uniform": np.ones(len(elements)),
+        "inverse_distance": 1 / np.linalg.norm(vertices - centroid, axis=2).mean(axis=1),
+    }[method]
+    incident = [(elements == node).any(axis=1) for node in range(len(points))]
+    expected = np.array([np.average(gradients[own], axis=0, weights=weights[own]) for own in incident])
+    for dim in range(dimension):
+        result = gradient_stencil(points, elements, dim, method).apply(u)
+        np.testing.assert_allclose(result, expected[:, dim], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_least_squares_matches_lstsq_per_node(dimension):
+    points, elements = jittered(4, 0.04, dimension)
+    u = np.exp(points[:, 0]) * np.cos(points.sum(axis=1))
+    vertices = points[elements]
+    measures = np.abs(np.linalg.det(vertices[:, 1:] - vertices[:, :1]))
+    result = np.stack(
+        [gradient_stencil(points, elements, d, "least_squares").apply(u) for d in range(dimension)], 1
+    )
+    for node in np.flatnonzero(depth(4, dimension) > 0):
+        own = (elements == node).any(axis=1)
+        weight = np.sqrt(measures[own])
+        directions = vertices[own].mean(axis=1) - points[node]
+        expected = np.linalg.lstsq(
+            weight[:, None] * directions, weight * (u[elements[own]].mean(axis=1) - u[node]), rcond=None
+        )[0]
+        np.testing.assert_allclose(result[node], expected, rtol=1e-9)
+
+
+def test_least_squares_falls_back_to_the_element_gradient():
+    points, elements = box(3, 2)
+    u = np.sin(3 * points[:, 0]) + points[:, 1] ** 2
+    incident = np.bincount(elements.ravel())
+    corners = np.flatnonzero(incident == 1)
+    assert len(corners) == 2
+    for corner in corners:
+        element = elements[(elements == corner).any(axis=1)]
+        expected = element_gradients(points, element, u)[0]
+        for dim in (0, 1):
+            result = DifferentialOperators.compute_gradient_2d_lsq(u, points, elements, dim)
+            np.testing.assert_allclose(float(result[corner]), expected[dim], rtol=1e-13)
+
+
+def test_least_squares_in_1d_is_length_weighting():
+    x = np.array([0.0, 0.1, 0.5, 0.6, 1.0])
+    lines = np.array([[0, 1], [2, 1], [2, 3], [3, 4]])
+    run = DifferentialOperators.compute_fd_gradient_1d_simple
+    np.testing.assert_array_equal(run(x**3, x, lines, "least_squares"), run(x**3, x, lines, "area_weighted"))
+    np.testing.assert_allclose(run(x**3, x[:, None], lines)[2], (0.6**3 - 0.1**3) / 0.5, rtol=1e-13)
+
+
+def test_reversed_and_tiny_1d_meshes():
+    x = np.linspace(1.0, 0.0, 6) * 1e-9
+    lines = np.stack([np.arange(5), np.arange(1, 6)], axis=1)
+    for method in METHODS:
+        gradient = DifferentialOperators.compute_fd_gradient_1d_simple(4 * x, x, lines, method)
+        np.testing.assert_allclose(gradient, 4.0, rtol=1e-12)
+
+
+# ---- second order
+@pytest.mark.parametrize("method", LAPLACIANS)
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+def test_laplacian_of_constants_is_exactly_zero_and_of_affine_fields_zero(dimension, method):
+    points, elements = jittered(4, 0.05, dimension)
+    stencil = laplacian_stencil(points, elements, tuple(range(dimension)), method)
+    for dtype in (np.float32, np.float64):
+        assert not np.any(stencil.apply(np.full(len(points), 0.1, dtype)))
+    np.testing.assert_allclose(stencil.apply(points @ np.ones(dimension)), 0.0, atol=1e-11)
+
+
+@pytest.mark.parametrize("method", LAPLACIANS)
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+@pytest.mark.parametrize("scale", [1.0, 1e-7])
+def test_laplacian_is_exact_for_quadratics_on_a_lattice(dimension, method, scale):
+    points, elements = box(6, dimension)
+    points = points * scale
+    deep = depth(6, dimension) >= 2
+    factors = np.array([1.0, 2.0, 3.0])[:dimension]
+    u = (points / scale) ** 2 @ factors
+    whole = laplacian_stencil(points, elements, tuple(range(dimension)), method).apply(u)
+    np.testing.assert_allclose(whole[deep] * scale**2, 2 * factors.sum(), rtol=1e-10)
+    parts = [laplacian_stencil(points, elements, (d,), method).apply(u) for d in range(dimension)]
+    np.testing.assert_allclose(sum(parts), whole, atol=1e-9 * np.abs(whole).max())
+    np.testing.assert_allclose(parts[0][deep] * scale**2, 2.0, rtol=1e-10)
+
+
+@pytest.mark.parametrize("degrees", [60, 90, 120, 150, 20])
+def test_cotangent_laplacian_of_the_squared_radius_is_four_on_acute_and_obtuse_meshes(degrees):
+    points, elements = lattice(np.deg2rad(degrees))
+    laplacian = DifferentialOperators.compute_laplacian_2d_cotangent(
+        (points**2).sum(axis=1), points, elements
+    )
+    np.testing.assert_allclose(laplacian, 4.0, rtol=1e-10)
+    named = DifferentialOperators.compute_fd_laplacian_2d_simple(
+        (points**2).sum(axis=1), points, elements, (0, 1), "cotangent"
+    )
+    np.testing.assert_array_equal(named, laplacian)
+
+
+def test_cotangent_laplacian_matches_cotangents_of_angles_at_interior_nodes():
+    points, elements = jittered(5, 0.08)
+    u = np.sin(3 * points[:, 0]) * points[:, 1]
+    total, area = np.zeros(len(points)), np.zeros(len(points))
+    for triangle in elements:
+        for k in range(3):
+            a, b, c = np.roll(triangle, k)
+            first, second = points[a] - points[c], points[b] - points[c]
+            double_area = abs(first[0] * second[1] - first[1] * second[0])
+            cotangent = first @ second / double_area
+            total[a] += 0.5 * cotangent * (u[b] - u[a])
+            total[b] += 0.5 * cotangent * (u[a] - u[b])
+            area[c] += double_area / 6
+    interior = depth(5, 2) > 0
+    laplacian = DifferentialOperators.compute_laplacian_2d_cotangent(u, points, elements)
+    np.testing.assert_allclose(laplacian[interior], (total / area)[interior], rtol=1e-10)
+
+
+def test_cotangent_keeps_the_formula_on_a_mesh_without_interior_nodes():
+    points = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    elements = np.array([[0, 1, 2], [0, 2, 3]])
+    laplacian = DifferentialOperators.compute_laplacian_2d_cotangent(points[:, 0], points, elements)
+    np.testing.assert_allclose(
+        laplacian * np.array([1 / 3, 1 / 6, 1 / 3, 1 / 6]), [0.5, -0.5, -0.5, 0.5], rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+@pytest.mark.parametrize("method", METHODS)
+def test_hessian_is_symmetric_and_exact_for_quadratics(dimension, method):
+    points, elements = box(6, dimension)
+    wanted = np.array([[2.0, 5.0, -1.0], [5.0, -3.0, 0.5], [-1.0, 0.5, 4.0]])[:dimension, :dimension]
+    u = 0.5 * np.einsum("ni,ij,nj->n", points, wanted, points)
+    var_dims = [(i, i, j, j) for i in range(dimension) for j in range(dimension)]
+    hessian = hessian_stencil(points, elements, var_dims, method).apply(u)
+    np.testing.assert_array_equal(hessian, jnp.swapaxes(hessian, 1, 2))
+    deep = depth(6, dimension) >= 2
+    np.testing.assert_allclose(hessian[deep], np.broadcast_to(wanted, hessian[deep].shape), atol=1e-10)
+
+
+def test_hessian_honours_var_dims():
+    points, elements = jittered(5, 0.03)
+    u = np.sin(points[:, 0]) * np.cos(2 * points[:, 1])
+    run = DifferentialOperators.compute_fd_hessian_2d_simple
+    full = run(u, points, elements, FULL_2D)
+    swapped = run(u, points, elements, [(0, 1, 0, 1), (0, 1, 1, 0), (1, 0, 0, 1), (1, 0, 1, 0)])
+    np.testing.assert_array_equal(swapped, full[:, ::-1, ::-1])
+    np.testing.assert_array_equal(run(u, points, elements, [(0, 1, 0, 1)])[:, 0, 0], full[:, 1, 1])
+    np.testing.assert_array_equal(run(u, points, elements, FULL_2D[::-1]), full)
+
+
+def test_1d_operators_agree_with_each_other():
+    points, lines = jittered(12, 0.02, 1)
+    u = np.sin(3 * points[:, 0])
+    hessian = DifferentialOperators.compute_fd_hessian_1d_simple(u, points, lines)
+    assert hessian.shape == (13, 1, 1)
+    np.testing.assert_array_equal(
+        hessian[:, 0, 0], DifferentialOperators.compute_fd_laplacian_1d_simple(u, points, lines)
+    )
+    gradient = DifferentialOperators.compute_fd_gradient_1d_simple
+    twice = gradient(gradient(u, points, lines), points, lines)
+    np.testing.assert_allclose(hessian[:, 0, 0], twice, rtol=1e-10)
+
+
+def test_3d_static_methods_agree_with_the_stencils():
+    points, tetrahedra = jittered(3, 0.05, 3)
+    u = np.sin(points.sum(axis=1))
+    operators = DifferentialOperators
+    for method in METHODS:
+        np.testing.assert_array_equal(
+            operators.compute_fd_gradient_3d_simple(u, points, tetrahedra, 2, method),
+            gradient_stencil(points, tetrahedra, 2, method).apply(u),
+        )
+    np.testing.assert_array_equal(
+        operators.compute_gradient_3d_lsq(u, points, tetrahedra, 1),
+        operators.compute_fd_gradient_3d_simple(u, points, tetrahedra, 1, "least_squares"),
+    )
+    var_dims = [(i, i, j, j) for i in range(3) for j in range(3)]
+    hessian = operators.compute_fd_hessian_3d_simple(u, points, tetrahedra, var_dims)
+    laplacian = operators.compute_fd_laplacian_3d_simple(u, points, tetrahedra, (0, 1, 2))
+    np.testing.assert_allclose(jnp.trace(hessian, axis1=1, axis2=2), laplacian, rtol=1e-9, atol=1e-10)
+    lsq = operators.compute_fd_laplacian_3d_simple(u, points, tetrahedra, (0,), "lsq_of_gradient")
+    step = operators.compute_gradient_3d_lsq(u, points, tetrahedra, 0)
+    twice = operators.compute_gradient_3d_lsq(step, points, tetrahedra, 0)
+    np.testing.assert_allclose(lsq, twice, rtol=1e-9, atol=1e-10)
+
+
+# ---- convergence
+def field(points):
+    """Value, first and second derivatives of sin(2x + 0.3) cos(3y + 0.2)."""
+    a, b = 2 * points[:, 0] + 0.3, 3 * points[:, 1] + 0.2
+    u = np.sin(a) * np.cos(b)
+    gradient = np.stack([2 * np.cos(a) * np.cos(b), -3 * np.sin(a) * np.sin(b)], axis=1)
+    mixed = -6 * np.cos(a) * np.sin(b)
+    return u, gradient, np.stack([np.stack([-4 * u, mixed], 1), np.stack([mixed, -9 * u], 1)], 1)
+
+
+def relative_errors(operator, exact, mesh, layers, sizes=(12, 24, 48)):
+    """Relative L2 errors over the nodes at least `layers` cells from the boundary."""
+    errors = []
+    for n in sizes:
+        points, elements = mesh(n)
+        inside = depth(n, 2) >= layers
+        values, wanted = np.asarray(operator(points, elements))[inside], exact(points)[inside]
+        errors.append(np.linalg.norm(values - wanted) / np.linalg.norm(wanted))
+    return errors
+
+
+def gradient_errors(method, mesh, **options):
+    def operator(points, elements):
+        u = field(points)[0]
+        return jnp.stack([gradient_stencil(points, elements, d, method).apply(u) for d in (0, 1)], 1)
+
+    return relative_errors(operator, lambda points: field(points)[1], mesh, 1, **options)
+
+
+def laplacian_errors(method, mesh, **options):
+    def operator(points, elements):
+        return laplacian_stencil(points, elements, (0, 1), method).apply(field(points)[0])
+
+    layers = 1 if method == "cotangent" else 2
+    return relative_errors(operator, lambda points: -13 * field(points)[0], mesh, layers, **options)
+
+
+def hessian_errors(mesh, **options):
+    def operator(points, elements):
+        return hessian_stencil(points, elements, FULL_2D).apply(field(points)[0])
+
+    return relative_errors(operator, lambda points: field(points)[2], mesh, 2, **options)
+
+
+def structured(n):
+    return box(n, 2)
+
+
+def smooth(n):
+    points, elements = box(n, 2)
+    return distorted(points), elements
+
+
+def slightly_jittered(n):
+    """Random displacements that vanish faster than the mesh size, as on meshes that refine smoothly."""
+    return jittered(n, 0.6 / n**2)
+
+
+def roughly_jittered(n):
+    return jittered(n, 0.15 / n)
+
+
+@pytest.mark.parametrize("mesh", [structured, smooth])
+def test_second_order_on_structured_and_smoothly_distorted_grids(mesh):
+    for method in METHODS:
+        assert orders(gradient_errors(method, mesh))[-1] >= 1.9, method
+    for method in LAPLACIANS:
+        assert orders(laplacian_errors(method, mesh))[-1] >= 1.9, method
+    assert orders(hessian_errors(mesh))[-1] >= 1.9
+
+
+def test_orders_on_jittered_grids():
+    for method in METHODS:
+        assert orders(gradient_errors(method, slightly_jittered))[-1] > 1.4, method
+    for method in LAPLACIANS:
+        assert orders(laplacian_errors(method, slightly_jittered))[-1] > 0.6, method
+    assert orders(hessian_errors(slightly_jittered))[-1] > 0.6
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_gradient_is_first_order_on_rough_grids(method):
+    assert orders(gradient_errors(method, roughly_jittered))[-1] > 0.9
+
+
+def test_cotangent_laplacian_is_first_order_up_to_the_boundary():
+    def worst(n):
+        points, elements = box(n, 2)
+        u = field(points)[0]
+        return float(np.abs(laplacian_stencil(points, elements, (0, 1), "cotangent").apply(u) + 13 * u).max())
+
+    assert orders([worst(12), worst(24), worst(48)])[-1] > 0.9
+
+
+# ---- transformations
+def test_jit_grad_vmap_and_channels():
+    points, elements = jittered(4, 0.03)
+    u = jnp.asarray(np.sin(points[:, 0]) * points[:, 1])
+    run = DifferentialOperators.compute_fd_laplacian_2d_simple
+    eager = run(u, points, elements, (0, 1))
+    jax_points, jax_elements = jnp.asarray(points), jnp.asarray(elements)
+    jitted = jax.jit(lambda v: run(v, jax_points, jax_elements, (0, 1)))
+    np.testing.assert_allclose(jitted(u), eager, rtol=1e-10, atol=1e-10)
+    stencil = laplacian_stencil(points, elements, (0, 1))
+    channels = stencil.apply(jnp.stack([u, -2 * u], axis=1))
+    np.testing.assert_allclose(channels, jnp.stack([eager, -2 * eager], axis=1), rtol=1e-12)
+    np.testing.assert_allclose(jax.vmap(stencil.apply)(jnp.stack([u, -2 * u])), channels.T, rtol=1e-12)
+    # linear: the gradient of |Lu|²/2 is Lᵀ L u, whose product with u is |Lu|²
+    gradient = jax.jit(jax.grad(lambda v: 0.5 * jnp.sum(stencil.apply(v) ** 2)))(u)
+    np.testing.assert_allclose(gradient @ u, jnp.sum(eager**2), rtol=1e-10)
+
+
+def test_hessian_under_jit_and_stencils_as_jit_arguments():
+    points, elements = jittered(4, 0.03)
+    u = jnp.asarray(np.sin(points[:, 0]) * points[:, 1])
+    run = DifferentialOperators.compute_fd_hessian_2d_simple
+    jitted = jax.jit(lambda v: run(v, points, elements, FULL_2D))(u)
+    stencil = hessian_stencil(points, elements, FULL_2D)
+    np.testing.assert_allclose(jitted, stencil.apply(u), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(jax.jit(stencil.apply)(u), jitted, rtol=1e-12, atol=1e-12)
+    as_argument = jax.jit(lambda s, v: s.apply(v))(stencil, u)
+    np.testing.assert_allclose(as_argument, jitted, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_result_has_the_dtype_of_u(dtype):
+    points, elements = box(3, 2)
+    u = jnp.asarray(points[:, 0], dtype=dtype)
+    run = DifferentialOperators
+    assert run.compute_fd_gradient_2d_simple(u, points, elements, 0).dtype == dtype
+    assert run.compute_laplacian_2d_cotangent(u, points.astype(np.float32), elements).dtype == dtype
+    assert run.compute_fd_hessian_2d_simple(u, points, elements, FULL_2D).dtype == dtype
+    integers = run.compute_fd_gradient_2d_simple(jnp.arange(16), points, elements, 1)
+    np.testing.assert_allclose(integers, 3.0, rtol=1e-12)
+
+
+def test_default_precision_takes_float64_arrays():
+    points, elements = box(3, 2)
+    with jax.enable_x64(False):
+        gradient = DifferentialOperators.compute_fd_gradient_2d_simple(3 * points[:, 1], points, elements, 1)
+        assert gradient.dtype == jnp.float32
+        np.testing.assert_allclose(gradient, 3.0, rtol=1e-6)
+
+
+def test_single_precision_laplacian_is_accurate_far_from_zero_mean():
+    points, elements = box(32, 2)
+    u = (1000.0 + (points**2).sum(axis=1)).astype(np.float32)
+    laplacian = np.asarray(DifferentialOperators.compute_laplacian_2d_cotangent(u, points, elements))
+    exact_input = laplacian_stencil(points, elements, (0, 1), "cotangent").apply(u.astype(np.float64))
+    # what remains is the rounding of u itself: the operator adds nothing to it
+    np.testing.assert_allclose(laplacian, exact_input, rtol=1e-4, atol=1e-3)
+
+
+# ---- scheme, errors
+@pytest.mark.parametrize(
+    ("scheme", "parsed"),
+    [
+        ("finite_difference", ("finite_difference", "area_weighted", "gradient_of_gradient")),
+        ("finite_difference:area_weighted", ("finite_difference", "area_weighted", "gradient_of_gradient")),
+        ("finite_difference:lsq", ("finite_difference", "least_squares", "lsq_of_gradient")),
+        ("finite_difference:least_squares", ("finite_difference", "least_squares", "lsq_of_gradient")),
+        ("finite_difference:cotangent", ("finite_difference", "area_weighted", "cotangent")),
+        ("finite_difference:uniform", ("finite_difference", "uniform", "gradient_of_gradient")),
+        (
+            "finite_difference:inverse_distance",
+            ("finite_difference", "inverse_distance", "gradient_of_gradient"),
+        ),
+        ("automatic_differentiation", ("automatic_differentiation", None, None)),
+        ("automatic_differentiation:fwd-over-rev", ("automatic_differentiation", None, None)),
+    ],
+)
+def test_schemes(scheme, parsed):
+    assert DifferentialOperators.parse_fd_scheme(scheme) == parsed
+    points, elements = box(3, 2)
+    if parsed[1] is not None:
+        laplacian_stencil(points, elements, (0, 1), parsed[2], parsed[1])
+
+
+@pytest.mark.parametrize(
+    "scheme", ["banana", "finite_difference:foo", "finite_difference:", "", "automatic_differentiation:x"]
+)
+def test_unknown_schemes_list_the_allowed_ones(scheme):
+    with pytest.raises(
+        ValueError, match=f"Unknown scheme '{scheme}'; allowed: .*'finite_difference:cotangent'"
+    ):
+        DifferentialOperators.parse_fd_scheme(scheme)
+
+
+def test_unknown_methods_list_the_allowed_ones():
+    points, elements = box(2, 2)
+    u = points[:, 0]
+    operators = DifferentialOperators
+    with pytest.raises(
+        ValueError, match="Unknown gradient method 'lsq'; allowed: 'area_weighted', 'uniform'"
+    ):
+        operators.compute_fd_gradient_2d_simple(u, points, elements, 0, "lsq")
+    with pytest.raises(ValueError, match=r"Unknown 2-D Laplacian method 'cot'; allowed: .*'cotangent'"):
+        operators.compute_fd_laplacian_2d_simple(u, points, elements, (0, 1), "cot")
+    with pytest.raises(
+        ValueError, match="Unknown gradient method of 'cotangent' 'uniform'; allowed: 'area_weighted'"
+    ):
+        laplacian_stencil(points, elements, (0, 1), "cotangent", "uniform")
+    line, lines = box(4, 1)
+    with pytest.raises(
+        ValueError, match="Unknown 1-D Laplacian method 'cotangent'; allowed: 'gradient_of_gradient'"
+    ):
+        operators.compute_fd_laplacian_1d_simple(line[:, 0], line, lines, "cotangent")
+    cube, tetrahedra = box(1, 3)
+    with pytest.raises(ValueError, match="Unknown 3-D Laplacian method 'cotangent'"):
+        operators.compute_fd_laplacian_3d_simple(cube[:, 0], cube, tetrahedra, (0, 1, 2), "cotangent")
+
+
+def test_axes_are_checked():
+    points, elements = box(2, 2)
+    u = points[:, 0]
+    with pytest.raises(ValueError, match=r"dim = 2 is not an axis of this 2-D mesh; allowed: \[0, 1\]"):
+        DifferentialOperators.compute_gradient_2d_lsq(u, points, elements, 2)
+    with pytest.raises(ValueError, match="dims = -1 is not an axis"):
+        DifferentialOperators.compute_fd_laplacian_2d_simple(u, points, elements, (0, -1))
+    for dims in [(), (0, 0)]:
+        with pytest.raises(ValueError, match="at least one axis and none twice"):
+            DifferentialOperators.compute_fd_laplacian_2d_simple(u, points, elements, dims)
+    wrong: list[list] = [[], FULL_2D[:3], FULL_2D[:1] * 4, [(0, 0)]]
+    for var_dims in wrong:
+        with pytest.raises(ValueError, match="var_dims must hold n² entries"):
+            DifferentialOperators.compute_fd_hessian_2d_simple(u, points, elements, var_dims)
+    with pytest.raises(ValueError, match="axis in var_dims = 2"):
+        DifferentialOperators.compute_fd_hessian_2d_simple(u, points, elements, [(0, 2, 0, 0)])
+
+
+def test_meshes_are_checked():
+    points, elements = box(2, 2)
+    u = points[:, 0]
+    gradient = DifferentialOperators.compute_fd_gradient_2d_simple
+    with pytest.raises(ValueError, match="u has 8 values but the mesh has 9 points"):
+        gradient(u[:-1], points, elements, 0)
+    with pytest.raises(
+        ValueError, match=r"triangles must have shape \(M, 3\) for a 2-D operator; got \(8, 2\)"
+    ):
+        gradient(u, points, elements[:, :2], 0)
+    with pytest.raises(ValueError, match=r"elements of a 1-D mesh must have shape \(M, 2\); got \(8, 3\)"):
+        gradient(u, points[:, :1], elements, 0)
+    with pytest.raises(ValueError, match="node indices 0 … 8; got 1 … 9"):
+        gradient(u, points, elements + 1, 0)
+    with pytest.raises(ValueError, match="points must be finite"):
+        gradient(u, points * np.array([np.nan, 1.0]), elements, 0)
+    with pytest.raises(TypeError, match=r"points must be a concrete array.*close over the mesh"):
+        jax.jit(lambda p: gradient(u, p, elements, 0))(points)
