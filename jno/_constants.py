@@ -42,9 +42,7 @@ class ConstantNamespace:
 
     def __init__(self, tag: str, entries: Any) -> None:
         if not isinstance(entries, Mapping):
-            raise TypeError(
-                f"constants {tag!r} need a mapping of names to values, got {type(entries).__name__}"
-            )
+            raise TypeError(f"constants {tag!r} need a mapping of names to values, got {type(entries).__name__}")
         self._tag = tag
         self._source = copy.deepcopy(dict(entries))
         self._entries = {name: _entry(tag, name, value) for name, value in self._source.items()}
@@ -91,9 +89,7 @@ class ConstantNamespace:
         return copy.deepcopy(self._source)
 
     def _missing(self, name: object) -> str:
-        return (
-            f"constants {self._tag!r} have no entry {name!r}; there are: {', '.join(self._entries) or 'none'}"
-        )
+        return f"constants {self._tag!r} have no entry {name!r}; there are: {', '.join(self._entries) or 'none'}"
 
 
 def constant(tag: str, source: Any) -> ConstantNamespace | Constant:
@@ -130,17 +126,15 @@ def constant(tag: str, source: Any) -> ConstantNamespace | Constant:
         return Constant(tag, _frozen(source, tag))
     if not isinstance(source, Mapping):
         raise TypeError(
-            f"constant({tag!r}, ...) needs a mapping of names to values (a dictionary or a file that holds one), "
-            f"a number or an array; got {type(source).__name__}"
+            f"constant({tag!r}, ...) needs a mapping of names to values (a dictionary or a file that holds "
+            f"one), a number or an array; got {type(source).__name__}"
         )
     return ConstantNamespace(tag, source)
 
 
 def _entry(tag: str, name: Any, value: Any) -> Any:
     if not isinstance(name, str):
-        raise TypeError(
-            f"constants {tag!r}: names must be strings, got {name!r} of type {type(name).__name__}"
-        )
+        raise TypeError(f"constants {tag!r}: names must be strings, got {name!r} of type {type(name).__name__}")
     dotted = f"{tag}.{name}"
     if isinstance(value, Mapping):
         return ConstantNamespace(dotted, value)
@@ -184,9 +178,7 @@ def _frozen(value: Any, name: str) -> Any:
 def _read_file(path: Path) -> Any:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise ValueError(
-            f"cannot read constants from {str(path)!r}: supported suffixes are {', '.join(_READERS)}"
-        )
+        raise ValueError(f"cannot read constants from {str(path)!r}: supported suffixes are {', '.join(_READERS)}")
     if not path.is_file():
         raise FileNotFoundError(f"no file of constants at {str(path)!r} (working directory: {Path.cwd()})")
     try:

@@ -5,14 +5,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
 from jno.architectures import build_module, is_uninitialized
-from jno.compiler import Graph, Program, check_temporal, discover_domain, infer_shapes, shape_tree, untracked
+from jno.compiler import (
+    Graph,
+    Program,
+    check_pointwise,
+    check_temporal,
+    discover_domain,
+    infer_shapes,
+    shape_tree,
+    untracked,
+)
 from jno.trace import Model, Node, Placeholder, Tracker, as_node, dump_tree
 from jno.training import Solver
 from jno.utils import get_logger, get_seed
@@ -70,7 +79,7 @@ class core:
         self.compile(mesh)
 
     # --- building ---------------------------------------------------------------------------------------------
-    def compile(self, mesh: tuple[int, ...] | None = (1, 1)) -> Self:
+    def compile(self, mesh: tuple[int, ...] | None = (1, 1)) -> core:
         """Rebuild what the constructor built: graph, data, models (pending weights, dtype), shape checks."""
         if mesh not in (None, (1, 1)):
             raise NotImplementedError(f"mesh={mesh}: device meshes other than (1, 1) are not available in this version")
@@ -84,6 +93,7 @@ class core:
             program = Program(expressions, self.domain, window=None, graph=self._graph)
             self._models = list(program.models)
             build_models(program, self._models, self.seed)
+            check_pointwise(program, self.models)
         return self
 
     @property
@@ -96,7 +106,7 @@ class core:
         """Number of constraints (trackers not counted)."""
         return len(self.constraints)
 
-    def set_optimizer(self, opt_fn: Any, *, scale: Any = None) -> Self:
+    def set_optimizer(self, opt_fn: Any, *, scale: Any = None) -> core:
         """Attach one optimizer (and scale) to every model."""
         for model in self._models:
             model.optimizer(opt_fn)
@@ -211,13 +221,7 @@ class core:
             self._evaluators[cache_key] = (program, eqx.filter_jit(program), target)
         program, function, _ = self._evaluators[cache_key]
         modules = {model.layer_id: eqx.nn.inference_mode(model.module) for model in program.models}
-        values = function(modules, program.data, key)
-        counts = program.sample_counts()
-        keep = [
-            value if count > 1 or not program.has_sample_axis(i) else value[:1]
-            for i, (value, count) in enumerate(zip(values, counts, strict=True))
-        ]
-        return keep
+        return program.with_sample_axis(function(modules, program.data, key))
 
     def _check_models(self, program: Program) -> None:
         known = {model.layer_id for model in self._models}
@@ -230,7 +234,7 @@ class core:
             )
 
     # --- looking at it ----------------------------------------------------------------------------------------
-    def print_shapes(self, min_consecutive: int | None = 1) -> Self:
+    def print_shapes(self, min_consecutive: int | None = 1) -> core:
         """Print every constraint and tracker as a tree with per-sample shapes ``(N, D)``; returns ``self``."""
         if self.all_ops:
             expressions = [untracked(op) for op in self.all_ops]
@@ -240,7 +244,7 @@ class core:
                 print(f"{name}:\n{shape_tree(root, shapes)}")
         return self
 
-    def print_tree(self, file: TextIO | None = None) -> Self:
+    def print_tree(self, file: TextIO | None = None) -> core:
         """Print every constraint and tracker as a tree, to ``file`` (default: standard output); returns ``self``."""
         for name, op in zip(self._names(), self.all_ops, strict=True):
             print(f"{name}:\n{dump_tree(op)}", file=file or sys.stdout)
@@ -256,13 +260,13 @@ class core:
         return names
 
     # --- persistence ------------------------------------------------------------------------------------------
-    def save(self, path: str | Path) -> Self:
+    def save(self, path: str | Path) -> core:
         """Write expressions, domain, weights and history to a file; see `jno.save`."""
         save_object(self, str(path))
         return self
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path) -> core:
         """Read what :meth:`save` wrote.  Unpickling runs code: load only files you trust."""
         return load_object(str(path), expected_type=cls)
 

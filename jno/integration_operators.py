@@ -61,9 +61,7 @@ def _elements_of(
     """Points and elements of the mesh, checked against its dimension."""
     dimension = mesh_connectivity.get("dimension")
     if dimension not in _ELEMENT_BLOCKS:
-        raise ValueError(
-            f"Unsupported dimension {dimension!r} in mesh_connectivity['dimension']; allowed: 1, 2, 3."
-        )
+        raise ValueError(f"Unsupported dimension {dimension!r} in mesh_connectivity['dimension']; allowed: 1, 2, 3.")
     block = _ELEMENT_BLOCKS[dimension]
     for key in ("points", block):
         if mesh_connectivity.get(key) is None:
@@ -79,8 +77,7 @@ def _elements_of(
         raise ValueError(f"'points' must have shape (N, {dimension}) or more columns; got {points.shape}.")
     if elements.size and not 0 <= elements.min() <= elements.max() < len(points):
         raise ValueError(
-            f"{block!r} must hold node indices 0 … {len(points) - 1}; "
-            f"got {elements.min()} … {elements.max()}."
+            f"{block!r} must hold node indices 0 … {len(points) - 1}; got {elements.min()} … {elements.max()}."
         )
     return points, elements
 

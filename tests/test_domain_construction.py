@@ -1,5 +1,8 @@
 """What a domain can be made from: dispatch, clones, point clouds, pickles, parameters."""
 
+import doctest
+import inspect
+
 import cloudpickle
 import numpy as np
 import pytest
@@ -213,6 +216,17 @@ def test_parameter_types():
 
 
 # -- the object ----
+
+
+def test_examples_in_the_class():
+    # the class reports another module than the one it is written in, so a search by module does not find them
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    texts = [domain.__doc__, *(method.__doc__ for method in vars(domain).values() if inspect.isroutine(method))]
+    for text in texts:
+        runner.run(doctest.DocTestParser().get_doctest(text or "", {}, "domain", None, 0))
+    results = runner.summarize(verbose=False)
+    assert results.attempted > 10
+    assert results.failed == 0
 
 
 def test_pickle():

@@ -10,9 +10,7 @@ from jno.utils.ad_mode import AUTOMATIC
 from ._terms import first_order, laplacian, minus, plus_rate, spatial_variables
 
 
-def poisson(
-    u: Any, forcing: Any = 0.0, *variables: Any, diffusion: Any = 1.0, scheme: str = AUTOMATIC
-) -> Placeholder:
+def poisson(u: Any, forcing: Any = 0.0, *variables: Any, diffusion: Any = 1.0, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Residual of Poisson's equation: :math:`-D\,\Delta u - f`.
 
     Args:
@@ -40,9 +38,7 @@ def poisson(
     return minus(-(diffusion * laplacian(u, spatial, scheme)), forcing)
 
 
-def helmholtz(
-    u: Any, f: Any, *variables: Any, wave_number: Any = 1.0, scheme: str = AUTOMATIC
-) -> Placeholder:
+def helmholtz(u: Any, f: Any, *variables: Any, wave_number: Any = 1.0, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Residual of the Helmholtz equation: :math:`-\Delta u - k^2 u - f`.
 
     Args:
@@ -132,9 +128,7 @@ def diffusion(
     return minus(plus_rate(flux, u, t, first_order(scheme)), source)
 
 
-def wave(
-    u: Any, t: Any, *spatial: Any, speed: Any = 1.0, source: Any = 0.0, scheme: str = AUTOMATIC
-) -> Placeholder:
+def wave(u: Any, t: Any, *spatial: Any, speed: Any = 1.0, source: Any = 0.0, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Residual of the wave equation: :math:`u_{tt} - c^2 \Delta u - s`.
 
     Args:

@@ -25,9 +25,7 @@ def spatial_variables(variables: tuple[Any, ...], helper: str) -> tuple[Variable
                 f"type {type(variable).__name__}"
             )
         if variable.axis == "temporal":
-            raise ValueError(
-                f"jno.fn.{helper}: {variable!r} is time but stands in the place of a spatial variable"
-            )
+            raise ValueError(f"jno.fn.{helper}: {variable!r} is time but stands in the place of a spatial variable")
     return variables
 
 

@@ -115,9 +115,7 @@ def concat(items: Any, axis: int = -1) -> FunctionCall:
         concat(Var(interior[[0, 1]]), Var(interior[[1, 2]]))
     """
     if axis not in (-1, 1):
-        raise ValueError(
-            f"concat(axis={axis!r}): it is always the last axis (-1 or 1); use stack for another one"
-        )
+        raise ValueError(f"concat(axis={axis!r}): it is always the last axis (-1 or 1); use stack for another one")
     return FunctionCall(_join_columns, _listed(items, "concat"), "concat", align="columns")
 
 

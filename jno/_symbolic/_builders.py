@@ -8,9 +8,7 @@ from typing import Any
 from jno.trace import FunctionCall, Tracker, as_node
 
 
-def function(
-    fn: Callable[..., Any], args: Any = (), name: str = "", reduces_axis: int | None = None
-) -> FunctionCall:
+def function(fn: Callable[..., Any], args: Any = (), name: str = "", reduces_axis: int | None = None) -> FunctionCall:
     """Wrap an arbitrary JAX-traceable function into the trace; ``jno.fn(...)`` is the short form.
 
     Write ``fn`` once (a ``def``, not a new ``lambda`` for each call) where equal calls shall be computed
@@ -37,8 +35,7 @@ def function(
     """
     if not isinstance(args, list | tuple):
         raise TypeError(
-            f"jno.fn takes the arguments of the function as a list, e.g. jno.fn(f, [u, v]); got "
-            f"{type(args).__name__}"
+            f"jno.fn takes the arguments of the function as a list, e.g. jno.fn(f, [u, v]); got {type(args).__name__}"
         )
     return FunctionCall(fn, args, name, reduces_axis)
 

@@ -189,9 +189,7 @@ def curl_2d(f_x: Any, f_y: Any, x: Any, y: Any, scheme: str = AUTOMATIC) -> Plac
     return as_node(f_y).d(x, scheme) - as_node(f_x).d(y, scheme)
 
 
-def curl_components(
-    field: tuple[Any, Any, Any], axes: tuple[Any, Any, Any], scheme: str
-) -> tuple[Any, Any, Any]:
+def curl_components(field: tuple[Any, Any, Any], axes: tuple[Any, Any, Any], scheme: str) -> tuple[Any, Any, Any]:
     """The three components of a curl."""
     (f_x, f_y, f_z), (x, y, z) = map(as_node, field), axes
     return (

@@ -30,9 +30,7 @@ def components(value: Any, count: int, name: str) -> list[Any]:
     if isinstance(value, Placeholder):
         return [value] if count == 1 else [_component(value, i, count) for i in range(count)]
     if isinstance(value, np.ndarray | jax.Array) and value.ndim > 1:
-        raise TypeError(
-            f"{name} must be a list of components or a 1-D array, got an array of shape {value.shape}"
-        )
+        raise TypeError(f"{name} must be a list of components or a 1-D array, got an array of shape {value.shape}")
     if isinstance(value, list | tuple) or (isinstance(value, np.ndarray | jax.Array) and value.ndim == 1):
         parts = list(value)
     elif isinstance(value, int | float | complex | np.generic | np.ndarray | jax.Array):
@@ -43,9 +41,7 @@ def components(value: Any, count: int, name: str) -> list[Any]:
             f"{type(value).__name__}"
         )
     if len(parts) != count:
-        raise ValueError(
-            f"{name} has {len(parts)} component(s) but {count} variable(s) were given; give one for each"
-        )
+        raise ValueError(f"{name} has {len(parts)} component(s) but {count} variable(s) were given; give one for each")
     return parts
 
 

@@ -24,9 +24,7 @@ _DOC = """{summary}, element-wise.
     """
 
 
-def _document(
-    build: Callable[..., FunctionCall], name: str, summary: str, arguments: str, example: str
-) -> None:
+def _document(build: Callable[..., FunctionCall], name: str, summary: str, arguments: str, example: str) -> None:
     build.__name__ = build.__qualname__ = name
     build.__doc__ = _DOC.format(summary=summary, name=name, arguments=arguments, example=example)
 

@@ -46,9 +46,7 @@ def first_axis(axis: Any) -> int:
         return 0
     axes = axis if isinstance(axis, tuple) else (axis,)
     if not axes or any(isinstance(a, bool) or not isinstance(a, int) for a in axes):
-        raise TypeError(
-            f"axis={axis!r}: allowed are an integer, a non-empty tuple of integers, or None for all axes"
-        )
+        raise TypeError(f"axis={axis!r}: allowed are an integer, a non-empty tuple of integers, or None for all axes")
     return axes[0]
 
 

@@ -166,18 +166,14 @@ def einsum(subscripts: str, *operands: Any) -> FunctionCall:
     """
     terms = subscripts.split("->")[0].split(",")
     if len(terms) != len(operands):
-        raise ValueError(
-            f"einsum({subscripts!r}) has {len(terms)} terms but {len(operands)} operands were given"
-        )
+        raise ValueError(f"einsum({subscripts!r}) has {len(terms)} terms but {len(operands)} operands were given")
     return FunctionCall(partial(jnp.einsum, subscripts), operands, f"einsum[{subscripts}]")
 
 
 def check_square(x: Num[Array, ...], name: str) -> None:
     """Raise unless the last two axes form square matrices."""
     if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
-        raise ValueError(
-            f"{name} needs square matrices (..., k, k) at each point, got an array of shape {x.shape}"
-        )
+        raise ValueError(f"{name} needs square matrices (..., k, k) at each point, got an array of shape {x.shape}")
 
 
 def symmetric_part(x: Num[ArrayLike, ...]) -> Inexact[Array, ...]:
@@ -199,14 +195,12 @@ def _trace(x: Num[ArrayLike, ...]) -> Num[Array, ...]:
     return jnp.trace(matrix, axis1=-2, axis2=-1)
 
 
-def _inner(
-    x: Num[ArrayLike, ...], y: Num[ArrayLike, ...], n_contract: int, keepdims: bool
-) -> Num[Array, ...]:
+def _inner(x: Num[ArrayLike, ...], y: Num[ArrayLike, ...], n_contract: int, keepdims: bool) -> Num[Array, ...]:
     left, right = jnp.asarray(x), jnp.asarray(y)
     fits = min(left.ndim, right.ndim) >= n_contract
     if not fits or left.shape[-n_contract:] != right.shape[-n_contract:]:
         raise ValueError(
-            f"inner: the last {n_contract} axes of both operands must have equal sizes, got shapes {left.shape} "
-            f"and {right.shape}"
+            f"inner: the last {n_contract} axes of both operands must have equal sizes, got shapes "
+            f"{left.shape} and {right.shape}"
         )
     return jnp.sum(left * right, axis=tuple(range(-n_contract, 0)), keepdims=keepdims)

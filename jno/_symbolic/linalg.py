@@ -55,9 +55,7 @@ cholesky = _matrix_function(
     "``(N, k, k)``",
 )
 svdvals = _matrix_function(jnp.linalg.svdvals, "svdvals", "Descending singular values", "``(N, k)``")
-matrix_transpose = _matrix_function(
-    jnp.linalg.matrix_transpose, "matrix_transpose", "Transpose", "``(N, k, k)``"
-)
+matrix_transpose = _matrix_function(jnp.linalg.matrix_transpose, "matrix_transpose", "Transpose", "``(N, k, k)``")
 
 
 def matrix_power(x: Any, n: int) -> FunctionCall:

@@ -17,6 +17,8 @@ class Entry:
     """Layout of one array: whether its leading axis runs over samples, and whether a time axis follows."""
 
     kind: str
+    rows: int
+    """Leading length before equal rows were stored once: the sample axis users see."""
     batched: bool
     has_batch_axis: bool
     levels: int | None
@@ -63,11 +65,12 @@ def prepare(
             raise ValueError(f"tag {tag!r} is not in the domain's context; it has {sorted(context)}")
         if tag in domain.point_tags or tag in domain.normal_tags:
             array = _compact(np.asarray(context[tag]))
-            key, entry = ("points", tag), Entry("points", array.shape[0] > 1, True, array.shape[1])
+            rows = np.shape(context[tag])[0]
+            key, entry = ("points", tag), Entry("points", rows, array.shape[0] > 1, True, array.shape[1])
             # `__time__` decides the number of levels; equal levels of the points were stored once.
         elif tag.startswith("__time"):
             array = np.asarray(context[tag])
-            key, entry = ("times", tag), Entry("times", False, False, array.shape[0])
+            key, entry = ("times", tag), Entry("times", 1, False, False, array.shape[0])
             levels = max(levels, array.shape[0])
         else:
             array, entry = _tensor(tag, np.asarray(context[tag]), samples, domain)
@@ -76,10 +79,10 @@ def prepare(
         levels = max(levels, entry.levels or 1)
         if tag in fd_tags:
             nearest = _nearest_nodes(array, domain)
-            entries["nearest", tag] = Entry("nearest", array.shape[0] > 1, True, 1)
+            entries["nearest", tag] = Entry("nearest", 1, array.shape[0] > 1, True, 1)
             arrays["nearest", tag] = jnp.asarray(nearest)
-    rows = {arrays[key].shape[0] for key, entry in entries.items() if entry.batched}
-    return Layout(entries, max(rows, default=1), levels), arrays
+    stored = [arrays[key].shape[0] for key, entry in entries.items() if entry.batched]
+    return Layout(entries, max(stored, default=1), levels), arrays
 
 
 def _compact(array: np.ndarray) -> np.ndarray:
@@ -104,7 +107,9 @@ def _tensor(tag: str, array: np.ndarray, samples: int, domain: Any) -> tuple[np.
     has_levels = array.ndim >= 4 and leading in (1, samples) and array.shape[1] in (1, levels)
     batched = leading == samples and samples > 1
     row_axis = leading == 1 or batched
-    return array, Entry("tensors", batched, row_axis, array.shape[1] if has_levels else None)
+    return array, Entry(
+        "tensors", leading if row_axis else 1, batched, row_axis, array.shape[1] if has_levels else None
+    )
 
 
 def _nearest_nodes(points: np.ndarray, domain: Any) -> np.ndarray:

@@ -22,6 +22,8 @@ class Graph:
         self._keep_alive: list[Any] = []
         self._tags: dict[int, frozenset[str]] = {}
         self._models: dict[int, frozenset[Any]] = {}
+        self.pointwise: set[int] = set()
+        """Ids of the model calls that were seen not to couple points."""
 
     def intern(self, root: Node) -> Any:
         """The canonical node of the same structure as ``root``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,10 +13,12 @@ import jax.numpy as jnp
 from jno.trace import IntegralTime, Node, Variable, walk
 
 from . import _lower_derivatives, _lower_integrals, _lower_leaves, _lower_models, _lower_operations  # noqa: F401
-from ._data import prepare
+from ._data import KINDS, prepare
 from ._finite_difference import MeshStencils, uses_stencil
+from ._fold import OuterAxes, fold, frontier
 from ._graph import Graph, noise_nodes, point_tag, spatial_tags
 from ._scope import Bindings, Scope, Setting
+from ._value import Value
 
 _WINDOW_STREAM = 0x7E57
 """Random stream of the window start, apart from those of noise (0, 1, …) and dropout (model ids)."""
@@ -53,6 +57,7 @@ class Program:
         self.layout, self.data = prepare(context, domain, self._context_tags(), self._stencil_tags())
         self.window = self.layout.levels if window is None else max(1, min(window, self.layout.levels))
         self.stencils = None if domain.mesh_connectivity is None else MeshStencils(domain.mesh_connectivity)
+        self._frontier = frontier(self.roots, self.graph)
         self._raw = [not self.graph.tags(r) and not noise_nodes([r]) for r in self.roots]
 
     def _context_tags(self) -> frozenset[str]:
@@ -78,82 +83,103 @@ class Program:
         """Evaluate all expressions; pure, to be traced.  ``shapes`` collects the per-sample shape of every node."""
         batched = self.layout.batched
         count = data[batched[0]].shape[0] if batched else 1
-
-        def sample(rows: Mapping[Any, Any], sample_key: Any) -> tuple[Any, ...]:
-            return self._sample(modules, rows, sample_key, shapes)
-
         keys = None if key is None else jax.random.split(key, count)
-        rows = {k: self._shared_row(k, a) for k, a in data.items()}
+        rows, axes = self._cut(data, keys, count)
+        setting = Setting(self.graph, self.domain, modules, key, self.draws, self.stencils, shapes=shapes)
+        folded: dict[int, tuple[Any, OuterAxes]] = {}
+        if shapes is None and (count > 1 or self.window > 1):
+            for tag, nodes in self._frontier.items():
+                folded.update(fold(tag, nodes, rows, axes, setting))
+        rows = {**rows, **{("folded", node): value for node, (value, _) in folded.items()}}
+        axes = {**axes, **{("folded", node): outer for node, (_, outer) in folded.items()}}
+        return self._over_samples(rows, axes, keys, count, setting)
+
+    def with_sample_axis(self, values: Sequence[Any]) -> list[Any]:
+        """Values as users see them: the leading axis of each is that of the arrays its expression depends on.
+
+        An expression of shared data has one row in a program of many samples; one of equal rows has all of them.
+        """
+        rows = {tag: entry.rows for (_, tag), entry in self.layout.entries.items()}
+        shown = []
+        for root, value, raw in zip(self.roots, values, self._raw, strict=True):
+            count = max((rows.get(tag, 1) for tag in self.graph.tags(root)), default=1)
+            shown.append(value if raw else jnp.broadcast_to(value[:count], (count, *value.shape[1:])))
+        return shown
+
+    # --- the outer axes ---------------------------------------------------------------------------------------
+    def _cut(self, data: Mapping[Any, Any], keys: Any, count: int) -> tuple[dict[Any, Any], dict[Any, OuterAxes]]:
+        """Drop outer axes of length one and cut the time window (its start is random with a key) out of longer ones."""
+        starts = None
+        if keys is not None and self.window < self.layout.levels:
+            latest = self.layout.levels - self.window + 1
+            starts = jax.vmap(lambda k: jax.random.randint(jax.random.fold_in(k, _WINDOW_STREAM), (), 0, latest))(keys)
+        rows: dict[Any, Any] = {}
+        axes: dict[Any, OuterAxes] = {}
+        for name, array in data.items():
+            entry = self.layout.entries[name]
+            batched = entry.batched and count > 1
+            row = array[0] if entry.has_batch_axis and not batched else array
+            if (entry.levels or 1) == 1:
+                own = row if entry.levels is None or entry.kind == "times" else jnp.squeeze(row, axis=int(batched))
+                rows[name], axes[name] = own, OuterAxes(batched, False)
+                continue
+            cut = functools.partial(self._levels_from, is_time=entry.kind == "times")
+            if starts is not None and count > 1:
+                rows[name] = jax.vmap(cut, in_axes=(0 if batched else None, 0))(row, starts)
+                batched = True
+            elif batched:
+                rows[name] = jax.vmap(cut, in_axes=(0, None))(row, 0)
+            else:
+                rows[name] = cut(row, 0 if starts is None else starts[0])
+            axes[name] = OuterAxes(batched, self.window > 1)
+        return rows, axes
+
+    def _levels_from(self, array: Any, start: Any, is_time: bool) -> Any:
+        """``window`` levels of ``(T, ...)`` from ``start``; a single one loses its axis.  Time becomes ``(1, 1)``."""
+        cut = jax.lax.dynamic_slice_in_dim(array, start, self.window)
+        if is_time:
+            cut = cut.reshape(self.window, 1, 1)
+        return cut[0] if self.window == 1 else cut
+
+    def _over_samples(self, rows: Any, axes: Any, keys: Any, count: int, setting: Setting) -> tuple[Any, ...]:
+        def sample(own: Mapping[Any, Any], key: Any) -> tuple[Any, ...]:
+            return self._over_levels(own, axes, key, setting)
+
         if count == 1:
-            rows.update({k: data[k][0] for k in batched})
             values = sample(rows, None if keys is None else keys[0])
             return tuple(v if raw else v[None] for v, raw in zip(values, self._raw, strict=True))
-        axes = ({k: 0 if k in batched else None for k in data}, None if keys is None else 0)
+        in_axes = ({k: 0 if axes[k].samples else None for k in rows}, None if keys is None else 0)
         out_axes = tuple(None if raw else 0 for raw in self._raw)
-        values = jax.vmap(sample, in_axes=axes, out_axes=out_axes)(rows, keys)
-        return tuple(values)
+        return tuple(jax.vmap(sample, in_axes=in_axes, out_axes=out_axes, axis_size=count)(rows, keys))
 
-    def sample_counts(self) -> tuple[int, ...]:
-        """Leading dimension each expression has on its own: 1 when the samples share everything it depends on."""
-        batched = {tag for _, tag in self.layout.batched}
-        return tuple(self.layout.samples if self.graph.tags(r) & batched else 1 for r in self.roots)
+    def _over_levels(self, rows: Any, axes: Any, key: Any, setting: Setting) -> tuple[Any, ...]:
+        if self.window == 1:
+            return self._values(rows, dataclasses.replace(setting, key=key), None)
+        mapped = {k: 0 if axes[k].levels else None for k in rows}
+        whole = (_bindings(rows), _bindings(mapped))
+        keys = None if key is None else jax.random.split(key, self.window)
 
-    def has_sample_axis(self, position: int) -> bool:
-        """Whether the value of an expression has a leading sample axis (all but those of parameters only)."""
-        return not self._raw[position]
+        def level(own: Mapping[Any, Any], level_key: Any) -> tuple[Any, ...]:
+            return self._values(own, dataclasses.replace(setting, key=level_key), whole)
 
-    def _shared_row(self, key: tuple[str, str], array: Any) -> Any:
-        entry = self.layout.entries[key]
-        return array[0] if entry.has_batch_axis and not entry.batched else array
-
-    def _sample(self, modules: dict[int, Any], rows: Mapping[Any, Any], key: Any, shapes: Any) -> tuple[Any, ...]:
-        """One sample: select the time window, then evaluate level by level."""
-        window, levels = self.window, self.layout.levels
-        start: Any = 0
-        if window < levels and key is not None:
-            start = jax.random.randint(jax.random.fold_in(key, _WINDOW_STREAM), (), 0, levels - window + 1)
-        chosen = {k: self._in_window(k, array, start) for k, array in rows.items()}
-        bindings = self._bindings(chosen)
-        if window == 1:
-            return self._level(modules, bindings, key, shapes)
-        mapped = {k: 0 if (self.layout.entries[k].levels or 1) > 1 else None for k in rows}
-        axes = self._bindings(mapped)
-        keys = None if key is None else jax.random.split(key, window)
-
-        def level(at: Bindings, level_key: Any) -> tuple[Any, ...]:
-            inside = Bindings(at.points, at.times, at.tensors, at.nearest, None)
-            whole = (bindings, axes)
-            return self._level(modules, inside, level_key, shapes, whole)
-
-        mapped_level = jax.vmap(level, in_axes=(axes, None if keys is None else 0), axis_size=window)
-        values = mapped_level(bindings, keys)
+        in_axes = (mapped, None if keys is None else 0)
+        values = jax.vmap(level, in_axes=in_axes, axis_size=self.window)(rows, keys)
         return tuple(v[0] if raw else v for v, raw in zip(values, self._raw, strict=True))
 
-    def _in_window(self, key: tuple[str, str], array: Any, start: Any) -> Any:
-        """Drop a time axis of one level; cut the window out of a longer one (one level: index it away)."""
-        levels = self.layout.entries[key].levels
-        if levels is None:
-            return array
-        if levels == 1:
-            return array if key[0] == "times" else array[0]
-        if self.window == 1:
-            level = jax.lax.dynamic_index_in_dim(array, start, keepdims=False)
-            return level.reshape(1, 1) if key[0] == "times" else level
-        cut = jax.lax.dynamic_slice_in_dim(array, start, self.window)
-        return cut.reshape(self.window, 1, 1) if key[0] == "times" else cut
-
-    def _bindings(self, rows: Mapping[Any, Any]) -> Bindings:
-        tables: dict[str, dict[str, Any]] = {"points": {}, "times": {}, "tensors": {}, "nearest": {}}
-        for (kind, tag), array in rows.items():
-            tables[kind][tag] = array
-        return Bindings(**tables)
-
-    def _level(self, modules: Any, bindings: Bindings, key: Any, shapes: Any, window: Any = None) -> tuple[Any, ...]:
-        setting = Setting(self.graph, self.domain, modules, key, self.draws, self.stencils, shapes)
-        if window is not None:
-            bindings = Bindings(bindings.points, bindings.times, bindings.tensors, bindings.nearest, window)
-        scope = Scope(setting, bindings)
+    def _values(self, rows: Mapping[Any, Any], setting: Setting, window: Any) -> tuple[Any, ...]:
+        scope = Scope(setting, dataclasses.replace(_bindings(rows), window=window))
+        for (kind, node), value in rows.items():
+            if kind == "folded":
+                scope.seed(node, Value(value, 0))
         return tuple(jnp.asarray(scope.value(root).array) for root in self.roots)
+
+
+def _bindings(rows: Mapping[Any, Any]) -> Bindings:
+    tables: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
+    for (kind, tag), array in rows.items():
+        if kind in tables:
+            tables[kind][tag] = array
+    return Bindings(**tables)
 
 
 def number_draws(roots: Sequence[Node]) -> dict[int, tuple[int, str | None]]:

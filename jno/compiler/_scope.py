@@ -14,6 +14,10 @@ from ._rules import rule_for
 from ._value import AlignmentError, Value
 
 
+class NotPointwiseError(Exception):
+    """A folded expression that depends on points has a value that does not run over them."""
+
+
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Bindings:
@@ -42,6 +46,8 @@ class Setting:
     """Noise node id → (stream number, tag whose number of points it takes)."""
     stencils: Any = None
     """Finite-difference stencils of the domain's mesh, or None without one."""
+    pointwise_only: bool = False
+    """Refuse values that do not run over points: the points are those of many samples and levels (see `_fold`)."""
     shapes: dict[int, tuple[int, ...]] | None = None
     """Filled with the shape of every node's value when given."""
 
@@ -94,8 +100,14 @@ class Scope:
                 self._store(current, self._lower(current, rule.lower, [self._memo[id(c)] for c in children]))
         return self._memo[id(node)]
 
+    def seed(self, node_id: int, value: Value) -> None:
+        """Give a node's value instead of computing it."""
+        self._memo[node_id] = value
+
     def _store(self, node: Node, value: Value) -> None:
         self._memo[id(node)] = value
+        if self.setting.pointwise_only and value.point_axis != 0 and self.setting.graph.tags(node):
+            raise NotPointwiseError(title(node))
         if self.setting.shapes is not None:
             self.setting.shapes.setdefault(id(node), tuple(value.array.shape))
 

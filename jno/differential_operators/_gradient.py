@@ -38,9 +38,7 @@ ELEMENT_WEIGHTS: dict[str, Callable[[Simplices], Float[np.ndarray, " M"]]] = {
 GRADIENT_METHODS = (*ELEMENT_WEIGHTS, "least_squares")
 
 
-def gradient_stencil(
-    points: MeshPoints, elements: MeshElements, dim: int, method: str = "area_weighted"
-) -> Stencil:
+def gradient_stencil(points: MeshPoints, elements: MeshElements, dim: int, method: str = "area_weighted") -> Stencil:
     r"""Build the nodal derivative $\partial u/\partial x_{dim}$ on a line, triangle or tetrahedron mesh once.
 
     The weighted methods average the constant P1 gradients of the elements around a node,
@@ -102,9 +100,7 @@ def _least_squares_matrices(mesh: Simplices) -> tuple[Any, ...]:
     local = coefficients[:, :, None, :] * difference[None, :, :, None]
     fallback = gradient_matrices(mesh, "area_weighted")
     undetermined = diags_array((~determined).astype(np.float64))
-    return tuple(
-        assemble(mesh, local[..., axis]) + undetermined @ fallback[axis] for axis in range(mesh.dimension)
-    )
+    return tuple(assemble(mesh, local[..., axis]) + undetermined @ fallback[axis] for axis in range(mesh.dimension))
 
 
 def assemble(mesh: Simplices, local: Float[np.ndarray, "M V V"]) -> Any:

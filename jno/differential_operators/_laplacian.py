@@ -73,9 +73,7 @@ def laplacian_stencil(
 def _gradient_of_gradient(mesh: Simplices, dims: tuple[int, ...], gradient_method: str) -> Any:
     """The sum of squared gradient matrices."""
     gradients = gradient_matrices(mesh, gradient_method)
-    return sum(
-        (gradients[axis] @ gradients[axis] for axis in dims[1:]), gradients[dims[0]] @ gradients[dims[0]]
-    )
+    return sum((gradients[axis] @ gradients[axis] for axis in dims[1:]), gradients[dims[0]] @ gradients[dims[0]])
 
 
 def _cotangent(mesh: Simplices, dims: tuple[int, ...], gradient_method: str) -> Any:

@@ -94,9 +94,7 @@ def _validated(
     nodes = nodes[:, None] if nodes.ndim == 1 else nodes
     connectivity = _concrete("elements", elements)
     if nodes.ndim != 2 or not 1 <= nodes.shape[1] <= 3:
-        raise ValueError(
-            f"points must have shape (N, D) with D = 1, 2 or 3 (or (N,) in 1-D); got {raw.shape}."
-        )
+        raise ValueError(f"points must have shape (N, D) with D = 1, 2 or 3 (or (N,) in 1-D); got {raw.shape}.")
     if connectivity.ndim != 2 or connectivity.shape[1] != nodes.shape[1] + 1:
         raise ValueError(
             f"elements of a {nodes.shape[1]}-D mesh must have shape (M, {nodes.shape[1] + 1}); "
@@ -104,8 +102,7 @@ def _validated(
         )
     if connectivity.size and not 0 <= connectivity.min() <= connectivity.max() < len(nodes):
         raise ValueError(
-            f"elements must hold node indices 0 … {len(nodes) - 1}; "
-            f"got {connectivity.min()} … {connectivity.max()}."
+            f"elements must hold node indices 0 … {len(nodes) - 1}; got {connectivity.min()} … {connectivity.max()}."
         )
     if not np.isfinite(nodes).all():
         raise ValueError("points must be finite; got NaN or infinite coordinates.")

@@ -65,9 +65,7 @@ class Stencil:
         nodes.
         """
         if u.shape[0] != self.n:
-            raise ValueError(
-                f"u has {u.shape[0]} values but the mesh has {self.n} points; give one value per point."
-            )
+            raise ValueError(f"u has {u.shape[0]} values but the mesh has {self.n} points; give one value per point.")
         field = jnp.asarray(u)
         field = field if jnp.issubdtype(field.dtype, jnp.inexact) else field.astype(jnp.result_type(float))
         value = jnp.asarray(self.value, dtype=jnp.finfo(field.dtype).dtype)

@@ -23,8 +23,7 @@ def check_axes(argument: str, given: Iterable[int], dimension: int) -> None:
     wrong = [axis for axis in given if not 0 <= axis < dimension]
     if wrong:
         raise ValueError(
-            f"{argument} = {wrong[0]} is not an axis of this {dimension}-D mesh; "
-            f"allowed: {list(range(dimension))}."
+            f"{argument} = {wrong[0]} is not an axis of this {dimension}-D mesh; allowed: {list(range(dimension))}."
         )
 
 
@@ -32,6 +31,5 @@ def check_element_block(name: str, elements: MeshElements, dimension: int) -> No
     """Raise a ValueError when the connectivity belongs to another element type."""
     if elements.shape[1] != dimension + 1:
         raise ValueError(
-            f"{name} must have shape (M, {dimension + 1}) for a {dimension}-D operator; "
-            f"got {tuple(elements.shape)}."
+            f"{name} must have shape (M, {dimension + 1}) for a {dimension}-D operator; got {tuple(elements.shape)}."
         )

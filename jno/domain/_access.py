@@ -1,6 +1,7 @@
 """Sampling a domain: variables, samples, candidates, and replaying another domain's samples."""
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any, TypeVar
 
 import numpy as np
@@ -250,6 +251,7 @@ class SampleAccess(Regions):
             >>> import jno
             >>> d = jno.domain.line()
             >>> d.summary() is d
+            INFO: domain: 1-D, ...
             True
         """
         data = {name: self.context[name] for name in sorted(self._store.tensor_tags | self._store.data_tags)}
@@ -279,8 +281,10 @@ class SampleAccess(Regions):
             if time_value is not None:
                 raise ValueError(f"time_value={time_value!r} needs a time-dependent domain; give time=(t0, t1, n).")
             return None
+        if time_value is not None and not isinstance(time_value, Real):
+            raise ValueError(f"time_value must be a number; got {time_value!r}.")
         if tag != INITIAL:
-            return None if time_value is None else self._axis.nearest(time_value)
+            return None if time_value is None else self._axis.nearest(float(time_value))
         if time_value is not None and time_value != self._axis.start:
             raise ValueError(f"'initial' is fixed at t0={self._axis.start}; got time_value={time_value!r}.")
         return self._axis.start

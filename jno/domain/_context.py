@@ -143,7 +143,9 @@ class SampleStore:
 def stack_rows(rows: Rows, values: Callable[[Geometry], np.ndarray], levels: int) -> Float[np.ndarray, "B T N D"]:
     """The values of every row as one array; equal rows and equal time levels are broadcast, not copied."""
     geometry, indices = rows[0]
-    shared = all(other is geometry and np.array_equal(chosen, indices) for other, chosen in rows[1:])
+    shared = all(
+        other is geometry and (chosen is indices or np.array_equal(chosen, indices)) for other, chosen in rows[1:]
+    )
     distinct = rows[:1] if shared else rows
     block = np.stack([values(other)[chosen] for other, chosen in distinct])
     _, n_points, width = block.shape
@@ -179,7 +181,7 @@ def materialise(
         rows = draw_rows(tag, request.region, request.spec, geometries, store.stream, quiet=quiet)
         store.rows[tag] = rows
         store.context[tag] = stack_rows(rows, lambda geometry: geometry.pool(request.region), levels)
-        store.context[record.time_tag] = time_levels(axis, record.level)
+        store.context.setdefault(record.time_tag, time_levels(axis, record.level))
         store.records.append(record)
     if request.normals and not record.normals:
         record = store.add_normals(record, reverse=request.reverse_normals, levels=levels)

@@ -83,10 +83,11 @@ def _row_chooser(
     """A function from the pool of one row to the indices of the points that the row takes."""
     sampler = spec.sampler
     count = smallest if spec.count is None else min(spec.count, smallest)
+    everything = np.arange(count)
 
     def uniform(pool: Float[np.ndarray, "n D"]) -> Int[np.ndarray, " k"]:
         if count == len(pool):
-            return np.arange(count)
+            return everything
         return stream.next().choice(len(pool), size=count, replace=False)
 
     def custom(pool: Float[np.ndarray, "n D"]) -> Int[np.ndarray, " k"]:

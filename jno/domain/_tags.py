@@ -35,6 +35,11 @@ class Tag:
     normals: Float[np.ndarray, "n D"] | None = None
     where: Predicate | None = None
 
+    def __post_init__(self) -> None:
+        for array in (self.nodes, self.cells, self.facets, self.normals):
+            if array is not None:
+                array.setflags(write=False)
+
     @property
     def is_boundary(self) -> bool:
         """Whether the region is (a part of) the boundary, with normals of its own."""

@@ -113,7 +113,7 @@ class Noise(Placeholder):
     params: tuple[tuple[str, float], ...]
     draw_id: int
 
-    def __init__(self, distribution: str, **params: float) -> None:
+    def __init__(self, distribution: str, **params: int | float) -> None:
         defaults = NOISE_PARAMETERS.get(distribution)
         if defaults is None:
             raise ValueError(f"Unknown noise distribution {distribution!r}: allowed are {', '.join(NOISE_PARAMETERS)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from ._leaves import as_node
 from ._placeholder import Placeholder
@@ -90,7 +90,7 @@ class Model:
         return f"Model({self.model_key}: {type(self.module).__name__})"
 
     # --- training controls ------------------------------------------------------------------------------------
-    def optimizer(self, opt_fn: Any) -> Self:
+    def optimizer(self, opt_fn: Any) -> Model:
         """Attach an optimizer: an optax transform, or a factory such as ``optax.adam``.
 
         After ``mask(M)`` it trains only the selected leaves; a bare call sets the optimizer of all leaves and
@@ -116,7 +116,7 @@ class Model:
             )
         return self._set_group(mask, optimizer=opt_fn)
 
-    def scale(self, schedule: Any) -> Self:
+    def scale(self, schedule: Any) -> Model:
         """Multiply the updates of the optimizer by a number or schedule (after ``mask(M)``: of that group).
 
         Args:
@@ -130,16 +130,16 @@ class Model:
             return self._change(default_group=dataclasses.replace(self.controls.default_group, scale=schedule))
         return self._set_group(mask, scale=schedule)
 
-    def freeze(self) -> Self:
+    def freeze(self) -> Model:
         """Do not train the model; after ``mask(M)``: do not train the selected leaves."""
         mask = self.take_mask()
         return self._change(frozen=True) if mask is None else self._change(freeze_mask=mask)
 
-    def unfreeze(self) -> Self:
+    def unfreeze(self) -> Model:
         """Train the model normally again: clears whole-model and masked freezing."""
         return self._change(frozen=False, freeze_mask=None)
 
-    def mask(self, param_mask: Any = None) -> Self:
+    def mask(self, param_mask: Any = None) -> Model:
         """Select leaves for the next ``optimizer``, ``scale``, ``freeze`` or ``u.grad(net)`` (one shot).
 
         Args:
@@ -149,7 +149,7 @@ class Model:
         self.open_mask = param_mask
         return self
 
-    def dtype(self, dtype: Any) -> Self:
+    def dtype(self, dtype: Any) -> Model:
         """Set the working precision: parameters are cast when a core is built, inputs at every call.
 
         Args:
@@ -165,7 +165,7 @@ class Model:
             )
         return self._change(dtype=dtype)
 
-    def initialize(self, weights: Any, *, key: Any = None) -> Self:
+    def initialize(self, weights: Any, *, key: Any = None) -> Model:
         """Load weights when the next core is built; the last call wins.
 
         Args:
@@ -177,7 +177,7 @@ class Model:
         self.version += 1
         return self
 
-    def reset(self) -> Self:
+    def reset(self) -> Model:
         """Forget every control (optimizers, groups, masks, freezing, dtype, pending weights); weights stay."""
         self.pending_initialization = None
         self.open_mask = None
@@ -186,7 +186,7 @@ class Model:
         self.version += 1
         return self
 
-    def summary(self) -> Self:
+    def summary(self) -> Model:
         """Print a table of the leaves: path, shape, dtype, group, optimizer, trained or frozen; returns the model."""
         from jno.architectures import print_summary  # a table needs JAX's pytrees: declared exception to the floors
 
@@ -199,12 +199,12 @@ class Model:
         mask, self.open_mask = self.open_mask, None
         return mask
 
-    def _change(self, **changes: Any) -> Self:
+    def _change(self, **changes: Any) -> Model:
         self.controls = dataclasses.replace(self.controls, **changes)
         self.version += 1
         return self
 
-    def _set_group(self, mask: Any, **changes: Any) -> Self:
+    def _set_group(self, mask: Any, **changes: Any) -> Model:
         groups = list(self.controls.groups)
         for position, group in enumerate(groups):
             if group.mask is mask or group.mask == mask:
@@ -231,7 +231,7 @@ class ModelCall(Placeholder):
             return super().__call__(*new_variables)
         raise TypeError(f"{self.model.model_key} is a parameter and takes no arguments")
 
-    def name(self, label: str) -> Self:
+    def name(self, label: str) -> ModelCall:
         """Set the label; on a parameter this also renames the model."""
         super().name(label)
         if not self.args:
@@ -243,39 +243,39 @@ class ModelCall(Placeholder):
         """The model's weights."""
         return self.model.module
 
-    def optimizer(self, opt_fn: Any) -> Self:
+    def optimizer(self, opt_fn: Any) -> ModelCall:
         """See `Model.optimizer`."""
         return self._configure(self.model.optimizer, opt_fn)
 
-    def freeze(self) -> Self:
+    def freeze(self) -> ModelCall:
         """See `Model.freeze`."""
         return self._configure(self.model.freeze)
 
-    def unfreeze(self) -> Self:
+    def unfreeze(self) -> ModelCall:
         """See `Model.unfreeze`."""
         return self._configure(self.model.unfreeze)
 
-    def mask(self, param_mask: Any = None) -> Self:
+    def mask(self, param_mask: Any = None) -> ModelCall:
         """See `Model.mask`."""
         return self._configure(self.model.mask, param_mask)
 
-    def dtype(self, dtype: Any) -> Self:
+    def dtype(self, dtype: Any) -> ModelCall:
         """See `Model.dtype`."""
         return self._configure(self.model.dtype, dtype)
 
-    def initialize(self, weights: Any, *, key: Any = None) -> Self:
+    def initialize(self, weights: Any, *, key: Any = None) -> ModelCall:
         """See `Model.initialize`."""
         self.model.initialize(weights, key=key)
         return self
 
-    def reset(self) -> Self:
+    def reset(self) -> ModelCall:
         """See `Model.reset`."""
         return self._configure(self.model.reset)
 
-    def summary(self) -> Self:
+    def summary(self) -> ModelCall:
         """See `Model.summary`."""
         return self._configure(self.model.summary)
 
-    def _configure(self, method: Callable[..., Any], *arguments: Any) -> Self:
+    def _configure(self, method: Callable[..., Any], *arguments: Any) -> ModelCall:
         method(*arguments)
         return self

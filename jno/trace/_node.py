@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 
 @dataclasses.dataclass
@@ -41,7 +41,7 @@ class Node:
             if f.name not in self.child_fields and f.name != "metadata"
         )
 
-    def with_children(self, children: tuple[Any, ...]) -> Self:
+    def with_children(self, children: tuple[Any, ...]) -> Any:
         """The same node over other children; metadata is copied."""
         if all(new is old for new, old in zip(children, self.children(), strict=True)):
             return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 
 from jno.utils.ad_mode import validate_scheme
 
@@ -244,7 +244,7 @@ class Placeholder(Node):
         return Integral(self, var)
 
     # --- annotations ------------------------------------------------------------------------------------------
-    def name(self, label: str) -> Self:
+    def name(self, label: str) -> Placeholder:
         """Set the label shown in progress lines, plots and trees; returns ``self``."""
         if not isinstance(label, str):
             raise TypeError(f"name() takes a string, got {type(label).__name__}")

@@ -69,9 +69,7 @@ def _check_entries(table: str, entries: Mapping[str, Any], path: Path) -> None:
         if key not in schema:
             _warn_unknown(path, f"[{table}] {key}", list(schema))
         elif type(value) is not schema[key]:  # exact: `seed = true` is no integer
-            raise ValueError(
-                f"{path}: [{table}] {key} must be of type {schema[key].__name__}, got {value!r}."
-            )
+            raise ValueError(f"{path}: [{table}] {key} must be of type {schema[key].__name__}, got {value!r}.")
 
 
 def _warn_unknown(path: Path, what: str, known: list[str]) -> None:
@@ -112,8 +110,7 @@ def load_config(force: bool = False) -> dict[str, Any]:
                 merged[table] = {**merged.get(table, {}), **entries} if is_table else entries
         _cache.tables, _cache.sources = merged, sources
     return {
-        table: dict(entries) if isinstance(entries, Mapping) else entries
-        for table, entries in _cache.tables.items()
+        table: dict(entries) if isinstance(entries, Mapping) else entries for table, entries in _cache.tables.items()
     }
 
 

@@ -49,9 +49,7 @@ class Logger:
         if path is not None:
             target = Path(path)
             if target.suffix != ".log" and target.is_file():
-                raise ValueError(
-                    f"Logger path {str(target)!r} is a file; give a directory or a file name *.log."
-                )
+                raise ValueError(f"Logger path {str(target)!r} is a file; give a directory or a file name *.log.")
             self.file = target if target.suffix == ".log" else target / _FILE_NAME
             self.path = self.file.parent
             self.path.mkdir(parents=True, exist_ok=True)

@@ -187,9 +187,7 @@ def _parse_header(path: Path, encoded: bytes, *, complete: bool) -> dict[str, An
 
 
 def _damaged(path: Path, how: str) -> ValueError:
-    return ValueError(
-        f"{str(path)!r} is truncated or damaged: {how}. Copy it again or save the object again."
-    )
+    return ValueError(f"{str(path)!r} is truncated or damaged: {how}. Copy it again or save the object again.")
 
 
 def _unpickle(path: Path, header: dict[str, Any], payload: bytes) -> Any:

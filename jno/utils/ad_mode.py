@@ -144,9 +144,7 @@ def configured_hessian_mode() -> str | None:
     from_file = get_setting("jno", "hessian_type")
     if from_file is None:
         return None
-    return _check_mode(
-        from_file, tuple(_SECOND_ORDER_MODES), "hessian_type in the [jno] configuration table:"
-    )
+    return _check_mode(from_file, tuple(_SECOND_ORDER_MODES), "hessian_type in the [jno] configuration table:")
 
 
 def reset_ad_mode() -> None:
@@ -189,9 +187,7 @@ def validate_scheme(scheme: Any, order: int) -> str:
         )
     legal = _legal_schemes(order)
     if scheme not in legal:
-        raise ValueError(
-            f"Unknown scheme {scheme!r} for a derivative of order {order}; allowed: {_quoted(legal)}."
-        )
+        raise ValueError(f"Unknown scheme {scheme!r} for a derivative of order {order}; allowed: {_quoted(legal)}.")
     return scheme
 
 

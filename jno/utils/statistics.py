@@ -48,9 +48,7 @@ class statistics:
 
     def __init__(self, logs: Any) -> None:
         if not isinstance(logs, (list, tuple)):
-            raise TypeError(
-                f"statistics takes a list of logs (one dict per solve call), got {type(logs).__name__}."
-            )
+            raise TypeError(f"statistics takes a list of logs (one dict per solve call), got {type(logs).__name__}.")
         for index, log in enumerate(logs):
             if not isinstance(log, Mapping):
                 raise TypeError(f"statistics: log {index} must be a dict, got {type(log).__name__}.")
@@ -102,9 +100,7 @@ class statistics:
             True
         """
         if not self.total_loss_history.size:
-            warnings.warn(
-                "No training has been recorded: nothing to plot. Call core.solve first.", stacklevel=2
-            )
+            warnings.warn("No training has been recorded: nothing to plot. Call core.solve first.", stacklevel=2)
             return self
         from jno.utils._history_figure import history_figure
 

@@ -1,0 +1,77 @@
+"""``python -m benchmarks [--quick] [id …]``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+import jno
+
+from ._agreement import disagreements
+from ._case import Size
+from ._imports import import_seconds
+from ._measure import Effort, measure, measure_evaluation, measure_overhead, median, ratio
+from ._report import show, summary, write
+from ._runners import BARE, SOLVE
+from .problems import PROBLEMS
+
+
+def _import_row() -> dict[str, Any]:
+    return {"seconds added to jax, equinox and optax": import_seconds(repetitions=9)}
+
+
+def _overhead_row() -> dict[str, Any]:
+    blocks = measure_overhead(PROBLEMS["poisson2d"], Size(points=250, width=32), Effort())
+    overhead = ratio(blocks[SOLVE], blocks[BARE])
+    return {
+        "solve / bare step, wall": overhead.wall,
+        "processor": overhead.processor,
+        "bare step ms": 1e3 * median(blocks[BARE]).wall,
+    }
+
+
+_OTHER_ROWS: dict[str, Callable[[], dict[str, Any]]] = {"import": _import_row, "overhead": _overhead_row}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check that all competitors agree; measure and report unless ``--quick``.  Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: check the numbers, measure nothing")
+    parser.add_argument("ids", nargs="*", metavar="id", help=f"default: all of {[*PROBLEMS, *_OTHER_ROWS]}")
+    options = parser.parse_args(arguments)
+    ids = options.ids or [*PROBLEMS, *_OTHER_ROWS]
+    unknown = [name for name in ids if name not in PROBLEMS and name not in _OTHER_ROWS]
+    if unknown:
+        parser.error(f"unknown id {', '.join(unknown)}; allowed: {', '.join([*PROBLEMS, *_OTHER_ROWS])}")
+    jno.logger(log_print=(False, False))
+    if options.quick:
+        jax.config.update("jax_disable_most_optimizations", True)  # halves the time; nearly all of it is compiling
+    problems = [PROBLEMS[name] for name in ids if name in PROBLEMS]
+    wrong = [m for p in problems for m in disagreements(p, p.quick if options.quick else p.full)]
+    for message in wrong:
+        print(message, file=sys.stderr)
+    if wrong:
+        return 1
+    if options.quick:
+        print(f"{', '.join(p.id for p in problems)}: jNO and all kernels compute the same losses")
+        return 0
+    results = {name: _measured(name) for name in ids}
+    show(results)
+    print(f"written to {write(results)}")
+    return 0
+
+
+def _measured(name: str) -> dict[str, Any]:
+    if name in _OTHER_ROWS:
+        return _OTHER_ROWS[name]()
+    problem, effort = PROBLEMS[name], Effort()
+    evaluated = problem.full.points * problem.full.samples
+    return summary(measure(problem, effort), measure_evaluation(problem, effort), evaluated)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Hand-written JAX: the loss of every problem as somebody would write it without jNO."""

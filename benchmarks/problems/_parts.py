@@ -1,0 +1,51 @@
+"""What several problems share."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import foundax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float
+
+import jno
+
+from .._case import LEARNING_RATE, Size
+from ..kernels import _mlp
+
+
+def rectangle(size: Size, x_range: tuple[float, float] = (0.0, 1.0)) -> tuple[Any, Any, Any]:
+    """A rectangle of height one and ``size.points`` interior points of the coarsest grid that has them."""
+    cells = math.ceil(math.sqrt(size.points)) + 1
+    dom = jno.domain.equi_distant_rect(x_range, nx=cells, ny=cells)
+    x, y, _ = dom.variable("interior", (size.points, None))
+    return dom, x, y
+
+
+def shared_grid(size: Size) -> tuple[Any, Any, Any]:
+    """The unit square for many samples, which share all ``size.points`` interior points of its grid."""
+    columns = next(n for n in range(math.isqrt(size.points), 0, -1) if size.points % n == 0)
+    dom = size.samples * jno.domain.equi_distant_rect(nx=columns + 1, ny=size.points // columns + 1)
+    x, y, _ = dom.variable("interior")
+    return dom, x, y
+
+
+def points_of(dom: Any) -> Float[Array, "N 2"]:
+    """The coordinates jNO trains on."""
+    return jnp.asarray(np.asarray(dom.context["interior"])[0, 0], jnp.float32)
+
+
+def mlp(size: Size, outputs: int = 1) -> tuple[Any, list[tuple[Array, Array]]]:
+    """A tanh network lifted into jNO, and a copy of its arrays."""
+    key = jax.random.PRNGKey(0)
+    module = foundax.mlp(2, outputs, hidden_dims=size.width, num_layers=size.depth, key=key)
+    return trained(module), _mlp.layers_of([*module.hidden_layers, module.output_layer])
+
+
+def trained(module: Any) -> Any:
+    """The module with the optimizer every runner uses."""
+    return jno.nn(module).optimizer(optax.adam(LEARNING_RATE))

@@ -1,0 +1,153 @@
+"""The console command: `jno info` and `jno demo`."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib.util
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+DEMOS = {
+    "poisson": "Poisson equation on the unit square, hard boundary condition",
+    "burgers": "viscous Burgers equation with a steep front, soft initial and boundary conditions",
+    "inverse": "diffusivity and source amplitude from noisy sensor readings (--data FILE)",
+    "deeponet": "operator learning over 100 conductivities, physics only",
+}
+_PACKAGES = ("jax", "jaxlib", "equinox", "optax", "foundax", "paramax", "numpy", "scipy", "shapely", "matplotlib")
+_USAGE_ERROR = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with ``arguments`` (default: those of the process) and return its exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    commands = {"info": _info, "demo": _demo}
+    if options.command is None:
+        parser.print_help()
+        return _USAGE_ERROR
+    return commands[options.command](options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="jno", description="Partial differential equations with neural networks in JAX."
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("info", help="versions, devices and configuration")
+    names = "\n".join(f"  {name:10}{text}" for name, text in DEMOS.items())
+    demo = commands.add_parser(
+        "demo",
+        help=f"solve a problem: {', '.join(DEMOS)}",
+        description=f"Solve a problem and draw the result.\n\ndemos:\n{names}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    demo.add_argument("name", nargs="?", default="poisson", help="which one (default: poisson)")
+    demo.add_argument("--epochs", type=_positive, help="number of epochs (default: the demo's own)")
+    demo.add_argument("--out", metavar="DIR", help="folder of the picture and the log (default: runs/NAME)")
+    demo.add_argument("--data", metavar="FILE", help="sensor readings for `inverse`: CSV with the columns x, t, u")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text) if text.isascii() and text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
+    return value
+
+
+# --- jno info -------------------------------------------------------------------------------------------------
+def _info(options: argparse.Namespace) -> int:
+    import jno
+
+    python = ".".join(map(str, sys.version_info[:3]))
+    sections = {
+        "Versions": {"jno": jno.__version__, "python": python, **{name: _version(name) for name in _PACKAGES}},
+        "Devices": _devices(),
+        "Configuration": _configuration(),
+    }
+    width = max(len(name) for rows in sections.values() for name in rows)
+    for title, rows in sections.items():
+        print(title)
+        for name, value in rows.items():
+            print(f"  {name:<{width}}  {value}")
+    return 0
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _devices() -> dict[str, str]:
+    import jax
+
+    return {
+        "backend": jax.default_backend(),
+        "devices": ", ".join(str(device) for device in jax.devices()),
+        "precision": "float64" if jax.config.read("jax_enable_x64") else "float32",
+    }
+
+
+def _configuration() -> dict[str, Any]:
+    import jno
+    from jno.utils import get_stop_on_nonfinite
+
+    settings = jno.get_config().get("jno", {})
+    return {
+        "file": jno.get_config_path() or "none (./.jno.toml, ~/.jno/config.toml)",
+        "seed": jno.get_seed(),
+        "first-order AD": settings.get("diff_type", "default"),
+        "second-order AD": settings.get("hessian_type", "default"),
+        "stop at NaN": get_stop_on_nonfinite(),
+        "runs": jno.get_runs_base_dir(),
+    }
+
+
+# --- jno demo -------------------------------------------------------------------------------------------------
+def load_example(name: str) -> ModuleType:
+    """The module `examples/<name>.py`, from the installed package or from the source tree around it."""
+    package = Path(__file__).parent
+    folders = (package / "_examples", package.parent / "examples")
+    path = next(folder / f"{name}.py" for folder in folders if (folder / f"{name}.py").is_file())
+    spec = importlib.util.spec_from_file_location(f"jno._examples.{name}", path)
+    assert spec is not None and spec.loader is not None  # true for every .py file
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from jno.utils import get_runs_base_dir
+
+    name = options.name
+    if name not in DEMOS:
+        return _fail(f"there is no demo {name!r}; choose one of {', '.join(DEMOS)}")
+    if options.data is not None and name != "inverse":
+        return _fail(f"--data belongs to the demo 'inverse'; {name!r} reads no data")
+    example = load_example(name)
+    keywords: dict[str, Any] = {"out": options.out or str(Path(get_runs_base_dir()) / name)}
+    if options.epochs is not None:
+        keywords["epochs"] = options.epochs
+    try:
+        Path(keywords["out"]).mkdir(parents=True, exist_ok=True)
+        if options.data is not None:
+            keywords["sensors"] = example.read_sensors(options.data)
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}")
+    except (ValueError, csv.Error) as error:
+        return _fail(str(error))
+    print(f"{name}: {DEMOS[name]}")
+    example.main(**keywords)
+    return 0
+
+
+def _fail(message: str) -> int:
+    print(f"jno: error: {message}", file=sys.stderr)
+    return _USAGE_ERROR

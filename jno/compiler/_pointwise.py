@@ -1,0 +1,111 @@
+"""Refusing derivatives that would be silently wrong: automatic differentiation here is point-wise.
+
+A derivative pushes one tangent through all points at once, which is the derivative at each point only if no point
+influences another.  What the trace cannot see through, networks and wrapped functions, is tested: one point is moved,
+and the values at the others must stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jno.trace import (
+    FunctionCall,
+    Hessian,
+    Jacobian,
+    ModelCall,
+    Node,
+    Noise,
+    Print,
+    TensorTag,
+    rewrite,
+    title,
+    walk,
+)
+
+from ._finite_difference import is_finite_difference
+from ._graph import Graph, point_tag, spatial_tags
+from ._program import Program
+
+_MOVE = 1e-2
+"""How far the point is moved, relative to the extent of its tag."""
+
+
+def check_pointwise(program: Program, modules: Mapping[int, Any]) -> None:
+    """Find out which model calls couple points; raise when a differentiated expression does.
+
+    Calls that do not couple points are noted in ``program.graph.pointwise``.
+
+    Raises:
+        ValueError: naming the expression and the tag.
+    """
+    targets = differentiated(program.roots, program.graph)
+    calls = model_calls(program.roots, program.graph) if program.layout.samples * program.layout.levels > 1 else []
+    for tag in sorted({tag for _, tag in targets + calls}):
+        tested = {id(node): node for node, at in targets + calls if at == tag}
+        coupled = _coupled(list(tested.values()), tag, program, modules)
+        for target, at in targets:
+            if at == tag and id(target) in coupled:
+                raise ValueError(
+                    f"'{title(target)}' is differentiated at the points of {tag!r}, but moving one point changes its "
+                    "value at others (batch normalisation, convolution or attention over points, a mean inside "
+                    "jno.fn): the derivative at a point is not defined. Use scheme='finite_difference', or a "
+                    "point-wise network"
+                )
+        program.graph.pointwise |= {id(node) for node, at in calls if at == tag and id(node) not in coupled}
+
+
+def differentiated(roots: Sequence[Node], graph: Graph) -> list[tuple[Node, str]]:
+    """``(target, tag)`` of every automatic spatial derivative whose target calls a network or a wrapped function."""
+    found: dict[tuple[int, str], tuple[Node, str]] = {}
+    for node in walk(roots):
+        if not isinstance(node, Jacobian | Hessian) or is_finite_difference(node.scheme):
+            continue
+        if not any(_is_opaque(below) for below in walk([node.target])):
+            continue
+        for variable in node.variables:
+            if variable.axis == "spatial" and point_tag(variable) in graph.tags(node.target):
+                found[id(node.target), point_tag(variable)] = (node.target, point_tag(variable))
+    return list(found.values())
+
+
+def model_calls(roots: Sequence[Node], graph: Graph) -> list[tuple[Node, str]]:
+    """``(call, tag)`` of every model call over the points of one tag and nothing but points and time."""
+    found: list[tuple[Node, str]] = []
+    for node in walk(roots):
+        if not isinstance(node, ModelCall) or any(isinstance(below, TensorTag | Noise) for below in walk([node])):
+            continue
+        tags = spatial_tags([node])
+        if len(tags) == 1 and tags[0] in graph.tags(node):
+            found.append((node, tags[0]))
+    return found
+
+
+def _is_opaque(node: Node) -> bool:
+    return isinstance(node, ModelCall) or (isinstance(node, FunctionCall) and node.align is None)
+
+
+def _coupled(targets: list[Node], tag: str, whole: Program, modules: Mapping[int, Any]) -> set[int]:
+    """Ids of the targets whose value at other points changes when the first point of ``tag`` moves."""
+    quiet = [rewrite(target, lambda n: n.target if isinstance(n, Print) else n) for target in targets]
+    program = Program(quiet, whole.domain, graph=whole.graph)
+    points = program.data["points", tag]
+    if points.shape[2] == 1:
+        return set()
+    own = {model.layer_id: modules[model.layer_id] for model in program.models}
+    evaluate = jax.jit(lambda data: program(own, data, jax.random.key(0)))
+    extent = jnp.max(points, axis=(0, 1, 2)) - jnp.min(points, axis=(0, 1, 2))
+    moved = points.at[:, :, 0].add(_MOVE * jnp.where(extent > 0, extent, 1.0))
+    before, after = evaluate(program.data), evaluate({**program.data, ("points", tag): moved})
+    changed = set()
+    for target, a, b in zip(targets, before, after, strict=True):
+        # (B, N, ...): every point but the first
+        first, second = np.asarray(a[:, 1:], dtype=np.float64), np.asarray(b[:, 1:], dtype=np.float64)
+        if a.shape[1] != points.shape[2] or not np.allclose(first, second, rtol=1e-5, atol=1e-7, equal_nan=True):
+            changed.add(id(target))
+    return changed

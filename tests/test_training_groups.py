@@ -1,0 +1,297 @@
+"""Parameter groups, freezing, and one model in several problems."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jno
+
+
+class Cubic(eqx.Module):
+    """``a + b x + c x²``: three leaves with known gradients, and a static activation that is no array."""
+
+    a: jax.Array
+    b: jax.Array
+    c: jax.Array
+    n: jax.Array
+
+    def __call__(self, x):
+        return self.a + self.b * x + self.c * x**2
+
+
+def cubic():
+    return Cubic(jnp.array(1.0), jnp.array(1.0), jnp.array(1.0), jnp.array(3))
+
+
+def mask(*names, of=None):
+    module = cubic() if of is None else of
+    nothing = jax.tree_util.tree_map(lambda _: False, module)
+    return eqx.tree_at(lambda m: [getattr(m, n) for n in names], nothing, [True] * len(names)) if names else nothing
+
+
+def problem(net):
+    """Loss ``a + 2 b + 3 c``: gradients 1, 2, 3."""
+    domain = jno.domain.line((1.0, 2.0), mesh_size=1.0)
+    x, _ = domain.variable("interior")
+    u = net(x)
+    # at x = 1 and x = 2: u(1) = a + b + c, u(2) = a + 2b + 4c
+    weights = domain.variable("weights", np.array([[[[0.0], [1.0]]]]))
+    at_one = (u * (1.0 - weights)).sum
+    at_two = (u * weights).sum
+    second = at_two - at_one  # b + 3c
+    return jno.core([at_one * 1.0 + second - 1.0 * u.mean * 0.0], domain=domain)
+
+
+def values(net):
+    return [float(v) for v in (net.module.a, net.module.b, net.module.c)]
+
+
+def gradients():
+    net = jno.nn(cubic()).optimizer(optax.sgd(1.0))
+    problem(net).solve(1)
+    return [1.0 - v for v in values(net)]
+
+
+# gradient of the loss a + b + c + b + 3c
+GRADIENTS = [1.0, 2.0, 4.0]
+
+
+def after(net, epochs=1):
+    problem(net).solve(epochs)
+    return [1.0 - v for v in values(net)]
+
+
+def test_the_problem_has_the_gradients_the_tests_rely_on():
+    assert gradients() == GRADIENTS
+
+
+# --- groups -----------------------------------------------------------------------------------------------------
+def test_two_groups_and_a_default():
+    net = jno.nn(cubic()).optimizer(optax.sgd(0.5))
+    assert net.mask(mask("a")).optimizer(optax.sgd(0.25)) is net
+    net.mask(mask("b")).optimizer(optax.sgd(0.125))
+    assert after(net) == [0.25 * 1.0, 0.125 * 2.0, 0.5 * 4.0]
+    assert int(net.module.n) == 3
+
+
+def test_groups_that_cover_everything_need_no_default():
+    net = jno.nn(cubic())
+    net.mask(mask("a", "b")).optimizer(optax.sgd(0.5)).mask(mask("c")).optimizer(optax.sgd(0.25))
+    assert after(net) == [0.5, 1.0, 1.0]
+
+
+def test_every_group_keeps_its_own_state():
+    net = jno.nn(cubic()).optimizer(optax.sgd(0.5))
+    net.mask(mask("a")).optimizer(optax.sgd(0.5, momentum=0.5))
+    assert after(net, 3) == [0.5 * (1.0 + 1.5 + 1.75), 3 * 0.5 * 2.0, 3 * 0.5 * 4.0]
+
+
+def test_scale_of_a_group():
+    net = jno.nn(cubic()).optimizer(optax.sgd(1.0)).scale(0.5)
+    net.mask(mask("a")).optimizer(optax.sgd(1.0))
+    net.mask(mask("b")).scale(0.25)
+    assert after(net) == [1.0, 0.25 * 2.0, 0.5 * 4.0]
+
+
+def test_scale_and_optimizer_of_equal_masks_are_one_group():
+    net = jno.nn(cubic()).optimizer(optax.sgd(1.0))
+    net.mask(mask("b")).optimizer(optax.sgd(0.5))
+    net.mask(mask("b")).scale(0.25)
+    assert len(net.controls.groups) == 1
+    assert after(net) == [1.0, 0.125 * 2.0, 4.0]
+
+
+def test_a_second_optimizer_of_a_group_replaces_the_first():
+    net = jno.nn(cubic()).optimizer(optax.sgd(1.0))
+    net.mask(mask("b")).optimizer(optax.sgd(0.5))
+    net.mask(mask("b")).optimizer(optax.sgd(0.25))
+    assert after(net) == [1.0, 0.5, 4.0]
+
+
+def test_a_bare_optimizer_removes_the_groups():
+    net = jno.nn(cubic())
+    net.mask(mask("b")).optimizer(optax.sgd(0.5))
+    net.optimizer(optax.sgd(1.0))
+    assert net.controls.groups == ()
+    assert after(net) == GRADIENTS
+
+
+def test_a_mask_is_used_once():
+    net = jno.nn(cubic()).mask(mask("b")).optimizer(optax.sgd(0.5))
+    assert net.open_mask is None
+    assert net.optimizer(optax.sgd(1.0)).controls.groups == ()
+
+
+def test_an_open_mask_can_be_cleared():
+    net = jno.nn(cubic()).mask(mask("b")).mask(None).optimizer(optax.sgd(1.0))
+    assert net.controls.groups == ()
+    assert after(net) == GRADIENTS
+
+
+def test_masks_on_the_call():
+    net = jno.nn(cubic()).optimizer(optax.sgd(1.0))
+    domain = jno.domain.line(mesh_size=1.0)
+    x, _ = domain.variable("interior")
+    u = net(x)
+    assert u.mask(mask("a", "b")).freeze() is u
+    jno.core([u.mse]).solve(1)
+    assert values(net)[:2] == [1.0, 1.0]
+    assert values(net)[2] != 1.0
+
+
+def test_array_of_booleans_as_leaves():
+    selected = jax.tree_util.tree_map(lambda leaf: np.bool_(leaf), mask("b"))
+    net = jno.nn(cubic()).optimizer(optax.sgd(1.0))
+    net.mask(selected).optimizer(optax.sgd(0.5))
+    assert after(net) == [1.0, 1.0, 4.0]
+
+
+# --- freezing -----------------------------------------------------------------------------------------------------
+def test_frozen_leaves():
+    net = jno.nn(cubic()).optimizer(optax.sgd(1.0)).mask(mask("a", "c")).freeze()
+    assert after(net) == [0.0, 2.0, 0.0]
+
+
+def test_freezing_wins_over_a_group():
+    net = jno.nn(cubic()).optimizer(optax.sgd(1.0))
+    net.mask(mask("a", "b")).optimizer(optax.sgd(0.5)).mask(mask("a")).freeze()
+    assert after(net) == [0.0, 1.0, 4.0]
+
+
+def test_frozen_leaves_need_no_optimizer():
+    net = jno.nn(cubic()).mask(mask("a")).optimizer(optax.sgd(1.0)).mask(mask("b", "c")).freeze()
+    assert after(net) == [1.0, 0.0, 0.0]
+
+
+def test_unfreeze_clears_both_kinds():
+    net = jno.nn(cubic()).optimizer(optax.sgd(1.0)).mask(mask("a")).freeze().freeze().unfreeze()
+    assert after(net) == GRADIENTS
+
+
+def test_a_frozen_model_beside_a_trained_one():
+    domain = jno.domain.line(mesh_size=1.0)
+    p = jno.np.parameter(()).initialize(1.0).freeze()
+    q = jno.np.parameter(()).initialize(1.0).optimizer(optax.sgd(0.25))
+    crux = jno.core([(p + q) ** 2], domain=domain)
+    log = crux.solve(1).training_logs[0]
+    assert (float(p.module.value), float(q.module.value)) == (1.0, 0.0)
+    assert (log["trainable_params"], log["frozen_params"], log["total_params"]) == (1, 1, 2)
+
+
+def test_freezing_between_solves():
+    domain = jno.domain.line(mesh_size=1.0)
+    p, q = (jno.np.parameter(()).initialize(1.0).optimizer(optax.sgd(0.25)) for _ in range(2))
+    crux = jno.core([p + q], domain=domain)
+    crux.solve(1)
+    p.freeze()
+    crux.solve(1)
+    assert (float(p.module.value), float(q.module.value)) == (0.75, 0.5)
+    p.unfreeze()
+    crux.solve(1)
+    assert (float(p.module.value), float(q.module.value)) == (0.5, 0.25)
+
+
+def test_all_frozen():
+    net = jno.nn(cubic()).optimizer(optax.sgd(1.0)).freeze()
+    with pytest.raises(ValueError, match="every model is frozen: there is nothing to train"):
+        problem(net).solve(1)
+
+
+def test_all_leaves_frozen():
+    net = jno.nn(cubic()).optimizer(optax.sgd(1.0)).mask(mask("a", "b", "c")).freeze()
+    with pytest.raises(ValueError, match="there is nothing to train"):
+        problem(net).solve(1)
+
+
+# --- what is refused ------------------------------------------------------------------------------------------
+def test_no_optimizer():
+    net = jno.nn(cubic(), name="net")
+    with pytest.raises(ValueError, match=r"model 'net' has no optimizer: call net\.optimizer"):
+        problem(net).solve(1)
+
+
+def test_no_optimizer_outside_the_masks():
+    net = jno.nn(cubic(), name="net").mask(mask("a")).optimizer(optax.sgd(1.0))
+    with pytest.raises(ValueError, match="model 'net' has no optimizer for the leaves outside its masks"):
+        problem(net).solve(1)
+
+
+def test_a_scale_without_an_optimizer():
+    net = jno.nn(cubic(), name="net").mask(mask("a")).scale(0.5)
+    with pytest.raises(ValueError, match="optimizer"):
+        problem(net).solve(1)
+
+
+def test_overlapping_masks_name_the_leaves():
+    net = jno.nn(cubic(), name="net").optimizer(optax.sgd(1.0))
+    net.mask(mask("a", "b")).optimizer(optax.sgd(1.0)).mask(mask("b", "c")).optimizer(optax.sgd(1.0))
+    with pytest.raises(ValueError, match="model 'net': the masks of two groups overlap at b$"):
+        problem(net).solve(1)
+
+
+@pytest.mark.parametrize("names", [(), ("n",)], ids=["nothing", "an integer"])
+@pytest.mark.parametrize("action", ["optimizer", "freeze"])
+def test_a_mask_without_trainable_leaves(names, action):
+    net = jno.nn(cubic(), name="net").optimizer(optax.sgd(1.0)).mask(mask(*names))
+    if action == "optimizer":
+        net.optimizer(optax.sgd(1.0))
+    else:
+        net.freeze()
+    with pytest.raises(ValueError, match=r"mask of net.* selects no trainable leaf"):
+        problem(net).solve(1)
+
+
+@pytest.mark.parametrize("wrong", [{"a": True}, [True, False, False, False], True], ids=["dict", "list", "bool"])
+def test_a_mask_that_does_not_mirror_the_module(wrong):
+    net = jno.nn(cubic(), name="net").optimizer(optax.sgd(1.0)).mask(wrong).optimizer(optax.sgd(1.0))
+    with pytest.raises(ValueError, match="mask of net, group 0: it must mirror the module's tree"):
+        problem(net).solve(1)
+
+
+@pytest.mark.parametrize("leaf", [1.0, 1, "yes", np.ones(1, dtype=bool)], ids=["float", "int", "str", "array"])
+def test_a_mask_leaf_that_is_no_boolean(leaf):
+    wrong = eqx.tree_at(lambda m: m.b, mask(), leaf)
+    net = jno.nn(cubic(), name="net").optimizer(optax.sgd(1.0)).mask(wrong).optimizer(optax.sgd(1.0))
+    with pytest.raises(ValueError, match="leaf b must be True or False"):
+        problem(net).solve(1)
+
+
+# --- one model in two problems --------------------------------------------------------------------------------
+def test_weights_flow_between_cores():
+    domain = jno.domain.line(mesh_size=1.0)
+    p = jno.np.parameter(()).initialize(4.0).optimizer(optax.sgd(0.25))
+    up, down = jno.core([(p - 10.0) ** 2], domain=domain), jno.core([p**2], domain=domain)
+    up.solve(1)  # 4 + 0.5 * 6
+    assert float(p.module.value) == 7.0
+    assert float(down.eval(p)) == 7.0
+    down.solve(1)  # 7 / 2
+    assert float(up.eval(p)) == 3.5
+    up.solve(1)
+    down.solve(1)
+    assert float(p.module.value) == (3.5 + 0.5 * 6.5) / 2.0
+    assert up.models.keys() == down.models.keys()
+    assert float(up.models[p.model.layer_id].value) == float(down.eval(p))
+
+
+def test_weights_flow_without_the_finite_check(monkeypatch):
+    monkeypatch.setenv("JNO_STOP_ON_NONFINITE", "0")
+    net = jno.nn(cubic()).optimizer(optax.adam(0.1))
+    first, second = problem(net), problem(net)
+    before = net.module
+    for crux in (first, second, first, second):
+        crux.solve(2)
+    assert np.isfinite(values(net)).all()
+    assert [float(before.a), float(before.b), float(before.c)] == [1.0, 1.0, 1.0]
+
+
+def test_old_weights_stay_readable():
+    net = jno.nn(cubic()).optimizer(optax.sgd(1.0))
+    crux = problem(net)
+    kept = [net.module]
+    for _ in range(3):
+        crux.solve(2)
+        kept.append(net.module)
+    assert [float(module.a) for module in kept] == [1.0, -1.0, -3.0, -5.0]
