@@ -85,7 +85,7 @@ def _read_row(path, number, places, cells):
     return row
 
 
-def build(sensors, epochs=3000, points=24, levels=16):
+def build(sensors, epochs=6000, points=24, levels=16):
     """The problem: a core with two constraints, temperature u, diffusivity k and amplitude a."""
     domain = jno.domain.line(mesh_size=1 / points, time=(0, 1, levels))
     x, t = domain.variable("interior")
@@ -120,14 +120,14 @@ def draw(path, sensors, x, t, u, losses):
         middle.plot(sensors[here, 0], sensors[here, 2], "o", color=f"C{number}", markersize=4)
         middle.plot(x, u[np.abs(t - time).argmin()], color=f"C{number}", label=f"t = {time:.2f}")
     middle.set(title="readings (dots) and u", xlabel="x")
-    middle.legend()
+    middle.legend(loc="lower left")
     right.semilogy(losses, linewidth=1)
     right.set(title="loss", xlabel="epoch")
     right.grid(alpha=0.3)
     figure.savefig(path, dpi=100)
 
 
-def main(epochs=3000, out="runs/inverse", sensors=None, **options):
+def main(epochs=6000, out="runs/inverse", sensors=None, **options):
     """Train, report k and a (with their errors for the data that is shipped), draw."""
     out = Path(out)
     jno.logger(path=out)

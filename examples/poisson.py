@@ -38,7 +38,7 @@ def draw(path, points, u, exact, losses):
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     for axes, values, title in ((left, u, "u"), (middle, np.abs(u - exact), "|u − exact|")):
-        image = axes.tripcolor(*points.T, values, shading="gouraud", rasterized=True)
+        image = axes.tricontourf(*points.T, values, levels=40)
         figure.colorbar(image, ax=axes)
         axes.set(title=title, xlabel="x", ylabel="y", aspect="equal")
     right.semilogy(losses, linewidth=1)

@@ -43,7 +43,7 @@ def test_a_wrong_kernel_is_reported(benchmark_modules, monkeypatch):
             self.name = name
 
         def start(self, size):
-            assert size.batch is None and size.samples == 4
+            assert (size.batch, size.samples) == (None, 4)
             return self
 
         def losses(self, count):
@@ -54,7 +54,8 @@ def test_a_wrong_kernel_is_reported(benchmark_modules, monkeypatch):
     messages = agreement.disagreements(problem, case.Size(points=1, samples=50, batch=4))
     assert len(messages) == 2
     assert "toy: after 0 steps the loss of 'wrong' is 1.00002" in messages[0]
-    assert "after 10 steps" in messages[1] and "allowed 3e-04" in messages[1]
+    assert "after 10 steps" in messages[1]
+    assert "allowed 3e-04" in messages[1]
 
 
 def test_ratio_pairs_the_rounds(benchmark_modules):

@@ -24,7 +24,7 @@ def domain():
 def test_network_that_couples_points_is_refused(domain):
     x, y, _ = domain.variable("interior")
     u = jno.nn(Centred(), name="centred")(jno.np.concat([x, y]))
-    with pytest.raises(ValueError, match=r"'centred' is differentiated at the points of 'interior', but moving one"):
+    with pytest.raises(ValueError, match=r"'centred' is differentiated at the points of 'interior', but moving some"):
         jno.core([u.d(x).mse])
 
 
