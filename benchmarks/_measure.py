@@ -25,7 +25,7 @@ class Effort:
 
     rounds: int = 7
     """Blocks per competitor."""
-    block_seconds: float = 1.0
+    block_seconds: float = 0.8
     compilations: int = 3
     fewest_steps: int = 5
 

@@ -3,10 +3,11 @@
     u_t + u u_x = ν u_xx  on (-1, 1) × (0, 1),   ν = 0.01/π
     u(x, 0) = -sin(πx),   u(-1, t) = u(1, t) = 0
 
-Equation, initial and boundary condition are three constraints (soft conditions). Two things make the front, which
-is about 0.01 wide, trainable: collocation points that crowd near x = 0, and a residual divided by 1 + |u_x| / 2, so
+Equation, initial and boundary condition are constraints of their own (soft conditions). Three things make the front,
+which is about 0.01 wide, trainable: collocation points that crowd near x = 0; a residual divided by 1 + |u_x| / 2, so
 that the few points inside the front do not outweigh all others (Liu et al., "Discontinuity computing using
-physics-informed neural networks", 2022). Adam finds the shape, L-BFGS the accuracy.
+physics-informed neural networks", 2022); and u(0, t) = 0 as a fourth constraint, which holds because the problem is
+odd in x, and keeps the front in its place. Adam finds the shape, L-BFGS the accuracy.
 
 The exact solution is the Cole–Hopf formula, with z = x - η:
 
@@ -43,11 +44,12 @@ def near_front(points, n):
 
 
 def build(nu=NU, points=101, levels=32, width=24, depth=4):
-    """The problem: a core with three constraints, its network and the solution u."""
+    """The problem: a core with four constraints, its network and the solution u."""
     domain = jno.domain.line((-1, 1), mesh_size=0.005, time=(0, 1, levels))
     x, t = domain.variable("interior", (points, near_front))
     x0, t0 = domain.variable("initial")
     xb, tb = domain.variable("boundary")
+    xc, tc = domain.variable("center", where=lambda x: np.isclose(x, 0))
 
     net = jno.nn(foundax.mlp(2, hidden_dims=width, num_layers=depth, key=jax.random.PRNGKey(0)))
     u = net(x, t)
@@ -59,6 +61,7 @@ def build(nu=NU, points=101, levels=32, width=24, depth=4):
         residual.mse.name("equation"),
         (20 * initial.mse).name("initial"),
         (20 * boundary.mse).name("boundary"),
+        (20 * u(xc, tc).mse).name("symmetry"),
     ]
     return jno.core(constraints), net, u
 

@@ -41,7 +41,7 @@ def finite_differences(c, cells=800):
     return x, u
 
 
-def build(epochs=3000, samples=100, points=40, width=64):
+def build(epochs=6000, samples=100, points=40, width=64):
     """The problem: a core with one constraint and the solution u for whatever coefficients the domain carries."""
     domain = samples * jno.domain.line(mesh_size=1 / points)
     x, _ = domain.variable("interior")
@@ -52,14 +52,14 @@ def build(epochs=3000, samples=100, points=40, width=64):
         foundax.deeponet(
             n_sensors=MODES,
             coord_dim=1,
-            basis_functions=32,
+            basis_functions=64,
             hidden_dim=width,
             n_layers=3,
             activation=jax.numpy.tanh,
             key=jax.random.PRNGKey(0),
         )
     )
-    net.optimizer(optax.adam(optax.cosine_decay_schedule(2e-3, epochs)))
+    net.optimizer(optax.adam(optax.cosine_decay_schedule(5e-3, epochs)))
 
     u = x * (1 - x) * net(c, x)
     k = jno.np.exp(sum(c[j] * jno.np.sin((j + 1) * π * x) for j in range(MODES)))
@@ -77,13 +77,13 @@ def draw(path, x, k, u, exact, losses):
     middle.plot(x, u, "C1--", label="DeepONet")
     middle.set(title="u", xlabel="x")
     middle.legend()
-    right.semilogy(losses, linewidth=1)
+    right.semilogy(losses, linewidth=0.5)
     right.set(title="loss", xlabel="epoch")
     right.grid(alpha=0.3)
     figure.savefig(path, dpi=100)
 
 
-def main(epochs=3000, out="runs/deeponet", batchsize=25, **options):
+def main(epochs=6000, out="runs/deeponet", batchsize=25, **options):
     """Train on mini-batches of coefficient samples, compare at an unseen one, draw."""
     out = Path(out)
     jno.logger(path=out)

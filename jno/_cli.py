@@ -117,7 +117,8 @@ def load_example(name: str) -> ModuleType:
     folders = (package / "_examples", package.parent / "examples")
     path = next(folder / f"{name}.py" for folder in folders if (folder / f"{name}.py").is_file())
     spec = importlib.util.spec_from_file_location(f"jno._examples.{name}", path)
-    assert spec is not None and spec.loader is not None  # true for every .py file
+    assert spec is not None  # as for every .py file
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

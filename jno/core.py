@@ -9,7 +9,6 @@ from typing import Any, TextIO
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 
 from jno.architectures import build_module, is_uninitialized
 from jno.compiler import (
@@ -23,7 +22,7 @@ from jno.compiler import (
     untracked,
 )
 from jno.trace import Model, Node, Placeholder, Tracker, as_node, dump_tree
-from jno.training import Solver
+from jno.training import Memory, Solver
 from jno.utils import get_logger, get_seed
 from jno.utils import load as load_object
 from jno.utils import save as save_object
@@ -73,7 +72,7 @@ class core:
         self.trackers = [op for op in self.all_ops if isinstance(op, Tracker)]
         self.domain = domain if domain is not None or not self.all_ops else discover_domain(self.all_ops)
         self.seed = get_seed()
-        self.rng = jax.random.PRNGKey(self.seed)
+        self._memory = Memory(key=jax.random.PRNGKey(self.seed))
         self.training_logs: list[dict[str, Any]] = []
         self.log = get_logger()
         self.compile(mesh)
@@ -86,7 +85,7 @@ class core:
         self._graph = Graph()
         self._evaluators: dict[Any, Any] = {}
         self._models: list[Model] = []
-        self._solver: Solver | None = None
+        self._solver = Solver(self._graph, self.domain, self.constraints, self.trackers, self._memory)
         if self.all_ops:
             expressions = [untracked(op) for op in self.all_ops]
             check_temporal(expressions, self.domain)
@@ -100,6 +99,11 @@ class core:
     def models(self) -> dict[int, Any]:
         """Module with the current weights, by ``Model.layer_id``."""
         return {model.layer_id: model.module for model in self._models}
+
+    @property
+    def rng(self) -> Any:
+        """Random key of the next training step."""
+        return self._memory.key
 
     @property
     def n_constraints(self) -> int:
@@ -158,18 +162,14 @@ class core:
             profile=(profile, False),
             substeps=(substeps, None),
         )
-        if self._solver is None:
-            self._solver = Solver(self._graph, self.domain, self.constraints, self.trackers)
-        self.rng, log = self._solver.solve(
-            self.rng,
+        self._solver.solve(
+            self.training_logs,
             epochs=epochs,
             batchsize=batchsize,
             inner_steps=inner_steps,
             window=min_consecutive,
             callbacks=list(callbacks or []),
         )
-        if log is not None:
-            self.training_logs.append(log)
         return statistics(self.training_logs)
 
     # --- evaluation -------------------------------------------------------------------------------------------
@@ -271,11 +271,11 @@ class core:
         return load_object(str(path), expected_type=cls)
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("all_ops", "constraints", "trackers", "domain", "seed", "training_logs", "log", "_models")
-        return {**{name: self.__dict__[name] for name in kept}, "rng": jax.device_get(self.rng)}
+        kept = ("all_ops", "constraints", "trackers", "domain", "seed", "training_logs", "log")
+        return {**{name: self.__dict__[name] for name in kept}, "_memory": self._memory.for_host()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, rng=jnp.asarray(state["rng"]))
+        self.__dict__.update(state)
         self.compile()
 
 

@@ -101,7 +101,6 @@ def test_default_evaluation_of_a_time_dependent_problem_is_the_first_level():
     np.testing.assert_allclose(value[0, :, 0], 0.5 * xn)
 
 
-@pytest.mark.xfail(reason="samples that share all their points are evaluated as one sample", strict=True)
 def test_samples_that_share_their_points():
     domain = unit_square(0.5, samples=3)
     x, _, _ = domain.variable("interior")

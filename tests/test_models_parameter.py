@@ -23,9 +23,7 @@ def test_it_has_three_names(make):
     assert p.module.value.shape == (2,)
 
 
-@pytest.mark.parametrize(
-    ("shape", "stored"), [((), ()), ((1,), (1,)), ((3,), (3,)), (4, (4,)), ((2, 3), (2, 3))]
-)
+@pytest.mark.parametrize(("shape", "stored"), [((), ()), ((1,), (1,)), ((3,), (3,)), (4, (4,)), ((2, 3), (2, 3))])
 def test_shapes(shape, stored):
     p = jno.np.parameter(shape)
     assert p.module.value.shape == stored
@@ -59,9 +57,7 @@ def test_takes_no_arguments():
         jno.np.parameter((), name="k")(x)
 
 
-@pytest.mark.parametrize(
-    ("shape", "evaluated"), [((), ()), ((1,), (1,)), ((3,), (3, 1)), ((2, 3), (2, 3))], ids=str
-)
+@pytest.mark.parametrize(("shape", "evaluated"), [((), ()), ((1,), (1,)), ((3,), (3, 1)), ((2, 3), (2, 3))], ids=str)
 def test_a_vector_evaluates_as_a_column(shape, evaluated):
     domain, _ = line()
     p = jno.np.parameter(shape).initialize(2.0)
@@ -107,7 +103,7 @@ def test_configuration_on_the_call_returns_the_call():
 
 
 def test_inverse_problem_recovers_two_coefficients():
-    domain, x = line()
+    _, x = line()
     p = jno.np.parameter((2,)).optimizer(optax.lbfgs())
     crux = jno.core([(p[0] * x + p[1] - (3.0 * x - 2.0)).mse])
     crux.solve(15)

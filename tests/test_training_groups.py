@@ -11,7 +11,7 @@ import jno
 
 
 class Cubic(eqx.Module):
-    """``a + b x + c x²``: three leaves with known gradients, and a static activation that is no array."""
+    """``a + b x + c x²``: three trainable leaves, and an integer that is none."""
 
     a: jax.Array
     b: jax.Array
@@ -33,39 +33,26 @@ def mask(*names, of=None):
 
 
 def problem(net):
-    """Loss ``a + 2 b + 3 c``: gradients 1, 2, 3."""
+    """Sum of the network over the points 1 and 2: ``2 a + 3 b + 5 c``."""
     domain = jno.domain.line((1.0, 2.0), mesh_size=1.0)
     x, _ = domain.variable("interior")
-    u = net(x)
-    # at x = 1 and x = 2: u(1) = a + b + c, u(2) = a + 2b + 4c
-    weights = domain.variable("weights", np.array([[[[0.0], [1.0]]]]))
-    at_one = (u * (1.0 - weights)).sum
-    at_two = (u * weights).sum
-    second = at_two - at_one  # b + 3c
-    return jno.core([at_one * 1.0 + second - 1.0 * u.mean * 0.0], domain=domain)
+    return jno.core([net(x).sum])
 
 
 def values(net):
     return [float(v) for v in (net.module.a, net.module.b, net.module.c)]
 
 
-def gradients():
-    net = jno.nn(cubic()).optimizer(optax.sgd(1.0))
-    problem(net).solve(1)
-    return [1.0 - v for v in values(net)]
-
-
-# gradient of the loss a + b + c + b + 3c
-GRADIENTS = [1.0, 2.0, 4.0]
-
-
-def after(net, epochs=1):
+def rates(net, epochs=1):
+    """How far training moved each leaf, in units of its gradient."""
+    before = values(net)
     problem(net).solve(epochs)
-    return [1.0 - v for v in values(net)]
+    gradients = (2.0, 3.0, 5.0)
+    return [(old - new) / g for old, new, g in zip(before, values(net), gradients, strict=True)]
 
 
-def test_the_problem_has_the_gradients_the_tests_rely_on():
-    assert gradients() == GRADIENTS
+def test_one_optimizer():
+    assert rates(jno.nn(cubic()).optimizer(optax.sgd(0.5))) == [0.5, 0.5, 0.5]
 
 
 # --- groups -----------------------------------------------------------------------------------------------------
@@ -73,27 +60,27 @@ def test_two_groups_and_a_default():
     net = jno.nn(cubic()).optimizer(optax.sgd(0.5))
     assert net.mask(mask("a")).optimizer(optax.sgd(0.25)) is net
     net.mask(mask("b")).optimizer(optax.sgd(0.125))
-    assert after(net) == [0.25 * 1.0, 0.125 * 2.0, 0.5 * 4.0]
+    assert rates(net) == [0.25, 0.125, 0.5]
     assert int(net.module.n) == 3
 
 
 def test_groups_that_cover_everything_need_no_default():
     net = jno.nn(cubic())
     net.mask(mask("a", "b")).optimizer(optax.sgd(0.5)).mask(mask("c")).optimizer(optax.sgd(0.25))
-    assert after(net) == [0.5, 1.0, 1.0]
+    assert rates(net) == [0.5, 0.5, 0.25]
 
 
 def test_every_group_keeps_its_own_state():
     net = jno.nn(cubic()).optimizer(optax.sgd(0.5))
     net.mask(mask("a")).optimizer(optax.sgd(0.5, momentum=0.5))
-    assert after(net, 3) == [0.5 * (1.0 + 1.5 + 1.75), 3 * 0.5 * 2.0, 3 * 0.5 * 4.0]
+    assert rates(net, 3) == [0.5 * (1.0 + 1.5 + 1.75), 1.5, 1.5]
 
 
 def test_scale_of_a_group():
     net = jno.nn(cubic()).optimizer(optax.sgd(1.0)).scale(0.5)
     net.mask(mask("a")).optimizer(optax.sgd(1.0))
     net.mask(mask("b")).scale(0.25)
-    assert after(net) == [1.0, 0.25 * 2.0, 0.5 * 4.0]
+    assert rates(net) == [1.0, 0.25, 0.5]
 
 
 def test_scale_and_optimizer_of_equal_masks_are_one_group():
@@ -101,14 +88,14 @@ def test_scale_and_optimizer_of_equal_masks_are_one_group():
     net.mask(mask("b")).optimizer(optax.sgd(0.5))
     net.mask(mask("b")).scale(0.25)
     assert len(net.controls.groups) == 1
-    assert after(net) == [1.0, 0.125 * 2.0, 4.0]
+    assert rates(net) == [1.0, 0.125, 1.0]
 
 
 def test_a_second_optimizer_of_a_group_replaces_the_first():
     net = jno.nn(cubic()).optimizer(optax.sgd(1.0))
     net.mask(mask("b")).optimizer(optax.sgd(0.5))
     net.mask(mask("b")).optimizer(optax.sgd(0.25))
-    assert after(net) == [1.0, 0.5, 4.0]
+    assert rates(net) == [1.0, 0.25, 1.0]
 
 
 def test_a_bare_optimizer_removes_the_groups():
@@ -116,7 +103,7 @@ def test_a_bare_optimizer_removes_the_groups():
     net.mask(mask("b")).optimizer(optax.sgd(0.5))
     net.optimizer(optax.sgd(1.0))
     assert net.controls.groups == ()
-    assert after(net) == GRADIENTS
+    assert rates(net) == [1.0, 1.0, 1.0]
 
 
 def test_a_mask_is_used_once():
@@ -128,7 +115,7 @@ def test_a_mask_is_used_once():
 def test_an_open_mask_can_be_cleared():
     net = jno.nn(cubic()).mask(mask("b")).mask(None).optimizer(optax.sgd(1.0))
     assert net.controls.groups == ()
-    assert after(net) == GRADIENTS
+    assert rates(net) == [1.0, 1.0, 1.0]
 
 
 def test_masks_on_the_call():
@@ -146,29 +133,29 @@ def test_array_of_booleans_as_leaves():
     selected = jax.tree_util.tree_map(lambda leaf: np.bool_(leaf), mask("b"))
     net = jno.nn(cubic()).optimizer(optax.sgd(1.0))
     net.mask(selected).optimizer(optax.sgd(0.5))
-    assert after(net) == [1.0, 1.0, 4.0]
+    assert rates(net) == [1.0, 0.5, 1.0]
 
 
 # --- freezing -----------------------------------------------------------------------------------------------------
 def test_frozen_leaves():
     net = jno.nn(cubic()).optimizer(optax.sgd(1.0)).mask(mask("a", "c")).freeze()
-    assert after(net) == [0.0, 2.0, 0.0]
+    assert rates(net) == [0.0, 1.0, 0.0]
 
 
 def test_freezing_wins_over_a_group():
     net = jno.nn(cubic()).optimizer(optax.sgd(1.0))
     net.mask(mask("a", "b")).optimizer(optax.sgd(0.5)).mask(mask("a")).freeze()
-    assert after(net) == [0.0, 1.0, 4.0]
+    assert rates(net) == [0.0, 0.5, 1.0]
 
 
 def test_frozen_leaves_need_no_optimizer():
     net = jno.nn(cubic()).mask(mask("a")).optimizer(optax.sgd(1.0)).mask(mask("b", "c")).freeze()
-    assert after(net) == [1.0, 0.0, 0.0]
+    assert rates(net) == [1.0, 0.0, 0.0]
 
 
 def test_unfreeze_clears_both_kinds():
     net = jno.nn(cubic()).optimizer(optax.sgd(1.0)).mask(mask("a")).freeze().freeze().unfreeze()
-    assert after(net) == GRADIENTS
+    assert rates(net) == [1.0, 1.0, 1.0]
 
 
 def test_a_frozen_model_beside_a_trained_one():
@@ -228,7 +215,7 @@ def test_a_scale_without_an_optimizer():
 def test_overlapping_masks_name_the_leaves():
     net = jno.nn(cubic(), name="net").optimizer(optax.sgd(1.0))
     net.mask(mask("a", "b")).optimizer(optax.sgd(1.0)).mask(mask("b", "c")).optimizer(optax.sgd(1.0))
-    with pytest.raises(ValueError, match="model 'net': the masks of two groups overlap at b$"):
+    with pytest.raises(ValueError, match="model 'net': the masks of two groups overlap at b"):
         problem(net).solve(1)
 
 
@@ -294,4 +281,4 @@ def test_old_weights_stay_readable():
     for _ in range(3):
         crux.solve(2)
         kept.append(net.module)
-    assert [float(module.a) for module in kept] == [1.0, -1.0, -3.0, -5.0]
+    assert [float(module.a) for module in kept] == [1.0, -3.0, -7.0, -11.0]

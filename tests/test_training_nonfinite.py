@@ -16,8 +16,8 @@ class Watch(Callback):
     def __init__(self):
         self.epochs, self.ended = [], False
 
-    def on_epoch_end(self, *, epoch, **kw):
-        self.epochs.append(epoch)
+    def on_epoch_end(self, **kw):
+        self.epochs.append(kw["epoch"])
 
     def on_training_end(self):
         self.ended = True
@@ -29,7 +29,9 @@ def diverging(rate=30.0):
     x, _ = domain.variable("interior")
     p = jno.np.parameter(()).initialize(1.0).optimizer(optax.sgd(rate))
     q = jno.np.parameter(()).initialize(1.0).optimizer(optax.sgd(0.1, momentum=0.9))
-    crux = jno.core([(q * x - 2.0 * x + jno.noise.gaussian(0.1)).mse.name("harmless"), (-(p**2)).name("blow-up")], domain=domain)
+    crux = jno.core(
+        [(q * x - 2.0 * x + jno.noise.gaussian(0.1)).mse.name("harmless"), (-(p**2)).name("blow-up")], domain=domain
+    )
     return crux, p, q
 
 

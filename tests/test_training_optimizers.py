@@ -318,13 +318,11 @@ def test_only_floating_arrays_are_trained():
         def __call__(self, x):
             return x * self.values[self.index]
 
-    domain, x = line()
+    _, x = line()
     net = jno.nn(Table(jnp.array([1.0, 2.0]), jnp.array(1))).optimizer(optax.sgd(0.1))
     history = jno.core([(net(x)).mse]).solve(1)
-    points = np.linspace(0.0, 1.0, 5)
-    np.testing.assert_allclose(
-        net.module.values, [1.0, 2.0 - 0.1 * 2.0 * 2.0 * np.mean(points**2)], rtol=1e-6
-    )
+    mean_square = float(np.mean(np.linspace(0.0, 1.0, 5) ** 2))
+    np.testing.assert_allclose(net.module.values, [1.0, 2.0 - 0.1 * 2.0 * 2.0 * mean_square], rtol=1e-6)
     assert int(net.module.index) == 1
     assert history.training_logs[0]["trainable_params"] == 2
     assert history.training_logs[0]["total_params"] == 3

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import foundax
 import jax
@@ -13,6 +14,7 @@ import pytest
 
 import jno
 
+ROOT = str(Path(__file__).parent.parent)
 RUN = """
 import json, hashlib
 import equinox as eqx, foundax, jax, numpy as np, optax
@@ -31,21 +33,30 @@ print("RESULT " + json.dumps({"seed": crux.seed, "losses": history.total_loss_hi
 """
 
 
-def run(seed, tmp_path):
+def start(seed, tmp_path):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("JNO_")}
-    environment.update(JAX_PLATFORMS="cpu", HOME=str(tmp_path), PYTHONPATH=os.getcwd())
-    if seed is not None:
-        environment["JNO_SEED"] = str(seed)
-    done = subprocess.run(
-        [sys.executable, "-c", RUN], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300
+    environment.update(JAX_PLATFORMS="cpu", HOME=str(tmp_path), PYTHONPATH=ROOT, JNO_SEED=str(seed))
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN],
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
-    assert done.returncode == 0, done.stderr
-    return json.loads(next(line for line in done.stdout.splitlines() if line.startswith("RESULT")).removeprefix("RESULT "))
+
+
+def result_of(process):
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    (result,) = [line for line in output.splitlines() if line.startswith("RESULT ")]
+    return json.loads(result.removeprefix("RESULT "))
 
 
 @pytest.mark.slow
 def test_the_seed_reproduces_a_run_bit_for_bit(tmp_path):
-    first, second, other = run(7, tmp_path), run(7, tmp_path), run(8, tmp_path)
+    processes = [start(seed, tmp_path) for seed in (7, 7, 8)]
+    first, second, other = map(result_of, processes)
     assert first["seed"] == 7
     assert first == second
     assert first["weights"] != other["weights"]

@@ -19,24 +19,25 @@ from ..kernels import _mlp
 
 
 def rectangle(size: Size, x_range: tuple[float, float] = (0.0, 1.0)) -> tuple[Any, Any, Any]:
-    """A rectangle of height one and ``size.points`` interior points of the coarsest grid that has them."""
-    cells = math.ceil(math.sqrt(size.points)) + 1
+    """A rectangle of height one and ``size.points`` nodes of the coarsest grid that has them."""
+    cells = math.ceil(math.sqrt(size.points)) - 1
     dom = jno.domain.equi_distant_rect(x_range, nx=cells, ny=cells)
     x, y, _ = dom.variable("interior", (size.points, None))
     return dom, x, y
 
 
 def shared_grid(size: Size) -> tuple[Any, Any, Any]:
-    """The unit square for many samples, which share all ``size.points`` interior points of its grid."""
+    """The unit square for many samples, which share all ``size.points`` nodes of its grid."""
     columns = next(n for n in range(math.isqrt(size.points), 0, -1) if size.points % n == 0)
-    dom = size.samples * jno.domain.equi_distant_rect(nx=columns + 1, ny=size.points // columns + 1)
+    dom = size.samples * jno.domain.equi_distant_rect(nx=columns - 1, ny=size.points // columns - 1)
     x, y, _ = dom.variable("interior")
     return dom, x, y
 
 
 def points_of(dom: Any) -> Float[Array, "N 2"]:
     """The coordinates jNO trains on."""
-    return jnp.asarray(np.asarray(dom.context["interior"])[0, 0], jnp.float32)
+    points = np.asarray(dom.context["interior"])
+    return jnp.asarray(points[0, 0], jnp.float32)
 
 
 def mlp(size: Size, outputs: int = 1) -> tuple[Any, list[tuple[Array, Array]]]:

@@ -40,14 +40,14 @@ class Layout:
 
 
 def prepare(
-    context: Mapping[str, Any], domain: Any, tags: frozenset[str], fd_tags: frozenset[str]
+    context: Mapping[str, Any], domain: Any, kinds: Mapping[str, str], fd_tags: frozenset[str]
 ) -> tuple[Layout, dict[tuple[str, str], Any]]:
     """Device arrays of the tags an evaluation needs.
 
     Args:
         context: arrays by tag, as ``domain.context``.
-        domain: knows which tags are points, normals and data.
-        tags: what the expressions depend on.
+        domain: knows the number of samples and the mesh.
+        kinds: what the expressions depend on: tag → "points" (coordinates, normals), "times" or "tensors".
         fd_tags: point tags that need their nearest mesh nodes.
 
     Returns:
@@ -60,15 +60,14 @@ def prepare(
     arrays: dict[tuple[str, str], Any] = {}
     samples = int(domain.total_samples)
     levels = 1
-    for tag in sorted(tags):
+    for tag in sorted(kinds):
         if tag not in context:
             raise ValueError(f"tag {tag!r} is not in the domain's context; it has {sorted(context)}")
-        if tag in domain.point_tags or tag in domain.normal_tags:
+        if kinds[tag] == "points":
             array = _compact(np.asarray(context[tag]))
             rows = np.shape(context[tag])[0]
             key, entry = ("points", tag), Entry("points", rows, array.shape[0] > 1, True, array.shape[1])
-            # `__time__` decides the number of levels; equal levels of the points were stored once.
-        elif tag.startswith("__time"):
+        elif kinds[tag] == "times":
             array = np.asarray(context[tag])
             key, entry = ("times", tag), Entry("times", 1, False, False, array.shape[0])
             levels = max(levels, array.shape[0])

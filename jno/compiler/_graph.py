@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jno.trace import Integral, IntegralTime, ModelCall, Node, Noise, TensorTag, Tracker, Variable, walk
+from jno.trace import Integral, IntegralTime, Model, ModelCall, Node, Noise, TensorTag, Tracker, Variable, walk
 
 _SMALL_ARRAY_BYTES = 4096
 
@@ -21,7 +21,6 @@ class Graph:
         self._canonical: dict[int, Node] = {}
         self._keep_alive: list[Any] = []
         self._tags: dict[int, frozenset[str]] = {}
-        self._models: dict[int, frozenset[Any]] = {}
         self.pointwise: set[int] = set()
         """Ids of the model calls that were seen not to couple points."""
 
@@ -42,20 +41,12 @@ class Graph:
 
     def tags(self, node: Node) -> frozenset[str]:
         """Context entries the value of ``node`` depends on (points, times, data), bound regions excluded."""
-        for below in walk([node]):
-            if id(below) not in self._tags:
-                self._tags[id(below)] = self._own_tags(below)
-                self._keep_alive.append(below)
+        if id(node) not in self._tags:
+            for below in walk([node]):
+                if id(below) not in self._tags:
+                    self._tags[id(below)] = self._own_tags(below)
+                    self._keep_alive.append(below)
         return self._tags[id(node)]
-
-    def models(self, node: Node) -> frozenset[Any]:
-        """Models the value of ``node`` depends on."""
-        for below in walk([node]):
-            if id(below) not in self._models:
-                own = frozenset([below.model]) if isinstance(below, ModelCall) else frozenset()
-                self._models[id(below)] = own.union(*(self._models[id(c)] for c in below.children()))
-                self._keep_alive.append(below)
-        return self._models[id(node)]
 
     def _own_tags(self, node: Node) -> frozenset[str]:
         if isinstance(node, Variable | TensorTag):
@@ -105,6 +96,11 @@ def spatial_tags(roots: Iterable[Node]) -> tuple[str, ...]:
         if isinstance(node, Variable) and node.axis == "spatial":
             found.setdefault(point_tag(node))
     return tuple(found)
+
+
+def models_of(roots: Iterable[Node]) -> list[Model]:
+    """The models below ``roots`` in order of first appearance."""
+    return list(dict.fromkeys(node.model for node in walk(roots) if isinstance(node, ModelCall)))
 
 
 def noise_nodes(roots: Iterable[Node]) -> tuple[Noise, ...]:

@@ -10,13 +10,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jno.trace import IntegralTime, Node, Variable, walk
+from jno.trace import Integral, Node, Noise, TensorTag, Variable, walk
 
 from . import _lower_derivatives, _lower_integrals, _lower_leaves, _lower_models, _lower_operations  # noqa: F401
 from ._data import KINDS, prepare
 from ._finite_difference import MeshStencils, uses_stencil
 from ._fold import OuterAxes, fold, frontier
-from ._graph import Graph, noise_nodes, point_tag, spatial_tags
+from ._graph import Graph, models_of, noise_nodes, point_tag
 from ._scope import Bindings, Scope, Setting
 from ._value import Value
 
@@ -51,25 +51,29 @@ class Program:
         self.graph = graph if graph is not None else Graph()
         self.domain = domain
         self.roots = [self.graph.intern(expression) for expression in expressions]
+        _refuse_merged(self.roots, domain)
         self.draws = number_draws(self.roots)
-        self.models = sorted(set().union(*(self.graph.models(r) for r in self.roots)), key=lambda m: m.layer_id)
+        self.models = models_of(self.roots)
         context = domain.context if context is None else context
-        self.layout, self.data = prepare(context, domain, self._context_tags(), self._stencil_tags())
+        self.layout, self.data = prepare(context, domain, self._kinds(), self._stencil_tags())
         self.window = self.layout.levels if window is None else max(1, min(window, self.layout.levels))
         self.stencils = None if domain.mesh_connectivity is None else MeshStencils(domain.mesh_connectivity)
         self._frontier = frontier(self.roots, self.graph)
         self._raw = [not self.graph.tags(r) and not noise_nodes([r]) for r in self.roots]
 
-    def _context_tags(self) -> frozenset[str]:
-        """Tags that must be bound: what the values depend on and the regions integrals and derivatives name."""
-        tags = frozenset[str]().union(*(self.graph.tags(root) for root in self.roots))
-        variables = [node for node in walk(self.roots) if isinstance(node, Variable)]
-        tags |= {v.tag for v in variables} | {point_tag(v) for v in variables if v.axis == "spatial"}
-        if any(isinstance(node, IntegralTime) for node in walk(self.roots)):
-            tags |= {"__time__"}
-        if self.domain.is_time_dependent and any(v.axis == "spatial" for v in variables):
-            tags |= {"__time__"}
-        return tags
+    def _kinds(self) -> dict[str, str]:
+        """Kind of every context entry that must be bound: whatever variables and data tags name."""
+        kinds: dict[str, str] = {}
+        for node in walk(self.roots):
+            if isinstance(node, TensorTag):
+                kinds[node.tag] = "tensors"
+            elif isinstance(node, Variable) and node.axis == "temporal":
+                kinds[node.tag] = "times"
+            elif isinstance(node, Variable):
+                kinds[node.tag] = kinds[point_tag(node)] = "points"
+        if self.domain.is_time_dependent and "points" in kinds.values():
+            kinds["__time__"] = "times"
+        return kinds
 
     def _stencil_tags(self) -> frozenset[str]:
         nodes = [node for node in walk(self.roots) if uses_stencil(node)]
@@ -174,6 +178,15 @@ class Program:
         return tuple(jnp.asarray(scope.value(root).array) for root in self.roots)
 
 
+def _refuse_merged(roots: Sequence[Node], domain: Any) -> None:
+    """Stencils and quadrature belong to one mesh; rows of a merged domain have different ones."""
+    if domain._sub_domains and any(uses_stencil(node) or isinstance(node, Integral) for node in walk(roots)):
+        raise NotImplementedError(
+            "finite differences and integrals on a merged domain (a + b) are not available in this version: each row "
+            "has a mesh of its own"
+        )
+
+
 def _bindings(rows: Mapping[Any, Any]) -> Bindings:
     tables: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
     for (kind, tag), array in rows.items():
@@ -187,11 +200,20 @@ def number_draws(roots: Sequence[Node]) -> dict[int, tuple[int, str | None]]:
 
     The tag is that of the smallest enclosing expression with points: ``u + noise`` draws one row per point of ``u``.
     """
-    noises = noise_nodes(roots)
+    draws: dict[int, tuple[int, str | None]] = {}
+    waiting: dict[int, frozenset[int]] = {}
     tags: dict[int, str | None] = {}
-    for node in walk(roots) if noises else ():
-        below = [n for n in noise_nodes([node]) if id(n) not in tags]
-        points = spatial_tags([node]) if below else ()
-        if points:
-            tags.update({id(n): points[0] for n in below})
-    return {id(n): (stream, tags.get(id(n))) for stream, n in enumerate(noises)}
+    for node in walk(roots):
+        below = [tags[id(child)] for child in node.children()]
+        tags[id(node)] = next((tag for tag in below if tag is not None), None)
+        if isinstance(node, Variable) and node.axis == "spatial":
+            tags[id(node)] = point_tag(node)
+        pending = frozenset[int]().union(*(waiting[id(child)] for child in node.children()))
+        if isinstance(node, Noise):
+            draws[id(node)] = (len(draws), None)
+            pending = frozenset([id(node)])
+        if tags[id(node)] is not None:
+            draws.update({noise: (draws[noise][0], tags[id(node)]) for noise in pending if draws[noise][1] is None})
+            pending = frozenset()
+        waiting[id(node)] = pending
+    return draws

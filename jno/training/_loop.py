@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jno.utils import get_logger
@@ -43,34 +45,70 @@ class Hooks:
         return any(type(c).on_epoch_end is not Callback.on_epoch_end for c in self.callbacks)
 
 
-def train(step: Step, state: TrainState, epochs: int, names: list[str], recorder: Recorder, hooks: Hooks) -> TrainState:
-    """Advance ``state`` by ``epochs`` epochs, or fewer when a callback stops or a loss is not finite.
+class Run:
+    """One training run: advances a state epoch by epoch and always holds the newest good one.
 
     Between events the steps run fused on the device.  The state before each device call is kept until the next one
     has succeeded, so that after a non-finite loss the last finite state can be recomputed exactly.
     """
-    first = int(state.epoch)
-    pace = _Pace()
-    earlier: tuple[TrainState, int] | None = None
-    with Progress(epochs, first, names) as progress:
-        done = 0
-        while done < epochs:
-            hooks.tracked.record(first + done, hooks.modules_of(state), state.key, recorder)
-            count = _until_next_event(first + done, epochs - done, hooks, pace)
-            start = state
-            state, finished, losses = pace.timed(count, functools.partial(step.run, start, count))
-            recorder.add(losses[:finished])
-            if finished < count:
-                state = _last_finite(step, start, finished, earlier, recorder)
-                _report(first + done + finished, names, losses[-1], recorder)
-                break
-            done += count
-            earlier = (start, count)
-            progress.advance(losses, recorder.elapsed)
-            if hooks.stepwise and _callbacks_stop(hooks, state, losses[-1], first + done - 1):
-                recorder.stop_reason = f"stopped by a callback at epoch {first + done - 1}"
-                break
-    return state
+
+    def __init__(self, step: Step, state: TrainState, names: list[str], recorder: Recorder, hooks: Hooks) -> None:
+        self.state = state
+        self._step = step
+        self._names = names
+        self._recorder = recorder
+        self._hooks = hooks
+        self._first = int(state.epoch)
+        self._earlier: tuple[TrainState, int] | None = None
+
+    def advance(self, epochs: int) -> None:
+        """Train for ``epochs`` epochs, or fewer when a callback stops or a loss is not finite."""
+        pace, done = _Pace(), 0
+        with Progress(epochs, self._first, self._names) as progress:
+            while done < epochs:
+                epoch = self._first + done
+                state = self.state
+                modules = functools.partial(self._hooks.modules_of, state)
+                self._hooks.tracked.record(epoch, modules, state.key, self._recorder)
+                count = _until_next_event(epoch, epochs - done, self._hooks, pace)
+                new, finished, losses = pace.timed(count, functools.partial(self._step.run, state, count))
+                self._recorder.add(losses[:finished])
+                if finished < count:
+                    self._give_up(state, finished, f"non-finite loss at epoch {epoch + finished}", losses[-1])
+                    return
+                done += count
+                self.state, self._earlier = new, (state, count)
+                progress.advance(losses, self._recorder.elapsed)
+                if self._hooks.stepwise and _callbacks_stop(self._hooks, new, losses[-1], epoch + count - 1):
+                    self._recorder.stop_reason = f"stopped by a callback at epoch {epoch + count - 1}"
+                    break
+        if self._step.stops_on_nonfinite and not all_finite(self.state.parameters):
+            start, count = self._earlier or (self.state, 0)
+            self._earlier = None
+            self._give_up(start, count, f"non-finite weights after epoch {self._first + done - 1}", losses[-1])
+
+    def _give_up(self, start: TrainState, finished: int, reason: str, losses: np.ndarray) -> None:
+        """Go back to the newest state with finite loss: the failing one is the result of the last update."""
+        self.state = start
+        if finished > 1:
+            self.state = self._step.run(start, finished - 1)[0]
+        elif finished == 0 and self._earlier is not None:
+            before, count = self._earlier
+            self.state = before if count == 1 else self._step.run(before, count - 1)[0]
+        bad = ", ".join(f"{n} = {v}" for n, v in zip(self._names, losses, strict=True) if not np.isfinite(v))
+        self._recorder.stop_reason = f"{reason}: {bad}" if bad else reason
+        message = (
+            f"training stopped: {self._recorder.stop_reason}. The models hold the last weights with a finite loss. "
+            "Lower the learning rate, or look for divisions, logarithms and roots near zero; set JNO_STOP_ON_NONFINITE=0 to "
+            "go on regardless"
+        )
+        get_logger().error(message)
+        warnings.warn(message, NonFiniteLossWarning, stacklevel=5)
+
+
+def all_finite(tree: Any) -> bool:
+    """Whether every array of a pytree is finite."""
+    return all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree_util.tree_leaves(tree))
 
 
 class _Pace:
@@ -101,28 +139,6 @@ def _until_next_event(epoch: int, remaining: int, hooks: Hooks, pace: _Pace) -> 
     if tracker is not None:
         limits.append(tracker)
     return max(1, min(limits))
-
-
-def _last_finite(step: Step, start: TrainState, finished: int, earlier: Any, recorder: Recorder) -> TrainState:
-    """The newest state whose loss was finite: the failing one is the result of the last update."""
-    if finished > 0:
-        return start if finished == 1 else step.run(start, finished - 1)[0]
-    if earlier is None:
-        return start
-    before, count = earlier
-    return before if count == 1 else step.run(before, count - 1)[0]
-
-
-def _report(epoch: int, names: list[str], losses: np.ndarray, recorder: Recorder) -> None:
-    bad = ", ".join(f"{n} = {v}" for n, v in zip(names, losses, strict=True) if not np.isfinite(v))
-    recorder.stop_reason = f"non-finite loss at epoch {epoch}: {bad}"
-    message = (
-        f"training stopped at epoch {epoch}: the loss of {bad} is not finite. The models hold the last weights with a "
-        "finite loss. Lower the learning rate, or look for divisions, logarithms and roots near zero; set "
-        "JNO_STOP_ON_NONFINITE=0 to go on regardless"
-    )
-    get_logger().error(message)
-    warnings.warn(message, NonFiniteLossWarning, stacklevel=4)
 
 
 def _callbacks_stop(hooks: Hooks, state: TrainState, losses: np.ndarray, epoch: int) -> bool:

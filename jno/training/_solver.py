@@ -15,7 +15,8 @@ from jno.utils import get_logger, get_stop_on_nonfinite
 from jno.utils.callbacks import Callback
 
 from ._groups import OptimizerGroup, optimizer_groups
-from ._loop import Hooks, train
+from ._loop import Hooks, Run
+from ._memory import Memory
 from ._recorder import Recorder
 from ._step import Step, TrainState
 from ._trackers import Tracked
@@ -28,7 +29,9 @@ class Solver:
     options compiles nothing; optimizer states live on while a model's configuration does not change.
     """
 
-    def __init__(self, graph: Graph, domain: Any, constraints: Sequence[Node], trackers: Sequence[Tracker]) -> None:
+    def __init__(
+        self, graph: Graph, domain: Any, constraints: Sequence[Node], trackers: Sequence[Tracker], memory: Memory
+    ) -> None:
         self._graph = graph
         self._domain = domain
         self._constraints = list(constraints)
@@ -37,56 +40,56 @@ class Solver:
         self._steps: dict[Any, Step] = {}
         self._groups: dict[Any, list[OptimizerGroup]] = {}
         self._tracked: dict[int | None, Tracked] = {}
-        self._optimizers: dict[tuple[int, int, str], Any] = {}
-        self.epoch = 0
+        self.memory = memory
 
     def solve(
         self,
-        key: Any,
+        logs: list[dict[str, Any]],
         *,
         epochs: int,
         batchsize: int | None,
         inner_steps: int,
         window: int | None,
         callbacks: list[Callback],
-    ) -> tuple[Any, dict[str, Any]]:
-        """Train; the models' modules hold the new weights afterwards, whatever ends the loop.
-
-        Returns:
-            the random key for the next call and the log of this one.
-        """
+    ) -> None:
+        """Train and append the log to ``logs``; weights, history and key are kept whatever ends the loop."""
         if not self._constraints:
             raise ValueError("solve() needs at least one constraint; this core was built with none")
         program = self._program(window)
-        _check_options(epochs, batchsize, inner_steps, window, program)
+        _check_options(epochs, batchsize, inner_steps, self._domain)
         _check_callbacks(callbacks)
         if needs_window(program.roots) and program.window < 2:
             raise ValueError("an expression integrates over time: solve(min_consecutive=...) must be at least 2")
         self._hint_window(program, window)
         configuration = tuple((model.layer_id, model.version) for model in program.models)
         groups = self._groups_for(configuration, program.models)
-        trained = {g.layer_id for g in groups}
-        if not trained:
+        if not groups:
             raise ValueError("every model is frozen: there is nothing to train")
         parameters, frozen = _split(program.models, groups)
         step = self._step(program, groups, frozen, batchsize, configuration)
-        state = TrainState(
-            parameters, self._optimizer_states(groups, parameters, program.models), key, jnp.int32(self.epoch)
-        )
-        recorder = Recorder(self._names(), self.epoch, _counts(program.models, parameters))
+        states = self.memory.optimizer_states(groups, parameters, program.models)
+        state = TrainState(parameters, states, self.memory.key, jnp.int32(self.memory.epoch))
+        recorder = Recorder(self._names(), self.memory.epoch, _counts(program.models, parameters))
+        tracked = self._trackers_for(window)
         hooks = Hooks(
-            tracked=self._trackers_for(window),
+            tracked=tracked,
             callbacks=callbacks,
             inner_steps=inner_steps,
-            modules_of=lambda s: _merge(program.models, frozen, s.parameters),
+            modules_of=lambda s: {m.layer_id: m.module for m in tracked.models} | _merge(frozen, s.parameters),
             keywords=lambda: {"context": self._domain.context, "log": get_logger()},
         )
         self._announce(callbacks, program, state, frozen, batchsize)
-        state = train(step, state, epochs, self._names(), recorder, hooks)
-        self._keep(program.models, groups, frozen, state)
+        run = Run(step, state, self._names(), recorder, hooks)
+        try:
+            run.advance(epochs)
+        finally:
+            trained = _merge(frozen, run.state.parameters)
+            for model in program.models:
+                model.module = trained[model.layer_id]
+            self.memory.keep(groups, run.state, program.models)
+            logs.append(recorder.log())
         for callback in callbacks:
             callback.on_training_end()
-        return state.key, recorder.log()
 
     def lowered(self, window: int | None = 1) -> Any:
         """The lowered step of a full-batch solve, for inspection of operation counts and memory."""
@@ -99,7 +102,7 @@ class Solver:
 
     # --- what is built once -----------------------------------------------------------------------------------
     def _program(self, window: int | None) -> Program:
-        if window is not None and (isinstance(window, bool) or not isinstance(window, int) or window < 1):
+        if window is not None and not is_positive(window):
             raise ValueError(f"min_consecutive={window!r}: it must be an integer of at least 1, or None for all levels")
         if window not in self._programs:
             self._programs[window] = Program(self._constraints, self._domain, window=window, graph=self._graph)
@@ -134,27 +137,6 @@ class Solver:
                 f"the domain has {program.layout.levels} time levels; each step sees one of them, drawn at random. "
                 "solve(min_consecutive=None) uses all levels in every step"
             )
-
-    # --- state that lives over calls --------------------------------------------------------------------------
-    def _optimizer_states(
-        self, groups: Sequence[OptimizerGroup], parameters: Any, models: Sequence[Model]
-    ) -> list[Any]:
-        versions = {model.layer_id: model.version for model in models}
-        states = []
-        for group in groups:
-            kept = self._optimizers.get((group.layer_id, versions[group.layer_id], group.name))
-            states.append(group.transform.init(group.pick(parameters)) if kept is None else kept)
-        return states
-
-    def _keep(self, models: Sequence[Model], groups: Sequence[OptimizerGroup], frozen: Any, state: TrainState) -> None:
-        trained = _merge(models, frozen, state.parameters)
-        versions = {model.layer_id: model.version for model in models}
-        for model in models:
-            model.module = trained[model.layer_id]
-        self._optimizers = {
-            (g.layer_id, versions[g.layer_id], g.name): s for g, s in zip(groups, state.optimizers, strict=True)
-        }
-        self.epoch = int(state.epoch)
 
     def _announce(
         self, callbacks: list[Callback], program: Program, state: TrainState, frozen: Any, batchsize: int | None
@@ -195,13 +177,9 @@ def _split(models: Sequence[Model], groups: Sequence[OptimizerGroup]) -> tuple[d
     return parameters, frozen
 
 
-def _merge(models: Sequence[Model], frozen: dict[int, Any], parameters: dict[int, Any]) -> dict[int, Any]:
-    return {
-        m.layer_id: eqx.combine(parameters[m.layer_id], frozen[m.layer_id])
-        if m.layer_id in parameters
-        else frozen[m.layer_id]
-        for m in models
-    }
+def _merge(frozen: dict[int, Any], parameters: dict[int, Any]) -> dict[int, Any]:
+    """Whole modules by model id."""
+    return {i: eqx.combine(parameters[i], rest) if i in parameters else rest for i, rest in frozen.items()}
 
 
 def _counts(models: Sequence[Model], parameters: dict[int, Any]) -> dict[str, int]:
@@ -210,20 +188,23 @@ def _counts(models: Sequence[Model], parameters: dict[int, Any]) -> dict[str, in
     return {"trainable_params": trained, "frozen_params": total - trained, "total_params": total, "lora_params": 0}
 
 
-def _check_options(epochs: Any, batchsize: Any, inner_steps: Any, window: Any, program: Program) -> None:
+def _check_options(epochs: Any, batchsize: Any, inner_steps: Any, domain: Any) -> None:
     for name, value in (("epochs", epochs), ("inner_steps", inner_steps)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if not is_positive(value):
             raise ValueError(f"{name}={value!r}: it must be an integer of at least 1")
     if epochs % inner_steps:
         raise ValueError(f"inner_steps={inner_steps} does not divide epochs={epochs}")
-    samples = program.layout.samples
-    if batchsize is not None and (
-        isinstance(batchsize, bool) or not isinstance(batchsize, int) or not 1 <= batchsize <= samples
-    ):
+    samples = domain.total_samples
+    if batchsize is not None and (not is_positive(batchsize) or batchsize > samples):
         raise ValueError(
             f"batchsize={batchsize!r}: it counts samples of the domain (n * domain), not points, and must be an "
             f"integer from 1 to {samples}"
         )
+
+
+def is_positive(value: Any) -> bool:
+    """Whether ``value`` is an integer of at least 1 (``True`` is not)."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _check_callbacks(callbacks: list[Any]) -> None:

@@ -53,7 +53,7 @@ class Step:
         self._program = program
         self._groups = list(groups)
         self._batchsize = batchsize
-        self._stop = stop_on_nonfinite
+        self.stops_on_nonfinite = stop_on_nonfinite
         self.freeze(frozen)
         # Without the finite check nothing is ever replayed, so the old state's memory can be reused.
         self._run = jax.jit(self._many, donate_argnums=() if stop_on_nonfinite else (0,))
@@ -72,7 +72,7 @@ class Step:
         state, done, losses = self._run(state, self._frozen_arrays, self._program.data, jnp.int32(count))
         finished = int(done)
         rows = finished if finished == count else finished + 1
-        return state, finished, jax.device_get(losses[:rows])
+        return state, finished, jax.device_get(losses)[:rows]
 
     def lower(self, state: TrainState) -> Any:
         """The lowered computation (for memory and operation counts)."""
@@ -89,7 +89,7 @@ class Step:
         def body(carry: tuple[Any, Any, Any, Any]) -> tuple[Any, Any, Any, Any]:
             state, done, losses, _ = carry
             new, row = self._one(state, frozen, data)
-            finite = jnp.all(jnp.isfinite(row)) if self._stop else jnp.bool_(True)
+            finite = jnp.all(jnp.isfinite(row)) if self.stops_on_nonfinite else jnp.bool_(True)
             return new, done + finite, losses.at[done].set(row.astype(losses.dtype)), finite
 
         state, done, losses, _ = jax.lax.while_loop(going, body, (state, jnp.int32(0), losses, jnp.bool_(True)))
@@ -129,7 +129,7 @@ class Step:
     def _select(self, data: Any, key: Any) -> Any:
         """A mini-batch: rows drawn without replacement and kept in order; everything without a batch size."""
         samples = self._program.layout.samples
-        if self._batchsize is None or self._batchsize == samples:
+        if self._batchsize in (None, samples) or not self._program.layout.batched:
             return data
         key = jax.random.fold_in(key, _BATCH_STREAM)
         rows = jnp.sort(jax.random.choice(key, samples, (self._batchsize,), replace=False))

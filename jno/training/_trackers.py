@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -20,17 +20,23 @@ class Tracked:
         self._trackers = list(trackers)
         self._names = list(names)
         self._functions = [eqx.filter_jit(program) for program in programs]
-        self._data = [program.data for program in programs]
+        self._programs = list(programs)
+        self.models = list(dict.fromkeys(model for program in programs for model in program.models))
 
     def next_after(self, epoch: int) -> int | None:
         """Epochs from ``epoch`` to the next record strictly later."""
         return min((tracker.interval - epoch % tracker.interval for tracker in self._trackers), default=None)
 
-    def record(self, epoch: int, modules: dict[int, Any], key: Any, recorder: Any) -> None:
+    def record(self, epoch: int, modules_of: Callable[[], dict[int, Any]], key: Any, recorder: Any) -> None:
         """Evaluate what is due at ``epoch``."""
-        for tracker, name, function, data in zip(self._trackers, self._names, self._functions, self._data, strict=True):
+        due = [tracker for tracker in self._trackers if epoch % tracker.interval == 0]
+        modules = modules_of() if due else {}
+        for tracker, name, function, program in zip(
+            self._trackers, self._names, self._functions, self._programs, strict=True
+        ):
             if epoch % tracker.interval:
                 continue
-            value = np.asarray(jax.device_get(function(modules, data, key)[0]))
+            own = {model.layer_id: modules[model.layer_id] for model in program.models}
+            value = np.asarray(jax.device_get(function(own, program.data, key)[0]))
             value = value[0] if value.ndim and value.shape[0] == 1 else value
             recorder.track(name, epoch, value if tracker.reduce is None else tracker.reduce(value))

@@ -1,0 +1,125 @@
+"""The console command: output, exit status, one-line errors, and what the wheel must contain."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import jno
+from jno._cli import DEMOS, load_example, main
+
+ROOT = Path(jno.__file__).parent.parent
+
+
+def error_of(capsys):
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1, "an error is one line"
+    return captured.err.rstrip("\n")
+
+
+def test_info(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".jno.toml").write_text('[jno]\nseed = 7\ndiff_type = "forward"\n')
+    assert main(["info"]) == 0
+    rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line.startswith(" "))
+    assert rows["jno"] == jno.__version__
+    assert rows["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert rows["backend"] == "cpu"
+    assert rows["seed"] == "7"
+    assert rows["file"].endswith(".jno.toml")
+    assert rows["first-order"] == "AD      forward"
+
+
+def test_no_command_shows_help(capsys):
+    assert main([]) == 2
+    assert "info" in capsys.readouterr().out
+
+
+def test_unknown_demo(capsys):
+    assert main(["demo", "nosuch"]) == 2
+    message = error_of(capsys)
+    assert message == "jno: error: there is no demo 'nosuch'; choose one of poisson, burgers, inverse, deeponet"
+
+
+@pytest.mark.parametrize("text", ["0", "-3", "many", "1.5"])
+def test_epochs_must_be_positive(capsys, text):
+    with pytest.raises(SystemExit) as stop:
+        main(["demo", "poisson", f"--epochs={text}"])
+    assert stop.value.code == 2
+    assert f"argument --epochs: '{text}' is not a positive integer" in capsys.readouterr().err
+
+
+def test_unknown_option(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["demo", "poisson", "--colour", "red"])
+    assert stop.value.code == 2
+    assert "unrecognized arguments: --colour red" in capsys.readouterr().err
+
+
+def test_data_belongs_to_inverse(capsys):
+    assert main(["demo", "poisson", "--data", "x.csv"]) == 2
+    assert error_of(capsys) == "jno: error: --data belongs to the demo 'inverse'; 'poisson' reads no data"
+
+
+def test_default_demo_with_options(capsys, tmp_path):
+    assert main(["demo", "--epochs", "3", "--out", str(tmp_path / "deep" / "er")]) == 0
+    out = capsys.readouterr().out
+    assert f"picture: {tmp_path / 'deep' / 'er' / 'poisson.png'}" in out
+    assert "relative L2 error: " in out.splitlines()[-1]
+    assert (tmp_path / "deep" / "er" / "poisson.png").is_file()
+    assert (tmp_path / "deep" / "er" / "log.log").is_file()
+
+
+def test_default_folder_follows_the_configuration(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("JNO_LOG_DIR", str(tmp_path / "elsewhere"))
+    assert main(["demo", "poisson", "--epochs", "1"]) == 0
+    assert (tmp_path / "elsewhere" / "poisson" / "poisson.png").is_file()
+
+
+def test_folder_that_is_a_file(capsys, tmp_path):
+    (tmp_path / "file").touch()
+    assert main(["demo", "--out", str(tmp_path / "file")]) == 2
+    assert error_of(capsys) == f"jno: error: {tmp_path / 'file'}: File exists"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "row 1, column x: missing; the first row must be x,t,u"),
+        ("x,t,u\n0.5,0.5,warm\n", "row 2, column u: 'warm' is not a number"),
+    ],
+)
+def test_bad_readings(capsys, tmp_path, text, message):
+    file = tmp_path / "readings.csv"
+    file.write_text(text)
+    assert main(["demo", "inverse", "--data", str(file), "--out", str(tmp_path)]) == 2
+    assert error_of(capsys) == f"jno: error: {file}: {message}"
+
+
+def test_readings_that_do_not_exist(capsys, tmp_path):
+    assert main(["demo", "inverse", "--data", str(tmp_path / "none.csv"), "--out", str(tmp_path)]) == 2
+    assert error_of(capsys) == f"jno: error: {tmp_path / 'none.csv'}: No such file or directory"
+
+
+def test_demos_are_described_by_their_own_names():
+    for name in DEMOS:
+        assert load_example(name).main.__defaults__[1] == f"runs/{name}"
+
+
+def test_module_is_the_command():
+    run = subprocess.run(
+        [sys.executable, "-m", "jno", "demo", "nosuch"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 2
+    assert run.stderr == "jno: error: there is no demo 'nosuch'; choose one of poisson, burgers, inverse, deeponet\n"
+
+
+def test_every_package_is_in_the_wheel():
+    project = ROOT / "pyproject.toml"
+    if not project.is_file():
+        pytest.skip("only the source tree has a pyproject.toml")
+    listed = tomllib.loads(project.read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    present = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "jno").rglob("__init__.py")}
+    assert set(listed) == present | {"jno._examples"}, "complete [tool.setuptools] packages in pyproject.toml"

@@ -1,0 +1,174 @@
+"""The examples run, shortened, and reach the stated accuracy; what they compare with is right."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import jno
+from jno._cli import DEMOS, load_example
+
+burgers, deeponet, inverse, poisson = map(load_example, ("burgers", "deeponet", "inverse", "poisson"))
+
+
+def picture(folder, name):
+    data = (folder / f"{name}.png").read_bytes()
+    assert data.startswith(b"\x89PNG")
+    assert len(data) > 5_000
+
+
+# --- the four demos, shortened --------------------------------------------------------------------------------
+def test_poisson(tmp_path, capsys):
+    numbers = poisson.main(epochs=800, out=tmp_path, mesh_size=0.1)
+    assert numbers["relative_l2"] < 1e-2
+    picture(tmp_path, "poisson")
+    assert capsys.readouterr().out.splitlines()[-1] == f"relative L2 error: {numbers['relative_l2']:.2e}"
+
+
+def test_burgers(tmp_path, capsys):
+    # ten times the viscosity: a wider front takes fewer points and epochs
+    numbers = burgers.main(400, tmp_path, nu=0.1 / np.pi, points=31, levels=12, width=16, depth=3)
+    assert numbers["relative_l2"] < 5e-2
+    picture(tmp_path, "burgers")
+    assert capsys.readouterr().out.splitlines()[-1] == f"relative L2 error: {numbers['relative_l2']:.2e}"
+
+
+def test_inverse(tmp_path, capsys):
+    numbers = inverse.main(epochs=2500, out=tmp_path, points=12, levels=8)
+    assert numbers["k"] == pytest.approx(inverse.DIFFUSIVITY, rel=0.15)
+    assert numbers["a"] == pytest.approx(inverse.AMPLITUDE, rel=0.15)
+    picture(tmp_path, "inverse")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("relative errors: k ")
+
+
+def test_inverse_reports_no_error_for_readings_of_unknown_origin(tmp_path, capsys):
+    sensors = np.array([[0.2, 0.1, 0.5], [0.6, 0.8, 0.4], [0.5, 0.8, 0.6]], dtype=np.float32)
+    numbers = inverse.main(epochs=2, out=tmp_path, sensors=sensors, points=8, levels=3)
+    assert set(numbers) == {"k", "a", "loss"}
+    assert capsys.readouterr().out.splitlines()[-1].startswith("diffusivity k = ")
+
+
+def test_deeponet(tmp_path, capsys):
+    numbers = deeponet.main(epochs=1500, out=tmp_path, samples=50, points=20, batchsize=25)
+    assert numbers["relative_l2"] < 0.1
+    picture(tmp_path, "deeponet")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("relative L2 error at an unseen conductivity: ")
+
+
+def test_every_example_is_a_demo():
+    assert {path.stem for path in Path(poisson.__file__).parent.glob("*.py")} == set(DEMOS)
+
+
+# --- what the results are compared with -----------------------------------------------------------------------
+def test_cole_hopf_solves_burgers():
+    nu, h, k = 0.1 / np.pi, 1e-3, 1e-3
+    x, t = np.linspace(-0.9, 0.9, 37), np.array([0.2, 0.5, 0.9])
+    u = burgers.exact_solution(x, t, nu)
+    left, right = burgers.exact_solution(x - h, t, nu), burgers.exact_solution(x + h, t, nu)
+    before, after = burgers.exact_solution(x, t - k, nu), burgers.exact_solution(x, t + k, nu)
+    residual = (after - before) / (2 * k) + u * (right - left) / (2 * h) - nu * (right - 2 * u + left) / h**2
+    np.testing.assert_allclose(residual, 0, atol=2e-3)
+
+
+def test_cole_hopf_initial_and_boundary_values():
+    x = np.linspace(-1, 1, 41)
+    np.testing.assert_allclose(burgers.exact_solution(x, np.zeros(1))[0], -np.sin(np.pi * x), atol=1e-12)
+    ends = burgers.exact_solution(np.array([-1.0, 1.0]), np.array([0.3, 1.0]))
+    np.testing.assert_allclose(ends, 0, atol=1e-8)
+
+
+def test_cole_hopf_slope_at_the_front():
+    # Basdevant et al., "Spectral and finite difference solutions of the Burgers equation" (1986), table 1:
+    # the steepest slope at x = 0 is -152.00516 and occurs at πt = 1.6037
+    h = 1e-5
+    slope = burgers.exact_solution(np.array([-h, h]), np.array([1.6037 / np.pi]), nodes=200)[0]
+    assert (slope[1] - slope[0]) / (2 * h) == pytest.approx(-152.00516, rel=1e-3)
+
+
+def test_finite_differences_for_constant_conductivity():
+    x, u = deeponet.finite_differences(np.zeros(4), cells=10)
+    np.testing.assert_allclose(u, x * (1 - x) / 2, atol=1e-14)
+
+
+def test_finite_differences_have_order_two():
+    c = np.array([0.4, -0.3, 0.25, 0.35])
+    fine = deeponet.finite_differences(c, cells=3200)[1]
+    errors = [np.abs(deeponet.finite_differences(c, n)[1] - fine[:: 3200 // n]).max() for n in (50, 100)]
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(2, abs=0.1)
+
+
+def test_exact_temperature_solves_the_heat_equation():
+    k, a, h = 0.2, 1.5, 1e-3
+    x, t = np.meshgrid(np.linspace(0.1, 0.9, 9), np.linspace(0.1, 0.9, 9))
+
+    def u(x, t):
+        return inverse.exact_solution(x, t, k, a)
+
+    u_t = (u(x, t + h) - u(x, t - h)) / (2 * h)
+    u_xx = (u(x + h, t) - 2 * u(x, t) + u(x - h, t)) / h**2
+    np.testing.assert_allclose(u_t - k * u_xx, a * np.sin(2 * np.pi * x), atol=1e-4)
+    np.testing.assert_allclose(u(x, 0 * t), np.sin(np.pi * x), atol=1e-15)
+
+
+def test_sampler_near_the_front():
+    nodes = np.linspace(-1, 1, 401)[:, None]
+    x = nodes[burgers.near_front(nodes, 81), 0]
+    assert len(np.unique(x)) == 81
+    assert x[0] == -1
+    assert x[-1] == 1
+    np.testing.assert_allclose(x, -x[::-1], atol=1e-12)
+    assert np.diff(x)[40] < np.diff(x)[0] / 4
+
+
+# --- the CSV file of the inverse problem ----------------------------------------------------------------------
+def test_shipped_readings_are_what_the_option_writes(tmp_path):
+    inverse.write_sensors(tmp_path / "sensors.csv")
+    assert (tmp_path / "sensors.csv").read_text() == inverse.DATA.read_text()
+    table = inverse.read_sensors()
+    assert table.shape == (180, 3)
+    noise = table[:, 2] - inverse.exact_solution(table[:, 0], table[:, 1])
+    assert noise.std() == pytest.approx(inverse.NOISE, rel=0.15)
+
+
+def test_readings_columns_in_any_order(tmp_path):
+    file = tmp_path / "data.csv"
+    file.write_text("\ufeffu, place, t, x\n0.5,A,0.1,0.2\n\n0.25,B,0.3,0.4\n", encoding="utf-8")
+    np.testing.assert_allclose(inverse.read_sensors(file), [[0.2, 0.1, 0.5], [0.4, 0.3, 0.25]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "row 1, column x: missing; the first row must be x,t,u"),
+        ("x,u\n0.1,0.2\n", "row 1, column t: missing"),
+        ("x,t,u\n", "row 2, column x: missing; two unknowns need at least two readings"),
+        ("x,t,u\n0.1,0.2,0.3\n", "row 3, column x: missing; two unknowns"),
+        ("x,t,u\n0.1,0.2,0.3\n0.1,hot,0.3\n", "row 3, column t: 'hot' is not a number"),
+        ("x,t,u\n0.1,0.2\n", "row 2, column u: missing"),
+        ("x,t,u\n\n0.1,,1\n", "row 3, column t: missing"),
+        ("x,t,u\n1.5,0.2,1\n", "row 2, column x: 1.5 must be between 0 and 1"),
+        ("x,t,u\n0.5,nan,1\n", "row 2, column t: nan must be between 0 and 1"),
+        ("x,t,u\n0.5,0.5,inf\n", "row 2, column u: inf must be a finite number"),
+    ],
+)
+def test_mistakes_in_readings(tmp_path, text, message):
+    file = tmp_path / "data.csv"
+    file.write_text(text)
+    with pytest.raises(ValueError, match="row") as caught:
+        inverse.read_sensors(file)
+    assert str(caught.value).startswith(f"{file}: {message}")
+
+
+# --- the front page -------------------------------------------------------------------------------------------
+def test_readme_example(capsys):
+    readme = Path(jno.__file__).parent.parent / "README.md"
+    if not readme.is_file():
+        pytest.skip("only the source tree has a README.md")
+    source = re.search(r"```python\n(.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL).group(1)
+    assert len([line for line in source.splitlines() if line.strip()]) <= 15
+    names = {}
+    exec(compile(source, "README.md", "exec"), names)
+    largest = names["core"].eval(jno.np.abs(names["u"] - names["exact"]).max)
+    assert largest.item() < 1e-2
+    assert "largest error:" in capsys.readouterr().out
