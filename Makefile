@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
-SOURCES := jno tests $(wildcard benchmarks docs)
+SOURCES := jno tests benchmarks docs examples
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint bench docs clean

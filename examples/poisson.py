@@ -13,6 +13,7 @@ import jax
 import numpy as np
 import optax
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 import jno
 
@@ -39,7 +40,7 @@ def draw(path, points, u, exact, losses):
     left, middle, right = figure.subplots(1, 3)
     for axes, values, title in ((left, u, "u"), (middle, np.abs(u - exact), "|u − exact|")):
         image = axes.tricontourf(*points.T, values, levels=40)
-        figure.colorbar(image, ax=axes)
+        figure.colorbar(image, ax=axes, ticks=MaxNLocator(6), format="%.2g")
         axes.set(title=title, xlabel="x", ylabel="y", aspect="equal")
     right.semilogy(losses, linewidth=1)
     right.set(title="loss", xlabel="epoch")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -21,7 +21,7 @@ from jno.compiler import (
     shape_tree,
     untracked,
 )
-from jno.trace import Model, Node, Placeholder, Tracker, as_node, dump_tree
+from jno.trace import Model, Node, Placeholder, Tracker, as_node, dump_tree, flatten, unflatten
 from jno.training import Memory, Solver
 from jno.utils import get_logger, get_seed
 from jno.utils import load as load_object
@@ -57,7 +57,7 @@ class core:
 
     def __init__(
         self,
-        constraints: list[Any],
+        constraints: list[Any] | tuple[Any, ...],
         mesh: tuple[int, ...] | None = (1, 1),
         resume_from: str | None = None,
         *,
@@ -67,15 +67,18 @@ class core:
             raise NotImplementedError("core(resume_from=...): checkpoints are not available in this version")
         if not isinstance(constraints, list | tuple):
             raise TypeError(f"core() takes a list of expressions, got {type(constraints).__name__}; write core([loss])")
-        self.all_ops = [_as_constraint(item, position) for position, item in enumerate(constraints)]
-        self.constraints = [op for op in self.all_ops if not isinstance(op, Tracker)]
-        self.trackers = [op for op in self.all_ops if isinstance(op, Tracker)]
+        self._take_expressions([_as_constraint(item, position) for position, item in enumerate(constraints)])
         self.domain = domain if domain is not None or not self.all_ops else discover_domain(self.all_ops)
         self.seed = get_seed()
         self._memory = Memory(key=jax.random.PRNGKey(self.seed))
         self.training_logs: list[dict[str, Any]] = []
         self.log = get_logger()
         self.compile(mesh)
+
+    def _take_expressions(self, operations: list[Any]) -> None:
+        self.all_ops = operations
+        self.constraints = [op for op in operations if not isinstance(op, Tracker)]
+        self.trackers = [op for op in operations if isinstance(op, Tracker)]
 
     # --- building ---------------------------------------------------------------------------------------------
     def compile(self, mesh: tuple[int, ...] | None = (1, 1)) -> core:
@@ -185,7 +188,8 @@ class core:
 
         Args:
             operation: expression or list of expressions over models of this core.
-            domain: another domain to evaluate on: its points replace those of the same tags.
+            domain: another domain to evaluate on.  Tags it has samples of are used as they are; the others are
+                sampled there as on the training domain (whole point sets, or the same count).
             min_consecutive: length of the time window (from the first level); ``None`` for all levels.
             key: random key; noise is drawn and the window start is random with it, noise is zero without.
             samples: ``"auto"``, ``"chain"`` or ``"point"``; without Bayesian models the first and last agree.
@@ -218,6 +222,7 @@ class core:
             context = None if domain is None else target.context_for(own)
             program = Program(nodes, target, window=window, context=context, graph=self._graph)
             self._check_models(program)
+            check_pointwise(program, self.models)
             self._evaluators[cache_key] = (program, eqx.filter_jit(program), target)
         program, function, _ = self._evaluators[cache_key]
         modules = {model.layer_id: eqx.nn.inference_mode(model.module) for model in program.models}
@@ -244,7 +249,7 @@ class core:
                 print(f"{name}:\n{shape_tree(root, shapes)}")
         return self
 
-    def print_tree(self, file: TextIO | None = None) -> core:
+    def print_tree(self, file: Any = None) -> core:
         """Print every constraint and tracker as a tree, to ``file`` (default: standard output); returns ``self``."""
         for name, op in zip(self._names(), self.all_ops, strict=True):
             print(f"{name}:\n{dump_tree(op)}", file=file or sys.stdout)
@@ -271,10 +276,12 @@ class core:
         return load_object(str(path), expected_type=cls)
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("all_ops", "constraints", "trackers", "domain", "seed", "training_logs", "log")
-        return {**{name: self.__dict__[name] for name in kept}, "_memory": self._memory.for_host()}
+        kept = ("domain", "seed", "training_logs", "log")
+        state = {name: self.__dict__[name] for name in kept}
+        return {**state, "expressions": flatten(self.all_ops), "_memory": self._memory.for_host()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        self._take_expressions(unflatten(*state.pop("expressions")))
         self.__dict__.update(state)
         self.compile()
 
@@ -301,14 +308,14 @@ def infer_shape(expression: Placeholder) -> tuple[int, ...]:
 
 def evaluate_alone(expression: Placeholder, domain: Any) -> Any:
     """Value of an expression without a core of its own; its models must be frozen."""
-    probe = core([expression], domain=domain)
+    probe = core([expression])
     for model in probe._models:
         if not model.controls.frozen:
             raise ValueError(
                 f"{model.model_key} is a trainable parameter: evaluate the expression with the core that trains it, "
                 "crux.eval(expression), or freeze() the model"
             )
-    return probe.eval(expression)
+    return probe.eval(expression, domain=domain)
 
 
 def _as_constraint(item: Any, position: int) -> Any:

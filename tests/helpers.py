@@ -17,9 +17,7 @@ from jno.compiler import Program
 AD = "automatic_differentiation"
 FD = "finite_difference"
 FIRST_ORDER = (AD, f"{AD}:forward", f"{AD}:reverse")
-COMPOSITIONS = tuple(
-    f"{AD}:{name}" for name in ("fwd-over-rev", "fwd-over-fwd", "rev-over-rev", "rev-over-fwd")
-)
+COMPOSITIONS = tuple(f"{AD}:{name}" for name in ("fwd-over-rev", "fwd-over-fwd", "rev-over-rev", "rev-over-fwd"))
 SECOND_ORDER = (*FIRST_ORDER, *COMPOSITIONS)
 FD_SUB_SCHEMES = ("lsq", "least_squares", "uniform", "inverse_distance", "cotangent", "area_weighted")
 FD_SCHEMES = (FD, *(f"{FD}:{name}" for name in FD_SUB_SCHEMES))
@@ -81,9 +79,7 @@ def unit_square(mesh_size: float = 0.25, samples: int = 1, time: Any = None) -> 
 
 def mlp(inputs: int, outputs: int = 1, width: int = 8, layers: int = 2, seed: int = 0, name: str = "") -> Any:
     """A small tanh network in the trace."""
-    module = foundax.mlp(
-        inputs, output_dim=outputs, hidden_dims=width, num_layers=layers, key=jax.random.PRNGKey(seed)
-    )
+    module = foundax.mlp(inputs, output_dim=outputs, hidden_dims=width, num_layers=layers, key=jax.random.PRNGKey(seed))
     return jno.nn(module, name=name)
 
 
@@ -94,6 +90,21 @@ def evaluate(expressions: Any, domain: Any = None, **options: Any) -> Any:
     if len(nodes) > 1:
         return [np.asarray(value) for value in values]
     return np.asarray(values) if expressions is nodes[0] else [np.asarray(values)]
+
+
+def close(actual: Any, expected: Any, tolerance: float = 2e-5) -> None:
+    """Equal shapes; entries equal relative to the largest one: single precision, second derivatives."""
+    expected = np.asarray(expected)
+    assert np.shape(actual) == expected.shape
+    np.testing.assert_allclose(actual, expected, atol=tolerance * max(1.0, np.abs(expected).max()), rtol=0)
+
+
+def gradient_and_hessian(module: Any, points: Any) -> tuple[np.ndarray, np.ndarray]:
+    """``(N, D, k)`` and ``(N, D, k, k)`` of a module by plain JAX."""
+    at = lambda p: module(p[None])[0]  # noqa: E731
+    both = jax.jit(jax.vmap(lambda p: (jax.jacfwd(at)(p), jax.hessian(at)(p))))
+    gradient, hessian = both(points)
+    return np.asarray(gradient), np.asarray(hessian)
 
 
 def coordinates(domain: Any, tag: str) -> tuple[np.ndarray, ...]:

@@ -1,5 +1,7 @@
 """Which JAX composition a scheme runs, seen through functions that only some modes can differentiate."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -58,7 +60,7 @@ def _(primals, tangents):
 
 REFUSALS = ("forward-mode", "jvp", "everse-mode", "Differentiation rule for 'custom_lin'")
 FORWARD, REVERSE = FIRST_ORDER[1:]
-WORKS = {
+WORKS: dict[Any, set[str]] = {
     only_reverse: {"rev-over-rev", "fwd-over-rev"},
     only_forward: {"fwd-over-fwd"},
     reverse_inside_forward_outside: {"fwd-over-rev"},
@@ -77,18 +79,19 @@ def outcome(node, expected):
     try:
         value = evaluate(node)
     except (TypeError, ValueError, NotImplementedError) as error:
-        assert any(word in str(error) for word in REFUSALS), error
+        if not any(word in str(error) for word in REFUSALS):
+            raise
         return False
     np.testing.assert_allclose(value, expected, rtol=1e-5)
     return True
 
 
-@pytest.mark.parametrize("scheme", (FORWARD, REVERSE))
+@pytest.mark.parametrize("scheme", [FORWARD, REVERSE])
 def test_scheme_of_a_first_derivative(line, scheme):
     _, x = line
     expected = 3 * evaluate(x) ** 2
-    assert outcome(jno.fn(only_reverse, [x]).d(x, scheme), expected) == (scheme == REVERSE)
-    assert outcome(jno.fn(only_forward, [x]).d(x, scheme), expected) == (scheme == FORWARD)
+    assert outcome(jno.np.function(only_reverse, [x]).d(x, scheme), expected) == (scheme == REVERSE)
+    assert outcome(jno.np.function(only_forward, [x]).d(x, scheme), expected) == (scheme == FORWARD)
 
 
 @pytest.mark.parametrize("function", WORKS, ids=lambda f: f.__name__)
@@ -96,7 +99,7 @@ def test_scheme_of_a_first_derivative(line, scheme):
 def test_scheme_of_a_second_derivative(line, scheme, function):
     _, x = line
     name = scheme.split(":")[1]
-    works = outcome(jno.fn(function, [x]).d2(x, scheme), 6 * evaluate(x))
+    works = outcome(jno.np.function(function, [x]).d2(x, scheme), 6 * evaluate(x))
     assert works == (name in WORKS[function])
 
 
@@ -104,7 +107,7 @@ def test_scheme_of_a_second_derivative(line, scheme, function):
 def test_first_order_suffix_on_a_second_derivative(line, suffix, name):
     _, x = line
     for function in (only_reverse, only_forward):
-        works = outcome(jno.fn(function, [x]).laplacian(x, scheme=f"{AD}:{suffix}"), 6 * evaluate(x))
+        works = outcome(jno.np.function(function, [x]).laplacian(x, scheme=f"{AD}:{suffix}"), 6 * evaluate(x))
         assert works == (name in WORKS[function])
 
 
@@ -113,15 +116,15 @@ def test_configured_first_order_mode(line, mode):
     _, x = line
     set_ad_mode(mode)
     expected = 3 * evaluate(x) ** 2
-    assert outcome(jno.fn(only_reverse, [x]).d(x), expected) == (mode == "reverse")
-    assert outcome(jno.fn(only_forward, [x]).d(x), expected) == (mode == "forward")
+    assert outcome(jno.np.function(only_reverse, [x]).d(x), expected) == (mode == "reverse")
+    assert outcome(jno.np.function(only_forward, [x]).d(x), expected) == (mode == "forward")
 
 
 def test_scheme_of_the_call_wins_over_the_configuration(line):
     _, x = line
     set_ad_mode("forward")
     set_hessian_mode("fwd-over-fwd")
-    u = jno.fn(only_reverse, [x])
+    u = jno.np.function(only_reverse, [x])
     assert outcome(u.d(x, REVERSE), 3 * evaluate(x) ** 2)
     assert outcome(u.d2(x, f"{AD}:rev-over-rev"), 6 * evaluate(x))
     assert not outcome(u.d2(x), 6 * evaluate(x))
@@ -132,29 +135,29 @@ def test_configured_second_order_mode(line, name):
     _, x = line
     set_hessian_mode(name)
     for function, modes in WORKS.items():
-        assert outcome(jno.fn(function, [x]).laplacian(x), 6 * evaluate(x)) == (name in modes)
+        assert outcome(jno.np.function(function, [x]).laplacian(x), 6 * evaluate(x)) == (name in modes)
 
 
 def test_setup_configures_the_modes(line, tmp_path):
     _, x = line
     jno.setup(tmp_path / "script.py", diff_type="reverse", hessian_type="rev-over-rev")
-    assert outcome(jno.fn(only_reverse, [x]).d(x), 3 * evaluate(x) ** 2)
-    assert outcome(jno.fn(reverse_outside, [x]).d2(x), 6 * evaluate(x))
-    assert not outcome(jno.fn(only_forward, [x]).d(x), 3 * evaluate(x) ** 2)
+    assert outcome(jno.np.function(only_reverse, [x]).d(x), 3 * evaluate(x) ** 2)
+    assert outcome(jno.np.function(reverse_outside, [x]).d2(x), 6 * evaluate(x))
+    assert not outcome(jno.np.function(only_forward, [x]).d(x), 3 * evaluate(x) ** 2)
 
 
 def test_configuration_file_configures_the_modes(line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".jno.toml").write_text('[jno]\ndiff_type = "reverse"\nhessian_type = "fwd-over-rev"\n')
     _, x = line
-    assert outcome(jno.fn(only_reverse, [x]).d(x), 3 * evaluate(x) ** 2)
-    assert outcome(jno.fn(reverse_inside_forward_outside, [x]).d2(x), 6 * evaluate(x))
+    assert outcome(jno.np.function(only_reverse, [x]).d(x), 3 * evaluate(x) ** 2)
+    assert outcome(jno.np.function(reverse_inside_forward_outside, [x]).d2(x), 6 * evaluate(x))
 
 
 def test_the_mode_is_looked_up_when_the_problem_is_compiled(line):
     """The same expression follows a configuration that was changed after it was written."""
     _, x = line
-    node = jno.fn(only_reverse, [x]).d(x)
+    node = jno.np.function(only_reverse, [x]).d(x)
     set_ad_mode("reverse")
     assert outcome(node, 3 * evaluate(x) ** 2)
     set_ad_mode("forward")
@@ -167,7 +170,6 @@ def test_modes_differ_in_what_they_compute():
     x, y, _ = domain.variable("interior")
     u = mlp(2, 3)(x, y)
     products = {
-        scheme: count_primitive(jaxpr_of([u.d(x, scheme)], domain), "dot_general")
-        for scheme in (FORWARD, REVERSE)
+        scheme: count_primitive(jaxpr_of([u.d(x, scheme)], domain), "dot_general") for scheme in (FORWARD, REVERSE)
     }
     assert products[FORWARD] < products[REVERSE]

@@ -33,7 +33,7 @@ def test_schemes_in_two_dimensions(square, scheme):
     u = WAVE.build(jno.np, x, y)
     where = inside(points)
     fx, fy = WAVE.first(*points)
-    xx, xy, yy = WAVE.second(*points)
+    xx, _, yy = WAVE.second(*points)
     ux, uy, grad, laplacian, hessian = evaluate(
         [
             u.d(x, scheme),
@@ -218,9 +218,7 @@ def test_space_derivatives_on_a_time_dependent_mesh():
     x, t = domain.variable("interior")
     (xn,) = coordinates(domain, "interior")
     tn = np.linspace(0, 1, 3)[:, None]
-    first, mixed = evaluate(
-        [(t * x**2 + t).d(x, FD), (t * x**2).d(x, FD).d(t)], min_consecutive=None
-    )
+    first, mixed = evaluate([(t * x**2 + t).d(x, FD), (t * x**2).d(x, FD).d(t)], min_consecutive=None)
     where = inside((xn,))
     np.testing.assert_allclose(first[0, ..., 0][:, where], (2 * tn * xn)[:, where], atol=1e-4)
     np.testing.assert_allclose(mixed[0, ..., 0][:, where], np.broadcast_to(2 * xn, (3, xn.size))[:, where], atol=1e-4)
@@ -229,7 +227,7 @@ def test_space_derivatives_on_a_time_dependent_mesh():
 def test_sub_schemes_do_not_apply_to_time():
     domain = jno.domain.line(mesh_size=0.5, time=(0.0, 1.0, 2))
     x, t = domain.variable("interior")
-    with pytest.raises(ValueError, match="mesh sub-schemes do not apply to time.*central difference"):
+    with pytest.raises(ValueError, match=r"mesh sub-schemes do not apply to time.*central difference"):
         evaluate((x * t).d(t, f"{FD}:lsq"))
     with pytest.raises(ValueError, match="time and other variables together"):
         evaluate((x * t).grad(t, x, scheme=FD))
@@ -248,7 +246,7 @@ def test_a_mesh_is_needed():
 def test_targets_without_one_value_per_node():
     domain = unit_square(0.5)
     x, y, _ = domain.variable("interior")
-    xb, yb, _ = domain.variable("boundary")
+    xb, _, _ = domain.variable("boundary")
     with pytest.raises(ValueError, match=r"one value per mesh node \(9\)"):
         evaluate((x * y).mean.d(x, FD))
     with pytest.raises(ValueError, match=r"points of \['boundary'\] besides 'interior'"):

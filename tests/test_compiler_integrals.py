@@ -132,7 +132,7 @@ def test_integrals_train_networks():
 
 
 def test_integrals_inside_expressions(rectangle):
-    _, (x, y, _) = rectangle
+    _, (x, _, _) = rectangle
     value = evaluate(x - x.integrate() / (0 * x + 1).integrate())
     np.testing.assert_allclose(value, evaluate(x) - 1, atol=1e-5)
     assert number((x.integrate() * x).integrate()) == pytest.approx(4.0, rel=1e-5)
@@ -192,7 +192,7 @@ def test_kernels_in_two_dimensions():
 def test_boundary_potential():
     """The outer points are in the interior, the integral runs over the boundary."""
     domain = unit_square(0.25)
-    x, y, _ = domain.variable("interior", sample=(5, None))
+    x, _, _ = domain.variable("interior", sample=(5, None))
     xb, yb, _ = domain.variable("boundary")
     value = evaluate((x * xb + 0 * yb).integrate(var=x))
     np.testing.assert_allclose(value[0, :, 0], 2 * coordinates(domain, x.tag)[0], rtol=1e-4, atol=1e-5)
@@ -230,11 +230,11 @@ def test_integrals_over_space_and_time():
 
 # --- what cannot be integrated --------------------------------------------------------------------------------
 def test_integrals_without_a_region(rectangle):
-    domain, (x, y, _) = rectangle
+    domain, (x, _, _) = rectangle
     p = jno.np.parameter((1,))
     with pytest.raises(ValueError, match="no spatial variable"):
         evaluate([p.integrate(), x])
-    xb, yb, _ = domain.variable("left")
+    xb, _, _ = domain.variable("left")
     with pytest.raises(ValueError, match=r"several regions \['interior', 'left'\].*separately"):
         evaluate((x.mean * xb).integrate())
 

@@ -1,5 +1,7 @@
 """Noise terms: shape, reproducibility, independence, distributions."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import jno
 from jno.trace import Noise
 
 KEY = jax.random.key(3)
-FACTORIES = {"gaussian": jno.noise.gaussian, "uniform": jno.noise.uniform, "laplace": jno.noise.laplace}
+FACTORIES: dict[str, Any] = {"gaussian": jno.noise.gaussian, "uniform": jno.noise.uniform, "laplace": jno.noise.laplace}
 
 
 @pytest.fixture(scope="module")
@@ -96,16 +98,16 @@ def test_time_levels_are_independent():
 
 
 def test_each_noise_takes_the_points_of_its_own_expression(square):
-    domain, (x, y, _) = square
+    domain, (x, _, _) = square
     xb, _, _ = domain.variable("left")
     inside, left = evaluate([x + jno.noise.gaussian(), xb + jno.noise.gaussian()], key=KEY)
     assert inside.shape == (1, 2601, 1)
     assert left.shape == (1, 51, 1)
 
 
-def test_noise_is_constant_in_derivatives(square):
+def test_noise_is_constant_in_derivatives():
     domain = unit_square(0.25)
-    x, y, _ = domain.variable("interior")
+    x, _, _ = domain.variable("interior")
     additive, factor, noise = evaluate(
         [
             (x**2 + (n := jno.noise.gaussian())).d(x),
@@ -119,10 +121,10 @@ def test_noise_is_constant_in_derivatives(square):
     np.testing.assert_allclose(factor, 2 * xn * noise, rtol=1e-4, atol=1e-5)
 
 
-def test_noise_survives_recalling(square):
+def test_noise_survives_recalling():
     domain = unit_square(0.25)
-    x, y, _ = domain.variable("interior")
-    xb, yb, _ = domain.variable("left")
+    x, _, _ = domain.variable("interior")
+    xb, _, _ = domain.variable("left")
     u = x + jno.noise.gaussian(0.5)
     value = evaluate(u(xb), key=KEY)
     assert value.shape == (1, 5, 1)
@@ -136,7 +138,7 @@ def test_functions_with_a_key():
     def jitter(values, key):
         return values if key is None else values + jax.random.normal(key, values.shape)
 
-    node = jno.fn(jitter, [x])
+    node = jno.np.function(jitter, [x])
     plain, drawn, again = evaluate(node), evaluate(node, key=KEY), evaluate(node, key=KEY)
     np.testing.assert_array_equal(plain, evaluate(x))
     assert np.std(drawn - plain) > 0.5

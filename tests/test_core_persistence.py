@@ -72,7 +72,6 @@ def test_training_continues_identically(tmp_path):
     assert got.training_logs[1]["track_stats"][0]["name"] == "level"
 
 
-@pytest.mark.xfail(strict=True, reason="a saved core does not contain the optimizer states")
 def test_training_with_momentum_continues_identically(tmp_path):
     crux, _, _ = problem(optax.adam(1e-2))
     crux.solve(3)
@@ -80,7 +79,6 @@ def test_training_with_momentum_continues_identically(tmp_path):
     np.testing.assert_array_equal(loaded.solve(3).total_loss_history, crux.solve(3).total_loss_history)
 
 
-@pytest.mark.xfail(strict=True, reason="a saved core does not contain the epoch: it starts from 0 again")
 def test_epochs_continue(tmp_path):
     crux, net, _ = problem()
     net.scale(lambda epoch: 1.0 / (1.0 + epoch))

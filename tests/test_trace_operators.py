@@ -1,5 +1,7 @@
 """Arithmetic, indexing and reductions of expressions, against NumPy on the same coordinates."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -164,7 +166,7 @@ def test_complex_numbers(xy):
     check(x.imag, np.zeros_like(xn))
 
 
-REDUCTIONS = {
+REDUCTIONS: dict[str, Any] = {
     "mean": np.mean,
     "sum": np.sum,
     "min": np.min,
@@ -206,7 +208,7 @@ def test_stop_gradient_of_a_network_trains_nothing(square):
     np.testing.assert_array_equal(evaluate(u.stop_gradient.mean.grad(net)), np.zeros_like(gradient))
 
 
-INDICES = {
+INDICES: dict[str, Any] = {
     "last axis": (..., 0),
     "last axis kept": (..., slice(0, 1)),
     "column": (slice(None), 1),

@@ -1,9 +1,7 @@
 """What an expression is besides arithmetic: identity, labels, printing, trackers, re-calling, trees."""
 
-import pickle
 import re
 
-import cloudpickle
 import jax
 import numpy as np
 import pytest
@@ -12,22 +10,10 @@ from helpers import WAVE, coordinates, evaluate, mlp, unit_square
 import jno
 from jno.trace import (
     BinaryOp,
-    FunctionCall,
-    Hessian,
-    Integral,
-    IntegralTime,
-    Jacobian,
-    Literal,
-    Model,
     ModelCall,
-    NetworkGradient,
-    Placeholder,
-    TensorTag,
     Tracker,
-    Variable,
     defining_variables,
     dump_tree,
-    walk,
 )
 
 
@@ -61,7 +47,7 @@ def test_iteration_unpacking_and_length_are_refused(xy):
     with pytest.raises(TypeError, match=r"cannot be iterated or unpacked.*u\[\.\.\., 0\]"):
         list(x)
     with pytest.raises(TypeError, match="unpacked"):
-        a, b = x + y
+        _, _ = x + y
     with pytest.raises(TypeError, match="len"):
         len(x)
     with pytest.raises(TypeError):
@@ -90,7 +76,7 @@ def test_name_sets_the_label_and_returns_the_expression(xy):
     assert u.name("pressure") is u
     assert u.metadata.label == "pressure"
     assert "pressure" in dump_tree(u)
-    with pytest.raises(TypeError, match="takes a string, got int|label"):
+    with pytest.raises(TypeError, match=r"takes a string, got int|label"):
         u.name(3)
 
 
@@ -121,8 +107,9 @@ def test_dump_tree_shows_every_node_and_refers_to_shared_ones(xy):
     assert lines[0] == "#1 mse"
     for piece in ("net “u”", "laplacian", "Var(interior[[0, 1]])", "Var(interior[[1, 2]])", "1.5"):
         assert piece in text
-    number = re.search(r"#(\d+) net", text).group(1)
-    assert f"net “u” → #{number}" in text
+    number = re.search(r"#(\d+) net", text)
+    assert number is not None
+    assert f"net “u” → #{number[1]}" in text
     assert text.count("Var(interior[[1, 2]])") == 2
 
 
@@ -297,7 +284,7 @@ def test_recall_with_too_many_arguments(xy):
 
 def test_recall_of_a_derivative_with_a_number_is_refused(xy):
     x, y = xy
-    with pytest.raises(TypeError, match="cannot be re-called with .*not a Variable"):
+    with pytest.raises(TypeError, match=r"cannot be re-called with .*not a Variable"):
         (x * y).d(x)(1.0)
 
 
@@ -352,79 +339,3 @@ def test_eval_of_frozen_models(xy):
     np.testing.assert_allclose((k * x).eval(), 2.5 * evaluate(x), rtol=1e-6)
     net = mlp(2).freeze()
     assert net(x, y).eval().shape == (1, 9, 1)
-
-
-# --- constructor forms ----------------------------------------------------------------------------------------
-def test_nodes_can_be_constructed_by_hand(square):
-    domain, (x, y, _) = square
-    u = x * y**2
-    nodes = [
-        BinaryOp("+", x, Literal(1.0)),
-        FunctionCall(np.add, [x, y]),
-        Jacobian(u, (x,), "automatic_differentiation"),
-        Hessian(u, (x, y), "automatic_differentiation", trace=True),
-        Integral(u),
-        Variable("interior", [0, 1], domain),
-    ]
-    assert all(isinstance(node, Placeholder) for node in nodes)
-    plus, _, first, laplacian, total, again = evaluate([nodes[0], x, *nodes[2:]])
-    np.testing.assert_allclose(plus, evaluate(x) + 1)
-    np.testing.assert_allclose(first, evaluate(y**2), rtol=1e-6)
-    np.testing.assert_allclose(laplacian, evaluate(2 * x), rtol=1e-6)
-    np.testing.assert_allclose(again, evaluate(x))
-    assert total.size == 1
-
-
-def test_which_node_each_method_builds(square):
-    domain, (x, y, t) = square
-    net = mlp(2)
-    u = net(x, y)
-    assert isinstance(u.d(x), Jacobian)
-    assert isinstance(u.diff(x), Jacobian)
-    assert isinstance(u.d2(x), Hessian)
-    assert isinstance(u.dd(x), Hessian)
-    assert isinstance(u.grad(net), NetworkGradient)
-    assert isinstance(u.integrate(), Integral)
-    assert isinstance(u.integrate(t), IntegralTime)
-    assert isinstance(net, Model)
-    data = domain.variable("some_data", np.ones((1, 2)))
-    assert isinstance(data, TensorTag)
-
-
-def test_variable_fields(square):
-    x, y, t = square[1]
-    assert (x.tag, tuple(x.dim), x.axis, x.size) == ("interior", (0, 1), "spatial", 1)
-    assert tuple(y.dim) == (1, 2)
-    assert (t.tag, t.axis) == ("__time__", "temporal")
-    with pytest.raises(ValueError, match="allowed are 'spatial' and 'temporal'"):
-        Variable("interior", [0, 1], None, axis="time")
-
-
-def test_function_call_arguments_are_checked(xy):
-    with pytest.raises(TypeError, match="needs a callable|'fn'"):
-        FunctionCall(3, [xy[0]])
-    with pytest.raises(ValueError, match="align='rows': allowed are"):
-        FunctionCall(np.sin, [xy[0]], align="rows")
-
-
-def test_walk_visits_each_node_once_children_first(xy):
-    x, y = xy
-    u = x * y
-    root = u + u.d(x)
-    order = list(walk([root]))
-    assert len(order) == len(set(order)) == 5
-    assert order[-1] is root
-    assert order.index(u) > order.index(x)
-
-
-def _shifted(m, v):
-    return m.sin(v) + 1
-
-
-def test_expressions_survive_pickling():
-    domain = unit_square(0.5)
-    x, y, _ = domain.variable("interior")
-    u = _shifted(jno.np, x) * y
-    again = cloudpickle.loads(cloudpickle.dumps(u))
-    np.testing.assert_array_equal(again.eval(), u.eval())
-    assert isinstance(pickle.loads(pickle.dumps(x + 1)), BinaryOp)

@@ -156,9 +156,9 @@ def compilations(action):
     """How many functions XLA compiles while ``action`` runs."""
     seen: list[Any] = []
 
-    def listen(event: str, duration: float, /, **kw: str | int) -> None:
+    def listen(event, *_: Any, **__: Any) -> None:
         if event == "/jax/core/compile/backend_compile_duration":
-            seen.append(kw)
+            seen.append(event)
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     try:
@@ -194,7 +194,6 @@ def test_options_seen_before_compile_nothing():
     assert compilations(lambda: crux.solve(2, batchsize=2, **watch)) == 0
 
 
-@pytest.mark.xfail(strict=True, reason="Step.run slices the losses on the device: one compilation per chunk length")
 def test_other_numbers_of_epochs_compile_nothing():
     domain, _, _ = line()
     p = jno.np.parameter(()).initialize(2.0).optimizer(optax.sgd(0.1))

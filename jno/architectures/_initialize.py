@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def initialized(module: Any, weights: Any, key: Any, name: str) -> Any:
         return _from_array(module, weights, name)
     if isinstance(weights, eqx.Module) or not callable(weights):
         return _from_tree(module, weights, name)
-    return _from_callable(module, weights, key)
+    return _from_callable(module, weights, key, name)
 
 
 def _is_array_like(weights: Any) -> bool:
@@ -40,9 +41,14 @@ def _from_file(module: Any, path: Path, name: str) -> Any:
     if not path.exists():
         raise FileNotFoundError(f"initialize() of {name}: no such file: {path}")
     try:
-        return eqx.tree_deserialise_leaves(path, module)
+        with path.open("rb") as file:
+            loaded = eqx.tree_deserialise_leaves(file, module)
+            rest = file.read(1)
     except (RuntimeError, ValueError, EOFError, OSError) as error:
         raise ValueError(f"initialize() of {name}: {path} does not hold weights of this module: {error}") from error
+    if rest:
+        raise ValueError(f"initialize() of {name}: {path} holds more arrays than this module has")
+    return loaded
 
 
 def _from_array(module: Any, value: Any, name: str) -> Any:
@@ -62,25 +68,35 @@ def _from_array(module: Any, value: Any, name: str) -> Any:
 
 
 def _from_tree(module: Any, weights: Any, name: str) -> Any:
-    old, new = leaf_paths(module), leaf_paths(weights)
-    problems = [
-        f"{p}: {a.shape} {a.dtype} expected, {b.shape} {b.dtype} given"
-        for (p, a), (_, b) in zip(old, new, strict=False)
-        if a.shape != b.shape or a.dtype != b.dtype
+    old, new = dict(leaf_paths(module)), dict(leaf_paths(weights))
+    problems = [f"{path}: missing" for path in old if path not in new]
+    problems += [f"{path}: not in the module" for path in new if path not in old]
+    problems += [
+        f"{path}: {leaf.shape} {leaf.dtype} expected, {new[path].shape} {new[path].dtype} given"
+        for path, leaf in old.items()
+        if path in new and (leaf.shape != new[path].shape or leaf.dtype != new[path].dtype)
     ]
-    if len(old) != len(new):
-        missing = sorted({p for p, _ in old} ^ {p for p, _ in new})
-        problems.append(f"{len(old)} arrays expected, {len(new)} given; not in both: {missing}")
     if problems:
         raise ValueError(f"initialize() of {name}: the weights do not fit: " + "; ".join(problems))
-    values = iter([leaf for _, leaf in new])
-    return jax.tree_util.tree_map(lambda leaf: jnp.asarray(next(values)) if eqx.is_array(leaf) else leaf, module)
+    values = iter([jnp.asarray(new[path]) for path in old])
+    return jax.tree_util.tree_map(lambda leaf: next(values) if eqx.is_array(leaf) else leaf, module)
 
 
-def _from_callable(module: Any, initializer: Callable[..., Any], key: Any) -> Any:
-    leaves = [leaf for _, leaf in leaf_paths(module) if eqx.is_inexact_array(leaf)]
-    keys = iter(jax.random.split(key, max(1, len(leaves))))
-    return _replace_inexact(module, lambda leaf: jnp.asarray(initializer(next(keys), leaf.shape, leaf.dtype)))
+def _from_callable(module: Any, initializer: Callable[..., Any], key: Any, name: str) -> Any:
+    """``(key, shape)`` or ``(key, shape, dtype)`` initializers on every floating array."""
+    leaves = [(path, leaf) for path, leaf in leaf_paths(module) if eqx.is_inexact_array(leaf)]
+    takes_dtype = len(inspect.signature(initializer).parameters) > 2
+    values = []
+    for leaf_key, (path, leaf) in zip(jax.random.split(key, max(1, len(leaves))), leaves, strict=False):
+        arguments = (leaf_key, leaf.shape, leaf.dtype) if takes_dtype else (leaf_key, leaf.shape)
+        value = jnp.asarray(initializer(*arguments), dtype=leaf.dtype)
+        if value.shape != leaf.shape:
+            raise ValueError(
+                f"initialize() of {name}: the initializer returned shape {value.shape} for {path} of shape {leaf.shape}"
+            )
+        values.append(value)
+    remaining = iter(values)
+    return _replace_inexact(module, lambda _: next(remaining))
 
 
 def _replace_inexact(module: Any, new: Callable[[Any], Any]) -> Any:

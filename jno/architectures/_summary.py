@@ -39,8 +39,8 @@ def _groups_and_status(model: Model) -> tuple[list[str], list[str]]:
         names = jax.tree_util.tree_map(lambda old, chosen, n=number: f"group {n}" if chosen else old, names, selected)
     if controls.frozen:
         trained = jax.tree_util.tree_map(lambda _: False, trained)
-    elif controls.freeze_mask is not None:
-        frozen = checked_mask(module, controls.freeze_mask, model.model_key)
+    for mask in controls.freeze_masks:
+        frozen = checked_mask(module, mask, model.model_key)
         trained = jax.tree_util.tree_map(lambda a, b: a and not b, trained, frozen)
     arrays = jax.tree_util.tree_map(eqx.is_array, module)
     status = jax.tree_util.tree_map(lambda t: "trained" if t else "frozen", trained)

@@ -72,7 +72,7 @@ def prepare(
             key, entry = ("times", tag), Entry("times", 1, False, False, array.shape[0])
             levels = max(levels, array.shape[0])
         else:
-            array, entry = _tensor(tag, np.asarray(context[tag]), samples, domain)
+            array, entry = _tensor(tag, np.asarray(context[tag]), samples, context)
             key = ("tensors", tag)
         entries[key], arrays[key] = entry, jnp.asarray(array)
         levels = max(levels, entry.levels or 1)
@@ -92,7 +92,7 @@ def _compact(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _tensor(tag: str, array: np.ndarray, samples: int, domain: Any) -> tuple[np.ndarray, Entry]:
+def _tensor(tag: str, array: np.ndarray, samples: int, context: Mapping[str, Any]) -> tuple[np.ndarray, Entry]:
     if array.ndim == 1:
         array = array[None]  # one row shared by all samples
     leading = array.shape[0]
@@ -102,7 +102,7 @@ def _tensor(tag: str, array: np.ndarray, samples: int, domain: Any) -> tuple[np.
             f"samples B={samples} nor 1. Use {leading} * domain for one row per sample, or give a table shared by all "
             f"samples a leading axis of one: array[None]"
         )
-    levels = len(domain.context["__time__"])
+    levels = len(context["__time__"]) if "__time__" in context else 1
     has_levels = array.ndim >= 4 and leading in (1, samples) and array.shape[1] in (1, levels)
     batched = leading == samples and samples > 1
     row_axis = leading == 1 or batched

@@ -50,11 +50,11 @@ class Direction:
         """Current coordinates: ``(N, D)`` points or the ``(1, 1)`` time."""
         return (scope.bindings.times if self.temporal else scope.bindings.points)[self.tag]
 
-    def rebind(self, scope: Scope, coordinates: Any) -> Scope:
-        """The scope with other coordinates of this tag."""
-        if self.temporal:
-            return scope.rebind(times={self.tag: coordinates})
-        return scope.rebind(points={self.tag: coordinates})
+    def rebind(self, scope: Scope, coordinates: Any, pointwise: bool) -> Scope:
+        """The scope with other coordinates of this tag; ``pointwise``: values may not couple its points."""
+        table = {self.tag: coordinates}
+        points, times = ({}, table) if self.temporal else (table, {})
+        return scope.rebind(points=points, times=times, pointwise=pointwise)
 
 
 def direction_of(variable: Variable) -> Direction:
@@ -96,11 +96,12 @@ def target_of(node: Node, target: Node, direction: Direction, scope: Scope) -> E
     tags = scope.setting.graph.tags(target)
     if direction.tag in tags:
         return lambda inner: inner.value(target)
-    others = sorted(tag for tag in tags if tag in scope.bindings.points)
-    if not direction.temporal and others:
+    table, noun = (scope.bindings.times, "time") if direction.temporal else (scope.bindings.points, "points")
+    others = sorted(tag for tag in tags if tag in table)
+    if others:
         raise ValueError(
-            f"the expression depends on the points of {others} but is differentiated with respect to "
-            f"{direction.tag!r}; use the variables it was built with"
+            f"the expression depends on the {noun} {others} but is differentiated with respect to {direction.tag!r}; "
+            "use the variables it was built with"
         )
     return None
 
@@ -113,7 +114,8 @@ def derivative(evaluate: Evaluate, direction: Direction, mode: str) -> Evaluate:
 def _forward(evaluate: Evaluate, direction: Direction) -> Evaluate:
     def differentiated(scope: Scope) -> Value:
         def along(coordinates: Any) -> Value:
-            return _pointwise(evaluate(direction.rebind(scope, coordinates)), direction)
+            # One time for all points: forward mode is exact for anything that depends on it.
+            return evaluate(direction.rebind(scope, coordinates, pointwise=not direction.temporal))
 
         return jax.jvp(along, (direction.coordinates(scope),), (direction.tangent(scope),))[1]
 
@@ -126,14 +128,15 @@ def _reverse(evaluate: Evaluate, direction: Direction) -> Evaluate:
         tangent = direction.tangent(scope)
         if direction.temporal:
             # One time per point, so that one pull-back serves all points.
-            count = _point_count(evaluate, scope)
-            start = jnp.broadcast_to(start, (count, 1))
+            start = jnp.broadcast_to(start, (evaluate(scope).points, 1))
             tangent = jnp.ones_like(start)
 
         def along(coordinates: Any) -> Value:
-            return _pointwise(evaluate(direction.rebind(scope, coordinates)), direction)
+            return evaluate(direction.rebind(scope, coordinates, pointwise=True))
 
         value, pull_back = jax.vjp(along, start)
+        if jnp.iscomplexobj(value.array):
+            raise ValueError("reverse mode needs a real-valued expression; differentiate complex ones in forward mode")
         trailing = value.array.shape[1:]
         size = max(1, int(jnp.zeros(trailing).size)) if trailing else 1
         seeds = jnp.eye(size, dtype=value.array.dtype).reshape(size, 1, *trailing)
@@ -149,18 +152,3 @@ def _reverse(evaluate: Evaluate, direction: Direction) -> Evaluate:
 
 
 _ENGINES: dict[str, Callable[[Evaluate, Direction], Evaluate]] = {"forward": _forward, "reverse": _reverse}
-
-
-def _point_count(evaluate: Evaluate, scope: Scope) -> int:
-    shape = jax.eval_shape(lambda: evaluate(scope))
-    return int(shape.array.shape[0]) if shape.point_axis == 0 else 1
-
-
-def _pointwise(value: Value, direction: Direction) -> Value:
-    if value.point_axis == 0 or direction.temporal:
-        return value
-    raise ValueError(
-        f"derivative with respect to the points of {direction.tag!r} of an expression of shape "
-        f"{tuple(value.array.shape)} that does not run over those points (a mean, a sum, a product over points): "
-        "differentiate first and reduce afterwards"
-    )

@@ -10,12 +10,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jno.trace import ModelCall, NetworkGradient
+from jno.trace import ModelCall, NetworkGradient, walk
 from jno.utils import get_logger
 
 from ._rules import lowers
-from ._scope import Bindings, Scope
+from ._scope import Bindings, NotPointwiseError, Scope
 from ._value import Value, point_count
+
+_MODEL_STREAM = 1 << 20
+"""First random stream of networks (dropout), apart from those of noise (0, 1, …)."""
 
 
 @lowers(ModelCall)
@@ -27,7 +30,8 @@ def model_call(node: ModelCall, scope: Scope, *arguments: Value) -> Value:
     dtype = node.model.controls.dtype
     if dtype is not None:
         inputs = [a.astype(dtype) if jnp.issubdtype(a.dtype, jnp.inexact) else a for a in inputs]
-    key = None if scope.setting.key is None else jax.random.fold_in(scope.setting.key, node.model.layer_id)
+    stream = _MODEL_STREAM + scope.setting.streams[node.model.layer_id]
+    key = None if scope.setting.key is None else jax.random.fold_in(scope.setting.key, stream)
     output = call_module(module, inputs, key, node.model.model_key)
     if output.ndim == 1 and output.shape[0] > 1:
         output = output[:, None]
@@ -98,9 +102,10 @@ def network_gradient(node: NetworkGradient, scope: Scope) -> Value:
     def modules_with(parameters: Any) -> dict[int, Any]:
         return {**scope.setting.modules, layer: eqx.combine(parameters, rest)}
 
-    if value.point_axis is None:
-        whole = lambda p: scope.detached(scope.bindings, modules_with(p)).value(node.target).array  # noqa: E731
-        return Value(flat_jacobian(whole))
+    if value.point_axis is None or not _is_pointwise(node, scope):
+        whole = flat_jacobian(lambda p: scope.detached(scope.bindings, modules_with(p)).value(node.target).array)
+        drop = value.point_axis == 0 and value.array.ndim == 2 and value.array.shape[1] == 1
+        return Value(whole[:, 0] if drop else whole, value.point_axis)
 
     def at_point(point: Bindings) -> Any:
         # One point at a time: the pull-back of one output must not run through all the others.
@@ -108,6 +113,18 @@ def network_gradient(node: NetworkGradient, scope: Scope) -> Value:
 
     points, axes = _per_point(scope.bindings, value.points)
     return Value(jax.vmap(at_point, in_axes=(axes,))(points), 0)
+
+
+def _is_pointwise(node: NetworkGradient, scope: Scope) -> bool:
+    """Whether the target may be evaluated one point at a time: neither its nodes nor its networks couple points."""
+    calls = [below for below in walk([node.target]) if isinstance(below, ModelCall) and below.args]
+    if any(id(call) not in scope.setting.graph.pointwise for call in calls):
+        return False
+    try:
+        scope.pointwise_probe().value(node.target)
+    except NotPointwiseError:
+        return False
+    return True
 
 
 def parameter_filter(module: Any, mask: Any) -> Any:

@@ -14,7 +14,7 @@ from jno.trace import BinaryOp, FunctionCall, GetItem, Literal, Print, Reduction
 
 from ._rules import lowers
 from ._scope import Scope
-from ._value import Value, align, as_columns, result_axis
+from ._value import AlignmentError, Value, align, as_columns, result_axis
 
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -53,7 +53,10 @@ REDUCTIONS: dict[str, Callable[[Any], Any]] = {
 def binary(node: BinaryOp, scope: Scope, left: Value, right: Value) -> Value:
     """Element-wise operation after alignment on the point axis; ``@`` as NumPy's matmul."""
     if node.op == "@":
-        product = left.array @ right.array
+        try:
+            product = left.array @ right.array
+        except TypeError as error:
+            raise AlignmentError(str(error)) from error
         return Value(product, result_axis(product, [left] if left.array.ndim > 1 else []))
     if node.op == "**":
         return _power(node, left, right)

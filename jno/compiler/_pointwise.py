@@ -19,6 +19,7 @@ from jno.trace import (
     Hessian,
     Jacobian,
     ModelCall,
+    NetworkGradient,
     Node,
     Noise,
     Print,
@@ -45,7 +46,9 @@ def check_pointwise(program: Program, modules: Mapping[int, Any]) -> None:
         ValueError: naming the expression and the tag.
     """
     targets = differentiated(program.roots, program.graph)
-    calls = model_calls(program.roots, program.graph) if program.layout.samples * program.layout.levels > 1 else []
+    folds = program.layout.samples * program.layout.levels > 1
+    wanted = folds or any(isinstance(node, NetworkGradient) for node in walk(program.roots))
+    calls = model_calls(program.roots, program.graph) if wanted else []
     for tag in sorted({tag for _, tag in targets + calls}):
         tested = {id(node): node for node, at in targets + calls if at == tag}
         coupled = _coupled(list(tested.values()), tag, program, modules)

@@ -48,6 +48,8 @@ class Program:
         context: Mapping[str, Any] | None = None,
         graph: Graph | None = None,
     ) -> None:
+        if window is not None and (not isinstance(window, int) or isinstance(window, bool) or window < 1):
+            raise ValueError(f"min_consecutive={window!r}: it must be an integer of at least 1, or None for all levels")
         self.graph = graph if graph is not None else Graph()
         self.domain = domain
         self.roots = [self.graph.intern(expression) for expression in expressions]
@@ -56,10 +58,11 @@ class Program:
         self.models = models_of(self.roots)
         context = domain.context if context is None else context
         self.layout, self.data = prepare(context, domain, self._kinds(), self._stencil_tags())
-        self.window = self.layout.levels if window is None else max(1, min(window, self.layout.levels))
+        self.window = min(self.layout.levels, self.layout.levels if window is None else window)
         self.stencils = None if domain.mesh_connectivity is None else MeshStencils(domain.mesh_connectivity)
         self._frontier = frontier(self.roots, self.graph)
-        self._raw = [not self.graph.tags(r) and not noise_nodes([r]) for r in self.roots]
+        self._names = [{n.tag for n in walk([r]) if isinstance(n, Variable | TensorTag)} for r in self.roots]
+        self._raw = [not names and not noise_nodes([r]) for names, r in zip(self._names, self.roots, strict=True)]
 
     def _kinds(self) -> dict[str, str]:
         """Kind of every context entry that must be bound: whatever variables and data tags name."""
@@ -89,7 +92,8 @@ class Program:
         count = data[batched[0]].shape[0] if batched else 1
         keys = None if key is None else jax.random.split(key, count)
         rows, axes = self._cut(data, keys, count)
-        setting = Setting(self.graph, self.domain, modules, key, self.draws, self.stencils, shapes=shapes)
+        streams = {model.layer_id: number for number, model in enumerate(self.models)}
+        setting = Setting(self.graph, self.domain, modules, key, self.draws, streams, self.stencils, shapes=shapes)
         folded: dict[int, tuple[Any, OuterAxes]] = {}
         if shapes is None and (count > 1 or self.window > 1):
             for tag, nodes in self._frontier.items():
@@ -105,8 +109,8 @@ class Program:
         """
         rows = {tag: entry.rows for (_, tag), entry in self.layout.entries.items()}
         shown = []
-        for root, value, raw in zip(self.roots, values, self._raw, strict=True):
-            count = max((rows.get(tag, 1) for tag in self.graph.tags(root)), default=1)
+        for names, value, raw in zip(self._names, values, self._raw, strict=True):
+            count = max((rows[tag] for tag in names), default=1)
             shown.append(value if raw else jnp.broadcast_to(value[:count], (count, *value.shape[1:])))
         return shown
 
@@ -180,7 +184,7 @@ class Program:
 
 def _refuse_merged(roots: Sequence[Node], domain: Any) -> None:
     """Stencils and quadrature belong to one mesh; rows of a merged domain have different ones."""
-    if domain._sub_domains and any(uses_stencil(node) or isinstance(node, Integral) for node in walk(roots)):
+    if domain._batch_domain_map.any() and any(uses_stencil(node) or isinstance(node, Integral) for node in walk(roots)):
         raise NotImplementedError(
             "finite differences and integrals on a merged domain (a + b) are not available in this version: each row "
             "has a mesh of its own"

@@ -44,6 +44,8 @@ class Setting:
     key: Any
     draws: dict[int, tuple[int, str | None]]
     """Noise node id → (stream number, tag whose number of points it takes)."""
+    streams: dict[int, int]
+    """Model id → number of its random stream, counted within the program so that runs are reproducible."""
     stencils: Any = None
     """Finite-difference stencils of the domain's mesh, or None without one."""
     pointwise_only: bool = False
@@ -56,28 +58,39 @@ class Scope:
     """Bindings plus a memo.  Nodes that do not depend on rebound tags are evaluated in the parent scope."""
 
     def __init__(
-        self, setting: Setting, bindings: Bindings, parent: Scope | None = None, rebound: frozenset[str] = frozenset()
+        self,
+        setting: Setting,
+        bindings: Bindings,
+        parent: Scope | None = None,
+        rebound: frozenset[str] = frozenset(),
+        pointwise: frozenset[str] = frozenset(),
     ) -> None:
         self.setting = setting
         self.bindings = bindings
         self._parent = parent
         self._rebound = rebound
+        self._pointwise = pointwise
         self._memo: dict[int, Value] = {}
 
     def rebind(
-        self, *, points: dict[str, Any] | None = None, times: dict[str, Any] | None = None, **others: Any
+        self, *, points: dict[str, Any] | None = None, times: dict[str, Any] | None = None, pointwise: bool = False
     ) -> Scope:
-        """A child scope with other coordinates for some tags."""
+        """A child scope with other coordinates for some tags; ``pointwise``: refuse values that couple their points."""
         points, times = points or {}, times or {}
         bindings = dataclasses.replace(
-            self.bindings, points={**self.bindings.points, **points}, times={**self.bindings.times, **times}, **others
+            self.bindings, points={**self.bindings.points, **points}, times={**self.bindings.times, **times}
         )
-        return Scope(self.setting, bindings, self, frozenset(points) | frozenset(times))
+        rebound = frozenset(points) | frozenset(times)
+        return Scope(self.setting, bindings, self, rebound, self._pointwise | (rebound if pointwise else frozenset()))
 
     def detached(self, bindings: Bindings, modules: dict[int, Any] | None = None) -> Scope:
         """A scope that shares nothing with this one but the setting (optionally with other modules)."""
         setting = self.setting if modules is None else dataclasses.replace(self.setting, modules=modules)
         return Scope(setting, bindings)
+
+    def pointwise_probe(self) -> Scope:
+        """A scope over the same bindings that raises `NotPointwiseError` where a value does not run over points."""
+        return Scope(dataclasses.replace(self.setting, pointwise_only=True), self.bindings)
 
     def value(self, node: Node) -> Value:
         """Value of a canonical node, computed once per scope; iterative, so depth is unlimited."""
@@ -108,6 +121,11 @@ class Scope:
         self._memo[id(node)] = value
         if self.setting.pointwise_only and value.point_axis != 0 and self.setting.graph.tags(node):
             raise NotPointwiseError(title(node))
+        if value.point_axis is None and self._pointwise & self.setting.graph.tags(node):
+            raise ValueError(
+                f"'{title(node)}' of shape {tuple(value.array.shape)} does not run over the points it is differentiated "
+                "at (a mean, a sum, one point, a product over points): differentiate first and reduce afterwards"
+            )
         if self.setting.shapes is not None:
             self.setting.shapes.setdefault(id(node), tuple(value.array.shape))
 

@@ -50,7 +50,7 @@ def align(values: Sequence[Value]) -> tuple[list[Any], int | None]:
     """
     count = point_count(values)
     if count is None:
-        return [value.array for value in values], None
+        return _broadcastable([value.array for value in values]), None
     pointwise = [value for value in values if value.point_axis is not None]
     plain_rank = max((value.array.ndim for value in values if value.point_axis is None), default=0)
     axis = pointwise[0].point_axis
@@ -60,9 +60,11 @@ def align(values: Sequence[Value]) -> tuple[list[Any], int | None]:
         from_right = {value.array.ndim - value.point_axis for value in pointwise if value.point_axis is not None}
         if len(from_right) > 1:
             raise AlignmentError("the point axes of the operands cannot be aligned")
-        return [value.array for value in values], max(v.point_axis for v in pointwise if v.point_axis is not None)
+        return _broadcastable([value.array for value in values]), max(
+            v.point_axis for v in pointwise if v.point_axis is not None
+        )
     rank = max(value.array.ndim for value in pointwise)
-    bare = all(value.array.ndim == axis + 1 for value in pointwise)
+    bare = axis == 0 and rank == 1
     rows_of_data = bare and all(
         value.array.shape == (count,) for value in values if value.point_axis is None and value.array.ndim == 1
     )
@@ -70,7 +72,15 @@ def align(values: Sequence[Value]) -> tuple[list[Any], int | None]:
         rank = max(rank, axis + 2)
     arrays = [_pad(value, rank, axis, count) if value.point_axis is not None else value.array for value in values]
     _refuse_square(values, rank, axis, count)
-    return arrays, max(axis, axis + max(plain_rank - rank, 0))
+    return _broadcastable(arrays), max(axis, axis + max(plain_rank - rank, 0))
+
+
+def _broadcastable(arrays: list[Any]) -> list[Any]:
+    try:
+        jnp.broadcast_shapes(*(array.shape for array in arrays))
+    except ValueError:
+        raise AlignmentError("these shapes cannot be broadcast together") from None
+    return arrays
 
 
 def _pad(value: Value, rank: int, axis: int, count: int) -> Any:

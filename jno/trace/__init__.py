@@ -4,6 +4,8 @@ from ._placeholder import Placeholder as Placeholder  # isort: skip  (closes the
 from ._derivatives import Hessian as Hessian
 from ._derivatives import Jacobian as Jacobian
 from ._derivatives import NetworkGradient as NetworkGradient
+from ._flatten import flatten as flatten
+from ._flatten import unflatten as unflatten
 from ._integrals import Integral as Integral
 from ._integrals import IntegralTime as IntegralTime
 from ._leaves import Constant as Constant

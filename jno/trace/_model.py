@@ -7,6 +7,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ._leaves import as_node
 from ._placeholder import Placeholder
 
@@ -37,7 +39,7 @@ class Controls:
     default_group: ParameterGroup = ParameterGroup(mask=None)
     groups: tuple[ParameterGroup, ...] = ()
     frozen: bool = False
-    freeze_mask: Any = None
+    freeze_masks: tuple[Any, ...] = ()
     dtype: Any = None
 
 
@@ -94,8 +96,8 @@ class Model:
         """Attach an optimizer: an optax transform, or a factory such as ``optax.adam``.
 
         After ``mask(M)`` it trains only the selected leaves; a bare call sets the optimizer of all leaves and
-        removes parameter groups set before.  A factory without a learning rate trains at 1e-3 (the core says so
-        once) or, with :meth:`scale`, at the rate the scale gives.
+        removes parameter groups set before.  A frozen model stays frozen.  A factory without a learning rate trains
+        at 1e-3 (the core says so once) or, with :meth:`scale`, at the rate the scale gives.
 
         Args:
             opt_fn: ``optax.GradientTransformation`` or a callable that returns one.
@@ -109,7 +111,6 @@ class Model:
                 f"optax.adam, got {type(opt_fn).__name__}"
             )
         mask = self.take_mask()
-        self._change(frozen=False)
         if mask is None:
             return self._change(
                 default_group=dataclasses.replace(self.controls.default_group, optimizer=opt_fn), groups=()
@@ -133,11 +134,13 @@ class Model:
     def freeze(self) -> Model:
         """Do not train the model; after ``mask(M)``: do not train the selected leaves."""
         mask = self.take_mask()
-        return self._change(frozen=True) if mask is None else self._change(freeze_mask=mask)
+        if mask is None:
+            return self._change(frozen=True)
+        return self._change(freeze_masks=(*self.controls.freeze_masks, mask))
 
     def unfreeze(self) -> Model:
         """Train the model normally again: clears whole-model and masked freezing."""
-        return self._change(frozen=False, freeze_mask=None)
+        return self._change(frozen=False, freeze_masks=())
 
     def mask(self, param_mask: Any = None) -> Model:
         """Select leaves for the next ``optimizer``, ``scale``, ``freeze`` or ``u.grad(net)`` (one shot).
@@ -156,13 +159,19 @@ class Model:
             dtype: a floating dtype object such as ``jnp.bfloat16``.
 
         Raises:
-            ValueError: a string (precision of the *data* is JAX's ``jax_enable_x64`` flag).
+            ValueError: a string (precision of the *data* is JAX's ``jax_enable_x64`` flag), or no floating dtype.
         """
         if isinstance(dtype, str):
             raise ValueError(
                 f"dtype({dtype!r}): give a dtype object such as jnp.float32; for double precision of all data set "
                 "jax_enable_x64 before building models and domains"
             )
+        try:
+            name = np.dtype(dtype).name
+        except TypeError:
+            name = type(dtype).__name__
+        if not name.startswith(("float", "bfloat")):
+            raise ValueError(f"dtype({dtype!r}): a floating dtype such as jnp.float32 or jnp.bfloat16 is needed")
         return self._change(dtype=dtype)
 
     def initialize(self, weights: Any, *, key: Any = None) -> Model:

@@ -34,16 +34,16 @@ class OptimizerGroup:
         return eqx.filter(parameters[self.layer_id], self.selected)
 
 
-def optimizer_groups(models: Sequence[Model]) -> list[OptimizerGroup]:
-    """The groups of all models; frozen models have none.
+def optimizer_groups(models: Sequence[Model], constraints: int) -> list[OptimizerGroup]:
+    """The groups of all models, for a problem of so many constraints; frozen models have none.
 
     Raises:
         ValueError: a trainable leaf that no optimizer takes, overlapping masks.
     """
-    return [group for model in models for group in _groups_of(model)]
+    return [group for model in models for group in _groups_of(model, constraints)]
 
 
-def _groups_of(model: Model) -> list[OptimizerGroup]:
+def _groups_of(model: Model, constraints: int) -> list[OptimizerGroup]:
     controls, name = model.controls, model.model_key
     if controls.frozen:
         return []
@@ -53,9 +53,8 @@ def _groups_of(model: Model) -> list[OptimizerGroup]:
             "before solve()"
         )
     remaining = trainable_filter(model.module)
-    if controls.freeze_mask is not None:
-        frozen = checked_mask(model.module, controls.freeze_mask, f"{name}.freeze()")
-        remaining = _and_not(remaining, frozen)
+    for mask in controls.freeze_masks:
+        remaining = _and_not(remaining, checked_mask(model.module, mask, f"{name}.freeze()"))
     masked: list[tuple[ParameterGroup, Any]] = []
     for number, group in enumerate(controls.groups):
         selected = checked_mask(model.module, group.mask, f"{name}, group {number}")
@@ -70,7 +69,7 @@ def _groups_of(model: Model) -> list[OptimizerGroup]:
         if optimizer is None:
             raise ValueError(f"model {name!r}: group {number} has a scale but no optimizer")
         chosen = jax.tree_util.tree_map(lambda a, b: a and b, selected, remaining)
-        found.append(_group(model, f"{name}[{number}]", chosen, optimizer, group.scale))
+        found.append(_group(model, f"{name}[{number}]", chosen, optimizer, group.scale, constraints))
         remaining = _and_not(remaining, selected)
     if any(jax.tree_util.tree_leaves(remaining)):
         if controls.default_group.optimizer is None:
@@ -78,7 +77,9 @@ def _groups_of(model: Model) -> list[OptimizerGroup]:
                 f"model {name!r} has no optimizer for the leaves outside its masks: add {name}.optimizer(...) or "
                 f"{name}.mask(...).freeze() for them"
             )
-        found.append(_group(model, name, remaining, controls.default_group.optimizer, controls.default_group.scale))
+        found.append(
+            _group(model, name, remaining, controls.default_group.optimizer, controls.default_group.scale, constraints)
+        )
     return found
 
 
@@ -86,9 +87,9 @@ def _and_not(first: Any, second: Any) -> Any:
     return jax.tree_util.tree_map(lambda a, b: bool(a and not b), first, second)
 
 
-def _group(model: Model, name: str, selected: Any, optimizer: Any, scale: Any) -> OptimizerGroup:
+def _group(model: Model, name: str, selected: Any, optimizer: Any, scale: Any, constraints: int) -> OptimizerGroup:
     transform = as_transform(optimizer, name, scale is not None)
-    schedule = None if scale is None else as_schedule(scale, name)
+    schedule = None if scale is None else as_schedule(scale, name, constraints)
     return OptimizerGroup(model.layer_id, name, selected, transform, schedule)
 
 
@@ -115,14 +116,17 @@ def as_transform(optimizer: Any, name: str, scaled: bool) -> optax.GradientTrans
     return optax.with_extra_args_support(built)
 
 
-def as_schedule(scale: Any, name: str) -> Callable[[Any, Any], Any]:
+def as_schedule(scale: Any, name: str, constraints: int = 1) -> Callable[[Any, Any], Any]:
     """``(epoch, losses) -> factor`` from a number, an optax schedule or a callable of both arguments."""
     if not callable(scale):
         return lambda epoch, losses: jnp.asarray(float(scale))
     required = [p for p in inspect.signature(scale).parameters.values() if p.default is inspect.Parameter.empty]
-    function = scale if len(required) > 1 else (lambda epoch, losses: scale(epoch))
+
+    def function(epoch: Any, losses: Any) -> Any:
+        return jnp.asarray(scale(epoch, losses) if len(required) > 1 else scale(epoch))
+
     try:
-        shape = jax.eval_shape(function, jnp.int32(0), jnp.zeros(1)).shape
+        shape = jax.eval_shape(function, jnp.int32(0), jnp.zeros(constraints)).shape
     except (jax.errors.JAXTypeError, TypeError) as error:
         raise ValueError(
             f"scale() of {name}: the schedule must be JAX-traceable, called as schedule(epoch) or "

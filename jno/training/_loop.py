@@ -99,8 +99,8 @@ class Run:
         self._recorder.stop_reason = f"{reason}: {bad}" if bad else reason
         message = (
             f"training stopped: {self._recorder.stop_reason}. The models hold the last weights with a finite loss. "
-            "Lower the learning rate, or look for divisions, logarithms and roots near zero; set JNO_STOP_ON_NONFINITE=0 to "
-            "go on regardless"
+            "Lower the learning rate, or look for divisions, logarithms and roots near zero; set "
+            "JNO_STOP_ON_NONFINITE=0 to go on regardless"
         )
         get_logger().error(message)
         warnings.warn(message, NonFiniteLossWarning, stacklevel=5)

@@ -50,7 +50,7 @@ class Solver:
         batchsize: int | None,
         inner_steps: int,
         window: int | None,
-        callbacks: list[Callback],
+        callbacks: list[Any],
     ) -> None:
         """Train and append the log to ``logs``; weights, history and key are kept whatever ends the loop."""
         if not self._constraints:
@@ -94,7 +94,7 @@ class Solver:
     def lowered(self, window: int | None = 1) -> Any:
         """The lowered step of a full-batch solve, for inspection of operation counts and memory."""
         program = self._program(window)
-        groups = optimizer_groups(program.models)
+        groups = optimizer_groups(program.models, len(self._constraints))
         parameters, frozen = _split(program.models, groups)
         step = Step(program, groups, frozen, None, True)
         optimizers = [group.transform.init(group.pick(parameters)) for group in groups]
@@ -102,15 +102,13 @@ class Solver:
 
     # --- what is built once -----------------------------------------------------------------------------------
     def _program(self, window: int | None) -> Program:
-        if window is not None and not is_positive(window):
-            raise ValueError(f"min_consecutive={window!r}: it must be an integer of at least 1, or None for all levels")
         if window not in self._programs:
             self._programs[window] = Program(self._constraints, self._domain, window=window, graph=self._graph)
         return self._programs[window]
 
     def _groups_for(self, configuration: Any, models: Sequence[Model]) -> list[OptimizerGroup]:
         if configuration not in self._groups:
-            self._groups[configuration] = optimizer_groups(models)
+            self._groups[configuration] = optimizer_groups(models, len(self._constraints))
         return self._groups[configuration]
 
     def _step(self, program: Program, groups: Any, frozen: Any, batchsize: int | None, configuration: Any) -> Step:

@@ -1,0 +1,113 @@
+"""The node classes: constructing them by hand, walking and pickling graphs."""
+
+import pickle
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import pytest
+from helpers import evaluate, mlp, unit_square
+
+import jno
+from jno.trace import (
+    BinaryOp,
+    FunctionCall,
+    Hessian,
+    Integral,
+    IntegralTime,
+    Jacobian,
+    Literal,
+    Model,
+    NetworkGradient,
+    Placeholder,
+    TensorTag,
+    Variable,
+    walk,
+)
+
+
+@pytest.fixture(scope="module")
+def square():
+    domain = unit_square(0.5)
+    return domain, domain.variable("interior")
+
+
+@pytest.fixture
+def xy(square):
+    return square[1][:2]
+
+
+def test_nodes_can_be_constructed_by_hand(square):
+    domain, (x, y, _) = square
+    u = x * y**2
+    nodes = [
+        BinaryOp("+", x, Literal(1.0)),
+        FunctionCall(np.add, [x, y]),
+        Jacobian(u, (x,), "automatic_differentiation"),
+        Hessian(u, (x, y), "automatic_differentiation", trace=True),
+        Integral(u),
+        Variable("interior", [0, 1], domain),
+    ]
+    assert all(isinstance(node, Placeholder) for node in nodes)
+    plus, _, first, laplacian, total, again = evaluate([nodes[0], x, *nodes[2:]])
+    np.testing.assert_allclose(plus, evaluate(x) + 1)
+    np.testing.assert_allclose(first, evaluate(y**2), rtol=1e-6)
+    np.testing.assert_allclose(laplacian, evaluate(2 * x), rtol=1e-6)
+    np.testing.assert_allclose(again, evaluate(x))
+    assert total.size == 1
+
+
+def test_which_node_each_method_builds(square):
+    domain, (x, y, t) = square
+    net = mlp(2)
+    u = net(x, y)
+    assert isinstance(u.d(x), Jacobian)
+    assert isinstance(u.diff(x), Jacobian)
+    assert isinstance(u.d2(x), Hessian)
+    assert isinstance(u.dd(x), Hessian)
+    assert isinstance(u.grad(net), NetworkGradient)
+    assert isinstance(u.integrate(), Integral)
+    assert isinstance(u.integrate(t), IntegralTime)
+    assert isinstance(net, Model)
+    data = domain.variable("some_data", np.ones((1, 2)))
+    assert isinstance(data, TensorTag)
+
+
+def test_variable_fields(square):
+    x, y, t = square[1]
+    assert (x.tag, tuple(x.dim), x.axis, x.size) == ("interior", (0, 1), "spatial", 1)
+    assert tuple(y.dim) == (1, 2)
+    assert (t.tag, t.axis) == ("__time__", "temporal")
+    with pytest.raises(ValueError, match="allowed are 'spatial' and 'temporal'"):
+        Variable("interior", [0, 1], None, axis="time")
+
+
+def test_function_call_arguments_are_checked(xy):
+    number: Any = 3
+    with pytest.raises(TypeError, match=r"needs a callable|'fn'"):
+        FunctionCall(number, [xy[0]])
+    with pytest.raises(ValueError, match="align='rows': allowed are"):
+        FunctionCall(np.sin, [xy[0]], align="rows")
+
+
+def test_walk_visits_each_node_once_children_first(xy):
+    x, y = xy
+    u = x * y
+    root = u + u.d(x)
+    order = list(walk([root]))
+    assert len(order) == len(set(order)) == 5
+    assert order[-1] is root
+    assert order.index(u) > order.index(x)
+
+
+def _shifted(m, v):
+    return m.sin(v) + 1
+
+
+def test_expressions_survive_pickling():
+    domain = unit_square(0.5)
+    x, y, _ = domain.variable("interior")
+    u = _shifted(jno.np, x) * y
+    again = cloudpickle.loads(cloudpickle.dumps(u))
+    np.testing.assert_array_equal(again.eval(), u.eval())
+    assert isinstance(pickle.loads(pickle.dumps(x + 1)), BinaryOp)
