@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"unknown id {', '.join(unknown)}; allowed: {', '.join([*PROBLEMS, *_OTHER_ROWS])}")
     jno.logger(log_print=(False, False))
     if options.quick:
-        jax.config.update("jax_disable_most_optimizations", True)  # halves the time; nearly all of it is compiling
+        jax.config.update("jax_disable_most_optimizations", True)  # most of the time is compiling
     problems = [PROBLEMS[name] for name in ids if name in PROBLEMS]
     wrong = [m for p in problems for m in disagreements(p, p.quick if options.quick else p.full)]
     for message in wrong:

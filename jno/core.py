@@ -18,10 +18,23 @@ from jno.compiler import (
     check_temporal,
     discover_domain,
     infer_shapes,
+    models_of,
     shape_tree,
     untracked,
 )
-from jno.trace import Model, Node, Placeholder, Tracker, as_node, dump_tree, flatten, unflatten
+from jno.trace import (
+    Model,
+    Node,
+    Placeholder,
+    TensorTag,
+    Tracker,
+    Variable,
+    as_node,
+    dump_tree,
+    flatten,
+    unflatten,
+    walk,
+)
 from jno.training import Memory, Solver
 from jno.utils import get_logger, get_seed
 from jno.utils import load as load_object
@@ -308,13 +321,14 @@ def infer_shape(expression: Placeholder) -> tuple[int, ...]:
 
 def evaluate_alone(expression: Placeholder, domain: Any) -> Any:
     """Value of an expression without a core of its own; its models must be frozen."""
-    probe = core([expression])
-    for model in probe._models:
+    for model in models_of([expression]):
         if not model.controls.frozen:
             raise ValueError(
                 f"{model.model_key} is a trainable parameter: evaluate the expression with the core that trains it, "
                 "crux.eval(expression), or freeze() the model"
             )
+    placed = any(isinstance(node, Variable | TensorTag) for node in walk([expression]))
+    probe = core([expression], domain=None if placed else domain)
     return probe.eval(expression, domain=domain)
 
 

@@ -168,8 +168,6 @@ def test_ad_fn_is_the_jacobian(mode):
 
 @pytest.mark.parametrize("suffix", SECOND_ORDER)
 def test_every_composition_gives_the_hessian(suffix):
-    outer, inner = (
-        ad_mode.ad_fn(mode) for mode in ad_mode.parse_hessian_scheme(f"automatic_differentiation:{suffix}")
-    )
+    outer, inner = (ad_mode.ad_fn(mode) for mode in ad_mode.parse_hessian_scheme(f"automatic_differentiation:{suffix}"))
     hessian = outer(inner(lambda x: x[0] ** 2 * x[1]))(jnp.array([2.0, 3.0]))
     np.testing.assert_allclose(hessian, [[6.0, 4.0], [4.0, 0.0]], rtol=1e-6)

@@ -14,6 +14,7 @@ def run(*arguments):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_quick_run_agrees_with_the_kernels():
     done = run("--quick")
     assert done.returncode == 0, done.stderr

@@ -28,7 +28,11 @@ def _both(expressions, domain, window, key=None):
     folded = Program(expressions, domain, window=window, graph=folded.graph)
     assert any(folded._frontier.values()), "nothing was folded"
     assert not any(plain._frontier.values())
-    return plain(_modules(plain), plain.data, key), folded(_modules(folded), folded.data, key)
+    return _run(plain, key), _run(folded, key)
+
+
+def _run(program, key):
+    return jax.jit(lambda data: program(_modules(program), data, key))(program.data)
 
 
 def _residuals(domain, count=None):

@@ -123,7 +123,6 @@ def test_gradient_of_a_call_is_that_of_its_network(square):
     np.testing.assert_array_equal(*evaluate([u.grad(u), u.grad(net)]))
 
 
-@pytest.mark.xfail(reason="the target is evaluated at one point alone, where u equals its mean", strict=True)
 def test_coupled_points_are_differentiated_together(square):
     """The mean depends on every point: its gradient is not that of one point alone."""
     _, (x, y), points = square

@@ -67,7 +67,6 @@ def test_table_of_shapes(samples, window, lead):
     assert [value.shape for value in values] == list(expected.values())
 
 
-@pytest.mark.xfail(reason="an integral depends on no sampled tag and is returned without the batch axis", strict=True)
 @pytest.mark.parametrize(("samples", "window", "shape"), [(1, 1, (1,)), (3, 1, (3,)), (1, 2, (1, 2))])
 def test_shape_of_an_integral(samples, window, shape):
     _, (x, y, _) = rows(samples, None if window == 1 else TIME)
@@ -229,7 +228,6 @@ def test_leading_dimension_between_one_and_the_number_of_samples():
     np.testing.assert_array_equal(value, np.broadcast_to(np.arange(4.0).reshape(2, 2), value.shape))
 
 
-@pytest.mark.xfail(reason="shapes that do not broadcast raise JAX's error, which names no operand", strict=True)
 def test_a_field_of_another_length_than_the_points_is_refused():
     _, x, f = attach(2, np.ones((2, 1, N + 2, 1)))
     with pytest.raises(ValueError, match=rf"'\*'.*data.*\({N + 2}, 1\).*\({N}, 1\)"):

@@ -4,7 +4,6 @@ import time
 
 import jax
 import numpy as np
-import pytest
 from helpers import AD, coordinates, count_primitive, evaluate, jaxpr_of, mlp, unit_square
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -296,7 +295,6 @@ def test_doubling_graphs_stay_small():
     np.testing.assert_allclose(evaluate(node)[0, :, 0], xn, rtol=1e-5)
 
 
-@pytest.mark.xfail(reason="pickling recurses over the expression", strict=True)
 def test_deep_expressions_can_be_saved(tmp_path):
     domain = jno.domain.line(mesh_size=0.5)
     x, _ = domain.variable("interior")

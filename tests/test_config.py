@@ -113,9 +113,7 @@ def test_config_path(project, user):
 
 
 def test_unknown_setting_warns_once(project):
-    with pytest.warns(
-        UserWarning, match=r"\.jno\.toml: unknown setting \[jno\] sead .*known: seed, diff_type"
-    ):
+    with pytest.warns(UserWarning, match=r"\.jno\.toml: unknown setting \[jno\] sead .*known: seed, diff_type"):
         project("[jno]\nsead = 1\n")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

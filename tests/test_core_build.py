@@ -135,7 +135,6 @@ def test_an_unknown_tag():
         jno.core([x.mse], domain=other)
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="JAX's own broadcasting TypeError instead of a ValueError")
 def test_shapes_that_do_not_fit_are_found_when_built():
     domain, x, _ = line()
     two = domain.variable("two", np.ones((1, 1, 3, 1)))

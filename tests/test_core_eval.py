@@ -56,7 +56,6 @@ def test_windows_start_at_the_first_level(window, levels):
     np.testing.assert_allclose(reduced[0], np.array(levels) + 0.5, rtol=1e-6)
 
 
-@pytest.mark.xfail(strict=True, reason="eval() clamps windows below one silently; solve() refuses them")
 @pytest.mark.parametrize("window", [0, -1])
 def test_bad_window(window):
     _, x, t = line(time=(1.0, 3.0, 3))
@@ -178,9 +177,6 @@ def test_a_denser_mesh(make):
         sampled,
         pytest.param(
             fresh,
-            marks=pytest.mark.xfail(
-                strict=True, raises=KeyError, reason="data needs '__time__', which only sampled points bring"
-            ),
         ),
     ],
 )

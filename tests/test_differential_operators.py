@@ -173,9 +173,7 @@ def test_least_squares_matches_lstsq_per_node(dimension):
     u = np.exp(points[:, 0]) * np.cos(points.sum(axis=1))
     vertices = points[elements]
     measures = np.abs(np.linalg.det(vertices[:, 1:] - vertices[:, :1]))
-    result = np.stack(
-        [gradient_stencil(points, elements, d, "least_squares").apply(u) for d in range(dimension)], 1
-    )
+    result = np.stack([gradient_stencil(points, elements, d, "least_squares").apply(u) for d in range(dimension)], 1)
     for node in np.flatnonzero(depth(4, dimension) > 0):
         own = (elements == node).any(axis=1)
         weight = np.sqrt(measures[own])
@@ -246,9 +244,7 @@ def test_laplacian_is_exact_for_quadratics_on_a_lattice(dimension, method, scale
 @pytest.mark.parametrize("degrees", [60, 90, 120, 150, 20])
 def test_cotangent_laplacian_of_the_squared_radius_is_four_on_acute_and_obtuse_meshes(degrees):
     points, elements = lattice(np.deg2rad(degrees))
-    laplacian = DifferentialOperators.compute_laplacian_2d_cotangent(
-        (points**2).sum(axis=1), points, elements
-    )
+    laplacian = DifferentialOperators.compute_laplacian_2d_cotangent((points**2).sum(axis=1), points, elements)
     np.testing.assert_allclose(laplacian, 4.0, rtol=1e-10)
     named = DifferentialOperators.compute_fd_laplacian_2d_simple(
         (points**2).sum(axis=1), points, elements, (0, 1), "cotangent"
@@ -278,9 +274,7 @@ def test_cotangent_keeps_the_formula_on_a_mesh_without_interior_nodes():
     points = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
     elements = np.array([[0, 1, 2], [0, 2, 3]])
     laplacian = DifferentialOperators.compute_laplacian_2d_cotangent(points[:, 0], points, elements)
-    np.testing.assert_allclose(
-        laplacian * np.array([1 / 3, 1 / 6, 1 / 3, 1 / 6]), [0.5, -0.5, -0.5, 0.5], rtol=1e-12
-    )
+    np.testing.assert_allclose(laplacian * np.array([1 / 3, 1 / 6, 1 / 3, 1 / 6]), [0.5, -0.5, -0.5, 0.5], rtol=1e-12)
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])
@@ -524,9 +518,7 @@ def test_schemes(scheme, parsed):
     "scheme", ["banana", "finite_difference:foo", "finite_difference:", "", "automatic_differentiation:x"]
 )
 def test_unknown_schemes_list_the_allowed_ones(scheme):
-    with pytest.raises(
-        ValueError, match=f"Unknown scheme '{scheme}'; allowed: .*'finite_difference:cotangent'"
-    ):
+    with pytest.raises(ValueError, match=f"Unknown scheme '{scheme}'; allowed: .*'finite_difference:cotangent'"):
         DifferentialOperators.parse_fd_scheme(scheme)
 
 
@@ -534,20 +526,14 @@ def test_unknown_methods_list_the_allowed_ones():
     points, elements = box(2, 2)
     u = points[:, 0]
     operators = DifferentialOperators
-    with pytest.raises(
-        ValueError, match="Unknown gradient method 'lsq'; allowed: 'area_weighted', 'uniform'"
-    ):
+    with pytest.raises(ValueError, match="Unknown gradient method 'lsq'; allowed: 'area_weighted', 'uniform'"):
         operators.compute_fd_gradient_2d_simple(u, points, elements, 0, "lsq")
     with pytest.raises(ValueError, match=r"Unknown 2-D Laplacian method 'cot'; allowed: .*'cotangent'"):
         operators.compute_fd_laplacian_2d_simple(u, points, elements, (0, 1), "cot")
-    with pytest.raises(
-        ValueError, match="Unknown gradient method of 'cotangent' 'uniform'; allowed: 'area_weighted'"
-    ):
+    with pytest.raises(ValueError, match="Unknown gradient method of 'cotangent' 'uniform'; allowed: 'area_weighted'"):
         laplacian_stencil(points, elements, (0, 1), "cotangent", "uniform")
     line, lines = box(4, 1)
-    with pytest.raises(
-        ValueError, match="Unknown 1-D Laplacian method 'cotangent'; allowed: 'gradient_of_gradient'"
-    ):
+    with pytest.raises(ValueError, match="Unknown 1-D Laplacian method 'cotangent'; allowed: 'gradient_of_gradient'"):
         operators.compute_fd_laplacian_1d_simple(line[:, 0], line, lines, "cotangent")
     cube, tetrahedra = box(1, 3)
     with pytest.raises(ValueError, match="Unknown 3-D Laplacian method 'cotangent'"):
@@ -578,9 +564,7 @@ def test_meshes_are_checked():
     gradient = DifferentialOperators.compute_fd_gradient_2d_simple
     with pytest.raises(ValueError, match="u has 8 values but the mesh has 9 points"):
         gradient(u[:-1], points, elements, 0)
-    with pytest.raises(
-        ValueError, match=r"triangles must have shape \(M, 3\) for a 2-D operator; got \(8, 2\)"
-    ):
+    with pytest.raises(ValueError, match=r"triangles must have shape \(M, 3\) for a 2-D operator; got \(8, 2\)"):
         gradient(u, points, elements[:, :2], 0)
     with pytest.raises(ValueError, match=r"elements of a 1-D mesh must have shape \(M, 2\); got \(8, 3\)"):
         gradient(u, points[:, :1], elements, 0)

@@ -17,9 +17,7 @@ def test_1d_weights_are_the_trapezoidal_rule():
     points = np.array([[0.0], [1.0], [3.0], [3.5]])
     mesh = {"dimension": 1, "points": points, "lines": np.array([[0, 1], [2, 1], [2, 3]])}
     np.testing.assert_allclose(nodal_volumes(mesh), [0.5, 1.5, 1.25, 0.25], rtol=1e-15)
-    np.testing.assert_allclose(
-        nodal_volumes(mesh | {"points": points[:, 0]}), [0.5, 1.5, 1.25, 0.25], rtol=1e-15
-    )
+    np.testing.assert_allclose(nodal_volumes(mesh | {"points": points[:, 0]}), [0.5, 1.5, 1.25, 0.25], rtol=1e-15)
 
 
 @pytest.mark.parametrize("triangles", [[[0, 1, 2], [0, 2, 3]], [[0, 2, 1], [0, 2, 3]]])
@@ -32,25 +30,19 @@ def test_3d_weights_are_quarters_of_the_incident_volumes():
     mesh = {"dimension": 3, "points": points, "tetrahedra": np.array([[0, 1, 2, 3], [4, 1, 2, 3]])}
     corner, opposite = 1 / 6, 1 / 3
     shared = (corner + opposite) / 4
-    np.testing.assert_allclose(
-        nodal_volumes(mesh), [corner / 4, shared, shared, shared, opposite / 4], rtol=1e-14
-    )
+    np.testing.assert_allclose(nodal_volumes(mesh), [corner / 4, shared, shared, shared, opposite / 4], rtol=1e-14)
 
 
 def test_affine_fields_are_integrated_exactly_and_unused_nodes_weigh_nothing():
     mesh = square([[0, 1, 2], [0, 2, 3]]) | {"points": np.vstack([SQUARE, [[7.0, 7.0]]])}
     weights = nodal_volumes(mesh)
     assert weights[4] == 0.0
-    assert weights @ (1 + 2 * mesh["points"][:, 0] - 3 * mesh["points"][:, 1]) == pytest.approx(
-        0.5, abs=1e-15
-    )
+    assert weights @ (1 + 2 * mesh["points"][:, 0] - 3 * mesh["points"][:, 1]) == pytest.approx(0.5, abs=1e-15)
 
 
 def test_surface_triangles_embedded_in_space_keep_their_area():
     tilted = np.column_stack([SQUARE, SQUARE[:, 0]])
-    assert nodal_volumes(square([[0, 1, 2], [0, 2, 3]]) | {"points": tilted}).sum() == pytest.approx(
-        np.sqrt(2)
-    )
+    assert nodal_volumes(square([[0, 1, 2], [0, 2, 3]]) | {"points": tilted}).sum() == pytest.approx(np.sqrt(2))
 
 
 def test_smooth_integrand_converges_with_order_two():

@@ -166,9 +166,7 @@ def test_class_that_no_longer_exists(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(callbacks, "Gone", Gone, raising=False)
         save(Gone(), tmp_path / "x")
-    with pytest.raises(
-        ValueError, match=r"callbacks\.Gone that cannot be rebuilt here.*written with jno .*jax"
-    ):
+    with pytest.raises(ValueError, match=r"callbacks\.Gone that cannot be rebuilt here.*written with jno .*jax"):
         load(tmp_path / "x")
 
 

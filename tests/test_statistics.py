@@ -35,9 +35,7 @@ def test_losses_over_several_solves():
     history = statistics(logs)
     assert history.total_loss == pytest.approx((1 / 2 + 1 / 3) / 2)
     assert isinstance(history.total_loss, float)
-    np.testing.assert_allclose(
-        history.total_loss_history, [1, 5 / 12, (1 / 4 + 1 / 9) / 2, 1, 5 / 12], rtol=1e-12
-    )
+    np.testing.assert_allclose(history.total_loss_history, [1, 5 / 12, (1 / 4 + 1 / 9) / 2, 1, 5 / 12], rtol=1e-12)
     assert history.training_logs[-1]["total_loss"].shape == (2,)
     assert repr(history).startswith("statistics(solves=2, epochs=5, total_loss=0.41")
 

@@ -305,7 +305,6 @@ def test_reshape_and_transpose(xy):
         evaluate(v.reshape(4, 4))
 
 
-@pytest.mark.xfail(reason="a plain matrix next to a transposed value is padded as if it were (N,)", strict=True)
 def test_transpose_times_a_column_of_numbers(xy):
     x, y, xn, yn = xy
     column = np.asarray([[1.0], [2.0]])

@@ -319,7 +319,6 @@ def test_eval_of_expressions_without_models(square):
     np.testing.assert_allclose((x * y).d(x).eval()[0, :, 0], yn, rtol=1e-6)
 
 
-@pytest.mark.xfail(reason="eval(domain) does not sample the missing tags there, as core.eval does", strict=True)
 def test_eval_on_another_domain(xy):
     finer = unit_square(0.25)
     np.testing.assert_allclose(xy[0].eval(finer)[0, :, 0], finer.points[:, 0])

@@ -114,7 +114,6 @@ def test_a_callback_without_hooks_changes_nothing():
     assert float(p.module.value) == float(q.module.value)
 
 
-@pytest.mark.xfail(strict=True, reason="Solver.solve is annotated list[Callback], which is checked before the message")
 @pytest.mark.parametrize("wrong", [print, Recorder, "early_stopping", None], ids=["function", "class", "name", "None"])
 def test_no_callback(wrong):
     crux, _ = descent()

@@ -169,7 +169,6 @@ def test_the_epoch_goes_on_in_the_next_solve():
     assert float(p.module.value) == -10.0
 
 
-@pytest.mark.xfail(strict=True, reason="a schedule that returns a Python number fails in the step: .astype")
 @pytest.mark.parametrize(
     "scale",
     [optax.constant_schedule(0.5), lambda epoch: 0.5, lambda epoch, losses: 0.5],
@@ -193,7 +192,6 @@ def test_scale_sees_the_losses_of_the_same_step():
     np.testing.assert_allclose(float(p.module.value), value, rtol=1e-6)
 
 
-@pytest.mark.xfail(strict=True, reason="schedules are probed with one loss, however many constraints there are")
 def test_scale_may_use_the_number_of_constraints():
     domain, _ = line()
     p = jno.np.parameter(()).initialize(1.0).optimizer(optax.sgd(1.0))

@@ -89,7 +89,6 @@ def test_noise_in_one_process(monkeypatch):
     assert (first != noisy_losses()).all()
 
 
-@pytest.mark.xfail(strict=True, reason="the dropout key is derived from the process-wide number of the model")
 def test_dropout_in_one_process():
     np.testing.assert_array_equal(noisy_losses(dropout=0.5), noisy_losses(dropout=0.5))
 

@@ -273,9 +273,6 @@ def test_a_batch_is_the_gradient_of_its_samples():
     assert {round(2.0 * s) for s in steps} <= {11, 101, 110}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a domain without point samples has no '__time__' entry: KeyError", raises=KeyError
-)
 def test_data_alone_is_enough():
     domain = 3 * jno.domain.line(mesh_size=0.5)
     f = domain.variable("f", np.array([[1.0], [10.0], [100.0]]))

@@ -47,7 +47,7 @@ def _from_file(module: Any, path: Path, name: str) -> Any:
     except (RuntimeError, ValueError, EOFError, OSError) as error:
         raise ValueError(f"initialize() of {name}: {path} does not hold weights of this module: {error}") from error
     if rest:
-        raise ValueError(f"initialize() of {name}: {path} holds more arrays than this module has")
+        raise ValueError(f"initialize() of {name}: {path} does not hold weights of this module: it has more arrays")
     return loaded
 
 

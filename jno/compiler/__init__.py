@@ -3,6 +3,7 @@
 from ._discover import check_temporal as check_temporal
 from ._discover import discover_domain as discover_domain
 from ._graph import Graph as Graph
+from ._graph import models_of as models_of
 from ._graph import needs_window as needs_window
 from ._graph import untracked as untracked
 from ._lower_models import call_module as call_module

@@ -100,8 +100,8 @@ def target_of(node: Node, target: Node, direction: Direction, scope: Scope) -> E
     others = sorted(tag for tag in tags if tag in table)
     if others:
         raise ValueError(
-            f"the expression depends on the {noun} {others} but is differentiated with respect to {direction.tag!r}; "
-            "use the variables it was built with"
+            f"the expression depends on the {noun} of {others} but is differentiated with respect to "
+            f"{direction.tag!r}; use the variables it was built with"
         )
     return None
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jno.trace import ModelCall, NetworkGradient, walk
 from jno.utils import get_logger
 
+from ._contract import contract_products
 from ._rules import lowers
 from ._scope import Bindings, NotPointwiseError, Scope
 from ._value import Value, point_count
@@ -66,10 +67,9 @@ def call_module(module: Any, inputs: list[Any], key: Any, name: str) -> Any:
         function = whole
     except (TypeError, ValueError) as error:
         function = _over_points(whole, inputs, error, name)
-    output = function(*inputs)
-    if not isinstance(output, jax.Array):
-        raise TypeError(f"{name} returned {type(output).__name__}; a network must return one array")
-    return output
+    if not isinstance(jax.eval_shape(function, *inputs), jax.ShapeDtypeStruct):
+        raise TypeError(f"{name} must return one array")
+    return contract_products(function, inputs)
 
 
 def _over_points(whole: Any, inputs: list[Any], error: Exception, name: str) -> Any:

@@ -96,7 +96,7 @@ def _is_opaque(node: Node) -> bool:
 def _coupled(targets: list[Node], tag: str, whole: Program, modules: Mapping[int, Any]) -> set[int]:
     """Ids of the targets whose value at other points changes when every second point of ``tag`` moves."""
     quiet = [rewrite(target, lambda n: n.target if isinstance(n, Print) else n) for target in targets]
-    program = Program(quiet, whole.domain, graph=whole.graph)
+    program = Program(quiet, whole.domain, context=whole.context, graph=whole.graph)
     points = program.data["points", tag]
     if points.shape[2] == 1:
         return set()

@@ -56,8 +56,8 @@ class Program:
         _refuse_merged(self.roots, domain)
         self.draws = number_draws(self.roots)
         self.models = models_of(self.roots)
-        context = domain.context if context is None else context
-        self.layout, self.data = prepare(context, domain, self._kinds(), self._stencil_tags())
+        self.context = domain.context if context is None else context
+        self.layout, self.data = prepare(self.context, domain, self._kinds(), self._stencil_tags())
         self.window = min(self.layout.levels, self.layout.levels if window is None else window)
         self.stencils = None if domain.mesh_connectivity is None else MeshStencils(domain.mesh_connectivity)
         self._frontier = frontier(self.roots, self.graph)

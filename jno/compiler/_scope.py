@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from jno.trace import Node, title
+from jno.trace import Node, UnaryOp, title
 
 from ._graph import Graph
 from ._rules import rule_for
@@ -100,7 +100,7 @@ class Scope:
             if id(current) in self._memo:
                 stack.pop()
                 continue
-            if self._parent is not None and not (self._rebound & self.setting.graph.tags(current)):
+            if self._parent is not None and (self._is_constant(current) or self._is_stopped(current)):
                 self._store(current, self._parent.value(current))
                 continue
             rule = rule_for(current)
@@ -113,6 +113,13 @@ class Scope:
                 self._store(current, self._lower(current, rule.lower, [self._memo[id(c)] for c in children]))
         return self._memo[id(node)]
 
+    def _is_constant(self, node: Node) -> bool:
+        return not (self._rebound & self.setting.graph.tags(node))
+
+    def _is_stopped(self, node: Node) -> bool:
+        """Whether a node has no derivative here: then its value is that of the parent, at the same coordinates."""
+        return self._rebound <= self._pointwise and isinstance(node, UnaryOp) and node.op == "stop_gradient"
+
     def seed(self, node_id: int, value: Value) -> None:
         """Give a node's value instead of computing it."""
         self._memo[node_id] = value
@@ -121,10 +128,12 @@ class Scope:
         self._memo[id(node)] = value
         if self.setting.pointwise_only and value.point_axis != 0 and self.setting.graph.tags(node):
             raise NotPointwiseError(title(node))
-        if value.point_axis is None and self._pointwise & self.setting.graph.tags(node):
+        varies = not (self._is_constant(node) or self._is_stopped(node))
+        if value.point_axis is None and varies and self._pointwise & self.setting.graph.tags(node):
             raise ValueError(
-                f"'{title(node)}' of shape {tuple(value.array.shape)} does not run over the points it is differentiated "
-                "at (a mean, a sum, one point, a product over points): differentiate first and reduce afterwards"
+                f"'{title(node)}' of shape {tuple(value.array.shape)} does not run over the points it is "
+                "differentiated at (a mean, a sum, one point, a product over points): differentiate first and "
+                "reduce afterwards, or hold the reduction constant with .stop_gradient"
             )
         if self.setting.shapes is not None:
             self.setting.shapes.setdefault(id(node), tuple(value.array.shape))

@@ -28,7 +28,7 @@ def unflatten(records: Sequence[Record], roots: Sequence[int]) -> list[Any]:
     """The nodes that `flatten` took apart; shared nodes stay shared."""
     nodes: list[Any] = []
     for kind, content, children in records:
-        node = object.__new__(kind)
+        node: Any = object.__new__(kind)
         remaining = [nodes[index] for index in children]
         node.__dict__.update(content["fields"])
         for name, arity in content["arity"].items():

@@ -169,7 +169,7 @@ class Model:
         try:
             name = np.dtype(dtype).name
         except TypeError:
-            name = type(dtype).__name__
+            name = "no dtype"
         if not name.startswith(("float", "bfloat")):
             raise ValueError(f"dtype({dtype!r}): a floating dtype such as jnp.float32 or jnp.bfloat16 is needed")
         return self._change(dtype=dtype)
