@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax.extend import core as jex
 
+from ._jax_versions import bind_equation
+
 
 def contract_products(function: Callable[..., Any], inputs: list[Any]) -> Any:
     """``function(*inputs)`` with its sums of products computed as contractions; the same value up to rounding."""
@@ -78,9 +80,5 @@ def _evaluate(closed: Any, sums: dict[int, tuple[str, Any, Any]], inputs: list[A
             subscripts, first, second = sums[position]
             values[eqn.outvars[0]] = jnp.einsum(subscripts, read(first), read(second))
             continue
-        functions, params = eqn.primitive.get_bind_params(eqn.params)
-        with eqn.ctx.manager:
-            result = eqn.primitive.bind(*functions, *map(read, eqn.invars), **params)
-        outputs = result if eqn.primitive.multiple_results else [result]
-        values.update(zip(eqn.outvars, outputs, strict=True))
+        values.update(zip(eqn.outvars, bind_equation(eqn, [read(var) for var in eqn.invars]), strict=True))
     return read(jaxpr.outvars[0])

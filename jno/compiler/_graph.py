@@ -42,7 +42,8 @@ class Graph:
     def tags(self, node: Node) -> frozenset[str]:
         """Context entries the value of ``node`` depends on (points, times, data), bound regions excluded."""
         if id(node) not in self._tags:
-            for below in walk([node]):
+            known = all(id(child) in self._tags for child in node.children())
+            for below in [node] if known else walk([node]):
                 if id(below) not in self._tags:
                     self._tags[id(below)] = self._own_tags(below)
                     self._keep_alive.append(below)

@@ -67,8 +67,9 @@ def call_module(module: Any, inputs: list[Any], key: Any, name: str) -> Any:
         function = whole
     except (TypeError, ValueError) as error:
         function = _over_points(whole, inputs, error, name)
-    if not isinstance(jax.eval_shape(function, *inputs), jax.ShapeDtypeStruct):
-        raise TypeError(f"{name} must return one array")
+    shape = jax.eval_shape(function, *inputs)
+    if not isinstance(shape, jax.ShapeDtypeStruct):
+        raise TypeError(f"{name} returned {type(shape).__name__}; a network must return one array")
     return contract_products(function, inputs)
 
 

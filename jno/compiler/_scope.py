@@ -120,6 +120,11 @@ class Scope:
         """Whether a node has no derivative here: then its value is that of the parent, at the same coordinates."""
         return self._rebound <= self._pointwise and isinstance(node, UnaryOp) and node.op == "stop_gradient"
 
+    def _couples(self, node: Node) -> bool:
+        """Whether a node without a point axis depends on points that are being differentiated at."""
+        constant = self._is_constant(node) or self._is_stopped(node)
+        return not constant and bool(self._pointwise & self.setting.graph.tags(node))
+
     def seed(self, node_id: int, value: Value) -> None:
         """Give a node's value instead of computing it."""
         self._memo[node_id] = value
@@ -128,8 +133,7 @@ class Scope:
         self._memo[id(node)] = value
         if self.setting.pointwise_only and value.point_axis != 0 and self.setting.graph.tags(node):
             raise NotPointwiseError(title(node))
-        varies = not (self._is_constant(node) or self._is_stopped(node))
-        if value.point_axis is None and varies and self._pointwise & self.setting.graph.tags(node):
+        if self._pointwise and value.point_axis is None and self._couples(node):
             raise ValueError(
                 f"'{title(node)}' of shape {tuple(value.array.shape)} does not run over the points it is "
                 "differentiated at (a mean, a sum, one point, a product over points): differentiate first and "

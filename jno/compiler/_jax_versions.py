@@ -1,0 +1,15 @@
+"""Differences between JAX versions, kept in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def bind_equation(eqn: Any, inputs: Sequence[Any]) -> list[Any]:
+    """Evaluate one jaxpr equation.  ``get_bind_params`` returned ``(functions, params)`` before JAX 0.10."""
+    bound = eqn.primitive.get_bind_params(eqn.params)
+    functions, params = bound if isinstance(bound, tuple) else ((), bound)
+    with eqn.ctx.manager:
+        result = eqn.primitive.bind(*functions, *inputs, **params)
+    return list(result) if eqn.primitive.multiple_results else [result]
