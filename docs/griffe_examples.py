@@ -9,6 +9,4 @@ import griffe
 class ExampleSections(griffe.Extension):
     def on_instance(self, *, obj: griffe.Object, **kwargs: Any) -> None:
         if obj.docstring is not None:
-            obj.docstring.value = re.sub(
-                r"^(\s*)Example:$", r"\1Examples:", obj.docstring.value, flags=re.MULTILINE
-            )
+            obj.docstring.value = re.sub(r"^(\s*)Example:$", r"\1Examples:", obj.docstring.value, flags=re.MULTILINE)
