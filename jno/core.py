@@ -162,7 +162,11 @@ class core:
             min_consecutive: length of the time window each step sees; ``None`` for all levels.  Shorter windows start
                 at a random level.
             callbacks: `jno.utils.callbacks.Callback` instances.
-            checkpoint_gradients, offload_data, accumulation_steps, profile, substeps: not available in this version.
+            checkpoint_gradients: not available in this version.
+            offload_data: not available in this version.
+            accumulation_steps: not available in this version.
+            profile: not available in this version.
+            substeps: not available in this version.
 
         Returns:
             the training history of this core.

@@ -54,6 +54,15 @@ def test_reduced_target_is_refused(domain):
         jno.core([(x * y).mean.d(x).mse])
 
 
+def test_a_reduction_held_constant_is_allowed(domain):
+    x, y, _ = domain.variable("interior")
+    u = jno.nn(foundax.mlp(2, hidden_dims=8, key=jax.random.PRNGKey(0)))(x, y)
+    for scheme in ("automatic_differentiation:forward", "automatic_differentiation:reverse"):
+        scaled = (u / u.max.stop_gradient).d(x, scheme)
+        crux = jno.core([scaled.mse])
+        assert crux.eval((scaled - u.d(x) / u.max).mae) == pytest.approx(0.0, abs=1e-6)
+
+
 def test_pointwise_networks_pass(domain):
     x, y, _ = domain.variable("interior")
     net = jno.nn(foundax.mlp(2, hidden_dims=8, key=jax.random.PRNGKey(0)))

@@ -10,6 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from jno.architectures import checked_mask, trainable_filter
 from jno.trace import ModelCall, NetworkGradient, walk
 from jno.utils import get_logger
 
@@ -90,7 +91,9 @@ def network_gradient(node: NetworkGradient, scope: Scope) -> Value:
     reduced target."""
     layer = node.model.layer_id
     module = scope.setting.modules[layer]
-    selected, rest = eqx.partition(module, parameter_filter(module, node.mask))
+    name = node.model.model_key
+    chosen = trainable_filter(module) if node.mask is None else checked_mask(module, node.mask, name)
+    selected, rest = eqx.partition(module, chosen)
     value = scope.value(node.target)
 
     def flat_jacobian(function: Any) -> Any:
@@ -126,14 +129,6 @@ def _is_pointwise(node: NetworkGradient, scope: Scope) -> bool:
     except NotPointwiseError:
         return False
     return True
-
-
-def parameter_filter(module: Any, mask: Any) -> Any:
-    """Filter of inexact array leaves, restricted by a boolean mask."""
-    inexact = jax.tree_util.tree_map(eqx.is_inexact_array, module)
-    if mask is None:
-        return inexact
-    return jax.tree_util.tree_map(lambda leaf, chosen: bool(leaf and chosen), inexact, mask)
 
 
 def _drop_scalar(row: Any) -> Any:

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from jno.utils import get_logger
+
 from ._leaves import as_node
 from ._placeholder import Placeholder
 
@@ -112,6 +114,11 @@ class Model:
             )
         mask = self.take_mask()
         if mask is None:
+            if self.controls.groups:
+                get_logger().warning(
+                    f"{self.model_key}.optimizer() replaces {len(self.controls.groups)} parameter group(s) set before; "
+                    "to keep groups beside a default, call optimizer() first and mask(...).optimizer() afterwards"
+                )
             return self._change(
                 default_group=dataclasses.replace(self.controls.default_group, optimizer=opt_fn), groups=()
             )
