@@ -7,6 +7,7 @@ is moved, and the values at the others must stay as they are.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,10 @@ from jno.trace import (
     Noise,
     Print,
     TensorTag,
+    UnaryOp,
+    Variable,
     rewrite,
+    substitute,
     title,
     walk,
 )
@@ -32,6 +36,9 @@ from jno.trace import (
 from ._finite_difference import is_finite_difference
 from ._graph import Graph, point_tag, spatial_tags
 from ._program import Program
+
+_FIXED = "@fixed"
+"""Suffix of the alias tag whose points stay while those of the tag move."""
 
 _STRETCH = 1.7
 """Moved points are stretched about the centre of their tag, far enough to change extrema as well as means."""
@@ -93,10 +100,22 @@ def _is_opaque(node: Node) -> bool:
     return isinstance(node, ModelCall) or (isinstance(node, FunctionCall) and node.align is None)
 
 
+def _prepared(node: Node, tag: str) -> Node:
+    """Without printing, and with stopped gradients reading points that do not move: they have no derivative."""
+    if isinstance(node, Print):
+        return node.target
+    if isinstance(node, UnaryOp) and node.op == "stop_gradient":
+        moving = [v for v in walk([node]) if isinstance(v, Variable) and v.tag == tag]
+        fixed = {id(v): Variable(tag + _FIXED, v.dim, v.domain, copy=v.copy) for v in moving}
+        return substitute(node, fixed)
+    return node
+
+
 def _coupled(targets: list[Node], tag: str, whole: Program, modules: Mapping[int, Any]) -> set[int]:
     """Ids of the targets whose value at other points changes when every second point of ``tag`` moves."""
-    quiet = [rewrite(target, lambda n: n.target if isinstance(n, Print) else n) for target in targets]
-    program = Program(quiet, whole.domain, context=whole.context, graph=whole.graph)
+    tested = [rewrite(target, functools.partial(_prepared, tag=tag)) for target in targets]
+    context = {**whole.context, tag + _FIXED: whole.context[tag]}
+    program = Program(tested, whole.domain, context=context, graph=whole.graph)
     points = program.data["points", tag]
     if points.shape[2] == 1:
         return set()
