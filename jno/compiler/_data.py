@@ -9,6 +9,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jno.utils import get_logger
+
 KINDS = ("points", "times", "tensors", "nearest")
 
 
@@ -101,6 +103,12 @@ def _tensor(tag: str, array: np.ndarray, samples: int, context: Mapping[str, Any
             f"tensor tag {tag!r} has shape {array.shape}: its leading dimension {leading} is neither the number of "
             f"samples B={samples} nor 1. Use {leading} * domain for one row per sample, or give a table shared by all "
             f"samples a leading axis of one: array[None]"
+        )
+    if 1 < leading < samples and array.ndim > 1:
+        get_logger().once(
+            f"tensor tag {tag!r} has {leading} rows for {samples} samples: every sample sees the whole table; write "
+            "array[None] if that is meant",
+            level="warning",
         )
     levels = len(context["__time__"]) if "__time__" in context else 1
     has_levels = array.ndim >= 4 and leading in (1, samples) and array.shape[1] in (1, levels)

@@ -117,7 +117,8 @@ def _forward(evaluate: Evaluate, direction: Direction) -> Evaluate:
             # One time for all points: forward mode is exact for anything that depends on it.
             return evaluate(direction.rebind(scope, coordinates, pointwise=not direction.temporal))
 
-        return jax.jvp(along, (direction.coordinates(scope),), (direction.tangent(scope),))[1]
+        value, tangent = jax.jvp(along, (direction.coordinates(scope),), (direction.tangent(scope),))
+        return tangent if jnp.issubdtype(value.array.dtype, jnp.inexact) else _flat(value)
 
     return differentiated
 
@@ -135,6 +136,8 @@ def _reverse(evaluate: Evaluate, direction: Direction) -> Evaluate:
             return evaluate(direction.rebind(scope, coordinates, pointwise=True))
 
         value, pull_back = jax.vjp(along, start)
+        if not jnp.issubdtype(value.array.dtype, jnp.inexact):
+            return _flat(value)
         if jnp.iscomplexobj(value.array):
             raise ValueError("reverse mode needs a real-valued expression; differentiate complex ones in forward mode")
         trailing = value.array.shape[1:]
@@ -149,6 +152,11 @@ def _reverse(evaluate: Evaluate, direction: Direction) -> Evaluate:
         return Value(jnp.stack(columns, axis=-1).reshape(value.array.shape), 0)
 
     return differentiated
+
+
+def _flat(value: Value) -> Value:
+    """Derivative of an expression of integers or booleans: zero in floating point."""
+    return Value(jnp.zeros(value.array.shape, dtype=jnp.result_type(float)), value.point_axis)
 
 
 _ENGINES: dict[str, Callable[[Evaluate, Direction], Evaluate]] = {"forward": _forward, "reverse": _reverse}

@@ -35,10 +35,11 @@ def model_call(node: ModelCall, scope: Scope, *arguments: Value) -> Value:
     stream = _MODEL_STREAM + scope.setting.streams[node.model.layer_id]
     key = None if scope.setting.key is None else jax.random.fold_in(scope.setting.key, stream)
     output = call_module(module, inputs, key, node.model.model_key)
-    if output.ndim == 1 and output.shape[0] > 1:
+    is_vector = output.ndim == 1 and output.shape[0] > 1
+    if is_vector:
         output = output[:, None]
     on_points = count is not None and output.ndim > 0 and output.shape[0] == count
-    return Value(output, 0 if on_points else None)
+    return Value(output, 0 if on_points else None, column=is_vector and not on_points)
 
 
 def _input(argument: Value, count: int | None) -> Any:
@@ -80,7 +81,10 @@ def _over_points(whole: Any, inputs: list[Any], error: Exception, name: str) -> 
         jax.eval_shape(mapped, *inputs)
     except (TypeError, ValueError):
         shapes = ", ".join(str(tuple(a.shape)) for a in inputs)
-        raise ValueError(f"{name} cannot be applied to arguments of shape {shapes}: {error}") from error
+        raise ValueError(
+            f"{name} cannot be applied to arguments of shape {shapes}: {error} (a row of parameters joins the "
+            "coordinates of every point in jno.np.concat([x, y, row]))"
+        ) from error
     get_logger().once(f"{name} takes single points; it is mapped over the points with jax.vmap")
     return mapped
 

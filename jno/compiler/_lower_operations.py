@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jno.trace import BinaryOp, FunctionCall, GetItem, Literal, Print, Reduction, Reshape, Tracker, UnaryOp
 
@@ -97,12 +98,16 @@ def get_item(node: GetItem, scope: Scope, target: Value) -> Value:
         raise ValueError(
             f"index {node.index!r} does not fit an array of shape {tuple(target.array.shape)}: {error}"
         ) from error
-    return Value(array, _axis_after_index(target, node.index))
+    axis, keeps_all = _axis_after_index(target, node.index)
+    if not keeps_all:
+        scope.refuse_coupling(node, array.shape)
+    return Value(array, axis)
 
 
-def _axis_after_index(target: Value, index: tuple[Any, ...]) -> int | None:
+def _axis_after_index(target: Value, index: tuple[Any, ...]) -> tuple[int | None, bool]:
+    """Where the point axis is after indexing, and whether it still holds every point in its place."""
     if target.point_axis is None:
-        return None
+        return None, True
     consumed = sum(entry is not None and entry is not Ellipsis for entry in index)
     expanded: list[Any] = []
     for entry in index if any(entry is Ellipsis for entry in index) else (*index, Ellipsis):
@@ -113,10 +118,12 @@ def _axis_after_index(target: Value, index: tuple[Any, ...]) -> int | None:
             position += 1
             continue
         if source == target.point_axis:
-            return position if entry == slice(None) else None
+            full = isinstance(entry, slice) and entry == slice(None)
+            # A slice or list of points still runs over points: it aligns with other slices of that length.
+            return None if isinstance(entry, int | np.integer) else position, full
         source += 1
         position += isinstance(entry, slice)
-    return None
+    return None, False
 
 
 @lowers(Reshape)

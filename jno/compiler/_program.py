@@ -90,6 +90,8 @@ class Program:
         """Evaluate all expressions; pure, to be traced.  ``shapes`` collects the per-sample shape of every node."""
         batched = self.layout.batched
         count = data[batched[0]].shape[0] if batched else 1
+        if not batched and self.draws and key is not None:
+            count = int(self.domain.total_samples)  # noise differs between samples that share everything else
         keys = None if key is None else jax.random.split(key, count)
         rows, axes = self._cut(data, keys, count)
         streams = {model.layer_id: number for number, model in enumerate(self.models)}

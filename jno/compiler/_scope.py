@@ -120,10 +120,18 @@ class Scope:
         """Whether a node has no derivative here: then its value is that of the parent, at the same coordinates."""
         return self._rebound <= self._pointwise and isinstance(node, UnaryOp) and node.op == "stop_gradient"
 
-    def _couples(self, node: Node) -> bool:
-        """Whether a node without a point axis depends on points that are being differentiated at."""
-        constant = self._is_constant(node) or self._is_stopped(node)
-        return not constant and bool(self._pointwise & self.setting.graph.tags(node))
+    def refuse_coupling(self, node: Node, shape: tuple[int, ...]) -> None:
+        """Raise when a node that mixes or drops points depends on points that are differentiated at, or folded."""
+        tags = self.setting.graph.tags(node)
+        if self.setting.pointwise_only and tags:
+            raise NotPointwiseError(title(node))
+        if not self._pointwise & tags or self._is_constant(node) or self._is_stopped(node):
+            return
+        raise ValueError(
+            f"'{title(node)}' of shape {tuple(shape)} does not run over the points it is differentiated at (a mean, a "
+            "sum, some of the points, a product over points): differentiate first and reduce afterwards, or hold the "
+            "reduction constant with .stop_gradient"
+        )
 
     def seed(self, node_id: int, value: Value) -> None:
         """Give a node's value instead of computing it."""
@@ -131,14 +139,10 @@ class Scope:
 
     def _store(self, node: Node, value: Value) -> None:
         self._memo[id(node)] = value
-        if self.setting.pointwise_only and value.point_axis != 0 and self.setting.graph.tags(node):
+        if value.point_axis != 0 and self.setting.pointwise_only and self.setting.graph.tags(node):
             raise NotPointwiseError(title(node))
-        if self._pointwise and value.point_axis is None and self._couples(node):
-            raise ValueError(
-                f"'{title(node)}' of shape {tuple(value.array.shape)} does not run over the points it is "
-                "differentiated at (a mean, a sum, one point, a product over points): differentiate first and "
-                "reduce afterwards, or hold the reduction constant with .stop_gradient"
-            )
+        if value.point_axis is None:
+            self.refuse_coupling(node, value.array.shape)
         if self.setting.shapes is not None:
             self.setting.shapes.setdefault(id(node), tuple(value.array.shape))
 

@@ -21,6 +21,8 @@ class Value:
 
     array: Any
     point_axis: int | None = dataclasses.field(default=None, metadata={"static": True})
+    column: bool = dataclasses.field(default=False, metadata={"static": True})
+    """A vector that was made a column ``(k, 1)``: its entries are no points, even when there are as many."""
 
     @property
     def points(self) -> int:
@@ -72,6 +74,12 @@ def align(values: Sequence[Value]) -> tuple[list[Any], int | None]:
         rank = max(rank, axis + 2)
     arrays = [_pad(value, rank, axis, count) if value.point_axis is not None else value.array for value in values]
     _refuse_square(values, rank, axis, count)
+    wide = any(value.array.ndim > 1 and value.array.shape[1] > 1 for value in pointwise)
+    if wide and count > 1 and any(value.column and value.array.shape[0] == count for value in values):
+        raise AlignmentError(
+            f"a column of {count} entries that are no points meets {count} points with several components; write "
+            "column[:, 0] or column.T to pair its entries with components"
+        )
     return _broadcastable(arrays), max(axis, axis + max(plain_rank - rank, 0))
 
 
@@ -115,6 +123,11 @@ def as_columns(values: Sequence[Value]) -> tuple[list[Any], int | None]:
         if array.ndim == 0:
             array = array.reshape(1, 1)
         elif array.ndim == 1:
+            if value.point_axis is None and count is not None and array.shape[0] == rows > 1:
+                raise AlignmentError(
+                    f"a row of {rows} entries meets {rows} points: give point data the shape ({rows}, 1), per sample "
+                    f"(B, 1, {rows}, 1), or write row[None, :] for one row at all points"
+                )
             array = array[:, None] if value.point_axis is not None or array.shape[0] == rows else array[None, :]
         if array.shape[0] not in (1, rows):
             raise AlignmentError(f"cannot concatenate {array.shape[0]} rows with {rows} rows")
