@@ -6,7 +6,6 @@ from ._graph import Graph as Graph
 from ._graph import models_of as models_of
 from ._graph import needs_window as needs_window
 from ._graph import untracked as untracked
-from ._lower_models import call_module as call_module
 from ._pointwise import check_pointwise as check_pointwise
 from ._program import Program as Program
 from ._rules import lowers as lowers

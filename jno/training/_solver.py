@@ -91,15 +91,6 @@ class Solver:
         for callback in callbacks:
             callback.on_training_end()
 
-    def lowered(self, window: int | None = 1) -> Any:
-        """The lowered step of a full-batch solve, for inspection of operation counts and memory."""
-        program = self._program(window)
-        groups = optimizer_groups(program.models, len(self._constraints))
-        parameters, frozen = _split(program.models, groups)
-        step = Step(program, groups, frozen, None, True)
-        optimizers = [group.transform.init(group.pick(parameters)) for group in groups]
-        return step.lower(TrainState(parameters, optimizers, jax.random.PRNGKey(0), jnp.int32(0)))
-
     # --- what is built once -----------------------------------------------------------------------------------
     def _program(self, window: int | None) -> Program:
         if window not in self._programs:

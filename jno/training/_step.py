@@ -88,10 +88,6 @@ class Step:
         rows = finished if finished == count else finished + 1
         return state, finished, jax.device_get(losses)[:rows]
 
-    def lower(self, state: TrainState) -> Any:
-        """The lowered computation (for memory and operation counts)."""
-        return self._run.lower(state, self._frozen_arrays, self._program.data, jnp.int32(1))
-
     def _many(self, state: TrainState, frozen: Any, data: Any, count: Any) -> tuple[TrainState, Any, Any]:
         constraints = len(self._program.roots)
         losses = jnp.zeros((CHUNK, constraints), dtype=jnp.result_type(float))
