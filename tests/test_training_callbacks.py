@@ -92,6 +92,21 @@ def test_called_once_per_outer_step():
     assert len(history.total_loss_history) == 6
 
 
+def test_trackers_do_not_split_outer_steps():
+    crux, _ = descent(lambda p: p.tracker(interval=2))
+    recorder = Recorder()
+    history = crux.solve(12, inner_steps=6, callbacks=[recorder])
+    assert [kw["epoch"] for kw in recorder.epochs] == [5, 11]
+    np.testing.assert_array_equal(history.training_logs[0]["track_stats"][0]["epoch"], np.arange(0, 12, 2))
+
+
+def test_outer_steps_may_be_longer_than_one_device_call():
+    crux, _ = descent()
+    recorder = Recorder()
+    crux.solve(1500, inner_steps=1500, callbacks=[recorder])
+    assert [kw["epoch"] for kw in recorder.epochs] == [1499]
+
+
 def test_a_callback_stops_the_training():
     crux, p = descent()
     stopper, other = Recorder(stop_at=2), Recorder()
@@ -170,6 +185,13 @@ def test_each_tracker_has_its_own_interval():
     np.testing.assert_array_equal(third["epoch"], np.arange(7))
     np.testing.assert_allclose(first["values"], 2.0 * 0.8 ** np.array([0, 2, 4, 6]), rtol=1e-5)
     np.testing.assert_allclose(second["values"], 4.0 * 0.8 ** np.array([0, 3, 6]), rtol=1e-5)
+
+
+def test_trackers_of_one_label_stay_apart():
+    crux, _ = descent(lambda p: p.name("p").tracker(interval=2), lambda p: (2.0 * p).name("p").tracker(interval=2))
+    first, second = crux.solve(3).training_logs[0]["track_stats"]
+    assert (first["name"], second["name"]) == ("p", "p")
+    np.testing.assert_allclose(second["values"], 2.0 * np.asarray(first["values"]), rtol=1e-6)
 
 
 def test_intervals_count_the_epochs_of_all_solves():

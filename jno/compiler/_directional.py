@@ -7,6 +7,7 @@ reverse, compositions of both) is decided here and nowhere else.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -141,7 +142,7 @@ def _reverse(evaluate: Evaluate, direction: Direction) -> Evaluate:
         if jnp.iscomplexobj(value.array):
             raise ValueError("reverse mode needs a real-valued expression; differentiate complex ones in forward mode")
         trailing = value.array.shape[1:]
-        size = max(1, int(jnp.zeros(trailing).size)) if trailing else 1
+        size = math.prod(trailing)
         seeds = jnp.eye(size, dtype=value.array.dtype).reshape(size, 1, *trailing)
 
         def component(seed: Any) -> Any:

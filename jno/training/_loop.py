@@ -70,7 +70,7 @@ class Run:
                 state = self.state
                 modules = functools.partial(self._hooks.modules_of, state)
                 self._hooks.tracked.record(epoch, modules, state.key, self._recorder)
-                count = _until_next_event(epoch, epochs - done, self._hooks, pace)
+                count = _until_next_event(epoch, done, epochs - done, self._hooks, pace)
                 new, finished, losses = pace.timed(count, functools.partial(self._step.run, state, count))
                 self._recorder.add(losses[:finished])
                 if finished < count:
@@ -79,7 +79,8 @@ class Run:
                 done += count
                 self.state, self._earlier = new, (state, count)
                 progress.advance(losses, self._recorder.elapsed)
-                if self._hooks.stepwise and _callbacks_stop(self._hooks, new, losses[-1], epoch + count - 1):
+                outer_step_ends = self._hooks.stepwise and done % self._hooks.inner_steps == 0
+                if outer_step_ends and _callbacks_stop(self._hooks, new, losses[-1], epoch + count - 1):
                     self._recorder.stop_reason = f"stopped by a callback at epoch {epoch + count - 1}"
                     break
         if self._step.stops_on_nonfinite and not all_finite(self.state.parameters):
@@ -119,22 +120,22 @@ class _Pace:
 
     @property
     def steps(self) -> int:
-        """Steps for the next call: one first (it compiles), ten to measure, then by time."""
+        """Steps for the next call: one first, which compiles, then by the time of the call before."""
         if self._seconds_per_step is None:
             return 1
         return int(np.clip(_CHUNK_SECONDS / self._seconds_per_step, 1, CHUNK))
 
     def timed(self, count: int, call: Callable[[], Any]) -> Any:
-        """Run ``call`` and learn from it; the first call includes compilation and only bounds the speed."""
+        """Run ``call`` and learn from it; the first call includes compilation, so the second is short as well."""
         start = time.perf_counter()
         result = call()
         self._seconds_per_step = max((time.perf_counter() - start) / count, 1e-6)
         return result
 
 
-def _until_next_event(epoch: int, remaining: int, hooks: Hooks, pace: _Pace) -> int:
+def _until_next_event(epoch: int, done: int, remaining: int, hooks: Hooks, pace: _Pace) -> int:
     limits = [remaining, CHUNK]
-    limits.append(hooks.inner_steps if hooks.stepwise else pace.steps)
+    limits.append(hooks.inner_steps - done % hooks.inner_steps if hooks.stepwise else pace.steps)
     tracker = hooks.tracked.next_after(epoch)
     if tracker is not None:
         limits.append(tracker)

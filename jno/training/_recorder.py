@@ -17,7 +17,7 @@ class Recorder:
         self._counts = counts
         self._losses: list[np.ndarray] = []
         self._times: list[np.ndarray] = []
-        self._tracked: dict[str, dict[str, Any]] = {}
+        self._tracked: dict[int, dict[str, Any]] = {}
         self._start = time.perf_counter()
         self._last = 0.0
         self.stop_reason: str | None = None
@@ -40,9 +40,9 @@ class Recorder:
             self._losses.append(np.asarray(losses))
         self._last = now
 
-    def track(self, name: str, epoch: int, value: Any) -> None:
-        """A tracked value."""
-        entry = self._tracked.setdefault(name, {"name": name, "epoch": [], "values": []})
+    def track(self, number: int, name: str, epoch: int, value: Any) -> None:
+        """A value of the tracker with this number (labels need not be unique)."""
+        entry = self._tracked.setdefault(number, {"name": name, "epoch": [], "values": []})
         entry["epoch"].append(epoch)
         entry["values"].append(value)
 

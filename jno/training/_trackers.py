@@ -29,14 +29,11 @@ class Tracked:
 
     def record(self, epoch: int, modules_of: Callable[[], dict[int, Any]], key: Any, recorder: Any) -> None:
         """Evaluate what is due at ``epoch``."""
-        due = [tracker for tracker in self._trackers if epoch % tracker.interval == 0]
+        due = [number for number, tracker in enumerate(self._trackers) if epoch % tracker.interval == 0]
         modules = modules_of() if due else {}
-        for tracker, name, function, program in zip(
-            self._trackers, self._names, self._functions, self._programs, strict=True
-        ):
-            if epoch % tracker.interval:
-                continue
+        for number in due:
+            program, function, reduce = self._programs[number], self._functions[number], self._trackers[number].reduce
             own = {model.layer_id: modules[model.layer_id] for model in program.models}
             value = np.asarray(jax.device_get(function(own, program.data, key)[0]))
             value = value[0] if value.ndim and value.shape[0] == 1 else value
-            recorder.track(name, epoch, value if tracker.reduce is None else tracker.reduce(value))
+            recorder.track(number, self._names[number], epoch, value if reduce is None else reduce(value))
