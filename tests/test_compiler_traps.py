@@ -37,6 +37,24 @@ def test_some_or_other_points_cannot_be_differentiated(line, part):
         jno.core([(x**2)[part].d(x).mse])
 
 
+def test_indices_may_be_arrays_or_empty():
+    domain = 2 * jno.domain.line(mesh_size=0.25)
+    x, _ = domain.variable("interior", (4, None))
+    u = _mlp(1, 1, 0)(x)
+    crux = jno.core([u.mse, u[np.array([0, 2])].mse, u[()].mse])
+    whole = np.asarray(crux.eval(u))
+    close(crux.eval(u[np.array([0, 2])]), whole[:, [0, 2]], 1e-6)
+    close(crux.eval(u[()]), whole, 1e-6)
+
+
+@pytest.mark.parametrize("count", [None, 4])
+def test_finite_differences_keep_the_sample_axis(count):
+    domain = 3 * jno.domain.line(mesh_size=0.25)
+    x, _ = domain.variable("interior", (count, None))
+    slope = jno.core([x.mse]).eval((3.0 * x).d(x, "finite_difference"))
+    close(slope, np.full((3, count or 5, 1), 3.0), 1e-5)
+
+
 def test_second_time_difference_is_not_drowned_in_rounding():
     domain = jno.domain.line(mesh_size=0.25, time=(0, 2, 5))
     x, t = domain.variable("interior")

@@ -90,7 +90,8 @@ def _keeps_points(node: Node, graph: Graph) -> bool:
     if isinstance(node, FunctionCall):
         return node.align == "columns" or (node.align == "broadcast" and node.reduces_axis is None)
     if isinstance(node, GetItem):
-        return node.index[0] in (Ellipsis, slice(None))
+        first = node.index[0] if node.index else Ellipsis
+        return first is Ellipsis or (isinstance(first, slice) and first == slice(None))
     if isinstance(node, ModelCall):
         return id(node) in graph.pointwise
     return isinstance(node, Jacobian | Hessian) and not is_finite_difference(node.scheme)

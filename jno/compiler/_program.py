@@ -109,7 +109,7 @@ class Program:
 
         An expression of shared data has one row in a program of many samples; one of equal rows has all of them.
         """
-        rows = {tag: entry.rows for (_, tag), entry in self.layout.entries.items()}
+        rows = {tag: entry.rows for (kind, tag), entry in self.layout.entries.items() if kind != "nearest"}
         shown = []
         for names, value, raw in zip(self._names, values, self._raw, strict=True):
             count = max((rows[tag] for tag in names), default=1)
