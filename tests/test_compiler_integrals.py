@@ -143,59 +143,34 @@ def test_a_reduced_integrand_is_a_constant(rectangle):
     assert number(x.mean.integrate()) == pytest.approx(2.0, rel=1e-5)
 
 
-# --- kernels --------------------------------------------------------------------------------------------------
-@pytest.fixture(scope="module")
-def line():
-    domain = jno.domain.line(mesh_size=0.01)
+# --- integrands ------------------------------------------------------------------------------------------------------
+def test_indicators_count_as_numbers():
+    domain = jno.domain.line(mesh_size=0.125)
     x, _ = domain.variable("interior")
-    s, _ = domain.variable("interior")
-    return domain, x, s, coordinates(domain, "interior")[0]
+    values = evaluate([(x < 0.5).integrate(), jno.np.where(x <= 0.5, 1, 0).integrate()])
+    np.testing.assert_allclose(np.ravel(values), [4 * 0.125 - 0.0625, 5 * 0.125 - 0.0625], rtol=1e-6)
 
 
-def test_fredholm_operators(line):
-    _, x, s, xn = line
-    cases = [
-        ((x * s).integrate(var=x), xn / 2),
-        (jno.np.exp(x * s).integrate(var=x), np.where(xn > 0, np.expm1(xn) / np.where(xn > 0, xn, 1), 1.0)),
-        ((jno.np.cos(x - s) * s).integrate(x), np.cos(xn - 1) - np.cos(xn) + np.sin(xn - 1) * -1.0),
-        (s.integrate(var=x), np.full_like(xn, 0.5)),
-    ]
-    # ∫ cos(x-s) s ds by parts: -sin(x-1) + cos(x-1) - cos(x)
-    for value, (_, expected) in zip(evaluate([node for node, _ in cases]), cases, strict=True):
-        assert value.shape == (1, xn.size, 1)
-        np.testing.assert_allclose(value[0, :, 0], expected, atol=1e-4)
-
-
-def test_double_integrals(line):
-    _, x, s, _ = line
-    assert number((x + s).integrate(var=x).integrate()) == pytest.approx(1.0, rel=1e-4)
-    assert number((x * s).integrate(var=s).integrate()) == pytest.approx(0.25, rel=1e-4)
-
-
-def test_integral_equation_residual(line):
-    """``u(x) - ∫ x s u(s) ds = 2x/3`` has the solution ``u = x``."""
-    _, x, s, xn = line
-    u = lambda v: v  # noqa: E731
-    residual = u(x) - (x * s * u(s)).integrate(var=x) - 2 * x / 3
-    np.testing.assert_allclose(evaluate(residual)[0, :, 0], np.zeros_like(xn), atol=1e-4)
-
-
-def test_kernels_in_two_dimensions():
-    domain = unit_square(0.125)
-    x, y, _ = domain.variable("interior", sample=(6, None))
-    a, b, _ = domain.variable("interior")
-    xn, yn = coordinates(domain, x.tag)
-    value = evaluate(((x - a) * 2 + y * b).integrate(var=x))
-    np.testing.assert_allclose(value[0, :, 0], 2 * xn - 1 + 0.5 * yn, rtol=1e-4, atol=1e-5)
-
-
-def test_boundary_potential():
-    """The outer points are in the interior, the integral runs over the boundary."""
+def test_integrals_inside_integrands_bind_their_own_region():
+    """``∫ (u - mean of u over the boundary)`` names one free region."""
     domain = unit_square(0.25)
-    x, _, _ = domain.variable("interior", sample=(5, None))
-    xb, yb, _ = domain.variable("boundary")
-    value = evaluate((x * xb + 0 * yb).integrate(var=x))
-    np.testing.assert_allclose(value[0, :, 0], 2 * coordinates(domain, x.tag)[0], rtol=1e-4, atol=1e-5)
+    x, y, _ = domain.variable("interior")
+    xb, _, _ = domain.variable("boundary")
+    average = xb.integrate() / (0 * xb + 1).integrate()
+    values = evaluate([(x + y - average).integrate(), (xb.integrate() * x).integrate()])
+    np.testing.assert_allclose(np.ravel(values), [0.5, 1.0], rtol=1e-6)
+
+
+def test_finite_differences_inside_integrals():
+    """The quadrature points take the values of their own mesh nodes, whatever was sampled."""
+    domain = unit_square(0.125)
+    x, y, _ = domain.variable("interior", sample=(7, None))
+    xb, yb, _, nx, ny = domain.variable("boundary", normals=True, split=True)
+    u, ub = 3 * x - 2 * y, 3 * xb - 2 * yb
+    fd = "finite_difference"
+    nodes = [u.d(x, scheme=fd).integrate(), (x * u.d(y, scheme=fd)).integrate()]
+    nodes += [(ub.d(xb, scheme=fd) * xb * nx + ub.d(yb, scheme=fd) * yb * ny).integrate()]
+    np.testing.assert_allclose(np.ravel(evaluate(nodes)), [3.0, -1.0, 1.0], rtol=1e-4)
 
 
 # --- time -----------------------------------------------------------------------------------------------------
@@ -228,6 +203,56 @@ def test_integrals_over_space_and_time():
     assert number((t * x).integrate().d(t)) == pytest.approx(0.5, rel=1e-5)
 
 
+def test_time_integrals_move_with_the_points():
+    """Inside a derivative or a spatial integral, ``∫ f dt`` is taken at the points of that derivative or integral."""
+    domain = jno.domain.line(mesh_size=0.25, time=(0.0, 2.0, 5))
+    x, t = domain.variable("interior", sample=(3, None))
+    xn = coordinates(domain, "interior")[0]
+    over_time = (x**2 * t + 1).integrate(t)
+    nodes = [
+        over_time.integrate(),
+        over_time.d(x),
+        over_time.d2(x),
+        (x**2 * t + 1).d(x).integrate(t),
+        over_time.d(t),
+        over_time.d(x).integrate(),
+    ]
+    values = evaluate(nodes, min_consecutive=None)
+    second_moment = 1 / 3 + 0.25**2 / 6
+    np.testing.assert_allclose(values[0], np.full((1, 5), 2 * second_moment + 2), rtol=1e-5)
+    np.testing.assert_allclose(values[1][0, ..., 0], np.broadcast_to(4 * xn, (5, 3)), rtol=1e-5)
+    np.testing.assert_allclose(values[2], np.full((1, 5, 3, 1), 4.0), rtol=1e-5)
+    np.testing.assert_allclose(values[3], values[1], rtol=1e-5)
+    np.testing.assert_array_equal(values[4], np.zeros((1, 5, 3, 1)))
+    np.testing.assert_allclose(values[5], np.full((1, 5), 2.0), rtol=1e-5)
+
+
+def test_time_integrals_of_boundary_fluxes():
+    domain = jno.domain.rect(mesh_size=0.25, time=(0.0, 1.0, 3))
+    x, y, t, nx, ny = domain.variable("boundary", normals=True, split=True)
+    flux = (t * (x * nx + y * ny)).integrate()
+    values = evaluate([flux, flux.integrate(t), (nx * t * x).integrate(t).integrate()], min_consecutive=None)
+    np.testing.assert_allclose(values[0], [[0.0, 1.0, 2.0]], atol=1e-6)
+    np.testing.assert_allclose(values[1], [[1.0] * 3], rtol=1e-6)
+    np.testing.assert_allclose(values[2], [[0.5] * 3], rtol=1e-6)
+
+
+def test_parameter_gradients_of_time_integrals():
+    domain = jno.domain.line(mesh_size=0.5, time=(0.0, 2.0, 3))
+    x, t = domain.variable("interior")
+    slope = jno.np.parameter((1,))
+    value = evaluate((slope * x * t**2).integrate(t).grad(slope), min_consecutive=None)
+    xn = coordinates(domain, "interior")[0]
+    np.testing.assert_allclose(value.reshape(3, 3), np.broadcast_to(3 * xn, (3, 3)), rtol=1e-5)
+
+
+def test_times_at_one_level_cannot_be_integrated_over():
+    domain = jno.domain.line(mesh_size=0.5, time=(0.0, 1.0, 3))
+    x, t = domain.variable("initial")
+    with pytest.raises(ValueError, match=r"integrate\(t\).*'__time_initial__' is fixed at one level"):
+        evaluate([(x * t).integrate(t), domain.variable("interior")[0]], min_consecutive=None)
+
+
 # --- what cannot be integrated --------------------------------------------------------------------------------
 def test_integrals_without_a_region(rectangle):
     domain, (x, _, _) = rectangle
@@ -239,12 +264,6 @@ def test_integrals_without_a_region(rectangle):
         evaluate((x.mean * xb).integrate())
 
 
-def test_kernel_without_an_inner_variable(line):
-    _, x, _, _ = line
-    with pytest.raises(ValueError, match=r"no inner variable.*another domain\.variable"):
-        evaluate((x**2).integrate(var=x))
-
-
 def test_integrands_of_several_components(rectangle):
     _, (x, y, _) = rectangle
     with pytest.raises(ValueError, match=r"one number per point, it has shape \(45, 2\).*product with the normal"):
@@ -254,7 +273,11 @@ def test_integrands_of_several_components(rectangle):
 def test_integrals_need_a_mesh():
     cloud = jno.domain.from_array({"interior": np.random.default_rng(0).random((6, 2))})
     x, _, _ = cloud.variable("interior")
-    with pytest.raises(ValueError, match="mesh"):
+    with pytest.raises(ValueError, match=r"point cloud.*no mesh_connectivity.*Monte-Carlo"):
+        evaluate(x.integrate())
+    bare = jno.domain.rect(mesh_size=0.5, compute_mesh_connectivity=False)
+    x, _, _ = bare.variable("interior")
+    with pytest.raises(ValueError, match=r"no mesh_connectivity.*compute_mesh_connectivity=False"):
         evaluate(x.integrate())
 
 

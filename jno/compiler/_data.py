@@ -11,6 +11,8 @@ import numpy as np
 
 from jno.utils import get_logger
 
+from ._scope import GEOMETRY
+
 KINDS = ("points", "times", "tensors", "nearest")
 
 
@@ -42,7 +44,11 @@ class Layout:
 
 
 def prepare(
-    context: Mapping[str, Any], domain: Any, kinds: Mapping[str, str], fd_tags: frozenset[str]
+    context: Mapping[str, Any],
+    domain: Any,
+    kinds: Mapping[str, str],
+    fd_tags: frozenset[str],
+    on_meshes: bool = False,
 ) -> tuple[Layout, dict[tuple[str, str], Any]]:
     """Device arrays of the tags an evaluation needs.
 
@@ -51,6 +57,7 @@ def prepare(
         domain: knows the number of samples and the mesh.
         kinds: what the expressions depend on: tag → "points" (coordinates, normals), "times" or "tensors".
         fd_tags: point tags that need their nearest mesh nodes.
+        on_meshes: whether anything is computed on the meshes, so that every sample must know its own.
 
     Returns:
         the layout and the arrays; rows or levels that are equal are stored once.
@@ -80,8 +87,11 @@ def prepare(
         levels = max(levels, entry.levels or 1)
         if tag in fd_tags:
             nearest = _nearest_nodes(array, domain)
-            entries["nearest", tag] = Entry("nearest", 1, array.shape[0] > 1, True, 1)
+            entries["nearest", tag] = Entry("nearest", 1, nearest.shape[0] > 1, True, 1)
             arrays["nearest", tag] = jnp.asarray(nearest)
+    if on_meshes and not domain.same_domain:
+        entries["tensors", GEOMETRY] = Entry("tensors", samples, True, True, None)
+        arrays["tensors", GEOMETRY] = jnp.asarray(domain._row_mesh)
     stored = [arrays[key].shape[0] for key, entry in entries.items() if entry.batched]
     return Layout(entries, max(stored, default=1), levels), arrays
 
@@ -120,11 +130,16 @@ def _tensor(tag: str, array: np.ndarray, samples: int, context: Mapping[str, Any
 
 
 def _nearest_nodes(points: np.ndarray, domain: Any) -> np.ndarray:
-    """Mesh node closest to each point of the first time level, ``(B, 1, N)``."""
+    """Node of the row's mesh closest to each point of the first time level, ``(B, 1, N)``."""
     from scipy.spatial import cKDTree
 
-    connectivity = domain.mesh_connectivity
-    if connectivity is None:
+    meshes = domain._meshes
+    if any(mesh is None for mesh in meshes):
         return np.zeros((points.shape[0], 1, points.shape[2]), dtype=np.int32)
-    nodes = cKDTree(np.asarray(connectivity["points"]))
-    return nodes.query(points[:, 0])[1].astype(np.int32)[:, None]
+    trees = [cKDTree(np.asarray(mesh["points"])) for mesh in meshes]
+    if len(trees) == 1:
+        nearest = trees[0].query(points[:, 0])[1]
+    else:
+        rows = np.broadcast_to(points[:, 0], (len(domain._row_mesh), *points.shape[2:]))
+        nearest = np.stack([trees[mesh].query(row)[1] for mesh, row in zip(domain._row_mesh, rows, strict=True)])
+    return nearest.astype(np.int32)[:, None]

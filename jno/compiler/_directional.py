@@ -1,7 +1,6 @@
-"""Point-wise directional derivatives by automatic differentiation: the seam between rules and engines.
+"""Point-wise directional derivatives in the mode a scheme string names: forward, reverse, compositions of both.
 
-A rule asks for derivatives of "the value of a target in a scope" along directions; how they are computed (forward,
-reverse, compositions of both) is decided here and nowhere else.
+What no scheme forces is planned and computed in passes (`_passes.py`).
 """
 
 from __future__ import annotations
@@ -13,14 +12,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jno.trace import Node, Variable
-from jno.utils.ad_mode import (
-    configured_ad_mode,
-    configured_hessian_mode,
-    parse_ad_scheme,
-    parse_hessian_scheme,
-)
 
 from ._graph import is_normal, point_tag
 from ._scope import Scope
@@ -38,24 +32,31 @@ class Direction:
     column: int | None
     normal_tag: str | None = None
 
-    def tangent(self, scope: Scope) -> Any:
-        """Tangent of the tag's coordinates, of their shape."""
-        coordinates = self.coordinates(scope)
+    def __str__(self) -> str:
         if self.temporal:
-            return jnp.ones_like(coordinates)
+            return "t"
+        if self.normal_tag is not None:
+            return "n"
+        return "xyz"[self.column] if self.column is not None and self.column < 3 else f"[{self.column}]"
+
+    def tangent(self, scope: Scope) -> Any:
+        """Tangent of the tag's coordinates; of one row, known in advance, where it is the same at all points."""
+        coordinates = self.coordinates(scope)
         if self.normal_tag is not None:
             return jnp.broadcast_to(scope.bindings.points[self.normal_tag], coordinates.shape).astype(coordinates.dtype)
-        return jnp.zeros_like(coordinates).at[:, self.column].set(1)
+        tangent = np.zeros((1, coordinates.shape[1]), dtype=coordinates.dtype)
+        tangent[:, 0 if self.temporal else self.column] = 1
+        return tangent
 
     def coordinates(self, scope: Scope) -> Any:
         """Current coordinates: ``(N, D)`` points or the ``(1, 1)`` time."""
         return (scope.bindings.times if self.temporal else scope.bindings.points)[self.tag]
 
-    def rebind(self, scope: Scope, coordinates: Any, pointwise: bool) -> Scope:
-        """The scope with other coordinates of this tag; ``pointwise``: values may not couple its points."""
+    def rebind(self, scope: Scope, coordinates: Any) -> Scope:
+        """The scope with coordinates of this tag that a derivative is taken at."""
         table = {self.tag: coordinates}
         points, times = ({}, table) if self.temporal else (table, {})
-        return scope.rebind(points=points, times=times, pointwise=pointwise)
+        return scope.rebind(points=points, times=times, derives=True)
 
 
 def direction_of(variable: Variable) -> Direction:
@@ -72,20 +73,6 @@ def direction_of(variable: Variable) -> Direction:
     if variable.dim[1] is None or variable.size != 1:
         raise ValueError(f"u.d({variable!r}): differentiate with respect to one column at a time")
     return Direction(variable.tag, False, variable.dim[0])
-
-
-def first_mode(scheme: str) -> str:
-    """``forward`` or ``reverse``; the plain scheme with nothing configured lets the compiler choose: forward."""
-    if scheme == "automatic_differentiation" and configured_ad_mode() is None:
-        return "forward"
-    return parse_ad_scheme(scheme)
-
-
-def second_modes(scheme: str) -> tuple[str, str]:
-    """``(outer, inner)`` modes; unconfigured: forward over forward, the cheapest for few coordinates."""
-    if scheme == "automatic_differentiation" and configured_hessian_mode() is None:
-        return "forward", "forward"
-    return parse_hessian_scheme(scheme)
 
 
 def target_of(node: Node, target: Node, direction: Direction, scope: Scope) -> Evaluate | None:
@@ -115,10 +102,10 @@ def derivative(evaluate: Evaluate, direction: Direction, mode: str) -> Evaluate:
 def _forward(evaluate: Evaluate, direction: Direction) -> Evaluate:
     def differentiated(scope: Scope) -> Value:
         def along(coordinates: Any) -> Value:
-            # One time for all points: forward mode is exact for anything that depends on it.
-            return evaluate(direction.rebind(scope, coordinates, pointwise=not direction.temporal))
+            return evaluate(direction.rebind(scope, coordinates))
 
-        value, tangent = jax.jvp(along, (direction.coordinates(scope),), (direction.tangent(scope),))
+        start = direction.coordinates(scope)
+        value, tangent = jax.jvp(along, (start,), (jnp.broadcast_to(direction.tangent(scope), start.shape),))
         return tangent if jnp.issubdtype(value.array.dtype, jnp.inexact) else _flat(value)
 
     return differentiated
@@ -131,10 +118,9 @@ def _reverse(evaluate: Evaluate, direction: Direction) -> Evaluate:
         if direction.temporal:
             # One time per point, so that one pull-back serves all points.
             start = jnp.broadcast_to(start, (evaluate(scope).points, 1))
-            tangent = jnp.ones_like(start)
 
         def along(coordinates: Any) -> Value:
-            return evaluate(direction.rebind(scope, coordinates, pointwise=True))
+            return evaluate(direction.rebind(scope, coordinates))
 
         value, pull_back = jax.vjp(along, start)
         if not jnp.issubdtype(value.array.dtype, jnp.inexact):

@@ -13,7 +13,7 @@ from jno.differential_operators import (
     hessian_stencil,
     laplacian_stencil,
 )
-from jno.trace import Hessian, Jacobian, Node, Variable
+from jno.trace import Derivative, Hessian, Jacobian, Node, Variable
 
 from ._graph import point_tag, spatial_tags
 from ._scope import Scope
@@ -26,6 +26,13 @@ TIME_STEP = 1e-3
 def is_finite_difference(scheme: str) -> bool:
     """Whether a scheme string selects stencils instead of automatic differentiation."""
     return scheme.startswith("finite_difference")
+
+
+def is_automatic(node: Node) -> bool:
+    """Whether the node is a derivative by automatic differentiation."""
+    return isinstance(node, Derivative) and not (
+        isinstance(node, Jacobian | Hessian) and is_finite_difference(node.scheme)
+    )
 
 
 def uses_stencil(node: Node) -> bool:
@@ -76,6 +83,11 @@ class MeshStencils:
         self.points: np.ndarray = np.asarray(connectivity["points"])
         self.elements = np.asarray(connectivity[_ELEMENTS[connectivity["dimension"]]])
         self._built: dict[Any, Any] = {}
+        self.padded = False
+
+    def of(self, geometry: Any) -> MeshStencils:
+        """The stencils of a sample's mesh: here all samples share it."""
+        return self
 
     def stencil(self, build: Any, *arguments: Any) -> Any:
         """``build(points, elements, *arguments)``, cached."""
@@ -88,10 +100,10 @@ class MeshStencils:
 _ELEMENTS = {1: "lines", 2: "triangles", 3: "tetrahedra"}
 
 
-def _nodal_values(node: Jacobian | Hessian, variable: Variable, scope: Scope) -> tuple[Any, MeshStencils]:
-    """The target at every mesh node, ``(n_nodes, D)``, by binding the variable's tag to the nodes."""
-    mesh = scope.setting.stencils
-    if mesh is None:
+def _nodal_values(node: Jacobian | Hessian, variable: Variable, scope: Scope) -> tuple[Any, Any]:
+    """The target at every mesh node, ``(n_nodes, D)``, by binding the variable's tag to the nodes; the mesh."""
+    stencils = scope.setting.stencils
+    if stencils is None:
         raise ValueError(
             f"scheme={node.scheme!r}: the FD scheme requires a domain with mesh connectivity; build the domain from a "
             "mesh with compute_mesh_connectivity=True or use automatic differentiation"
@@ -106,8 +118,9 @@ def _nodal_values(node: Jacobian | Hessian, variable: Variable, scope: Scope) ->
             f"finite differences of an expression that lives on the points of {sorted(others)} besides {tag!r} are not "
             "defined: only one tag can be moved to the mesh nodes"
         )
-    dtype = scope.bindings.points[tag].dtype
-    value = scope.rebind(points={tag: jnp.asarray(mesh.points, dtype=dtype)}).value(node.target)
+    mesh = stencils.of(scope.bindings.geometry)
+    points = jnp.asarray(mesh.points, dtype=scope.bindings.points[tag].dtype)
+    value = scope.rebind(points={tag: points}, padded=mesh.padded).value(node.target)
     array = value.array
     if array.ndim == 0 or array.shape[0] != mesh.points.shape[0]:
         raise ValueError(

@@ -8,6 +8,7 @@ point-wise (means, integrals, data of single samples) stays in the mapped progra
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,8 +20,6 @@ from jno.trace import (
     Constant,
     FunctionCall,
     GetItem,
-    Hessian,
-    Jacobian,
     Literal,
     ModelCall,
     Node,
@@ -29,9 +28,10 @@ from jno.trace import (
     walk,
 )
 
-from ._finite_difference import is_finite_difference
+from ._finite_difference import is_automatic
 from ._graph import Graph, point_tag
 from ._scope import Bindings, NotPointwiseError, Scope, Setting
+from ._value import Value
 
 _POINTWISE_OPERATIONS = ("negate", "abs", "real", "imag", "stop_gradient")
 
@@ -90,11 +90,16 @@ def _keeps_points(node: Node, graph: Graph) -> bool:
     if isinstance(node, FunctionCall):
         return node.align == "columns" or (node.align == "broadcast" and node.reduces_axis is None)
     if isinstance(node, GetItem):
-        first = node.index[0] if node.index else Ellipsis
-        return first is Ellipsis or (isinstance(first, slice) and first == slice(None))
+        return keeps_all_points(node)
     if isinstance(node, ModelCall):
         return id(node) in graph.pointwise
-    return isinstance(node, Jacobian | Hessian) and not is_finite_difference(node.scheme)
+    return is_automatic(node)
+
+
+def keeps_all_points(node: GetItem) -> bool:
+    """Whether an index leaves the leading axis as it is."""
+    first = node.index[0] if node.index else Ellipsis
+    return first is Ellipsis or (isinstance(first, slice) and first == slice(None))
 
 
 def fold(
@@ -133,14 +138,22 @@ def _fold_group(
     points = {name: array for (kind, name), array in flat.items() if kind == "points"}
     times = {name: array for (kind, name), array in flat.items() if kind == "times"}
     scope = Scope(dataclasses.replace(setting, pointwise_only=True), Bindings(points, times, {}, {}))
-    values = {}
-    for node in nodes:
-        try:
-            array = scope.value(node).array
-        except NotPointwiseError:
-            continue
-        values[id(node)] = (array.reshape(*lead, count, *array.shape[1:]), outer)
-    return values
+    return {
+        node: (value.array.reshape(*lead, count, *value.array.shape[1:]), outer)
+        for node, value in _pointwise_values(scope, nodes).items()
+    }
+
+
+def _pointwise_values(scope: Scope, nodes: Sequence[Node]) -> dict[int, Value]:
+    """Values of the nodes that turn out point-wise: all together, or one by one where some are not."""
+    try:
+        return {id(node): value for node, value in zip(nodes, scope.values(nodes), strict=True)}
+    except NotPointwiseError:
+        values = {}
+        for node in nodes:
+            with contextlib.suppress(NotPointwiseError):
+                values[id(node)] = scope.value(node)
+        return values
 
 
 def _with_axes(array: Any, own: OuterAxes, outer: OuterAxes) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Hashable, Iterable
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy as np
 from jno.trace import Integral, IntegralTime, Model, ModelCall, Node, Noise, TensorTag, Tracker, Variable, walk
 
 _SMALL_ARRAY_BYTES = 4096
+
+_ALIAS = re.compile("@(?=[a-z])")
+"""``interior@inner`` is an alias of ``interior``; ``interior@1`` is a point set of its own."""
 
 
 class Graph:
@@ -87,7 +91,12 @@ def point_tag(variable: Variable) -> str:
 
 def is_normal(variable: Variable) -> bool:
     """Whether the variable holds components of outward normals."""
-    return variable.axis == "spatial" and variable.tag in variable.domain.normal_tags
+    return variable.axis == "spatial" and unaliased(variable.tag) in variable.domain.normal_tags
+
+
+def unaliased(tag: str) -> str:
+    """The tag that an alias stands for: another binding of the same region while the tag itself is in use."""
+    return _ALIAS.split(tag, maxsplit=1)[0]
 
 
 def spatial_tags(roots: Iterable[Node]) -> tuple[str, ...]:

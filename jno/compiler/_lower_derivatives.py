@@ -1,15 +1,15 @@
-"""Rules of derivatives with respect to coordinates."""
+"""Rules of derivatives with respect to coordinates whose computation a scheme string or a configured mode forces."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
 
-from jno.trace import Hessian, Jacobian, Node
+from jno.trace import DerivativeSum, Hessian, Jacobian, Node
+from jno.utils.ad_mode import parse_ad_scheme, parse_hessian_scheme
 
-from ._directional import Direction, derivative, direction_of, first_mode, second_modes, target_of
+from ._directional import Direction, derivative, direction_of, target_of
 from ._finite_difference import fd_gradient, fd_hessian, fd_laplacian, is_finite_difference
+from ._requests import assembled, requests, stack_components
 from ._rules import lowers
 from ._scope import Scope
 from ._value import Value
@@ -21,7 +21,7 @@ def jacobian(node: Jacobian, scope: Scope) -> Value:
     if is_finite_difference(node.scheme):
         columns = [fd_gradient(node, variable, scope) for variable in node.variables]
     else:
-        mode = first_mode(node.scheme)
+        mode = parse_ad_scheme(node.scheme)
         columns = [_first(node, direction_of(variable), mode, scope) for variable in node.variables]
     return columns[0] if len(columns) == 1 else stack_components(columns)
 
@@ -31,20 +31,19 @@ def hessian(node: Hessian, scope: Scope) -> Value:
     """Sum of unmixed second derivatives, or the symmetric matrix of all of them."""
     if is_finite_difference(node.scheme):
         return fd_laplacian(node, scope) if node.trace else fd_hessian(node, scope)
-    modes = second_modes(node.scheme)
-    directions = [direction_of(variable) for variable in node.variables]
-    if node.trace:
-        terms = [_second(node, direction, direction, modes, scope) for direction in directions]
-        total = terms[0].array
-        for term in terms[1:]:
-            total = total + term.array
-        return Value(total, terms[0].point_axis)
-    size = len(directions)
-    upper = {
-        (i, j): _second(node, directions[i], directions[j], modes, scope) for i in range(size) for j in range(i, size)
-    }
-    rows = [stack_components([upper[min(i, j), max(i, j)] for j in range(size)], keep=True) for i in range(size)]
-    return stack_rows(rows)
+    modes = parse_hessian_scheme(node.scheme)
+    columns = []
+    for terms in requests(node):
+        parts = [_second(node, direction_of(x), direction_of(y), modes, scope) for _, (x, y) in terms]
+        columns.append(sum((part.array for part in parts[1:]), parts[0].array))
+        axis = parts[0].point_axis
+    return assembled(node, columns, axis)
+
+
+@lowers(DerivativeSum, binds=True)
+def derivative_sum(node: DerivativeSum, scope: Scope) -> Value:
+    """Computed in a pass, always: no scheme applies to what the compiler itself has made."""
+    raise NotImplementedError(f"{node!r} is computed in a derivative pass of its scope")
 
 
 def _first(node: Jacobian, direction: Direction, mode: str, scope: Scope) -> Value:
@@ -65,23 +64,3 @@ def _second(node: Hessian, first: Direction, second: Direction, modes: tuple[str
 def _zero(target: Node, scope: Scope) -> Value:
     value = scope.value(target)
     return Value(jnp.zeros_like(value.array), value.point_axis)
-
-
-def _components(value: Value) -> Any:
-    """A scalar ``(N, 1)`` as ``(N,)``: the derivative axis takes the place of its own axis."""
-    array = value.array
-    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-
-
-def stack_components(columns: list[Value], keep: bool = False) -> Value:
-    """Stack derivatives along a new last axis; a single column is kept as an axis when ``keep``."""
-    arrays = jnp.broadcast_arrays(*(_components(column) for column in columns))
-    if len(arrays) == 1 and not keep:
-        return columns[0]
-    return Value(jnp.stack(arrays, axis=-1), columns[0].point_axis)
-
-
-def stack_rows(rows: list[Value]) -> Value:
-    """Rows ``(N[, D], k)`` of a Hessian to ``(N[, D], k, k)``."""
-    arrays = jnp.broadcast_arrays(*(row.array for row in rows))
-    return Value(jnp.stack(arrays, axis=-2), rows[0].point_axis)

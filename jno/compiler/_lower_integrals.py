@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jno.trace import Integral, IntegralTime, Node, Variable, substitute, walk
+from jno.trace import Integral, IntegralTime, Node, Variable, substitute, title, walk
 
-from ._graph import is_normal, point_tag, spatial_tags
+from ._graph import is_normal, point_tag
+from ._kernels import over_outer_points
+from ._regions import free_variables, only_region, same_point
+from ._row_quadrature import RowRule
 from ._rules import lowers
-from ._scope import Scope
+from ._scope import NotPointwiseError, Scope
 from ._value import Value
 
 _INNER = "@inner"
@@ -21,65 +25,73 @@ _INNER = "@inner"
 @lowers(Integral, binds=True)
 def integral(node: Integral, scope: Scope) -> Value:
     r"""Quadrature :math:`\sum_q w_q f(x_q)` over the region of the expression's variables."""
-    if node.integration_var is None:
-        tags = spatial_tags([node.target])
-        return Value(_quadrature_sum(node.target, _only(tags, node), "", scope))
-    return _outer_integral(node, node.integration_var, scope)
+    if node.integration_var is not None:
+        return _kernel_integral(node.target, node.integration_var, scope)
+    variables = free_variables(node.target) or _spatial_variables(node.target)
+    inner, rule = _at_quadrature_points(variables, scope)
+    return Value(_weighted_sum(node.target, rule, inner))
 
 
-def _only(tags: tuple[str, ...], node: Node) -> str:
-    if len(tags) == 1:
-        return tags[0]
-    if not tags:
-        raise ValueError("integrate(): the expression has no spatial variable, so its region is unknown")
-    raise ValueError(
-        f"integrate(): the expression names several regions {list(tags)}; integrate each of them separately, or name "
-        "the outer variable with integrate(var=x)"
-    )
-
-
-def _outer_integral(node: Integral, outer: Variable, scope: Scope) -> Value:
-    inner = [v for v in walk([node.target]) if isinstance(v, Variable) and v.axis == "spatial" and not _same(v, outer)]
+def _kernel_integral(kernel: Any, outer: Variable, scope: Scope) -> Value:
+    """One integral over the inner variables for every outer point: ``(N, 1)``."""
+    inner = [variable for variable in free_variables(kernel) if not same_point(variable, outer)]
     if not inner:
         raise ValueError(
             f"integrate(var={outer!r}): there is no inner variable to integrate over; obtain one by another "
             "domain.variable(...) call"
         )
-    tag = _only(tuple(dict.fromkeys(point_tag(v) for v in inner)), node)
-    target = scope.setting.graph.intern(substitute(node.target, {id(v): _alias(v) for v in inner}))
-    points = scope.bindings.points[outer.tag]
+    aliases = _aliases(inner, kernel, scope)
+    target = scope.setting.graph.intern(substitute(kernel, aliases))
+    quadrature, rule = _at_quadrature_points(list(aliases.values()), scope)
+    names = {outer.tag} | {v.tag for v in _spatial_variables(target) if same_point(v, outer)}
+    names |= {point_tag(v) for v in (outer, *_spatial_variables(target)) if v.tag in names}
 
-    def at(point: Any) -> Any:
-        return _quadrature_sum(target, tag, _INNER, scope.rebind(points={outer.tag: point[None]}))
+    def at(point: Scope) -> Any:
+        return _weighted_sum(target, rule, point)
 
-    return Value(jax.vmap(at)(points)[:, None], 0)
-
-
-def _same(variable: Variable, outer: Variable) -> bool:
-    return point_tag(variable) == outer.tag and variable.copy == outer.copy
-
-
-def _alias(variable: Variable) -> Variable:
-    if is_normal(variable):
-        raise ValueError("integrate(var=x): normals of the inner region are not available in an outer integral")
-    return Variable(variable.tag + _INNER, variable.dim, variable.domain, copy=variable.copy)
+    size = rule.weights.shape[0]
+    return Value(over_outer_points(at, target, names, size, scope, quadrature)[:, None], 0)
 
 
-def _quadrature_sum(target: Node, tag: str, suffix: str, scope: Scope) -> Any:
-    rule = scope.setting.domain.quadrature(tag)
-    dtype = scope.bindings.points[tag].dtype
-    rebound = {tag + suffix: jnp.asarray(rule.points, dtype=dtype)}
+def _spatial_variables(target: Node) -> list[Variable]:
+    return [node for node in walk([target]) if isinstance(node, Variable) and node.axis == "spatial"]
+
+
+def _aliases(inner: Sequence[Variable], kernel: Node, scope: Scope) -> dict[int, Variable]:
+    """The inner variables under tags that nothing else uses."""
+    taken = {variable.tag for variable in _spatial_variables(kernel)} | set(scope.bindings.points)
+    suffix = _INNER
+    while any(variable.tag + suffix in taken for variable in inner):
+        suffix += _INNER
+    return {id(v): Variable(v.tag + suffix, v.dim, v.domain, copy=v.copy) for v in inner}
+
+
+def _at_quadrature_points(variables: Sequence[Variable], scope: Scope) -> tuple[Scope, RowRule]:
+    """The scope with the region's quadrature points (and their normals and mesh nodes) under the variables' tags."""
+    region = only_region(variables)
+    dtype = jnp.result_type(*(array.dtype for array in scope.bindings.points.values()))
+    rule = scope.setting.quadratures.rule(region, dtype, scope.bindings.geometry)
+    tags = {point_tag(variable) for variable in variables}
+    points = dict.fromkeys(tags, rule.points)
     if rule.normals is not None:
-        rebound["n_" + tag + suffix] = jnp.asarray(rule.normals, dtype=dtype)
-    value = scope.rebind(points=rebound).value(target).array
+        points |= {variable.tag: rule.normals for variable in variables if is_normal(variable)}
+        points |= {f"n_{tag}": rule.normals for tag in tags}
+    nearest = dict.fromkeys(tags, rule.nodes)
+    return scope.rebind(points=points, nearest=nearest, padded=rule.padded), rule
+
+
+def _weighted_sum(target: Node, rule: RowRule, scope: Scope) -> Any:
+    value = scope.value(target).array
+    count = rule.weights.shape[0]
     if value.size == 1:
-        value = jnp.broadcast_to(value.reshape(()), (rule.weights.size,))
-    if value.shape not in ((rule.weights.size,), (rule.weights.size, 1)):
+        value = jnp.broadcast_to(value.reshape(()), (count,))
+    if value.shape not in ((count,), (count, 1)):
         raise ValueError(
             f"integrate(): the integrand must be one number per point, it has shape {tuple(value.shape)}; take a "
             "component or form the product with the normal first"
         )
-    return jnp.dot(jnp.asarray(rule.weights, dtype=value.dtype), value.reshape(-1))
+    # A sum, not a dot product: accelerators multiply matrices in reduced precision.
+    return jnp.sum(rule.weights * value.reshape(-1))
 
 
 @lowers(IntegralTime, binds=True)
@@ -89,12 +101,18 @@ def integral_time(node: IntegralTime, scope: Scope) -> Value:
     if window is None:
         value = scope.value(node.target)
         return Value(jnp.zeros_like(value.array), value.point_axis)
+    if scope.setting.pointwise_only:
+        raise NotPointwiseError(title(node))
+    bindings, axes = window
+    times = bindings.times[node.time_var.tag].reshape(-1)
+    if times.size == 1:
+        raise ValueError(
+            f"integrate(t): the time of {node.time_var.tag!r} is fixed at one level; use the time variable of points "
+            "that exist at all levels"
+        )
 
     def at(level: Any) -> Value:
-        return scope.detached(level).value(node.target)
+        return scope.at(level).value(node.target)
 
-    bindings, axes = window
     values = jax.vmap(at, in_axes=(axes,))(bindings)
-    times = bindings.times[node.time_var.tag].reshape(-1)
-    axis = values.point_axis
-    return Value(jnp.trapezoid(values.array, times, axis=0), axis)
+    return Value(jnp.trapezoid(values.array, times, axis=0), values.point_axis)

@@ -16,9 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jno.trace import (
+    Derivative,
     FunctionCall,
-    Hessian,
-    Jacobian,
     ModelCall,
     NetworkGradient,
     Node,
@@ -33,7 +32,7 @@ from jno.trace import (
     walk,
 )
 
-from ._finite_difference import is_finite_difference
+from ._finite_difference import is_automatic
 from ._graph import Graph, point_tag, spatial_tags
 from ._program import Program
 
@@ -74,7 +73,7 @@ def differentiated(roots: Sequence[Node], graph: Graph) -> list[tuple[Node, str]
     """``(target, tag)`` of every automatic spatial derivative whose target calls a network or a wrapped function."""
     found: dict[tuple[int, str], tuple[Node, str]] = {}
     for node in walk(roots):
-        if not isinstance(node, Jacobian | Hessian) or is_finite_difference(node.scheme):
+        if not isinstance(node, Derivative) or not is_automatic(node):
             continue
         if not any(_is_opaque(below) for below in walk([node.target])):
             continue

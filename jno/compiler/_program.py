@@ -13,10 +13,14 @@ import jax.numpy as jnp
 from jno.trace import Integral, Node, Noise, TensorTag, Variable, walk
 
 from . import _lower_derivatives, _lower_integrals, _lower_leaves, _lower_models, _lower_operations  # noqa: F401
+from ._collapse import collapse
 from ._data import KINDS, prepare
-from ._finite_difference import MeshStencils, uses_stencil
+from ._finite_difference import uses_stencil
 from ._fold import OuterAxes, fold, frontier
 from ._graph import Graph, models_of, noise_nodes, point_tag
+from ._passes import run_passes
+from ._row_quadrature import RowQuadratures
+from ._row_stencils import row_stencils
 from ._scope import Bindings, Scope, Setting
 from ._value import Value
 
@@ -52,14 +56,17 @@ class Program:
             raise ValueError(f"min_consecutive={window!r}: it must be an integer of at least 1, or None for all levels")
         self.graph = graph if graph is not None else Graph()
         self.domain = domain
-        self.roots = [self.graph.intern(expression) for expression in expressions]
-        _refuse_merged(self.roots, domain)
+        self.expressions = [self.graph.intern(expression) for expression in expressions]
+        self.roots = [self.graph.intern(root) for root in collapse(self.expressions)]
         self.draws = number_draws(self.roots)
         self.models = models_of(self.roots)
         self.context = domain.context if context is None else context
-        self.layout, self.data = prepare(self.context, domain, self._kinds(), self._stencil_tags())
+        stencil_tags = self._stencil_tags()
+        on_meshes = bool(stencil_tags) or any(isinstance(node, Integral) for node in walk(self.roots))
+        self.layout, self.data = prepare(self.context, domain, self._kinds(), stencil_tags, on_meshes)
         self.window = min(self.layout.levels, self.layout.levels if window is None else window)
-        self.stencils = None if domain.mesh_connectivity is None else MeshStencils(domain.mesh_connectivity)
+        self.stencils = row_stencils(domain._meshes) if stencil_tags else None
+        self.quadratures = RowQuadratures(domain)
         self._frontier = frontier(self.roots, self.graph)
         self._names = [{n.tag for n in walk([r]) if isinstance(n, Variable | TensorTag)} for r in self.roots]
         self._raw = [not names and not noise_nodes([r]) for names, r in zip(self._names, self.roots, strict=True)]
@@ -85,9 +92,12 @@ class Program:
         )
 
     def __call__(
-        self, modules: dict[int, Any], data: Mapping[Any, Any], key: Any = None, shapes: Any = None
+        self, modules: dict[int, Any], data: Mapping[Any, Any], key: Any = None, shapes: Any = None, passes: Any = None
     ) -> tuple[Any, ...]:
-        """Evaluate all expressions; pure, to be traced.  ``shapes`` collects the per-sample shape of every node."""
+        """Evaluate all expressions; pure, to be traced.
+
+        ``shapes`` collects the per-sample shape of every node, ``passes`` a report of every derivative pass.
+        """
         batched = self.layout.batched
         count = data[batched[0]].shape[0] if batched else 1
         if not batched and self.draws and key is not None:
@@ -95,7 +105,20 @@ class Program:
         keys = None if key is None else jax.random.split(key, count)
         rows, axes = self._cut(data, keys, count)
         streams = {model.layer_id: number for number, model in enumerate(self.models)}
-        setting = Setting(self.graph, self.domain, modules, key, self.draws, streams, self.stencils, shapes=shapes)
+        setting = Setting(
+            self.graph,
+            self.domain,
+            modules,
+            key,
+            self.draws,
+            streams,
+            run_passes,
+            stencils=self.stencils,
+            quadratures=self.quadratures,
+            lanes=count * self.window,
+            passes=passes,
+            shapes=shapes,
+        )
         folded: dict[int, tuple[Any, OuterAxes]] = {}
         if shapes is None and (count > 1 or self.window > 1):
             for tag, nodes in self._frontier.items():
@@ -181,16 +204,7 @@ class Program:
         for (kind, node), value in rows.items():
             if kind == "folded":
                 scope.seed(node, Value(value, 0))
-        return tuple(jnp.asarray(scope.value(root).array) for root in self.roots)
-
-
-def _refuse_merged(roots: Sequence[Node], domain: Any) -> None:
-    """Stencils and quadrature belong to one mesh; rows of a merged domain have different ones."""
-    if domain._batch_domain_map.any() and any(uses_stencil(node) or isinstance(node, Integral) for node in walk(roots)):
-        raise NotImplementedError(
-            "finite differences and integrals on a merged domain (a + b) are not available in this version: each row "
-            "has a mesh of its own"
-        )
+        return tuple(jnp.asarray(value.array) for value in scope.values(self.roots))
 
 
 def _bindings(rows: Mapping[Any, Any]) -> Bindings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -12,6 +13,9 @@ from jno.trace import Node, UnaryOp, title
 from ._graph import Graph
 from ._rules import rule_for
 from ._value import AlignmentError, Value
+
+GEOMETRY = "@geometry"
+"""Name under which the number of each sample's geometry is bound, beside the data of the samples."""
 
 
 class NotPointwiseError(Exception):
@@ -33,6 +37,11 @@ class Bindings:
     nearest: dict[str, Any]
     window: Any = None
 
+    @property
+    def geometry(self) -> Any:
+        """Number of the sample's geometry on a merged domain; None when all samples share one."""
+        return self.tensors.get(GEOMETRY)
+
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
@@ -46,10 +55,18 @@ class Setting:
     """Noise node id → (stream number, tag whose number of points it takes)."""
     streams: dict[int, int]
     """Model id → number of its random stream, counted within the program so that runs are reproducible."""
+    prepare: Callable[[Scope, Sequence[Node]], None]
+    """Computes what several nodes share before they are evaluated one by one (derivative passes)."""
     stencils: Any = None
-    """Finite-difference stencils of the domain's mesh, or None without one."""
+    """Finite-difference stencils of the domain's meshes, or None without one."""
+    quadratures: Any = None
+    """Quadrature rules of the domain's regions."""
+    lanes: int = 1
+    """Number of samples and levels this evaluation is mapped over."""
     pointwise_only: bool = False
     """Refuse values that do not run over points: the points are those of many samples and levels (see `_fold`)."""
+    passes: list[Any] | None = None
+    """Filled with a report of every derivative pass when given."""
     shapes: dict[int, tuple[int, ...]] | None = None
     """Filled with the shape of every node's value when given."""
 
@@ -64,24 +81,87 @@ class Scope:
         parent: Scope | None = None,
         rebound: frozenset[str] = frozenset(),
         pointwise: frozenset[str] = frozenset(),
+        *,
+        derives: bool = False,
+        padded: frozenset[str] = frozenset(),
     ) -> None:
         self.setting = setting
         self.bindings = bindings
         self._parent = parent
         self._rebound = rebound
         self._pointwise = pointwise
+        self._derives = derives
+        self._padded = padded
         self._memo: dict[int, Value] = {}
 
     def rebind(
-        self, *, points: dict[str, Any] | None = None, times: dict[str, Any] | None = None, pointwise: bool = False
+        self,
+        *,
+        points: dict[str, Any] | None = None,
+        times: dict[str, Any] | None = None,
+        nearest: dict[str, Any] | None = None,
+        derives: bool = False,
+        padded: bool = False,
     ) -> Scope:
-        """A child scope with other coordinates for some tags; ``pointwise``: refuse values that couple their points."""
-        points, times = points or {}, times or {}
+        """A child scope with other coordinates for some tags.
+
+        Args:
+            points: tag → coordinates.
+            times: tag → time.
+            nearest: tag → mesh nodes that belong to the new coordinates.
+            derives: a derivative is taken at these coordinates: refuse values that couple points, and times where
+                every point has its own.
+            padded: the last points are copies that do not count: refuse values that couple them.
+        """
+        points, times, nearest = points or {}, times or {}, nearest or {}
         bindings = dataclasses.replace(
-            self.bindings, points={**self.bindings.points, **points}, times={**self.bindings.times, **times}
+            self.bindings,
+            points={**self.bindings.points, **points},
+            times={**self.bindings.times, **times},
+            nearest={**self.bindings.nearest, **nearest},
         )
         rebound = frozenset(points) | frozenset(times)
-        return Scope(self.setting, bindings, self, rebound, self._pointwise | (rebound if pointwise else frozenset()))
+        moving = frozenset(points) | {tag for tag, array in times.items() if array.shape[0] > 1}
+        return Scope(
+            self.setting,
+            bindings,
+            self,
+            rebound,
+            self._pointwise | (moving if derives else frozenset()),
+            derives=derives,
+            padded=self._padded | (rebound if padded else frozenset()),
+        )
+
+    def at(self, bindings: Bindings) -> Scope:
+        """The same points over other bindings (another time level)."""
+        if self._parent is None:
+            return Scope(self.setting, bindings)
+        own = self.bindings
+        return self._parent.at(bindings).rebind(
+            points={tag: own.points[tag] for tag in self._rebound if tag in own.points},
+            nearest={tag: own.nearest[tag] for tag in self._rebound if tag in own.nearest},
+            derives=self._derives,
+            padded=bool(self._rebound & self._padded),
+        )
+
+    def sealed(self) -> Scope:
+        """A copy that knows all values found so far and keeps new ones to itself, for the body of a loop."""
+        copy = Scope(
+            self.setting,
+            self.bindings,
+            None if self._parent is None else self._parent.sealed(),
+            self._rebound,
+            self._pointwise,
+            derives=self._derives,
+            padded=self._padded,
+        )
+        copy._memo = dict(self._memo)
+        return copy
+
+    @property
+    def rebound(self) -> frozenset[str]:
+        """Tags whose coordinates differ from the parent's."""
+        return self._rebound
 
     def detached(self, bindings: Bindings, modules: dict[int, Any] | None = None) -> Scope:
         """A scope that shares nothing with this one but the setting (optionally with other modules)."""
@@ -92,16 +172,27 @@ class Scope:
         """A scope over the same bindings that raises `NotPointwiseError` where a value does not run over points."""
         return Scope(dataclasses.replace(self.setting, pointwise_only=True), self.bindings)
 
+    def values(self, nodes: Sequence[Node]) -> list[Value]:
+        """Values of canonical nodes, each computed once per scope; their derivatives share passes."""
+        missing = [node for node in nodes if id(node) not in self._memo]
+        if missing:
+            self.setting.prepare(self, missing)
+        return [self._computed(node) for node in nodes]
+
     def value(self, node: Node) -> Value:
-        """Value of a canonical node, computed once per scope; iterative, so depth is unlimited."""
+        """Value of one canonical node."""
+        return self.values([node])[0]
+
+    def _computed(self, node: Node) -> Value:
+        """Iterative, so depth is unlimited."""
         stack = [node]
         while stack:
             current = stack[-1]
             if id(current) in self._memo:
                 stack.pop()
                 continue
-            if self._parent is not None and (self._is_constant(current) or self._is_stopped(current)):
-                self._store(current, self._parent.value(current))
+            if self._parent is not None and self.defers(current):
+                self.store(current, self._parent.value(current))
                 continue
             rule = rule_for(current)
             children = () if rule.binds else current.children()
@@ -110,21 +201,35 @@ class Scope:
                 stack.extend(reversed(pending))
                 continue
             with jax.named_scope(type(current).__name__):
-                self._store(current, self._lower(current, rule.lower, [self._memo[id(c)] for c in children]))
+                self.store(current, self._lower(current, rule.lower, [self._memo[id(c)] for c in children]))
         return self._memo[id(node)]
+
+    def knows(self, node: Node) -> bool:
+        """Whether the value has been computed."""
+        return id(node) in self._memo
+
+    def defers(self, node: Node) -> bool:
+        """Whether the value is the same in the parent scope, and therefore computed there."""
+        return self._parent is not None and (self._is_constant(node) or self._is_stopped(node))
 
     def _is_constant(self, node: Node) -> bool:
         return not (self._rebound & self.setting.graph.tags(node))
 
     def _is_stopped(self, node: Node) -> bool:
         """Whether a node has no derivative here: then its value is that of the parent, at the same coordinates."""
-        return self._rebound <= self._pointwise and isinstance(node, UnaryOp) and node.op == "stop_gradient"
+        return self._derives and isinstance(node, UnaryOp) and node.op == "stop_gradient"
 
     def refuse_coupling(self, node: Node, shape: tuple[int, ...]) -> None:
         """Raise when a node that mixes or drops points depends on points that are differentiated at, or folded."""
         tags = self.setting.graph.tags(node)
         if self.setting.pointwise_only and tags:
             raise NotPointwiseError(title(node))
+        if self._padded & tags and not self._is_constant(node):
+            raise ValueError(
+                f"'{title(node)}' of shape {tuple(shape)} does not run over the points (a mean, a sum, some of the "
+                "points): inside integrals and finite differences on a merged domain with meshes of different size "
+                "this is not defined; use an integral, or take it outside"
+            )
         if not self._pointwise & tags or self._is_constant(node) or self._is_stopped(node):
             return
         raise ValueError(
@@ -137,7 +242,8 @@ class Scope:
         """Give a node's value instead of computing it."""
         self._memo[node_id] = value
 
-    def _store(self, node: Node, value: Value) -> None:
+    def store(self, node: Node, value: Value) -> None:
+        """Keep a value that was computed here, after checking what the scope refuses."""
         self._memo[id(node)] = value
         if value.point_axis != 0 and self.setting.pointwise_only and self.setting.graph.tags(node):
             raise NotPointwiseError(title(node))

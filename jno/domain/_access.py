@@ -10,7 +10,7 @@ from jaxtyping import Float
 from ._context import INITIAL, SampleRecord, materialise
 from ._geometry import Geometry
 from ._merge import row_geometries
-from ._regions import Regions
+from ._regions import Regions, with_predicate
 from ._replay import replay
 from ._sampling import SampleSpec
 from ._summary import summary_lines
@@ -300,8 +300,6 @@ class SampleAccess(Regions):
 
 def _with_predicates(geometry: Geometry, other: Regions) -> Geometry:
     """The geometry with the other domain's user-defined regions, where they select anything."""
-    for name, tag in other._geometry.tags.items():
-        if tag.where is not None and name not in geometry.tags:
-            extended = geometry.with_tag(name, tag.where)
-            geometry = extended if len(extended.tags[name].nodes) else geometry
+    for tag in other._geometry.tags.values():
+        geometry = with_predicate(geometry, tag)
     return geometry

@@ -10,7 +10,7 @@ from jno.utils import get_logger
 
 from ._context import INITIAL, SampleRecord, SampleStore
 from ._geometry import Geometry
-from ._merge import Groups
+from ._merge import Groups, distinct_geometries
 from ._mesh import Mesh
 from ._time import TimeAxis
 
@@ -169,6 +169,16 @@ class Attributes:
     def _batch_domain_map(self) -> Int[np.ndarray, " B"]:
         """Batch row -> number of its geometry; 0 is the first, `k` belongs to `_sub_domains[k - 1]`."""
         return np.repeat(np.arange(len(self._groups)), [group.rows for group in self._groups])
+
+    @property
+    def _row_mesh(self) -> Int[np.ndarray, " B"]:
+        """Batch row -> number of its geometry in `_meshes`; rows on the same geometry share it."""
+        return distinct_geometries(self._groups)[1]
+
+    @property
+    def _meshes(self) -> list[Any]:
+        """Mesh connectivity of every distinct geometry."""
+        return [self._connectivity_of(geometry) for geometry in distinct_geometries(self._groups)[0]]
 
     # -- sampled arrays ----
     @property

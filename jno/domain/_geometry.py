@@ -64,7 +64,8 @@ class Geometry:
         tag = self.tags[name]
         if self.mesh is None:
             raise ValueError(
-                f"The tag {name!r} belongs to a point cloud: without a mesh there are no quadrature weights. "
+                f"The tag {name!r} belongs to a point cloud: without a mesh there are no quadrature weights "
+                "(no mesh_connectivity). "
                 f"Use .mean() for a Monte-Carlo average, or a mesh-backed domain such as jno.domain.rect()."
             )
         if tag.cells is not None:

@@ -6,6 +6,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
 from ._geometry import Geometry
 from ._time import TimeAxis
@@ -25,6 +26,14 @@ Groups = tuple[Group, ...]
 def row_geometries(groups: Groups) -> tuple[Geometry, ...]:
     """The geometry of every row of the batch."""
     return tuple(group.geometry for group in groups for _ in range(group.rows))
+
+
+def distinct_geometries(groups: Groups) -> tuple[tuple[Geometry, ...], Int[np.ndarray, " B"]]:
+    """The different geometries, and for every row of the batch the number of its own among them."""
+    geometries = tuple({id(group.geometry): group.geometry for group in groups}.values())
+    numbers = {id(geometry): number for number, geometry in enumerate(geometries)}
+    rows = [numbers[id(geometry)] for geometry in row_geometries(groups)]
+    return geometries, np.asarray(rows, dtype=np.int32)
 
 
 def scale_groups(groups: Groups, factor: Any) -> Groups:

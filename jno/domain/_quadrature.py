@@ -1,6 +1,6 @@
 """Nodal P1 quadrature on a set of cells or facets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,7 +12,7 @@ from ._topology import facet_frames, measures
 @dataclass(frozen=True, eq=False)
 class Quadrature:
     """Points and weights of the rule `sum_q w_q f(x_q)`, exact for functions that are linear on every
-    element.
+    element and of second order in the element size for smooth ones.
 
     Attributes:
         points: `(Q, D)` nodes of the elements.
@@ -26,6 +26,10 @@ class Quadrature:
     weights: Float[np.ndarray, " Q"]
     normals: Float[np.ndarray, "Q D"] | None
     nodes: Int[np.ndarray, " Q"]
+
+    def reversed(self) -> "Quadrature":
+        """The same rule with inward normals."""
+        return self if self.normals is None else replace(self, normals=-self.normals)
 
 
 def cell_quadrature(mesh: Mesh, cells: Int[np.ndarray, " M"]) -> Quadrature:

@@ -6,9 +6,10 @@ import numpy as np
 
 from ._attributes import Attributes
 from ._context import INITIAL
-from ._merge import Group, row_geometries
+from ._geometry import Geometry
+from ._merge import Group, distinct_geometries, row_geometries
 from ._quadrature import Quadrature
-from ._tags import check_predicate, check_tag_name
+from ._tags import Tag, check_predicate, check_tag_name
 
 R = TypeVar("R", bound="Regions")
 
@@ -21,7 +22,8 @@ class Regions(Attributes):
 
         The region consists of all nodes that satisfy the predicate. If all of them lie on the boundary it is
         a piece of boundary with outward normals, otherwise a piece of the volume. Integrals run over the
-        boundary facets resp. cells all of whose nodes are selected. The predicate never receives the time.
+        boundary facets resp. cells all of whose nodes are selected: exactly the region where that is a union of
+        facets or cells, otherwise what of it the mesh resolves. The predicate never receives the time.
 
         Args:
             name: the new tag. A region defined before by `tag` may be redefined until it has been sampled.
@@ -71,8 +73,7 @@ class Regions(Attributes):
     def quadrature(self, tag: str, row: int = 0) -> Quadrature:
         """Nodal quadrature over the tag's own cells or facets, exact for functions linear on each of them.
 
-        Weights: the interior shares every cell's measure equally among its vertices; a boundary tag shares
-            its own
+        Weights: a volume shares every cell's measure equally among its vertices. A boundary tag shares its own
         edges (halves) or faces (thirds); the end points of an interval count one each.
 
         Args:
@@ -81,10 +82,12 @@ class Regions(Attributes):
 
         Returns:
             Points `(Q, D)`, weights `(Q,)`, normals `(Q, D)` or `None`, and node ids `(Q,)`. On a boundary a
-            node where facets with different normals meet is listed once per normal.
+            node where facets with different normals meet is listed once per normal. The normals point outward,
+            unless the key was made with `reverse_normals=True`.
 
         Raises:
-            ValueError: unknown tag, a point cloud, a row that does not exist, or a region of measure zero.
+            ValueError: unknown tag, no mesh (connectivity), a row that does not exist, or a region of measure
+                zero.
 
         Example:
             >>> import jno
@@ -94,12 +97,45 @@ class Regions(Attributes):
         rows = row_geometries(self._groups)
         if not 0 <= row < len(rows):
             raise ValueError(f"row={row} does not exist; the domain has {len(rows)} batch row(s).")
-        record = self._store.find(tag)
-        region = "interior" if tag == INITIAL and record is None else tag if record is None else record.region
-        if region not in rows[row].tags:
-            raise self._unknown_tag(tag)
-        return rows[row].quadrature(region)
+        return self._quadrature_on(rows[row], tag, self)
+
+    def _quadratures(self, tag: str, recorded_on: Any) -> list[Quadrature]:
+        """The quadrature of a tag on every distinct geometry, where `recorded_on` knows what its key stands for."""
+        return [self._quadrature_on(geometry, tag, recorded_on) for geometry in distinct_geometries(self._groups)[0]]
+
+    def _quadrature_on(self, geometry: Geometry, tag: str, recorded_on: Any) -> Quadrature:
+        own, recorded = self._store.find(tag), recorded_on._store.find(tag)
+        record = recorded if own is None else own
+        region = record.region if record is not None else "interior" if tag == INITIAL else tag
+        if region not in geometry.tags:
+            geometry = with_predicate(geometry, recorded_on._geometry.tags.get(region))
+        if region not in geometry.tags:
+            raise self._no_region(tag, recorded_on)
+        if geometry.mesh is not None and not self.compute_mesh_connectivity:
+            raise ValueError(
+                f"No integral over the tag {tag!r}: there is no mesh_connectivity, because the domain was made with "
+                "compute_mesh_connectivity=False; leave that out."
+            )
+        rule = geometry.quadrature(region)
+        sampled = recorded if own is None or not own.normals else own
+        return rule.reversed() if sampled is not None and sampled.reverse_normals else rule
+
+    def _no_region(self, tag: str, recorded_on: Any) -> ValueError:
+        if tag in self._store.data_tags | recorded_on._store.data_tags:
+            return ValueError(
+                f"No integral over {tag!r}: these are points of your own, without cells and so without weights. Use "
+                ".mean, or a region of the domain."
+            )
+        return self._unknown_tag(tag)
 
     def _unknown_tag(self, tag: Any) -> ValueError:
         data = sorted(self._store.tensor_tags | self._store.data_tags)
         return ValueError(f"Unknown tag {tag!r}. Tags of this domain: {self._pool_tags()}; data: {data}.")
+
+
+def with_predicate(geometry: Geometry, tag: Tag | None) -> Geometry:
+    """The geometry with a user-defined region of another one, where it selects anything."""
+    if tag is None or tag.where is None or tag.name in geometry.tags:
+        return geometry
+    extended = geometry.with_tag(tag.name, tag.where)
+    return extended if len(extended.tags[tag.name].nodes) else geometry

@@ -10,24 +10,38 @@ from ._placeholder import Placeholder
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Jacobian(Placeholder):
-    """First derivatives of ``target``: shape of the target for one variable, one more axis for several."""
+class Derivative(Placeholder):
+    """Derivatives of ``target`` with respect to coordinates or time."""
 
     child_fields: ClassVar[tuple[str, ...]] = ("target", "variables")
     target: Placeholder
     variables: tuple[Any, ...]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Jacobian(Derivative):
+    """First derivatives of ``target``: shape of the target for one variable, one more axis for several."""
+
     scheme: str = "automatic_differentiation"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Hessian(Placeholder):
+class Hessian(Derivative):
     """Second derivatives of ``target``: their sum over the variables (``trace``) or the whole matrix."""
 
-    child_fields: ClassVar[tuple[str, ...]] = ("target", "variables")
-    target: Placeholder
-    variables: tuple[Any, ...]
     scheme: str = "automatic_differentiation"
     trace: bool = False
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class DerivativeSum(Derivative):
+    """A sum of derivatives of one target with constant coefficients, of the target's shape.
+
+    The compiler makes it of sums such as ``u.d(t) - 0.1 * u.d2(x)``.
+    """
+
+    terms: tuple[tuple[float, tuple[int, ...]], ...]
+    """Coefficients with the positions in ``variables`` that are differentiated by, one after the other."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

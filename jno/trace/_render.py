@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ._derivatives import Hessian, Jacobian, NetworkGradient
+from ._derivatives import DerivativeSum, Hessian, Jacobian, NetworkGradient
 from ._integrals import Integral, IntegralTime
 from ._leaves import Constant, Literal, Noise, TensorTag, Variable
 from ._model import ModelCall
@@ -81,6 +81,7 @@ _TITLES: dict[type, Callable[[Any], str]] = {
     ModelCall: lambda n: n.model.model_key,
     Jacobian: lambda n: "grad" if len(n.variables) > 1 else "d",
     Hessian: lambda n: "laplacian" if n.trace else "hessian",
+    DerivativeSum: lambda n: "derivatives",
     NetworkGradient: lambda n: f"grad[{n.model.model_key}]",
     Integral: lambda n: "Integral",
     IntegralTime: lambda n: "IntegralTime",

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._derivatives import Hessian, Jacobian
+from ._derivatives import DerivativeSum, Hessian, Jacobian
 from ._integrals import Integral, IntegralTime
 from ._leaves import Variable, as_node
 from ._placeholder import Placeholder
 from ._walk import rewrite, walk
 
-_BINDERS = {Jacobian: "variables", Hessian: "variables", Integral: "integration_var", IntegralTime: "time_var"}
+_BINDERS = {
+    Jacobian: "variables",
+    Hessian: "variables",
+    DerivativeSum: "variables",
+    Integral: "integration_var",
+    IntegralTime: "time_var",
+}
 
 
 def defining_variables(expression: Placeholder) -> tuple[Variable, ...]:

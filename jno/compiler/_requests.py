@@ -1,0 +1,83 @@
+"""What a derivative node asks for, as constant-coefficient operators, and how its value is put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+
+from jno.trace import Derivative, DerivativeSum, Hessian, Jacobian, Node
+from jno.utils.ad_mode import AUTOMATIC, configured_ad_mode, configured_hessian_mode
+
+from ._value import Value
+
+Factors = tuple[Any, ...]
+"""Variables that are differentiated by, one after the other."""
+
+
+def is_planned(node: Node) -> bool:
+    """Whether the compiler chooses how a derivative is computed: plain scheme, no mode configured."""
+    if isinstance(node, Jacobian):
+        return node.scheme == AUTOMATIC and configured_ad_mode() is None
+    if isinstance(node, Hessian):
+        return node.scheme == AUTOMATIC and configured_hessian_mode() is None
+    return isinstance(node, DerivativeSum)
+
+
+def requests(node: Derivative) -> list[list[tuple[float, Factors]]]:
+    """The derivatives a node is made of, each a weighted sum: one per variable, or per entry of half a matrix."""
+    if isinstance(node, Jacobian):
+        return [[(1.0, (variable,))] for variable in node.variables]
+    if isinstance(node, Hessian) and not node.trace:
+        return [[(1.0, (node.variables[i], node.variables[j]))] for i, j in upper(len(node.variables))]
+    if isinstance(node, Hessian):
+        return [[(1.0, (variable, variable)) for variable in node.variables]]
+    assert isinstance(node, DerivativeSum)
+    return [[(weight, tuple(node.variables[place] for place in places)) for weight, places in node.terms]]
+
+
+def scalar_terms(node: Derivative) -> list[tuple[float, Factors]] | None:
+    """The weighted sum a node of its target's shape stands for; ``None`` for gradients and matrices."""
+    found = requests(node)
+    matrix = isinstance(node, Hessian) and not node.trace
+    return found[0] if len(found) == 1 and not matrix else None
+
+
+def upper(size: int) -> list[tuple[int, int]]:
+    """Places on and above the diagonal of a symmetric matrix."""
+    return [(i, j) for i in range(size) for j in range(i, size)]
+
+
+def assembled(node: Derivative, columns: Sequence[Any], point_axis: int | None) -> Value:
+    """The node's value from its derivatives, arrays of the target's shape."""
+    values = [Value(column, point_axis) for column in columns]
+    if isinstance(node, Hessian) and not node.trace:
+        return stack_matrix(values, len(node.variables))
+    return values[0] if len(values) == 1 else stack_components(values)
+
+
+def stack_components(columns: Sequence[Value], keep: bool = False) -> Value:
+    """Stack derivatives along a new last axis; a single column is kept as an axis when ``keep``.
+
+    A scalar ``(N, 1)`` gives its own axis away.
+    """
+    arrays = jnp.broadcast_arrays(*(_components(column) for column in columns))
+    if len(arrays) == 1 and not keep:
+        return columns[0]
+    return Value(jnp.stack(arrays, axis=-1), columns[0].point_axis)
+
+
+def stack_matrix(entries: Sequence[Value], size: int) -> Value:
+    """Symmetric matrix ``(N[, D], k, k)`` from its entries on and above the diagonal, row by row."""
+    places = {place: number for number, place in enumerate(upper(size))}
+    rows = [
+        stack_components([entries[places[min(i, j), max(i, j)]] for j in range(size)], keep=True) for i in range(size)
+    ]
+    arrays = jnp.broadcast_arrays(*(row.array for row in rows))
+    return Value(jnp.stack(arrays, axis=-2), rows[0].point_axis)
+
+
+def _components(value: Value) -> Any:
+    array = value.array
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array

@@ -1,0 +1,209 @@
+"""Rules of equations that hold other jaxprs, and the fall-back for primitives without a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from .._jax_versions import bind_equation
+from ._elementwise import acts_elementwise, elementwise_call
+from ._interpreter import Pass, is_differentiable, rule
+from ._jets import Jet, Parts, add, block_axis, scaled, spread
+from ._streams import BLOCK
+
+
+@rule("jit", "pjit", "closed_call", "core_call")
+def _inline(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+    inner = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
+    return taylor.evaluate(inner.jaxpr, inner.consts, jets, _wanted(eqn, keys))
+
+
+def _wanted(eqn: Any, keys: frozenset[int]) -> list[frozenset[int]]:
+    return [keys if is_differentiable(var) else frozenset() for var in eqn.outvars]
+
+
+@rule("remat2", "remat", "checkpoint")
+def _checkpoint(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+    """The parts are recomputed in the backward pass together with the values."""
+    inner, wanted = eqn.params["jaxpr"], _wanted(eqn, keys)
+
+    def call(arguments: list[tuple[Any, Parts]]) -> list[tuple[Any, Parts]]:
+        outputs = taylor.evaluate(inner, (), [Jet(value, dict(parts)) for value, parts in arguments], wanted)
+        return [(jet.value, jet.parts) for jet in outputs]
+
+    saved = jax.checkpoint(call, prevent_cse=eqn.params["prevent_cse"], policy=eqn.params["policy"])
+    return [Jet(value, parts) for value, parts in saved([(jet.value, jet.parts) for jet in jets])]
+
+
+@rule("custom_jvp_call")
+def _custom_jvp(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+    """Differentiated by its own rule, never by its body: softplus at 0 has no second derivative otherwise."""
+    active = [jet for jet in jets if jet.parts]
+    same = len(active) == 1 and jnp.shape(active[0].value) == eqn.outvars[0].aval.shape
+    if same and len(eqn.outvars) == 1 and acts_elementwise(eqn.params["call_jaxpr"].jaxpr):
+        return [elementwise_call(taylor, eqn, jets, keys)]
+    return nested_jvp(taylor, eqn, jets, keys)
+
+
+@rule("custom_vjp_call", "custom_vjp_call_jaxpr")
+def _custom_vjp(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+    raise TypeError(
+        "a function with a custom reverse-mode rule (jax.custom_vjp) has no forward-mode derivative; differentiate it "
+        "with scheme='automatic_differentiation:reverse' (second order: ':rev-over-rev'), or give it a jax.custom_jvp"
+    )
+
+
+@rule("scan")
+def _scan(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+    """A scan whose carry holds values and parts."""
+    consts_count, carry_count = eqn.params["num_consts"], eqn.params["num_carry"]
+    inner = eqn.params["jaxpr"]
+    wanted = [keys if is_differentiable(var) else frozenset() for var in inner.jaxpr.outvars]
+    consts, carry = jets[:consts_count], jets[consts_count : consts_count + carry_count]
+    rows = [_rows_first(jet) for jet in jets[consts_count + carry_count :]]
+
+    def body(state: list[tuple[Any, Parts]], row: list[tuple[Any, Parts]]) -> tuple[Any, Any]:
+        arguments = [*consts, *(Jet(value, dict(parts)) for value, parts in [*state, *row])]
+        outputs = taylor.evaluate(inner.jaxpr, inner.consts, arguments, wanted)
+        made = [
+            (jet.value, {k: spread(k, jnp.asarray(p), jet.value.shape) for k, p in jet.parts.items()})
+            for jet in outputs
+        ]
+        state_out = [(value, {k: parts.get(k, zeros) for k, zeros in like[1].items()} if like[1] else {})
+                     for (value, parts), like in zip(made[:carry_count], state, strict=True)]  # fmt: skip
+        missing.update((i, k) for i, (_, parts) in enumerate(made[:carry_count]) for k in parts if k not in state[i][1])
+        return state_out, made[carry_count:]
+
+    missing: set[tuple[int, int]] = set()
+    start = [
+        (jet.value, {k: spread(k, jnp.asarray(p), jet.value.shape) for k, p in jet.parts.items()}) for jet in carry
+    ]
+    first_row = [jax.tree_util.tree_map(lambda a: a[0], row) for row in rows]
+    while True:
+        missing.clear()
+        shapes = jax.eval_shape(body, start, first_row)
+        if not missing:
+            break
+        del shapes
+        for place, key in missing:
+            start[place][1][key] = _zeros(start[place][0], key, len(taylor.streams.block))
+    options = {name: eqn.params[name] for name in ("length", "reverse", "unroll")}
+    last, stacked = jax.lax.scan(body, start, rows, **options)
+    return [*(Jet(v, dict(p)) for v, p in last), *(_rows_back(v, dict(p)) for v, p in stacked)]
+
+
+def _zeros(value: Any, key: int, block: int) -> Any:
+    shape = list(jnp.shape(value))
+    if key == BLOCK:
+        shape.insert(block_axis(len(shape)), block)
+    return jnp.zeros(shape, dtype=jnp.result_type(value))
+
+
+def _rows_first(jet: Jet) -> tuple[Any, Parts]:
+    """A scanned-over operand; the block axis moves to where it belongs in a row."""
+    rank = jet.value.ndim
+    parts = {key: spread(key, jnp.asarray(part), jet.value.shape) for key, part in jet.parts.items()}
+    if BLOCK in parts:
+        parts[BLOCK] = jnp.moveaxis(parts[BLOCK], block_axis(rank), 1 + block_axis(rank - 1))
+    return jet.value, parts
+
+
+def _rows_back(value: Any, parts: Parts) -> Jet:
+    if BLOCK in parts:
+        parts[BLOCK] = jnp.moveaxis(parts[BLOCK], 1 + block_axis(value.ndim - 1), block_axis(value.ndim))
+    return Jet(value, parts)
+
+
+# --- everything else -------------------------------------------------------------------------------------------------
+def nested_jvp(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+    r"""Parts of f(z), :math:`\sum_k D^k f(z)[\delta z, …, \delta z]/k!`, by nested `jax.jvp`."""
+    taylor.fallen_back.add(eqn.primitive.name)
+    active = [place for place, jet in enumerate(jets) if jet.parts]
+    values = [jet.value for jet in jets]
+
+    def function(*moved: Any) -> list[Any]:
+        operands = list(values)
+        for place, value in zip(active, moved, strict=True):
+            operands[place] = value
+        outputs = bind_equation(eqn, operands)
+        return [out for out, var in zip(outputs, eqn.outvars, strict=True) if is_differentiable(var)]
+
+    forms = _Forms(taylor, function, [jets[place] for place in active])
+    found: list[Parts] = [{} for _ in eqn.outvars]
+    smooth = [number for number, var in enumerate(eqn.outvars) if is_differentiable(var)]
+    for key in keys:
+        for number, part in zip(smooth, forms.part(key), strict=True):
+            if part is not None:
+                found[number][key] = part
+    return [Jet(value, parts) for value, parts in zip(bind_equation(eqn, values), found, strict=True)]
+
+
+class _Forms:
+    """Derivatives of a function along products of parts, each computed once."""
+
+    def __init__(self, taylor: Pass, function: Callable[..., list[Any]], jets: Sequence[Jet]) -> None:
+        self._streams = taylor.streams
+        self._function = function
+        self._jets = jets
+        self._values = tuple(jnp.asarray(jet.value) for jet in jets)
+        self._outputs = jax.eval_shape(function, *self._values)
+        self._known: dict[tuple[int, ...], list[Any]] = {}
+
+    def part(self, key: int) -> list[Any]:
+        """Part ``key`` of every output; ``None`` where it is zero."""
+        total: list[Any] = [None] * len(self._outputs)
+        for count in range(1, self._streams.order(key) + 1):
+            for factors, weight in self._streams.powers(key, count).items():
+                if all(any(factor in jet.parts for jet in self._jets) for factor in factors):
+                    total = [add(t, scaled(weight, form)) for t, form in zip(total, self._form(factors), strict=True)]
+        if key in self._streams.block_products and any(BLOCK in jet.parts for jet in self._jets):
+            total = [add(t, form) for t, form in zip(total, self._block_form(key), strict=True)]
+        return total
+
+    def _tangents(self, key: int) -> tuple[Any, ...]:
+        size = len(self._streams.block)
+        return tuple(
+            spread(key, jnp.asarray(jet.parts[key]), jet.value.shape)
+            if key in jet.parts
+            else _zeros(jet.value, key, size)
+            for jet in self._jets
+        )
+
+    def _form(self, factors: tuple[int, ...]) -> list[Any]:
+        if factors not in self._known:
+            if factors == (BLOCK,):
+                axes = (tuple(block_axis(value.ndim) for value in self._values),)
+                outs = [block_axis(len(out.shape)) for out in self._outputs]
+                mapped = jax.vmap(lambda tangents: self._derivative((tangents,)), in_axes=axes, out_axes=outs)
+                self._known[factors] = mapped(self._tangents(BLOCK))
+            else:
+                self._known[factors] = self._derivative(tuple(self._tangents(factor) for factor in factors))
+        return self._known[factors]
+
+    def _block_form(self, key: int) -> list[Any]:
+        """Half the sum over pairs of the block of weight times second derivative."""
+        weights = jnp.asarray(self._streams.block_products[key]) / 2
+        tangents = self._tangents(BLOCK)
+        axes = tuple(block_axis(value.ndim) for value in self._values)
+        pushed = tangents
+        if weights.ndim == 2:
+            pushed = tuple(
+                jnp.moveaxis(jnp.moveaxis(t, a, -1) @ weights.T.astype(t.dtype), -1, a)
+                for t, a in zip(tangents, axes, strict=True)
+            )
+        forms = jax.vmap(lambda a, b: self._derivative((a, b)), in_axes=(axes, axes))(tangents, pushed)
+        if weights.ndim == 2:
+            return [form.sum(axis=0) for form in forms]
+        return [jnp.tensordot(weights.astype(form.dtype), form, axes=1) for form in forms]
+
+    def _derivative(self, tangents: tuple[tuple[Any, ...], ...]) -> list[Any]:
+        function = self._function
+        for tangent in tangents:
+
+            def function(*point: Any, inner: Any = function, along: Any = tangent) -> list[Any]:
+                return jax.jvp(inner, point, along)[1]
+
+        return function(*self._values)

@@ -1,0 +1,298 @@
+r"""Rules of elementwise primitives: :math:`f(z) = \sum_k f^{(k)}(z_0)\,(\delta z)^k/k!` (Faà di Bruno's formula).
+
+The derivatives :math:`f^{(k)}` are computed once and serve all parts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.polynomial import Polynomial
+
+from .._jax_versions import bind_equation
+from ._interpreter import Pass, rule
+from ._jets import Jet, Parts, add, cross, jet_of_rank, on_part, scaled
+
+Derivatives = Callable[[Any, Any, int, Any], list[Any]]
+"""``(argument, value, count, equation) -> [f', f'', …]``, ``count`` of them."""
+
+
+def compose(taylor: Pass, jet: Jet, value: Any, keys: frozenset[int], derivatives: Callable[[int], list[Any]]) -> Jet:
+    """Jet of ``f(z)``, ``f`` given by its value and derivatives at the value of ``z``."""
+    rank = jnp.ndim(value)
+    powers = _powers(taylor, jet.parts, keys, rank)
+    slopes = derivatives(len(powers))
+    parts: Parts = {}
+    for key in [key for key in taylor.streams.keys if key in keys]:
+        total = None
+        for slope, power in zip(slopes, powers, strict=True):
+            if key in power and slope is not None:
+                total = add(total, on_part(key, lambda p, s=slope: s * p, (rank,), rank, power[key]))
+        if total is not None:
+            parts[key] = total
+    return Jet(value, parts)
+
+
+def _powers(taylor: Pass, parts: Parts, keys: frozenset[int], rank: int) -> list[Parts]:
+    r"""Parts of :math:`(\delta z)^k/k!` for k = 1, 2, … as long as there are any."""
+    found = [{key: part for key, part in parts.items() if key in keys}]
+    while found[-1]:
+        count = len(found) + 1
+        following: Parts = {}
+        for key in keys:
+            mixed = cross(taylor.streams, key, found[0], found[-1], lambda a, b: a * b, (rank,) * 3, 1.0 / count)
+            if mixed is not None:
+                following[key] = mixed
+        found.append(following)
+    return found[:-1]
+
+
+# --- derivatives of single functions ---------------------------------------------------------------------------------
+def _factored(first: Callable[[Any, Any], Any], slope: Polynomial, inner: Polynomial, of_value: bool) -> Derivatives:
+    """Derivatives ``f' Q_k(w)``: ``Q_1 = 1``, ``Q_{k+1} = inner Q_k' + slope Q_k`` with ``w`` the value or argument."""
+
+    def derivatives(z: Any, value: Any, count: int, eqn: Any) -> list[Any]:
+        lead = first(z, value)
+        variable = value if of_value else z
+        factor, found = Polynomial([1.0]), [lead]
+        for _ in range(count - 1):
+            factor = factor.deriv() * inner + slope * factor
+            found.append(lead * _horner(factor, variable))
+        return found
+
+    return derivatives
+
+
+def _horner(polynomial: Polynomial, variable: Any) -> Any:
+    """The polynomial at ``variable``, of whose powers only every second occurs in odd and even ones."""
+    coefficients = [float(c) for c in polynomial.coef]
+    odd, even = not any(coefficients[::2]), not any(coefficients[1::2])
+    if (odd or even) and len(coefficients) > 2:
+        inside = _horner(Polynomial(coefficients[int(odd) :: 2]), variable * variable)
+        return variable * inside if odd else inside
+    total = jnp.asarray(coefficients[-1], dtype=variable.dtype)
+    for c in reversed(coefficients[:-1]):
+        total = total * variable + c if c else total * variable
+    return total
+
+
+def _falling(power: int | float) -> Derivatives:
+    """Derivatives of ``z ** power``; an integer power has finitely many."""
+
+    def derivatives(z: Any, value: Any, count: int, eqn: Any) -> list[Any]:
+        found: list[Any] = []
+        factor = 1.0
+        for k in range(1, count + 1):
+            factor *= power - k + 1
+            left = power - k
+            exponent = int(left) if float(left).is_integer() else left
+            found.append(None if factor == 0 else scaled(factor, z**exponent) if exponent else jnp.full_like(z, factor))
+        return found
+
+    return derivatives
+
+
+def _integer_power(z: Any, value: Any, count: int, eqn: Any) -> list[Any]:
+    return _falling(eqn.params["y"])(z, value, count, eqn)
+
+
+def _square_root(power: float) -> Derivatives:
+    """Derivatives of ``z ** power`` from the value, without further powers of fractions."""
+
+    def derivatives(z: Any, value: Any, count: int, eqn: Any) -> list[Any]:
+        found, current = [], value
+        for k in range(count):
+            current = scaled(power - k, current / z)
+            found.append(current)
+        return found
+
+    return derivatives
+
+
+def _logarithm(shift: float) -> Derivatives:
+    def derivatives(z: Any, value: Any, count: int, eqn: Any) -> list[Any]:
+        inverse = 1.0 / (z + shift) if shift else 1.0 / z
+        found = [inverse]
+        for k in range(1, count):
+            found.append(scaled(-float(k), found[-1] * inverse))
+        return found
+
+    return derivatives
+
+
+def _cycle(*functions: Callable[[Any], Any]) -> Derivatives:
+    def derivatives(z: Any, value: Any, count: int, eqn: Any) -> list[Any]:
+        return [functions[k % len(functions)](z) for k in range(count)]
+
+    return derivatives
+
+
+def _exponential(shift: float) -> Derivatives:
+    def derivatives(z: Any, value: Any, count: int, eqn: Any) -> list[Any]:
+        return [value + shift if shift else value] * count
+
+    return derivatives
+
+
+_GAUSS = 2.0 / math.sqrt(math.pi)
+
+_TABLE: dict[str, Derivatives] = {
+    "tanh": _factored(lambda z, t: 1.0 - t * t, Polynomial([0, -2.0]), Polynomial([1.0, 0, -1.0]), True),
+    "logistic": _factored(lambda z, s: s * (1.0 - s), Polynomial([1.0, -2.0]), Polynomial([0, 1.0, -1.0]), True),
+    "erf": _factored(lambda z, v: _GAUSS * jnp.exp(-z * z), Polynomial([0, -2.0]), Polynomial([1.0]), False),
+    "erfc": _factored(lambda z, v: -_GAUSS * jnp.exp(-z * z), Polynomial([0, -2.0]), Polynomial([1.0]), False),
+    "sin": _cycle(jnp.cos, lambda z: -jnp.sin(z), lambda z: -jnp.cos(z), jnp.sin),
+    "cos": _cycle(lambda z: -jnp.sin(z), lambda z: -jnp.cos(z), jnp.sin, jnp.cos),
+    "sinh": _cycle(jnp.cosh, jnp.sinh),
+    "cosh": _cycle(jnp.sinh, jnp.cosh),
+    "exp": _exponential(0.0),
+    "expm1": _exponential(1.0),
+    "log": _logarithm(0.0),
+    "log1p": _logarithm(1.0),
+    "sqrt": _square_root(0.5),
+    "rsqrt": _square_root(-0.5),
+    "square": _falling(2),
+    "integer_pow": _integer_power,
+}
+
+
+def by_jvp(function: Callable[[Any], Any], z: Any, count: int) -> list[Any]:
+    """Derivatives of an elementwise function by nested `jax.jvp` with tangents of ones."""
+    found = []
+    for _ in range(count):
+
+        def function(w: Any, inner: Callable[[Any], Any] = function) -> Any:
+            return jax.jvp(inner, (w,), (jnp.ones_like(w),))[1]
+
+        found.append(function(z))
+    return found
+
+
+def _register(name: str, derivatives: Derivatives) -> None:
+    def apply(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+        z = jets[0].value
+        (value,) = bind_equation(eqn, [z])
+        return [compose(taylor, jets[0], value, keys, lambda count: derivatives(z, value, count, eqn))]
+
+    rule(name)(apply)
+
+
+for _name, _derivatives in _TABLE.items():
+    _register(_name, _derivatives)
+
+
+@rule(
+    *("acos", "acosh", "asin", "asinh", "atan", "atanh", "tan"),
+    *("cbrt", "digamma", "erf_inv", "exp2", "lgamma", "bessel_i0e", "bessel_i1e"),
+)
+def _one_argument(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+    return [elementwise_call(taylor, eqn, jets, keys)]
+
+
+@rule("pow")
+def _power(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+    if jets[1].parts or jnp.ndim(jets[0].value) != eqn.outvars[0].aval.ndim:
+        return taylor.fallback(taylor, eqn, jets, keys)
+    return [elementwise_call(taylor, eqn, jets, keys)]
+
+
+def elementwise_call(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> Jet:
+    """Jet of an equation known to act elementwise on its only operand that has parts."""
+    (active,) = [place for place, jet in enumerate(jets) if jet.parts]
+    values = [jet.value for jet in jets]
+
+    def function(z: Any) -> Any:
+        return bind_equation(eqn, [*values[:active], z, *values[active + 1 :]])[0]
+
+    z = jnp.asarray(values[active])
+    return compose(taylor, jets[active], function(z), keys, lambda count: by_jvp(function, z, count))
+
+
+# --- piecewise linear ------------------------------------------------------------------------------------------------
+@rule("abs")
+def _absolute(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+    if jnp.iscomplexobj(jets[0].value):
+        return taylor.fallback(taylor, eqn, jets, keys)
+    (value,) = bind_equation(eqn, [jets[0].value])
+    sign = jnp.sign(jets[0].value)
+    return [_weighted(jets, [sign], value)]
+
+
+@rule("max", "min")
+def _extremum(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+    """The part of the operand that is chosen; half of both where they are equal, as `jax.jvp` does."""
+    first, second = (jet.value for jet in jets)
+    (value,) = bind_equation(eqn, [first, second])
+    half = np.asarray(0.5, dtype=value.dtype)
+    equal = jnp.where(first == second, half, half * 2)
+    weights = [jnp.where(operand == value, equal, half * 0) for operand in (first, second)]
+    return [_weighted(jets, weights, value)]
+
+
+@rule("clamp")
+def _clamp(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+    low, operand, high = (jet.value for jet in jets)
+    if jets[0].parts or jets[2].parts:
+        return taylor.fallback(taylor, eqn, jets, keys)
+    (value,) = bind_equation(eqn, [low, operand, high])
+    inside = jnp.where((operand > low) & (operand < high), 1, 0).astype(value.dtype)
+    return [_weighted([jets[1]], [inside], value)]
+
+
+@rule("select_n")
+def _select(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+    which, *cases = jets
+    (value,) = bind_equation(eqn, [jet.value for jet in jets])
+    weights = [jnp.where(which.value == number, 1, 0).astype(bool) for number in range(len(cases))]
+    return [_chosen(cases, weights, value)]
+
+
+def _weighted(jets: Iterable[Jet], weights: Iterable[Any], value: Any) -> Jet:
+    """Sum of the operands' parts times weights of the value's shape."""
+    rank = jnp.ndim(value)
+    parts: Parts = {}
+    for jet, weight in zip(jets, weights, strict=True):
+        for key, part in jet_of_rank(jet, rank).parts.items():
+            parts[key] = add(parts.get(key), on_part(key, lambda p, w=weight: w * p, (rank,), rank, part))
+    return Jet(value, parts)
+
+
+def _chosen(jets: Iterable[Jet], masks: Iterable[Any], value: Any) -> Jet:
+    """Like `_weighted` with booleans, but what is not chosen may be infinite."""
+    rank = jnp.ndim(value)
+    parts: Parts = {}
+    for jet, mask in zip(jets, masks, strict=True):
+        for key, part in jet_of_rank(jet, rank).parts.items():
+            other = jnp.asarray(0, dtype=part.dtype)
+            pick = on_part(key, lambda p, m=mask, o=other: jnp.where(m, p, o), (rank,), rank, part)
+            parts[key] = add(parts.get(key), pick)
+    return Jet(value, parts)
+
+
+def acts_elementwise(jaxpr: Any) -> bool:
+    """Whether every equation of a jaxpr acts element by element (constants may be broadcast)."""
+    for eqn in jaxpr.eqns:
+        inner = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
+        if eqn.primitive.name in ("jit", "pjit", "custom_jvp_call") and inner is not None:
+            if not acts_elementwise(inner.jaxpr):
+                return False
+        elif eqn.primitive.name not in _ELEMENTWISE and not _broadcasts_scalar(eqn):
+            return False
+    return True
+
+
+def _broadcasts_scalar(eqn: Any) -> bool:
+    return eqn.primitive.name == "broadcast_in_dim" and eqn.invars[0].aval.ndim == 0
+
+
+_ELEMENTWISE = frozenset(_TABLE) | {
+    *("neg", "sign", "floor", "ceil", "round", "is_finite", "abs", "clamp", "copy", "convert_element_type"),
+    *("exp2", "tan", "atan", "asin", "acos", "asinh", "acosh", "atanh", "cbrt", "lgamma", "digamma", "erf_inv"),
+    *("add", "add_any", "sub", "mul", "div", "rem", "pow", "max", "min", "atan2", "nextafter", "select_n"),
+    *("eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor", "not", "stop_gradient"),
+}

@@ -1,0 +1,158 @@
+"""Values with their parts, and the arithmetic that respects compact, constant and block parts.
+
+A part has the rank of its value; an axis along which it is constant may have length one (the derivative of a
+coordinate is the same at all points), parts known in advance are NumPy arrays, and a missing part is zero.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._streams import BLOCK, Streams
+
+Parts = dict[int, Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Jet:
+    """A value and its parts by key."""
+
+    value: Any
+    parts: Parts = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for key, part in list(self.parts.items()):
+            if part is None or (isinstance(part, np.ndarray) and not part.any()):
+                del self.parts[key]
+
+    def within(self, needed: frozenset[int]) -> Jet:
+        """Only the parts that are needed."""
+        return Jet(self.value, {key: part for key, part in self.parts.items() if key in needed})
+
+
+def block_axis(rank: int) -> int:
+    """Place of the block's own axis among the axes of a value of this rank: after the leading one."""
+    return min(1, rank)
+
+
+def on_part(key: int, function: Callable[..., Any], ranks: tuple[int, ...], out_rank: int, *parts: Any) -> Any:
+    """``function(*parts)``, on every member of the block if the key is the block's.
+
+    ``ranks`` are those of the values the parts belong to; a ``None`` part is passed on as zero-dimensional zero.
+    """
+    if key != BLOCK:
+        return function(*parts)
+    axes = tuple(block_axis(rank) for rank in ranks)
+    if all(isinstance(part, np.ndarray) for part in parts):
+        count = parts[0].shape[axes[0]]
+        members = [function(*(p.take(i, a) for p, a in zip(parts, axes, strict=True))) for i in range(count)]
+        return _stack(members, block_axis(out_rank))
+    return jax.vmap(function, in_axes=axes, out_axes=block_axis(out_rank))(*parts)
+
+
+def _stack(members: list[Any], axis: int) -> Any:
+    stack = np.stack if all(isinstance(m, np.ndarray) for m in members) else jnp.stack
+    return stack(members, axis=axis)
+
+
+def full(part: Any, shape: tuple[int, ...]) -> Any:
+    """A part of the shape of its value (not of a block)."""
+    if part.shape == shape:
+        return part
+    return (np if isinstance(part, np.ndarray) else jnp).broadcast_to(part, shape)
+
+
+def spread(key: int, part: Any, shape: tuple[int, ...]) -> Any:
+    """Like `full` for any key."""
+    if key != BLOCK:
+        return full(part, shape)
+    axis = block_axis(len(shape))
+    return full(part, (*shape[:axis], part.shape[axis], *shape[axis:]))
+
+
+def add(first: Any, second: Any) -> Any:
+    """Sum of two parts, either of which may be missing."""
+    if first is None:
+        return second
+    return first if second is None else first + second
+
+
+def scaled(factor: int | float, part: Any) -> Any:
+    """A part times a Python number."""
+    return part if factor == 1 else part * np.asarray(factor, dtype=part.dtype)
+
+
+Multiply = Callable[[Any, Any], Any]
+
+
+def cross(
+    streams: Streams,
+    key: int,
+    first: Mapping[int, Any],
+    second: Mapping[int, Any],
+    multiply: Multiply,
+    ranks: tuple[int, int, int],
+    factor: float = 1.0,
+) -> Any:
+    """``factor`` times what the product rule adds to part ``key`` of a product besides ``p(f) g + f p(g)``.
+
+    Args:
+        multiply: the bilinear product of two parts without block axis; commutative if both factors are the same.
+        ranks: of the two factors and of the product.
+
+    Returns:
+        the sum, or ``None`` for nothing.
+    """
+    total = None
+    for j, k, weight in streams.products.get(key, ()):
+        if j not in first or k not in second or (first is second and j > k):
+            continue
+        twice = 2.0 if first is second and j < k else 1.0
+        total = add(total, scaled(twice * factor * weight, multiply(first[j], second[k])))
+    if key in streams.block_products and BLOCK in first and BLOCK in second:
+        weights = factor * streams.block_products[key]
+        total = add(total, _block_cross(weights, first[BLOCK], second[BLOCK], multiply, ranks))
+    return total
+
+
+def _block_cross(weights: np.ndarray, first: Any, second: Any, multiply: Multiply, ranks: tuple[int, ...]) -> Any:
+    left, right, out = (block_axis(rank) for rank in ranks)
+    if weights.ndim == 2:
+        moved = jnp.moveaxis(jnp.asarray(second), right, -1) @ jnp.asarray(weights.T, dtype=second.dtype)
+        second = jnp.moveaxis(moved, -1, right)
+        weights = np.ones(len(weights))
+    products = jax.vmap(multiply, in_axes=(left, right), out_axes=out)(first, second)
+    if np.all(weights == weights[0]):
+        return scaled(float(weights[0]), products.sum(axis=out))
+    shape = [1] * products.ndim
+    shape[out] = -1
+    return (products * weights.reshape(shape).astype(products.dtype)).sum(axis=out)
+
+
+def part_of_rank(jet: Jet, key: int, rank: int) -> Any:
+    """A part with axes of length one in front where the operand has a lower rank (it is a scalar then)."""
+    part = jet.parts.get(key)
+    if part is None or jnp.ndim(jet.value) == rank:
+        return part
+    return part.reshape((1,) * (rank + (key == BLOCK) - part.ndim) + part.shape) if key != BLOCK else _lift(part, rank)
+
+
+def _lift(part: Any, rank: int) -> Any:
+    """The block part of a scalar ``(D,)`` among values of a higher rank."""
+    shape = [1] * (rank + 1)
+    shape[min(1, rank)] = part.shape[0]
+    return part.reshape(shape)
+
+
+def jet_of_rank(jet: Jet, rank: int) -> Jet:
+    """A scalar operand as one of the rank of the others."""
+    if jnp.ndim(jet.value) == rank:
+        return jet
+    parts = {key: part_of_rank(jet, key, rank) for key in jet.parts}
+    return Jet(jnp.reshape(jet.value, (1,) * rank), parts)

@@ -1,0 +1,144 @@
+"""Constant-coefficient differential operators as polynomials, and the smallest set of them closed under the product
+rule."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+Monomial = tuple[int, ...]
+r"""Directions with repetition in ascending order: ``(0, 0, 1)`` is :math:`\partial_0^2 \partial_1`."""
+
+_ROUNDING = 1e-13
+
+
+@dataclasses.dataclass(frozen=True)
+class Operator:
+    r"""A polynomial :math:`p(\partial)` with constant coefficients; equal operators compare equal."""
+
+    terms: tuple[tuple[Monomial, float], ...]
+
+    @property
+    def order(self) -> int:
+        """Highest order of differentiation."""
+        return max((len(monomial) for monomial, _ in self.terms), default=0)
+
+    def then(self, other: Operator) -> Operator:
+        """The composition (a product of polynomials)."""
+        product: dict[Monomial, float] = {}
+        for (a, x), (b, y) in itertools.product(self.terms, other.terms):
+            monomial = tuple(sorted(a + b))
+            product[monomial] = product.get(monomial, 0.0) + x * y
+        return operator(product)
+
+    def reduced_coproduct(self) -> dict[tuple[Monomial, Monomial], float]:
+        r"""Coefficients of :math:`p(\xi + \eta)` but for the terms without :math:`\xi` or without :math:`\eta`.
+
+        The product rule: :math:`p(\partial)(fg) = p(f)\,g + f\,p(g) + \sum c_{ab}\, \partial^a f\, \partial^b g`.
+        """
+        found: dict[tuple[Monomial, Monomial], float] = {}
+        for monomial, coefficient in self.terms:
+            for first, second, ways in _splits(monomial):
+                if first and second:
+                    found[first, second] = found.get((first, second), 0.0) + ways * coefficient
+        return found
+
+    def name(self, directions: Iterable[str]) -> str:
+        """For reading: ``∂xx + ∂yy``."""
+        names = list(directions)
+        parts = []
+        for monomial, coefficient in self.terms:
+            symbol = "∂" + "".join(names[d] for d in monomial) if monomial else "1"
+            parts.append(symbol if coefficient == 1 else f"{coefficient:.4g} {symbol}")
+        return " + ".join(parts).replace("+ -", "- ") if parts else "0"
+
+
+def operator(terms: Mapping[Monomial, float]) -> Operator:
+    """The operator with these coefficients; zeros are dropped."""
+    largest = max((abs(value) for value in terms.values()), default=0.0)
+    return Operator(tuple(sorted((m, float(c)) for m, c in terms.items() if abs(c) > _ROUNDING * largest)))
+
+
+IDENTITY = operator({(): 1.0})
+
+
+@functools.lru_cache(maxsize=4096)
+def _splits(monomial: Monomial) -> tuple[tuple[Monomial, Monomial, int], ...]:
+    """All ways to hand each direction of a monomial to one of two factors, equal ways counted."""
+    powers = sorted(Counter(monomial).items())
+    found = []
+    for taken in itertools.product(*(range(power + 1) for _, power in powers)):
+        first = tuple(d for (d, _), count in zip(powers, taken, strict=True) for _ in range(count))
+        rest = tuple(d for (d, power), count in zip(powers, taken, strict=True) for _ in range(power - count))
+        ways = math.prod(math.comb(power, count) for (_, power), count in zip(powers, taken, strict=True))
+        found.append((first, rest, ways))
+    return tuple(found)
+
+
+def closed_basis(wanted: Iterable[Operator]) -> tuple[tuple[Operator, Monomial], ...]:
+    r"""A basis of the smallest space of operators that contains ``wanted`` and obeys the product rule within itself.
+
+    The space is spanned by all partial derivatives :math:`\partial_\xi^\beta p` of the wanted polynomials, since
+    :math:`p(\xi + \eta) = \sum_\beta \xi^\beta/\beta!\; \partial^\beta p(\eta)`.  The Laplacian in *d* dimensions needs
+    ``1, ∂_1 … ∂_d, Δ``; the bi-Laplacian in two dimensions nine operators instead of the thirteen partial derivatives
+    of the same orders.
+
+    Returns:
+        ``(operator, pivot)`` by ascending order, the identity first; no other operator contains a pivot monomial, so
+        coordinates of an element are read off its pivot coefficients.
+    """
+    rows: dict[Monomial, dict[Monomial, float]] = {(): {(): 1.0}}
+    seen: set[Operator] = set()
+    pending = list(wanted)
+    while pending:
+        current = pending.pop()
+        if current in seen or not current.terms:
+            continue
+        seen.add(current)
+        _insert(rows, dict(current.terms))
+        pending.extend(_partial(current, d) for d in sorted({d for monomial, _ in current.terms for d in monomial}))
+    basis = []
+    for pivot, row in rows.items():
+        scale = max(abs(value) for value in row.values()) * math.copysign(1.0, row[pivot])
+        basis.append((operator({m: c / scale for m, c in row.items()}), pivot))
+    return tuple(sorted(basis, key=lambda entry: (entry[0].order, entry[1])))
+
+
+def _partial(poly: Operator, direction: int) -> Operator:
+    found: dict[Monomial, float] = {}
+    for monomial, coefficient in poly.terms:
+        power = monomial.count(direction)
+        if power:
+            where = monomial.index(direction)
+            rest = monomial[:where] + monomial[where + 1 :]
+            found[rest] = found.get(rest, 0.0) + power * coefficient
+    largest = max((abs(c) for c in found.values()), default=1.0)
+    return operator({m: c / largest for m, c in found.items()})
+
+
+def _insert(rows: dict[Monomial, dict[Monomial, float]], row: dict[Monomial, float]) -> None:
+    """Gauss–Jordan: reduce a row by those present, and those by it; the pivot is the term of highest order."""
+    largest = max(abs(c) for c in row.values())
+    for pivot in [m for m in row if m in rows]:
+        _subtract(row, rows[pivot], row.get(pivot, 0.0), largest)
+    if not row:
+        return
+    pivot = max(row, key=lambda m: (len(m), m))
+    unit = {m: c / row[pivot] for m, c in row.items()}
+    for other in rows.values():
+        if pivot in other:
+            _subtract(other, unit, other[pivot], max(abs(c) for c in other.values()))
+    rows[pivot] = unit
+
+
+def _subtract(row: dict[Monomial, float], unit: dict[Monomial, float], factor: float, largest: float) -> None:
+    for monomial, coefficient in unit.items():
+        value = row.get(monomial, 0.0) - factor * coefficient
+        if abs(value) > _ROUNDING * largest:
+            row[monomial] = value
+        else:
+            row.pop(monomial, None)

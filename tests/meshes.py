@@ -1,0 +1,72 @@
+"""Triangle meshes of shapes that are no boxes, and domains on meshes given as arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import Delaunay
+
+from jno.domain import domain
+from jno.domain._geometry import Geometry
+from jno.domain._mesh import Mesh
+from jno.domain._tags import mesh_tags
+
+
+def mesh_domain(points, cells, size=0.1, time=None):
+    """A domain with the tags ``interior`` and ``boundary`` on simplices; nodes without a cell are dropped."""
+    used, flat = np.unique(np.asarray(cells), return_inverse=True)
+    mesh = Mesh.from_cells(np.asarray(points, dtype=np.float64)[used], flat.reshape(np.shape(cells)))
+    geometry = Geometry.from_mesh(mesh, mesh_tags(mesh), ds=size)
+    return domain._from_geometry(geometry, algorithm=6, time=time, compute_mesh_connectivity=True)
+
+
+def disk(size=0.1):
+    """Unit disk: rings of six, twelve, … nodes, triangulated."""
+    rings = round(1 / size)
+    points = [np.zeros((1, 2))]
+    for ring in range(1, rings + 1):
+        angle = 2 * np.pi * (np.arange(6 * ring) + 0.25 * (ring % 2)) / (6 * ring)
+        points.append(ring / rings * np.stack([np.cos(angle), np.sin(angle)], axis=1))
+    points = np.concatenate(points)
+    return mesh_domain(points, Delaunay(points).simplices, size)
+
+
+def l_shape(size=0.1):
+    """Unit square without its upper right quarter."""
+    return _cells_of_square(size, lambda x, y: (x < 0.5) | (y < 0.5))
+
+
+def square_with_square_hole(size=0.125):
+    """Unit square without ``[¼, ½] × [¼, ¾]``."""
+    return _cells_of_square(size, lambda x, y: ~((x > 0.25) & (x < 0.5) & (y > 0.25) & (y < 0.75)))
+
+
+def square_with_round_hole(size=0.1, radius=0.25):
+    """``[-½, ½]²`` without a disk about its centre, in layers between the two loops."""
+    side = 2 * round(0.5 / size)
+    step = np.arange(side) / side - 0.5
+    edge = np.full(side, 0.5)
+    corners = [(step, -edge), (edge, step), (-step, edge), (-edge, -step)]
+    outer = np.concatenate([np.stack(pair, axis=1) for pair in corners])
+    inner = radius * outer / np.linalg.norm(outer, axis=1, keepdims=True)
+    layers = round((0.5 - radius) / size) + 1
+    share = np.linspace(0, 1, layers + 1)[:, None, None]
+    points = ((1 - share) * inner + share * outer).reshape(-1, 2)
+    around, layer = np.arange(len(outer)), np.arange(layers)[:, None] * len(outer)
+    first, second = layer + around, layer + np.roll(around, -1)
+    return mesh_domain(points, _triangles(first, second, second + len(outer), first + len(outer)), size)
+
+
+def _cells_of_square(size, keep):
+    count = round(1 / size)
+    grid = np.linspace(0, 1, count + 1)
+    points = np.stack(np.meshgrid(grid, grid, indexing="ij"), axis=-1).reshape(-1, 2)
+    i, j = np.meshgrid(np.arange(count), np.arange(count), indexing="ij")
+    first = i * (count + 1) + j
+    cells = _triangles(first, first + count + 1, first + count + 2, first + 1)
+    return mesh_domain(points, cells[keep(*points[cells].mean(axis=1).T)], size)
+
+
+def _triangles(a, b, c, d):
+    """Both halves of every quadrilateral."""
+    corners = np.stack([np.ravel(part) for part in (a, b, c, d)], axis=1)
+    return np.concatenate([corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]])
