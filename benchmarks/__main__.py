@@ -13,10 +13,12 @@ import jno
 
 from ._agreement import disagreements
 from ._case import Size
+from ._domain import domain_row
 from ._imports import import_seconds
 from ._measure import Effort, measure, measure_evaluation, measure_overhead, median, ratio
 from ._report import show, summary, write
 from ._runners import BARE, SOLVE
+from .libraries import missing
 from .problems import PROBLEMS
 
 
@@ -34,7 +36,11 @@ def _overhead_row() -> dict[str, Any]:
     }
 
 
-_OTHER_ROWS: dict[str, Callable[[], dict[str, Any]]] = {"import": _import_row, "overhead": _overhead_row}
+_OTHER_ROWS: dict[str, Callable[[], dict[str, Any]]] = {
+    "import": _import_row,
+    "overhead": _overhead_row,
+    "domain": domain_row,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.quick:
         jax.config.update("jax_disable_most_optimizations", True)  # most of the time is compiling
     problems = [PROBLEMS[name] for name in ids if name in PROBLEMS]
+    if missing():
+        print(f"left out, not installed: {', '.join(missing())}")
     wrong = [m for p in problems for m in disagreements(p, p.quick if options.quick else p.full)]
     for message in wrong:
         print(message, file=sys.stderr)

@@ -10,19 +10,34 @@ from jaxtyping import Array, Float
 
 LEARNING_RATE = 1e-3
 
+NESTED = "nested"
+"""Nested ``jax.jvp``, one derivative at a time."""
+ONEPASS = "onepass"
+"""Taylor coefficients propagated once."""
+BLOCKED = "blocked"
+"""The same with loss and gradient added up block by block of points."""
+MODULE = "module"
+"""No derivatives: the module, and the loss on top."""
+
 Kernel = Callable[[Any, Mapping[str, Any]], Float[Array, ""]]
 """Loss of weights and data."""
 
 
+def onepass(kernel: Callable[[Any], Kernel], variants: Mapping[str, Any]) -> dict[str, Kernel]:
+    """One row per variant of the pass."""
+    return {f"{ONEPASS} {name}": kernel(taylor) for name, taylor in variants.items()}
+
+
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """Collocation points, hidden layers of a width, and for operator learning samples and samples per step."""
+    """Points, hidden layers of a width, for operator learning samples and samples per step, and the coordinates."""
 
     points: int
     width: int = 64
     depth: int = 4
     samples: int = 1
     batch: int | None = None
+    dimension: int = 2
 
     @property
     def full_batch(self) -> Size:
@@ -49,10 +64,8 @@ class Problem:
 
     id: str
     build: Callable[[Size], Built]
-    nested: Kernel
-    """Nested ``jax.jvp``, one derivative at a time."""
-    onepass: Mapping[str, Kernel]
-    """Taylor coefficients propagated once; the fastest variant counts."""
+    kernels: Mapping[str, Kernel]
+    """By the name of their row, which begins with the name of a group; of `ONEPASS` the fastest variant counts."""
     forward: Callable[[Any, Mapping[str, Any]], Array]
     """Values of the field at all points of all samples."""
     full: Size

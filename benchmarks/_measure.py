@@ -27,7 +27,7 @@ class Effort:
     """Blocks per competitor."""
     block_seconds: float = 0.8
     compilations: int = 3
-    fewest_steps: int = 5
+    fewest_steps: int = 2
 
 
 @dataclasses.dataclass(frozen=True)

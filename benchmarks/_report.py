@@ -7,7 +7,7 @@ import datetime
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,13 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
+from ._case import ONEPASS
 from ._measure import Row, Seconds, fastest, ratio
-from ._runners import BARE, EVAL, FORWARD, NESTED, ONEPASS, SOLVE
+from ._runners import BARE, EVAL, FORWARD, SOLVE
 
 RESULTS = Path(__file__).parent / "results"
+_COLUMNS = 5
+"""Problems side by side in the table of ratios."""
 
 Ratio = dict[str, float]
 """By both clocks: wall, processor."""
@@ -26,24 +29,43 @@ Ratio = dict[str, float]
 
 def summary(rows: Mapping[str, Row], evaluation: Mapping[str, Seconds], evaluated: int) -> dict[str, Any]:
     """The ratios that targets are set for, and the absolute figures of every competitor."""
-    best = fastest(rows, ONEPASS)
-    solve, nested, onepass = rows[SOLVE], rows[NESTED], rows[best]
-    ratios: dict[str, Any] = {
-        "solve / nested": _steps(rows, SOLVE, NESTED),
-        "solve / onepass": _steps(rows, SOLVE, best),
-        "solve / bare step": _steps(rows, SOLVE, BARE),
-        "bare step / onepass": _steps(rows, BARE, best),
-        "compile / nested": _quotient(solve.compile, nested.compile),
-        "compile / onepass": _quotient(solve.compile, onepass.compile),
-        "eval / kernel": _quotient(evaluation[EVAL], evaluation[FORWARD]),
+    others = _baselines(rows)
+    ratios: dict[str, Any] = {f"solve / {label}": _steps(rows, SOLVE, name) for label, name in others.items()}
+    ratios["solve / bare step"] = _steps(rows, SOLVE, BARE)
+    if ONEPASS in others:
+        ratios["bare step / onepass"] = _steps(rows, BARE, others[ONEPASS])
+    ratios |= {
+        f"compile / {label}": _quotient(rows[SOLVE].compile, rows[name].compile) for label, name in others.items()
     }
+    ratios["eval / kernel"] = _quotient(evaluation[EVAL], evaluation[FORWARD])
+    memory = {f"memory / {label}": _memory(rows[BARE], rows[name]) for label, name in others.items()}
     return {
         "ratios": ratios,
-        "best onepass": best.removeprefix(ONEPASS),
-        "build seconds": solve.build.wall,
-        "evaluation points per second": evaluated / evaluation[EVAL].wall,
+        "plain": {
+            **{key: value for key, value in memory.items() if value is not None},
+            "best onepass": others.get(ONEPASS, "").removeprefix(f"{ONEPASS} "),
+            "build seconds": rows[SOLVE].build.wall,
+            "evaluation points per second": evaluated / evaluation[EVAL].wall,
+        },
         "competitors": {name: _figures(row) for name, row in rows.items()},
     }
+
+
+def _baselines(rows: Mapping[str, Row]) -> dict[str, str]:
+    """What jNO is compared with, label -> row: every other row, of the variants of the one pass only the fastest."""
+    found: dict[str, str] = {}
+    for name in rows:
+        if name.startswith(ONEPASS):
+            found[ONEPASS] = fastest(rows, ONEPASS)
+        elif name not in (SOLVE, BARE):
+            found[name] = name
+    return found
+
+
+def _memory(row: Row, other: Row) -> float | None:
+    if row.temporary_bytes is None or not other.temporary_bytes:
+        return None
+    return row.temporary_bytes / other.temporary_bytes
 
 
 def _steps(rows: Mapping[str, Row], first: str, other: str) -> Ratio:
@@ -69,7 +91,8 @@ def show(results: Mapping[str, dict[str, Any]]) -> None:
     problems = {name: result for name, result in results.items() if "competitors" in result}
     if problems:
         console.print(_competitor_table(problems))
-        console.print(_ratio_table(problems))
+        for begin in range(0, len(problems), _COLUMNS):
+            console.print(_ratio_table(dict([*problems.items()][begin : begin + _COLUMNS])))
     for name, result in results.items():
         if name not in problems:
             console.print(f"{name}: " + ", ".join(f"{key} {value:.3g}" for key, value in result.items()))
@@ -96,13 +119,26 @@ def _competitor_table(problems: Mapping[str, dict[str, Any]]) -> Table:
 
 def _ratio_table(problems: Mapping[str, dict[str, Any]]) -> Table:
     table = Table("ratio", *problems, title="ratios of interleaved medians: wall time (processor time)")
-    for key in next(iter(problems.values()))["ratios"]:
-        cells = [result["ratios"][key] for result in problems.values()]
-        table.add_row(key, *(f"{cell['wall']:.2f} ({cell['processor']:.2f})" for cell in cells))
-    for key in ("best onepass", "build seconds", "evaluation points per second"):
-        cells = [result[key] for result in problems.values()]
-        table.add_row(key, *(cell if isinstance(cell, str) else f"{cell:.3g}" for cell in cells))
+    for group, text in (("ratios", _both_clocks), ("plain", _plain)):
+        cells = [result[group] for result in problems.values()]
+        for key in _keys(cells):
+            table.add_row(key, *(text(cell[key]) if key in cell else "" for cell in cells))
     return table
+
+
+def _keys(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """All keys; those that begin with the same word stand together."""
+    keys = list(dict.fromkeys(key for cell in cells for key in cell))
+    words = [key.split()[0] for key in keys]
+    return sorted(keys, key=lambda key: words.index(key.split()[0]))
+
+
+def _both_clocks(cell: Ratio) -> str:
+    return f"{cell['wall']:.2f} ({cell['processor']:.2f})"
+
+
+def _plain(cell: float | str) -> str:
+    return cell if isinstance(cell, str) else f"{cell:.3g}"
 
 
 def write(results: Mapping[str, dict[str, Any]]) -> Path:

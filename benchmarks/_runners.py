@@ -1,4 +1,4 @@
-"""The competitors: everything that can train a problem.  Another library is one more row of `competitors`."""
+"""The competitors: everything that can train a problem."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ import jno
 
 from ._case import Built, Kernel, Problem, Size
 from ._steps import BareLoop
+from .libraries import Start, starts
 
 SOLVE = "jno solve"
 BARE = "jno bare step"
-NESTED = "nested"
-ONEPASS = "onepass "
 EVAL = "jno eval"
 FORWARD = "kernel"
 
@@ -46,11 +45,11 @@ class Competitor:
 
 def competitors(problem: Problem) -> list[Competitor]:
     """Who runs a problem.  All start from the same weights and use the same points and the same optimizer."""
-    kernels = {NESTED: problem.nested, **{ONEPASS + name: k for name, k in problem.onepass.items()}}
     return [
         Competitor(SOLVE, lambda size: SolveRunner(problem.build(size), size)),
         Competitor(BARE, lambda size: _bare(problem.build(size), size)),
-        *(Competitor(name, _kernel_start(problem, kernel)) for name, kernel in kernels.items()),
+        *(Competitor(name, _kernel_start(problem, kernel)) for name, kernel in problem.kernels.items()),
+        *(Competitor(name, _library_start(problem, start)) for name, start in starts(problem.id).items()),
     ]
 
 
@@ -115,6 +114,10 @@ def _kernel_start(problem: Problem, kernel: Kernel) -> Callable[[Size], BareLoop
         )
 
     return start
+
+
+def _library_start(problem: Problem, start: Start) -> Callable[[Size], Runner]:
+    return lambda size: start(problem.build(size))
 
 
 def evaluators(problem: Problem, size: Size) -> dict[str, Callable[[], Any]]:

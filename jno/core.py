@@ -19,6 +19,7 @@ from jno.compiler import (
     discover_domain,
     infer_shapes,
     models_of,
+    plan_text,
     shape_tree,
     untracked,
 )
@@ -262,8 +263,36 @@ class core:
             expressions = [untracked(op) for op in self.all_ops]
             program = Program(expressions, self.domain, window=min_consecutive, graph=self._graph)
             shapes = infer_shapes(program, self.models)
-            for name, root in zip(self._names(), program.roots, strict=True):
+            for name, root in zip(self._names(), program.expressions, strict=True):
                 print(f"{name}:\n{shape_tree(root, shapes)}")
+        return self
+
+    def print_plan(self, file: Any = None, min_consecutive: int | None = 1) -> core:
+        """Print which derivatives are computed together; returns ``self``.
+
+        Every pass carries the value of a network and the listed operators through it once; sums of derivatives that
+        are wanted only as a sum (a Laplacian) are carried as one.  Derivatives whose computation a scheme forces, and
+        primitives that had no Taylor rule, are listed apart.
+
+        Args:
+            file: where to print; default: standard output.
+            min_consecutive: number of time levels in one evaluation, as in `solve`.
+
+        Example:
+            >>> import jno
+            >>> domain = jno.domain.rect(mesh_size=0.5)
+            >>> x, y, _ = domain.variable("interior")
+            >>> u = jno.np.sin(x) * y
+            >>> crux = jno.core([(u.d2(x) + u.d2(y) + u.d(x)).mse])
+            >>> crux = crux.print_plan()
+            pass over the points of interior
+              carries: 1, ∂x, ∂y, ∂xx + ∂yy
+              *: ∂x + ∂xx + ∂yy
+        """
+        if self.all_ops:
+            expressions = [untracked(op) for op in self.all_ops]
+            program = Program(expressions, self.domain, window=min_consecutive, graph=self._graph)
+            print(plan_text(program, self.models), file=file or sys.stdout)
         return self
 
     def print_tree(self, file: Any = None) -> core:
@@ -320,7 +349,7 @@ def infer_shape(expression: Placeholder) -> tuple[int, ...]:
     program = Program([expression], discover_domain([expression]))
     build_models(program, program.models, get_seed())
     shapes = infer_shapes(program, {model.layer_id: model.module for model in program.models})
-    return shapes[id(program.roots[0])]
+    return shapes[id(program.expressions[0])]
 
 
 def evaluate_alone(expression: Placeholder, domain: Any) -> Any:

@@ -63,7 +63,7 @@ def onepass(taylor: _mlp.Taylor) -> Any:
 def combined(weights: Any, data: Mapping[str, Any]) -> Float[Array, ""]:
     """The residual is linear in the trunk: combine its coefficients first, then one product for all samples."""
     x, y = data["points"][:, :1], data["points"][:, 1:]
-    trunk, (t_x, t_y), t_laplacian = _mlp.stacked(weights["trunk"], data["points"], (0, 1))
+    trunk, (t_x, t_y), t_laplacian = _mlp.VARIANTS["stacked"](weights["trunk"], data["points"], (0, 1))
     gx, gy = x * (1 - x), y * (1 - y)
     curvature = -2 * (gx + gy)
     slopes = (1 - 2 * x) * gy * t_x + gx * (1 - 2 * y) * t_y

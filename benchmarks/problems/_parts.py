@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import foundax
@@ -34,7 +35,16 @@ def shared_grid(size: Size) -> tuple[Any, Any, Any]:
     return dom, x, y
 
 
-def points_of(dom: Any) -> Float[Array, "N 2"]:
+def cloud(
+    size: Size, draw: Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
+) -> tuple[Any, tuple[Any, ...]]:
+    """``size.points`` random points and their ``size.dimension`` coordinates."""
+    points = draw(np.random.default_rng(0), (size.points, size.dimension))
+    dom = jno.domain.from_array({"interior": points})
+    return dom, dom.variable("interior")[: size.dimension]
+
+
+def points_of(dom: Any) -> Float[Array, "N D"]:
     """The coordinates jNO trains on."""
     points = np.asarray(dom.context["interior"])
     return jnp.asarray(points[0, 0], jnp.float32)
@@ -43,7 +53,7 @@ def points_of(dom: Any) -> Float[Array, "N 2"]:
 def mlp(size: Size, outputs: int = 1) -> tuple[Any, list[tuple[Array, Array]]]:
     """A tanh network lifted into jNO, and a copy of its arrays."""
     key = jax.random.PRNGKey(0)
-    module = foundax.mlp(2, outputs, hidden_dims=size.width, num_layers=size.depth, key=key)
+    module = foundax.mlp(size.dimension, outputs, hidden_dims=size.width, num_layers=size.depth, key=key)
     return trained(module), _mlp.layers_of([*module.hidden_layers, module.output_layer])
 
 

@@ -3,9 +3,10 @@
 import jno
 from jno import np
 
-from .._case import Built, Problem, Size
+from .._case import BLOCKED, NESTED, Built, Problem, Size, onepass
 from ..kernels import _mlp
 from ..kernels import burgers1d as kernel
+from ..kernels._blocks import blocked
 from ._parts import mlp, points_of, rectangle
 
 
@@ -21,8 +22,11 @@ def build(size: Size) -> Built:
 PROBLEM = Problem(
     id="burgers1d",
     build=build,
-    nested=kernel.nested,
-    onepass={name: kernel.onepass(taylor) for name, taylor in _mlp.VARIANTS.items()},
+    kernels={
+        NESTED: kernel.nested,
+        **onepass(kernel.onepass, _mlp.VARIANTS),
+        BLOCKED: blocked(kernel.onepass(_mlp.VARIANTS["separate"]), count=10),
+    },
     forward=kernel.forward,
     full=Size(points=10_000),
     quick=Size(points=60, width=16, depth=2),

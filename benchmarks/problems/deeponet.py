@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 import jno
 
-from .._case import Built, Problem, Size
+from .._case import NESTED, ONEPASS, Built, Problem, Size, onepass
 from ..kernels import _mlp
 from ..kernels import deeponet as kernel
 from ._parts import points_of, shared_grid, trained
@@ -52,10 +52,10 @@ def build(size: Size) -> Built:
 PROBLEM = Problem(
     id="deeponet",
     build=build,
-    nested=kernel.nested,
-    onepass={
-        **{name: kernel.onepass(taylor) for name, taylor in _mlp.VARIANTS.items()},
-        "combined": kernel.combined,
+    kernels={
+        NESTED: kernel.nested,
+        **onepass(kernel.onepass, _mlp.VARIANTS),
+        f"{ONEPASS} combined": kernel.combined,
     },
     forward=kernel.forward,
     full=Size(points=861, width=128, depth=3, samples=500, batch=32),

@@ -3,7 +3,7 @@
 import jno
 from jno import np
 
-from .._case import Built, Problem, Size
+from .._case import NESTED, Built, Problem, Size, onepass
 from ..kernels import _mlp
 from ..kernels import ns2d as kernel
 from ._parts import mlp, points_of, rectangle
@@ -27,8 +27,7 @@ def build(size: Size) -> Built:
 PROBLEM = Problem(
     id="ns2d",
     build=build,
-    nested=kernel.nested,
-    onepass={name: kernel.onepass(taylor) for name, taylor in _mlp.VARIANTS.items()},
+    kernels={NESTED: kernel.nested, **onepass(kernel.onepass, _mlp.VARIANTS)},
     forward=kernel.forward,
     full=Size(points=790),
     quick=Size(points=50, width=16, depth=2),

@@ -50,10 +50,14 @@ def first_axis(axis: Any) -> int:
     return axes[0]
 
 
+def _alignment(axis: Any) -> str | None:
+    return "components" if axis in (-1, (-1,)) else None
+
+
 def _reduction(function: Callable[..., Any], name: str, summary: str) -> Callable[..., FunctionCall]:
     def build(x: Any, axis: Any = None, keepdims: bool = False) -> FunctionCall:
         reduce = partial(function, axis=axis, keepdims=keepdims)
-        return FunctionCall(reduce, [x], name, reduces_axis=first_axis(axis))
+        return FunctionCall(reduce, [x], name, reduces_axis=first_axis(axis), align=_alignment(axis))
 
     build.__name__ = build.__qualname__ = name
     build.__doc__ = _DOC.format(summary=summary, name=name)
@@ -94,7 +98,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> F
         norm(array(2,))
     """
     reduce = partial(_norm, ord=ord, axis=axis, keepdims=keepdims)
-    return FunctionCall(reduce, [x], "norm", reduces_axis=first_axis(axis))
+    return FunctionCall(reduce, [x], "norm", reduces_axis=first_axis(axis), align=_alignment(axis))
 
 
 def _norm(x: Num[ArrayLike, ...], ord: Any, axis: Any, keepdims: bool) -> Float[Array, ...]:

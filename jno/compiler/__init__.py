@@ -1,11 +1,14 @@
 """From the trace to JAX: one pure function per list of expressions."""
 
+from ._blocks import PointBlocks as PointBlocks
+from ._blocks import blocks_for as blocks_for
 from ._discover import check_temporal as check_temporal
 from ._discover import discover_domain as discover_domain
 from ._graph import Graph as Graph
 from ._graph import models_of as models_of
 from ._graph import needs_window as needs_window
 from ._graph import untracked as untracked
+from ._plan import plan_text as plan_text
 from ._pointwise import check_pointwise as check_pointwise
 from ._program import Program as Program
 from ._rules import lowers as lowers

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jno.trace import (
@@ -68,6 +70,14 @@ def frontier(roots: Sequence[Node], graph: Graph) -> dict[str, list[Node]]:
     return {tag: list(nodes.values()) for tag, nodes in found.items()}
 
 
+def pointwise_tags(roots: Sequence[Node], graph: Graph) -> list[str | None]:
+    """The tag whose points each expression runs over point-wise; ``""``: no points, ``None``: not point-wise."""
+    tags: dict[int, str | None] = {}
+    for node in walk(roots):
+        tags[id(node)] = _pointwise_tag(node, tags, graph)
+    return [tags[id(root)] for root in roots]
+
+
 def _pointwise_tag(node: Node, tags: Mapping[int, str | None], graph: Graph) -> str | None:
     """Tag of the points a point-wise node runs over; ``""`` for a constant or time alone; ``None``: not point-wise."""
     if isinstance(node, Literal | Constant):
@@ -88,12 +98,17 @@ def _keeps_points(node: Node, graph: Graph) -> bool:
     if isinstance(node, UnaryOp):
         return node.op in _POINTWISE_OPERATIONS
     if isinstance(node, FunctionCall):
-        return node.align == "columns" or (node.align == "broadcast" and node.reduces_axis is None)
+        return node.align in ("columns", "components") or (node.align == "broadcast" and node.reduces_axis is None)
     if isinstance(node, GetItem):
         return keeps_all_points(node)
     if isinstance(node, ModelCall):
-        return id(node) in graph.pointwise
+        return id(node) in graph.pointwise or _is_number(node)
     return is_automatic(node)
+
+
+def _is_number(node: ModelCall) -> bool:
+    """Whether a call is a trainable number: the same at all points."""
+    return not node.args and math.prod(jax.eval_shape(node.model.module).shape) == 1
 
 
 def keeps_all_points(node: GetItem) -> bool:

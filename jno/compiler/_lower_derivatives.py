@@ -9,7 +9,7 @@ from jno.utils.ad_mode import parse_ad_scheme, parse_hessian_scheme
 
 from ._directional import Direction, derivative, direction_of, target_of
 from ._finite_difference import fd_gradient, fd_hessian, fd_laplacian, is_finite_difference
-from ._requests import assembled, requests, stack_components
+from ._requests import assembled, requests
 from ._rules import lowers
 from ._scope import Scope
 from ._value import Value
@@ -23,7 +23,7 @@ def jacobian(node: Jacobian, scope: Scope) -> Value:
     else:
         mode = parse_ad_scheme(node.scheme)
         columns = [_first(node, direction_of(variable), mode, scope) for variable in node.variables]
-    return columns[0] if len(columns) == 1 else stack_components(columns)
+    return assembled(node, [column.array for column in columns], columns[0].point_axis)
 
 
 @lowers(Hessian, binds=True)

@@ -145,6 +145,10 @@ def function_call(node: FunctionCall, scope: Scope, *arguments: Value) -> Value:
     if node.align == "columns":
         arrays, axis = as_columns(arguments)
         return Value(node.fn(*arrays, **keywords), axis)
+    if node.align == "components":
+        (target,) = arguments
+        result = jnp.asarray(node.fn(target.array, **keywords))
+        return Value(result, target.point_axis if target.point_axis != target.array.ndim - 1 else None)
     result = jnp.asarray(node.fn(*(argument.array for argument in arguments), **keywords))
     return Value(result, None if node.reduces_axis == 0 else result_axis(result, arguments))
 

@@ -12,12 +12,24 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from jno.trace import BinaryOp, Derivative, FunctionCall, GetItem, Node, Reduction, Reshape, UnaryOp, title, walk
+from jno.trace import (
+    BinaryOp,
+    Derivative,
+    FunctionCall,
+    GetItem,
+    Jacobian,
+    Node,
+    Reduction,
+    Reshape,
+    UnaryOp,
+    title,
+    walk,
+)
 from jno.utils import get_logger
 
 from ._directional import Direction, direction_of, target_of
 from ._fold import keeps_all_points
-from ._requests import assembled, is_planned, requests
+from ._requests import assembled, gradient, is_planned, requests
 from ._rules import rule_for
 from ._scope import Scope
 from ._taylor import (
@@ -39,7 +51,7 @@ from ._value import Value
 class LevelReport:
     """One evaluation of some targets with all their derivatives."""
 
-    points: tuple[str, ...]
+    tags: tuple[str, ...]
     level: int
     carried: tuple[str, ...]
     """Operators whose values are carried along, the value itself first."""
@@ -93,7 +105,7 @@ def _may_couple(node: Node) -> bool:
     if isinstance(node, UnaryOp):
         return node.op == "transpose"
     if isinstance(node, FunctionCall):
-        return node.align is None or node.reduces_axis is not None
+        return node.align is None or (node.align == "broadcast" and node.reduces_axis is not None)
     return isinstance(node, Reduction | Reshape) or (isinstance(node, GetItem) and not keeps_all_points(node))
 
 
@@ -233,8 +245,10 @@ class _Pass:
             return dataclasses.replace(value, array=result.read(output, outer))
         member = self._members[id(node)]
         result, output, value = self._done[id(member.target)]
-        columns = [result.read(output, outer.then(op)) for op in self._operators[id(node)]]
-        return assembled(member, columns, value.point_axis)
+        operators = [outer.then(op) for op in self._operators[id(node)]]
+        if isinstance(member, Jacobian) and len(operators) > 1:
+            return gradient(result.read_stacked(output, operators), value.point_axis)
+        return assembled(member, [result.read(output, op) for op in operators], value.point_axis)
 
     def _report(self, level: int, targets: Sequence[Node], wanted: Sequence[Any], result: Differentiated) -> None:
         if result.fallen_back:
@@ -245,7 +259,7 @@ class _Pass:
         symbols = [str(direction) for direction in self._directions]
         self._scope.setting.passes.append(
             LevelReport(
-                tuple(sorted({direction.tag for direction in self._directions})),
+                tuple(sorted({"time" if direction.temporal else direction.tag for direction in self._directions})),
                 level,
                 tuple(op.name(symbols) for op, _ in result.streams.basis),
                 tuple(

@@ -39,6 +39,9 @@ from ._program import Program
 _FIXED = "@fixed"
 """Suffix of the alias tag whose points stay while those of the tag move."""
 
+_MANY = 4096
+"""Coordinates from which on it is worth knowing whether networks couple points, were it only for blocks."""
+
 _STRETCH = 1.7
 """Moved points are stretched about the centre of their tag, far enough to change extrema as well as means."""
 
@@ -52,7 +55,7 @@ def check_pointwise(program: Program, modules: Mapping[int, Any]) -> None:
         ValueError: naming the expression and the tag.
     """
     targets = differentiated(program.roots, program.graph)
-    folds = program.layout.samples * program.layout.levels > 1
+    folds = program.layout.samples * program.layout.levels > 1 or _has_many_points(program)
     wanted = folds or any(isinstance(node, NetworkGradient) for node in walk(program.roots))
     calls = model_calls(program.roots, program.graph) if wanted else []
     for tag in sorted({tag for _, tag in targets + calls}):
@@ -67,6 +70,11 @@ def check_pointwise(program: Program, modules: Mapping[int, Any]) -> None:
                     "point-wise network"
                 )
         program.graph.pointwise |= {id(node) for node, at in calls if at == tag and id(node) not in coupled}
+
+
+def _has_many_points(program: Program) -> bool:
+    """Whether training may cut the points into blocks."""
+    return any(kind == "points" and array.size >= _MANY for (kind, _), array in program.data.items())
 
 
 def differentiated(roots: Sequence[Node], graph: Graph) -> list[tuple[Node, str]]:
@@ -126,7 +134,8 @@ def _coupled(targets: list[Node], tag: str, whole: Program, modules: Mapping[int
     changed = set()
     for target, a, b in zip(targets, before, after, strict=True):
         # (B, N, ...): the points that stayed
-        first, second = np.asarray(a[:, 1::2], dtype=np.float64), np.asarray(b[:, 1::2], dtype=np.float64)
+        kind = np.complex128 if jnp.iscomplexobj(a) else np.float64
+        first, second = np.asarray(a[:, 1::2], dtype=kind), np.asarray(b[:, 1::2], dtype=kind)
         if a.shape[1] != points.shape[2] or not np.allclose(first, second, rtol=1e-5, atol=1e-7, equal_nan=True):
             changed.add(id(target))
     return changed

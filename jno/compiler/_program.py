@@ -41,6 +41,7 @@ class Program:
         window: number of consecutive time levels (clamped to what there is); ``None`` takes all.
         context: arrays by tag; default: the domain's own.
         graph: interned nodes to share with other programs.
+        pointwise_only: evaluation raises `NotPointwiseError` where a value does not run over points.
     """
 
     def __init__(
@@ -51,11 +52,13 @@ class Program:
         window: int | None = 1,
         context: Mapping[str, Any] | None = None,
         graph: Graph | None = None,
+        pointwise_only: bool = False,
     ) -> None:
         if window is not None and (not isinstance(window, int) or isinstance(window, bool) or window < 1):
             raise ValueError(f"min_consecutive={window!r}: it must be an integer of at least 1, or None for all levels")
         self.graph = graph if graph is not None else Graph()
         self.domain = domain
+        self._pointwise_only = pointwise_only
         self.expressions = [self.graph.intern(expression) for expression in expressions]
         self.roots = [self.graph.intern(root) for root in collapse(self.expressions)]
         self.draws = number_draws(self.roots)
@@ -116,6 +119,7 @@ class Program:
             stencils=self.stencils,
             quadratures=self.quadratures,
             lanes=count * self.window,
+            pointwise_only=self._pointwise_only,
             passes=passes,
             shapes=shapes,
         )
@@ -204,7 +208,9 @@ class Program:
         for (kind, node), value in rows.items():
             if kind == "folded":
                 scope.seed(node, Value(value, 0))
-        return tuple(jnp.asarray(value.array) for value in scope.values(self.roots))
+        # Shapes are shown of what the user wrote, with sums of derivatives not yet merged.
+        roots = self.roots if setting.shapes is None else self.expressions
+        return tuple(jnp.asarray(value.array) for value in scope.values(roots))
 
 
 def _bindings(rows: Mapping[Any, Any]) -> Bindings:

@@ -51,33 +51,22 @@ def upper(size: int) -> list[tuple[int, int]]:
 
 def assembled(node: Derivative, columns: Sequence[Any], point_axis: int | None) -> Value:
     """The node's value from its derivatives, arrays of the target's shape."""
-    values = [Value(column, point_axis) for column in columns]
     if isinstance(node, Hessian) and not node.trace:
-        return stack_matrix(values, len(node.variables))
-    return values[0] if len(values) == 1 else stack_components(values)
+        return _symmetric(columns, len(node.variables), point_axis)
+    if len(columns) == 1:
+        return Value(columns[0], point_axis)
+    return gradient(jnp.stack(jnp.broadcast_arrays(*columns), axis=-1), point_axis)
 
 
-def stack_components(columns: Sequence[Value], keep: bool = False) -> Value:
-    """Stack derivatives along a new last axis; a single column is kept as an axis when ``keep``.
-
-    A scalar ``(N, 1)`` gives its own axis away.
-    """
-    arrays = jnp.broadcast_arrays(*(_components(column) for column in columns))
-    if len(arrays) == 1 and not keep:
-        return columns[0]
-    return Value(jnp.stack(arrays, axis=-1), columns[0].point_axis)
+def gradient(stacked: Any, point_axis: int | None) -> Value:
+    """Derivatives along the last axis; a scalar ``(N, 1, k)`` gives its own axis away."""
+    scalar = stacked.ndim == 3 and stacked.shape[1] == 1
+    return Value(stacked[:, 0] if scalar else stacked, point_axis)
 
 
-def stack_matrix(entries: Sequence[Value], size: int) -> Value:
-    """Symmetric matrix ``(N[, D], k, k)`` from its entries on and above the diagonal, row by row."""
+def _symmetric(entries: Sequence[Any], size: int, point_axis: int | None) -> Value:
+    """Matrix ``(N[, D], k, k)`` from its entries on and above the diagonal, row by row."""
     places = {place: number for number, place in enumerate(upper(size))}
-    rows = [
-        stack_components([entries[places[min(i, j), max(i, j)]] for j in range(size)], keep=True) for i in range(size)
-    ]
-    arrays = jnp.broadcast_arrays(*(row.array for row in rows))
-    return Value(jnp.stack(arrays, axis=-2), rows[0].point_axis)
-
-
-def _components(value: Value) -> Any:
-    array = value.array
-    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    order = [places[min(i, j), max(i, j)] for i in range(size) for j in range(size)]
+    whole = gradient(jnp.stack(jnp.broadcast_arrays(*entries), axis=-1), point_axis).array
+    return Value(whole[..., jnp.asarray(order)].reshape(*whole.shape[:-1], size, size), point_axis)

@@ -1,4 +1,4 @@
-"""Recovered nodal gradients: weighted averages of element gradients, and least squares."""
+"""Recovered nodal gradients: weighted averages of element gradients, and least squares, made exact for quadratics."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ._consistency import Attempt, restore_consistency
 from ._least_squares import least_squares_coefficients
 from ._simplices import Simplices, build_simplices
 from ._stencil import Stencil, stencil_from_matrix
@@ -34,8 +35,11 @@ ELEMENT_WEIGHTS: dict[str, Callable[[Simplices], Float[np.ndarray, " M"]]] = {
     "area_weighted": _measure,
     "uniform": _uniform,
     "inverse_distance": _inverse_distance,
+    "least_squares": _measure,
 }
-GRADIENT_METHODS = (*ELEMENT_WEIGHTS, "least_squares")
+GRADIENT_METHODS = tuple(ELEMENT_WEIGHTS)
+#: Quadratics on the adjacent nodes where these determine them, else on wider patches.
+_ATTEMPTS: tuple[Attempt, ...] = ((1, 2), (2, 2), (3, 2))
 
 
 def gradient_stencil(points: MeshPoints, elements: MeshElements, dim: int, method: str = "area_weighted") -> Stencil:
@@ -46,6 +50,16 @@ def gradient_stencil(points: MeshPoints, elements: MeshElements, dim: int, metho
     $g \cdot (c_e - x_i) \approx \bar u_e - u_i$ to the incident element centroids $c_e$ and means $\bar u_e$,
     weighted with the element measure. All of them are exact for affine u at every node that has an element.
 
+    Where such a row is not exact for quadratic u, which happens at boundary nodes and wherever the mesh is not
+    point-symmetric around the node, it is replaced by the nearest row that is: the one with the smallest change
+    $\sum_j \delta_j^2 / \omega_j$, weighted with the averaging weights of the method, over the adjacent nodes,
+    or over two or three rings of elements where fewer do not determine a quadratic. The gradient is then
+    second-order accurate at every node, on any shape-regular mesh. (Generalised finite differences: Liszka and
+    Orkisz, Comput. Struct. 11, 1980; Benito, Ureña and Gavete, Appl. Math. Model. 25, 2001; minimal
+    stencils: Seibold, Comput. Methods Appl. Mech. Eng. 198, 2008.) In 1-D the adjacent nodes allow one such
+    row only, and all methods coincide. Nodes whose surroundings do not determine a quadratic, as on a mesh of a
+    few elements, keep the formula of the method.
+
     Args:
         points: Coordinates, shape (N, D) with D = 1, 2, 3 ((N,) is accepted in 1-D).
         elements: Node indices, shape (M, D + 1), in any orientation. Degenerate elements are ignored.
@@ -53,7 +67,7 @@ def gradient_stencil(points: MeshPoints, elements: MeshElements, dim: int, metho
         method: "area_weighted" (default; element length, area or volume), "uniform", "inverse_distance"
             (one over the mean vertex-to-centroid distance) or "least_squares". In 1-D "least_squares" is
             "area_weighted". Nodes whose incident centroids do not span the space, such as a corner with one
-            element, take the area-weighted gradient.
+            element, take the area-weighted gradient before the correction.
 
     Returns:
         A stencil; nodes without elements get derivative zero.
@@ -73,14 +87,16 @@ def gradient_stencil(points: MeshPoints, elements: MeshElements, dim: int, metho
     check_choice("gradient method", method, GRADIENT_METHODS)
     mesh = build_simplices(points, elements)
     check_axes("dim", (dim,), mesh.dimension)
-    return stencil_from_matrix(gradient_matrices(mesh, method)[dim])
+    plain = gradient_matrices(mesh, method)[dim]
+    weights = ELEMENT_WEIGHTS[method](mesh)
+    return stencil_from_matrix(restore_consistency(mesh, (plain,), (((dim,),),), weights, _ATTEMPTS)[0])
 
 
 def gradient_matrices(mesh: Simplices, method: str) -> tuple[Any, ...]:
-    """One (N, N) SciPy sparse matrix per axis."""
+    """The formula of the method, before the correction: one (N, N) SciPy sparse matrix per axis."""
     if method == "least_squares" and mesh.dimension > 1:
         return _least_squares_matrices(mesh)
-    weights = ELEMENT_WEIGHTS["area_weighted" if method == "least_squares" else method](mesh)
+    weights = ELEMENT_WEIGHTS[method](mesh)
     vertices = mesh.elements.shape[1]
     total = np.bincount(mesh.elements.ravel(), np.repeat(weights, vertices), minlength=mesh.n_points)
     share = weights[:, None] / np.where(total > 0, total, 1.0)[mesh.elements]

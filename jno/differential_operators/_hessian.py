@@ -1,4 +1,4 @@
-"""Hessians: gradient applied twice, one stencil per pair of axes."""
+"""Hessians: gradient applied twice, one stencil per pair of axes, made exact for cubics."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import Inexact, Num
 
-from ._gradient import GRADIENT_METHODS, gradient_matrices
+from ._consistency import SECOND_ORDER, restore_consistency
+from ._gradient import ELEMENT_WEIGHTS, GRADIENT_METHODS, gradient_matrices
 from ._simplices import build_simplices
 from ._stencil import Stencil, register_immutable, stencil_from_matrix
 from ._types import MeshElements, MeshPoints, check_axes, check_choice
@@ -32,8 +33,9 @@ class HessianStencil:
 
     def apply(self, u: Num[Array | np.ndarray, "nodes ..."]) -> Inexact[Array, "nodes ... n n"]:
         """The Hessian of `u`, shape (N,) -> (N, n, n) or (N, D) -> (N, D, n, n); the dtype is kept."""
-        parts = jnp.stack([stencil.apply(u) for stencil in self.stencils], axis=-1)
-        return parts[..., np.asarray(self.layout)]
+        parts = [stencil.apply(u) for stencil in self.stencils]
+        rows = [jnp.stack([parts[entry] for entry in row], axis=-1) for row in self.layout]
+        return jnp.stack(rows, axis=-2)
 
 
 register_immutable(HessianStencil, children=("stencils",), static=("layout",))
@@ -44,9 +46,9 @@ def hessian_stencil(
 ) -> HessianStencil:
     r"""Build $H_{ij} = \partial_{d_j} \partial_{d_i} u$ on a line, triangle or tetrahedron mesh once.
 
-    Each entry is the nodal gradient applied twice, the lower axis first for both orders of a mixed
-    derivative, so the Hessian is exactly symmetric. Consistent at nodes that are two elements or more away
-    from the boundary.
+    Each entry is the plain nodal gradient applied twice, the lower axis first for both orders of a mixed
+    derivative, so the Hessian is exactly symmetric. Its rows are corrected and as accurate as those of
+    `laplacian_stencil`; the trace is the Laplacian of the method.
 
     Args:
         points: Coordinates, shape (N, D) with D = 1, 2, 3 ((N,) is accepted in 1-D).
@@ -75,10 +77,12 @@ def hessian_stencil(
     axes = _axes_of_entries(var_dims, mesh.dimension)
     gradients = gradient_matrices(mesh, gradient_method)
     pairs = sorted(set(axes.values()))
-    stencils = tuple(stencil_from_matrix(gradients[last] @ gradients[first]) for first, last in pairs)
+    plain = [gradients[last] @ gradients[first] for first, last in pairs]
+    weights = ELEMENT_WEIGHTS[gradient_method](mesh)
+    corrected = restore_consistency(mesh, plain, [(pair,) for pair in pairs], weights, SECOND_ORDER)
     n = isqrt(len(axes))
     layout = tuple(tuple(pairs.index(axes[i, j]) for j in range(n)) for i in range(n))
-    return HessianStencil(stencils, layout)
+    return HessianStencil(tuple(map(stencil_from_matrix, corrected)), layout)
 
 
 def _axes_of_entries(var_dims: VarDims, dimension: int) -> dict[tuple[int, int], tuple[int, int]]:

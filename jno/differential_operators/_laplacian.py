@@ -1,12 +1,13 @@
-"""Laplacians: gradient applied twice, and the cotangent (P1 stiffness) formula."""
+"""Laplacians: gradient applied twice, and the cotangent (P1 stiffness) formula, made exact for cubics."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ._gradient import GRADIENT_METHODS, assemble, gradient_matrices
-from ._simplices import Simplices, boundary_nodes, build_simplices
+from ._consistency import SECOND_ORDER, restore_consistency
+from ._gradient import ELEMENT_WEIGHTS, GRADIENT_METHODS, assemble, gradient_matrices
+from ._simplices import Simplices, build_simplices
 from ._stencil import Stencil, stencil_from_matrix
 from ._types import MeshElements, MeshPoints, check_axes, check_choice
 
@@ -22,17 +23,19 @@ def laplacian_stencil(
 
     Methods:
 
-    * "gradient_of_gradient": the nodal gradient applied twice. Constant and affine fields give zero at every
-      node. The recovered gradient is one order less accurate at boundary nodes, so the Laplacian is
-      consistent only at nodes that are two elements or more away from the boundary.
+    * "gradient_of_gradient": the plain nodal gradient (before its own correction) applied twice.
     * "lsq_of_gradient": the same with least-squares gradients.
     * "cotangent": $-\sum_e |e| \nabla\varphi_i \cdot \nabla u|_e / m_i$ with lumped mass
       $m_i = \sum_{e \ni i} |e| / (D + 1)$. On triangles this is
       $\frac{1}{2 A_i} \sum_j (\cot\alpha_{ij} + \cot\beta_{ij}) (u_j - u_i)$ with $A_i$ a third of the
-      incident area (Pinkall and Polthier, Experiment. Math. 2, 1993). Cotangents are not clipped. The formula
-      lacks the flux through the boundary, so a boundary node takes the mean over its interior neighbours
-      instead (a node without one, the mean over its boundary neighbours with one, and so on; a mesh without
-      interior nodes keeps the formula).
+      incident area (Pinkall and Polthier, Experiment. Math. 2, 1993). Cotangents are not clipped.
+
+    These formulas are exact for cubic u only where the mesh is point-symmetric around a node, and at boundary
+    nodes they are not even consistent. Every row that is not exact for cubics is replaced by the nearest one
+    that is, over two or three rings of elements (see `gradient_stencil` for the norm and the sources); where
+    these do not determine a cubic, by the nearest one that is exact for quadratics. The Laplacian is then of
+    second order at the nodes where cubics are determined, which on shape-regular meshes are all interior ones
+    and most of the boundary, and of first order at the rest. Constant fields give exactly zero.
 
     Args:
         points: Coordinates, shape (N, D) with D = 1, 2, 3 ((N,) is accepted in 1-D).
@@ -67,7 +70,10 @@ def laplacian_stencil(
     check_axes("dims", axes, mesh.dimension)
     if not axes or len(set(axes)) != len(axes):
         raise ValueError(f"dims must name at least one axis and none twice; got {axes}.")
-    return stencil_from_matrix(build(mesh, axes, weights))
+    plain = build(mesh, axes, weights)
+    laplacian = tuple((axis, axis) for axis in axes)
+    element_weights = ELEMENT_WEIGHTS[weights](mesh)
+    return stencil_from_matrix(restore_consistency(mesh, (plain,), (laplacian,), element_weights, SECOND_ORDER)[0])
 
 
 def _gradient_of_gradient(mesh: Simplices, dims: tuple[int, ...], gradient_method: str) -> Any:
@@ -77,33 +83,14 @@ def _gradient_of_gradient(mesh: Simplices, dims: tuple[int, ...], gradient_metho
 
 
 def _cotangent(mesh: Simplices, dims: tuple[int, ...], gradient_method: str) -> Any:
-    """Minus the P1 stiffness matrix over the lumped mass, with extrapolated boundary rows."""
+    """Minus the P1 stiffness matrix over the lumped mass; boundary rows lack the flux through the boundary."""
     del gradient_method  # the element gradient itself; every caller passes the one allowed name
     vertices = mesh.elements.shape[1]
     mass = np.bincount(mesh.elements.ravel(), np.repeat(mesh.measures / vertices, vertices), mesh.n_points)
     share = mesh.measures[:, None] / np.where(mass > 0, mass, 1.0)[mesh.elements]
     gradients = mesh.shape_gradients[:, :, list(dims)]
     local = -share[:, :, None] * np.einsum("ead,ebd->eab", gradients, gradients)
-    return _extrapolate_to_boundary(mesh, assemble(mesh, local))
-
-
-def _extrapolate_to_boundary(mesh: Simplices, matrix: Any) -> Any:
-    """Replace the rows of boundary nodes by the mean of the rows of their already known neighbours."""
-    from scipy.sparse import diags_array
-
-    vertices = mesh.elements.shape[1]
-    adjacency = assemble(mesh, np.ones((len(mesh.elements), vertices, vertices)))
-    adjacency.data[:] = 1.0
-    known = ~boundary_nodes(mesh)
-    while True:
-        known_neighbours = adjacency @ known.astype(np.float64)
-        reached = ~known & (known_neighbours > 0)
-        if not reached.any():
-            return matrix
-        mean = diags_array(reached / np.where(reached, known_neighbours, 1.0))
-        keep = diags_array((~reached).astype(np.float64))
-        matrix = keep @ matrix + mean @ adjacency @ diags_array(known.astype(np.float64)) @ matrix
-        known = known | reached
+    return assemble(mesh, local)
 
 
 _Builder = Callable[[Simplices, tuple[int, ...], str], Any]

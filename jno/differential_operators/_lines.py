@@ -19,14 +19,15 @@ class LineOperators:
         u_values: NodalValues, points: MeshPoints, lines: MeshElements, method: str = "area_weighted"
     ) -> Inexact[Array, " nodes"]:
         r"""Gradient on a line mesh: the slopes $(u_1 - u_0)/(x_1 - x_0)$ of the segments, averaged to the
-        nodes.
+        nodes and made exact for quadratics (second-order accurate at every node; see `gradient_stencil`).
 
         Args:
             u_values: Function values, shape (N,).
             points: Coordinates, shape (N, 1) or (N,).
             lines: Segments, shape (M, 2).
             method: Segment weights: "area_weighted" (default; length), "uniform", "inverse_distance" (one
-                over half the length) or "least_squares" (in 1-D the same as "area_weighted").
+                over half the length) or "least_squares". Once the average is exact for quadratics all of them
+                give the three-point formula; they differ on meshes of one or two segments only.
 
         Returns:
             du/dx at each node, shape (N,).
@@ -48,7 +49,7 @@ class LineOperators:
     def compute_fd_laplacian_1d_simple(
         u_values: NodalValues, points: MeshPoints, lines: MeshElements, method: str = "gradient_of_gradient"
     ) -> Inexact[Array, " nodes"]:
-        """Laplacian on a line mesh: the length-weighted gradient applied twice.
+        """Laplacian on a line mesh: the length-weighted gradient applied twice, made exact for cubics.
 
         Args:
             u_values: Function values, shape (N,).
@@ -57,7 +58,7 @@ class LineOperators:
             method: "gradient_of_gradient" (the only option in 1-D).
 
         Returns:
-            d²u/dx² at each node, shape (N,); inaccurate at the two nodes next to each end.
+            d²u/dx² at each node, shape (N,); second-order accurate, see `laplacian_stencil`.
 
         Raises:
             ValueError: Unknown method, or arrays that do not form a line mesh.

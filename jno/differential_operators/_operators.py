@@ -12,7 +12,9 @@ class DifferentialOperators(LineOperators, TriangleOperators, TetrahedronOperato
     Every operator maps nodal values (N,) to nodal derivatives and keeps their dtype; it is linear in them,
     works under `jax.jit` and `jax.vmap`, and is differentiable with respect to them. Points and elements must
     be concrete arrays (close over them under `jit`). Elements may have any orientation; degenerate ones are
-    ignored; nodes without elements get zero. All operators raise ValueError for unknown methods, axes that
+    ignored; nodes without elements get zero. The averaging formulas are corrected where the mesh is irregular
+    and at its boundary: gradients are second-order accurate at every node, second derivatives at interior
+    nodes and of first order at least on the boundary. All operators raise ValueError for unknown methods, axes that
     the mesh does not have and arrays whose shapes do not fit together.
 
     Each call assembles the sparse matrix of the operator on the host. To apply one operator many times

@@ -74,16 +74,6 @@ def _degenerate(
     return np.abs(determinants) <= bound
 
 
-def boundary_nodes(mesh: Simplices) -> Bool[np.ndarray, " N"]:
-    """Nodes of the facets that belong to exactly one element."""
-    vertices = mesh.elements.shape[1]
-    facets = np.concatenate([np.delete(mesh.elements, skipped, axis=1) for skipped in range(vertices)])
-    unique, owners = np.unique(np.sort(facets, axis=1), axis=0, return_counts=True)
-    on_boundary = np.zeros(mesh.n_points, dtype=bool)
-    on_boundary[unique[owners == 1]] = True
-    return on_boundary
-
-
 def _validated(
     points: MeshPoints, elements: MeshElements
 ) -> tuple[Float[np.ndarray, "N D"], Int[np.ndarray, "M V"], float]:

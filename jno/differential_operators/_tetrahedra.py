@@ -24,6 +24,8 @@ class TetrahedronOperators:
     ) -> Inexact[Array, " nodes"]:
         """Gradient component on a tetrahedron mesh: the P1 gradients of the elements, averaged to the nodes.
 
+        Rows that are not exact for quadratics are corrected, see `gradient_stencil`.
+
         Args:
             u_values: Function values, shape (N,).
             points: Coordinates, shape (N, 3).
@@ -97,7 +99,8 @@ class TetrahedronOperators:
             method: "gradient_of_gradient" (default; the volume-weighted gradient twice) or "lsq_of_gradient".
 
         Returns:
-            Laplacian, shape (N,); inaccurate at boundary nodes and their neighbours.
+            Laplacian, shape (N,); made exact for cubics, or for quadratics at some boundary nodes, see
+            `laplacian_stencil`.
 
         Raises:
             ValueError: Unknown method or axis, or arrays that do not form a tetrahedron mesh.
@@ -118,7 +121,7 @@ class TetrahedronOperators:
     def compute_fd_hessian_3d_simple(
         u_values: NodalValues, points: MeshPoints, tetrahedra: MeshElements, var_dims: list
     ) -> Inexact[Array, "nodes n n"]:
-        """Hessian on a tetrahedron mesh: the volume-weighted gradient twice, exactly symmetric.
+        """Hessian on a tetrahedron mesh: the volume-weighted gradient twice, corrected, exactly symmetric.
 
         Args:
             u_values: Function values, shape (N,).

@@ -24,6 +24,9 @@ class TriangleOperators:
     ) -> Inexact[Array, " nodes"]:
         """Gradient component on a triangle mesh: the P1 gradients of the triangles, averaged to the nodes.
 
+        Rows that are not exact for quadratics are corrected, so the result is second-order accurate at every
+        node, also on irregular meshes and at the boundary; see `gradient_stencil`.
+
         Args:
             u_values: Function values, shape (N,).
             points: Coordinates, shape (N, 2).
@@ -58,7 +61,8 @@ class TriangleOperators:
 
         At node i it minimises $\sum_{e \ni i} |e| (g \cdot (c_e - x_i) - (\bar u_e - u_i))^2$ over the
         incident triangles with centroids $c_e$ and mean values $\bar u_e$. Nodes whose centroids lie on one
-        line (a corner with one triangle) take the area-weighted gradient.
+        line (a corner with one triangle) take the area-weighted gradient. Rows that are not exact for
+        quadratics are corrected, see `gradient_stencil`.
 
         Args:
             u_values: Function values, shape (N,).
@@ -104,8 +108,8 @@ class TriangleOperators:
                 gives that part of it).
 
         Returns:
-            Laplacian, shape (N,). The two forms that apply a gradient twice are inaccurate at boundary nodes
-            and their neighbours.
+            Laplacian, shape (N,); made exact for cubics, or for quadratics at some boundary nodes, see
+            `laplacian_stencil`.
 
         Raises:
             ValueError: Unknown method or axis, or arrays that do not form a triangle mesh.
@@ -131,9 +135,10 @@ class TriangleOperators:
 
         $(\Delta u)_i = \frac{1}{2 A_i} \sum_j (\cot\alpha_{ij} + \cot\beta_{ij}) (u_j - u_i)$ with the angles
         opposite edge ij and $A_i$ a third of the area of the incident triangles (Pinkall and Polthier,
-        Experiment. Math. 2, 1993). Cotangents are not clipped, so obtuse triangles are exact too. At interior
-        nodes whose surroundings are point-symmetric, x² + y² gives 4. The formula lacks the boundary flux;
-        boundary nodes take the mean over their interior neighbours instead.
+        Experiment. Math. 2, 1993). Cotangents are not clipped. The formula alone is consistent only where the
+        mesh is point-symmetric around a node, and lacks the boundary flux; all other rows are corrected to be
+        exact for cubics, or for quadratics at some boundary nodes, see `laplacian_stencil`. So x² + y² gives 4
+        at every node.
 
         Args:
             u_values: Function values, shape (N,).
@@ -165,7 +170,7 @@ class TriangleOperators:
     def compute_fd_hessian_2d_simple(
         u_values: NodalValues, points: MeshPoints, triangles: MeshElements, var_dims: list
     ) -> Inexact[Array, "nodes n n"]:
-        """Hessian on a triangle mesh: the area-weighted gradient twice, exactly symmetric.
+        """Hessian on a triangle mesh: the area-weighted gradient twice, corrected, exactly symmetric.
 
         Args:
             u_values: Function values, shape (N,).

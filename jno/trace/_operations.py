@@ -10,7 +10,7 @@ from ._leaves import as_node
 from ._node import set_fields
 from ._placeholder import Placeholder
 
-ALIGNMENTS = (None, "broadcast", "columns")
+ALIGNMENTS = (None, "broadcast", "columns", "components")
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 
 
@@ -85,7 +85,8 @@ class FunctionCall(Placeholder):
             point-wise residual).
         align: how operands are prepared: ``None`` hands over the raw per-sample arrays, ``"broadcast"`` first aligns
             them on their point axis as arithmetic does (element-wise functions), ``"columns"`` makes each one
-            ``(N, d)`` with a common number of rows (concatenation).
+            ``(N, d)`` with a common number of rows (concatenation), ``"components"`` says that the function reduces
+            the last axis of its one argument, and keeps the points of an argument that has components.
     """
 
     child_fields: ClassVar[tuple[str, ...]] = ("args",)

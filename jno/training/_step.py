@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jno.compiler import Program
+from jno.compiler import Program, blocks_for
 
 from ._groups import OptimizerGroup
 
@@ -29,19 +29,6 @@ class TrainState:
     optimizers: list[Any]
     key: Any
     epoch: Any
-
-
-def _loop_options() -> dict[str, Any]:
-    """Compiler options of the fused loop.
-
-    On a CPU, XLA moves loop-invariant tangents out of the loop, after which equal network evaluations no longer look
-    equal and are computed twice: 1.3 × the arithmetic of steady Navier–Stokes.  The pass is switched off there.
-    """
-    if jax.default_backend() != "cpu":
-        return {}
-    return {
-        "xla_disable_hlo_passes": "while-loop-invariant-code-motion,while-loop-expensive-invariant-code-motion",
-    }
 
 
 class Step:
@@ -66,11 +53,12 @@ class Step:
         self._program = program
         self._groups = list(groups)
         self._batchsize = batchsize
+        self._blocks = blocks_for(program, {model.layer_id: model.module for model in program.models})
         self.stops_on_nonfinite = stop_on_nonfinite
         self.freeze(frozen)
         # Without the finite check nothing is ever replayed, so the old state's memory can be reused.
         donated = () if stop_on_nonfinite else (0,)
-        self._run = jax.jit(self._many, donate_argnums=donated, compiler_options=_loop_options())
+        self._run = jax.jit(self._many, donate_argnums=donated)
 
     def freeze(self, frozen: dict[int, Any]) -> None:
         """Take the current frozen arrays; the static rest must be the same as before."""
@@ -116,7 +104,7 @@ class Step:
             losses = jnp.stack([jnp.mean(value) for value in values])
             return jnp.mean(losses), losses
 
-        (total, losses), gradients = jax.value_and_grad(loss, has_aux=True)(state.parameters)
+        (total, losses), gradients = self._value_and_gradient(loss, state.parameters, fixed, batch, step_key)
         parameters, optimizers = dict(state.parameters), []
         for group, optimizer in zip(self._groups, state.optimizers, strict=True):
             own, own_gradients = group.pick(state.parameters), group.pick(gradients)
@@ -135,6 +123,29 @@ class Step:
             parameters[group.layer_id] = eqx.combine(moved, parameters[group.layer_id])
             optimizers.append(optimizer)
         return TrainState(parameters, optimizers, key, state.epoch + 1), losses
+
+    def _value_and_gradient(self, loss: Any, parameters: Any, fixed: Any, batch: Any, key: Any) -> Any:
+        """``((total, losses), gradients)``; where the points come in blocks, summed over them."""
+        blocks = self._blocks
+        if blocks is None:
+            return jax.value_and_grad(loss, has_aux=True)(parameters)
+        blocked, rest = blocks.split(batch)
+
+        def share(parameters: Any, block: Any) -> tuple[Any, Any]:
+            number, own = block
+            modules = {**fixed, **{i: eqx.combine(p, fixed[i]) for i, p in parameters.items()}}
+            losses = blocks.losses(modules, {**rest, **own}, number, key)
+            return jnp.mean(losses), losses
+
+        def add(sums: Any, block: Any) -> tuple[Any, None]:
+            found = jax.value_and_grad(share, has_aux=True)(parameters, block)
+            return jax.tree_util.tree_map(jnp.add, sums, found), None
+
+        numbers = jnp.arange(blocks.count)
+        first = jax.tree_util.tree_map(lambda array: array[0], (numbers, blocked))
+        shapes = jax.eval_shape(jax.value_and_grad(share, has_aux=True), parameters, first)
+        zeros = jax.tree_util.tree_map(lambda array: jnp.zeros(array.shape, array.dtype), shapes)
+        return jax.lax.scan(add, zeros, (numbers, blocked))[0]
 
     def _select(self, data: Any, key: Any) -> Any:
         """A mini-batch: rows drawn without replacement and kept in order; everything without a batch size."""

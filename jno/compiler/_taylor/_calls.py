@@ -14,6 +14,8 @@ from ._interpreter import Pass, is_differentiable, rule
 from ._jets import Jet, Parts, add, block_axis, scaled, spread
 from ._streams import BLOCK
 
+_Pair = tuple[Any, Parts]
+
 
 @rule("jit", "pjit", "closed_call", "core_call")
 def _inline(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
@@ -58,41 +60,44 @@ def _custom_vjp(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -
 
 @rule("scan")
 def _scan(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
-    """A scan whose carry holds values and parts."""
-    consts_count, carry_count = eqn.params["num_consts"], eqn.params["num_carry"]
-    inner = eqn.params["jaxpr"]
-    wanted = [keys if is_differentiable(var) else frozenset() for var in inner.jaxpr.outvars]
-    consts, carry = jets[:consts_count], jets[consts_count : consts_count + carry_count]
-    rows = [_rows_first(jet) for jet in jets[consts_count + carry_count :]]
+    """A scan whose carry holds values and parts; a part that any step makes is carried from the start."""
+    first, count = eqn.params["num_consts"], eqn.params["num_carry"]
+    inner, consts = eqn.params["jaxpr"], jets[:first]
+    wanted = [keys if is_differentiable(var) else frozenset[int]() for var in inner.jaxpr.outvars]
+    block = len(taylor.streams.block)
 
-    def body(state: list[tuple[Any, Parts]], row: list[tuple[Any, Parts]]) -> tuple[Any, Any]:
-        arguments = [*consts, *(Jet(value, dict(parts)) for value, parts in [*state, *row])]
-        outputs = taylor.evaluate(inner.jaxpr, inner.consts, arguments, wanted)
-        made = [
-            (jet.value, {k: spread(k, jnp.asarray(p), jet.value.shape) for k, p in jet.parts.items()})
-            for jet in outputs
-        ]
-        state_out = [(value, {k: parts.get(k, zeros) for k, zeros in like[1].items()} if like[1] else {})
-                     for (value, parts), like in zip(made[:carry_count], state, strict=True)]  # fmt: skip
-        missing.update((i, k) for i, (_, parts) in enumerate(made[:carry_count]) for k in parts if k not in state[i][1])
-        return state_out, made[carry_count:]
+    def step(carry: list[_Pair], row: list[_Pair]) -> tuple[list[_Pair], list[_Pair]]:
+        arguments = [*consts, *(Jet(value, dict(parts)) for value, parts in [*carry, *row])]
+        made = [_dense(jet) for jet in taylor.evaluate(inner.jaxpr, inner.consts, arguments, wanted)]
+        return made[:count], made[count:]
 
-    missing: set[tuple[int, int]] = set()
-    start = [
-        (jet.value, {k: spread(k, jnp.asarray(p), jet.value.shape) for k, p in jet.parts.items()}) for jet in carry
-    ]
-    first_row = [jax.tree_util.tree_map(lambda a: a[0], row) for row in rows]
-    while True:
-        missing.clear()
-        shapes = jax.eval_shape(body, start, first_row)
-        if not missing:
-            break
-        del shapes
-        for place, key in missing:
-            start[place][1][key] = _zeros(start[place][0], key, len(taylor.streams.block))
+    def body(carry: list[_Pair], row: list[_Pair]) -> tuple[list[_Pair], list[_Pair]]:
+        made, ys = step(carry, row)
+        return [_filled(pair, like[1], block) for pair, like in zip(made, carry, strict=True)], ys
+
+    carry = [_dense(jet) for jet in jets[first : first + count]]
+    rows = [_rows_first(jet) for jet in jets[first + count :]]
+    row = jax.tree_util.tree_map(lambda array: jax.ShapeDtypeStruct(array.shape[1:], array.dtype), rows)
+    known = -1
+    while known < sum(len(parts) for _, parts in carry):
+        known = sum(len(parts) for _, parts in carry)
+        made, _ = jax.eval_shape(step, carry, row)
+        carry = [_filled(pair, like[1], block) for pair, like in zip(carry, made, strict=True)]
     options = {name: eqn.params[name] for name in ("length", "reverse", "unroll")}
-    last, stacked = jax.lax.scan(body, start, rows, **options)
+    last, stacked = jax.lax.scan(body, carry, rows, **options)
     return [*(Jet(v, dict(p)) for v, p in last), *(_rows_back(v, dict(p)) for v, p in stacked)]
+
+
+def _dense(jet: Jet) -> _Pair:
+    """Value and parts of full shape."""
+    value = jnp.asarray(jet.value)
+    return value, {key: spread(key, jnp.asarray(part), value.shape) for key, part in jet.parts.items()}
+
+
+def _filled(pair: _Pair, like: Parts, block: int) -> _Pair:
+    """The parts of ``pair``, and zeros for those that only ``like`` has."""
+    value, parts = pair
+    return value, {**{key: _zeros(value, key, block) for key in like}, **parts}
 
 
 def _zeros(value: Any, key: int, block: int) -> Any:

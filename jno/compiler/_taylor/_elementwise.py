@@ -16,7 +16,7 @@ from numpy.polynomial import Polynomial
 
 from .._jax_versions import bind_equation
 from ._interpreter import Pass, rule
-from ._jets import Jet, Parts, add, cross, jet_of_rank, on_part, scaled
+from ._jets import Jet, Parts, add, cross, jet_of_rank, scaled, times, with_values
 
 Derivatives = Callable[[Any, Any, int, Any], list[Any]]
 """``(argument, value, count, equation) -> [f', f'', …]``, ``count`` of them."""
@@ -32,7 +32,7 @@ def compose(taylor: Pass, jet: Jet, value: Any, keys: frozenset[int], derivative
         total = None
         for slope, power in zip(slopes, powers, strict=True):
             if key in power and slope is not None:
-                total = add(total, on_part(key, lambda p, s=slope: s * p, (rank,), rank, power[key]))
+                total = add(total, with_values(key, times, power[key], slope))
         if total is not None:
             parts[key] = total
     return Jet(value, parts)
@@ -45,7 +45,7 @@ def _powers(taylor: Pass, parts: Parts, keys: frozenset[int], rank: int) -> list
         count = len(found) + 1
         following: Parts = {}
         for key in keys:
-            mixed = cross(taylor.streams, key, found[0], found[-1], lambda a, b: a * b, (rank,) * 3, 1.0 / count)
+            mixed = cross(taylor.streams, key, found[0], found[-1], times, (rank,) * 3, 1.0 / count)
             if mixed is not None:
                 following[key] = mixed
         found.append(following)
@@ -102,13 +102,12 @@ def _integer_power(z: Any, value: Any, count: int, eqn: Any) -> list[Any]:
 
 
 def _square_root(power: float) -> Derivatives:
-    """Derivatives of ``z ** power`` from the value, without further powers of fractions."""
+    """Derivatives of ``z ** power`` from the value; the first is infinite, not undefined, at zero."""
 
     def derivatives(z: Any, value: Any, count: int, eqn: Any) -> list[Any]:
-        found, current = [], value
-        for k in range(count):
-            current = scaled(power - k, current / z)
-            found.append(current)
+        found = [0.5 / value if power == 0.5 else scaled(power, value / z)]
+        for k in range(1, count):
+            found.append(scaled(power - k, found[-1] / z))
         return found
 
     return derivatives
@@ -219,7 +218,7 @@ def _absolute(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> 
     if jnp.iscomplexobj(jets[0].value):
         return taylor.fallback(taylor, eqn, jets, keys)
     (value,) = bind_equation(eqn, [jets[0].value])
-    sign = jnp.sign(jets[0].value)
+    sign = jnp.where(jets[0].value >= 0, 1, -1).astype(value.dtype)  # 1 at zero, as `jax.jvp` has it
     return [_weighted(jets, [sign], value)]
 
 
@@ -258,7 +257,7 @@ def _weighted(jets: Iterable[Jet], weights: Iterable[Any], value: Any) -> Jet:
     parts: Parts = {}
     for jet, weight in zip(jets, weights, strict=True):
         for key, part in jet_of_rank(jet, rank).parts.items():
-            parts[key] = add(parts.get(key), on_part(key, lambda p, w=weight: w * p, (rank,), rank, part))
+            parts[key] = add(parts.get(key), with_values(key, times, part, weight))
     return Jet(value, parts)
 
 
@@ -269,7 +268,7 @@ def _chosen(jets: Iterable[Jet], masks: Iterable[Any], value: Any) -> Jet:
     for jet, mask in zip(jets, masks, strict=True):
         for key, part in jet_of_rank(jet, rank).parts.items():
             other = jnp.asarray(0, dtype=part.dtype)
-            pick = on_part(key, lambda p, m=mask, o=other: jnp.where(m, p, o), (rank,), rank, part)
+            pick = with_values(key, lambda p, m, o=other: jnp.where(m, p, o), part, mask)
             parts[key] = add(parts.get(key), pick)
     return Jet(value, parts)
 

@@ -56,6 +56,18 @@ def on_part(key: int, function: Callable[..., Any], ranks: tuple[int, ...], out_
     return jax.vmap(function, in_axes=axes, out_axes=block_axis(out_rank))(*parts)
 
 
+def with_values(key: int, function: Callable[..., Any], part: Any, *values: Any) -> Any:
+    """An elementwise ``function(part, *values)`` of a part and values of the same rank (or scalars)."""
+    if key == BLOCK:
+        values = tuple(jnp.expand_dims(v, block_axis(jnp.ndim(v))) if jnp.ndim(v) else v for v in values)
+    return function(part, *values)
+
+
+def times(value: Any, part: Any) -> Any:
+    """The elementwise product."""
+    return value * part
+
+
 def _stack(members: list[Any], axis: int) -> Any:
     stack = np.stack if all(isinstance(m, np.ndarray) for m in members) else jnp.stack
     return stack(members, axis=axis)
@@ -103,7 +115,8 @@ def cross(
     """``factor`` times what the product rule adds to part ``key`` of a product besides ``p(f) g + f p(g)``.
 
     Args:
-        multiply: the bilinear product of two parts without block axis; commutative if both factors are the same.
+        multiply: the bilinear product of two parts without block axis (`times`, or any other), commutative if both
+            factors are the same.
         ranks: of the two factors and of the product.
 
     Returns:
@@ -127,7 +140,10 @@ def _block_cross(weights: np.ndarray, first: Any, second: Any, multiply: Multipl
         moved = jnp.moveaxis(jnp.asarray(second), right, -1) @ jnp.asarray(weights.T, dtype=second.dtype)
         second = jnp.moveaxis(moved, -1, right)
         weights = np.ones(len(weights))
-    products = jax.vmap(multiply, in_axes=(left, right), out_axes=out)(first, second)
+    if multiply is times:  # mapped, XLA on a CPU would transpose the factors
+        products = first * second
+    else:
+        products = jax.vmap(multiply, in_axes=(left, right), out_axes=out)(first, second)
     if np.all(weights == weights[0]):
         return scaled(float(weights[0]), products.sum(axis=out))
     shape = [1] * products.ndim

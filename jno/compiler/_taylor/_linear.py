@@ -12,7 +12,7 @@ import numpy as np
 
 from .._jax_versions import bind_equation
 from ._interpreter import Pass, rule
-from ._jets import Jet, Parts, add, cross, full, jet_of_rank, on_part, part_of_rank, scaled
+from ._jets import Jet, Parts, add, cross, full, jet_of_rank, on_part, part_of_rank, scaled, times, with_values
 from ._streams import BLOCK
 
 PartFunction = Callable[[Any], Any]
@@ -33,19 +33,24 @@ def _one_operand(eqn: Any, jets: list[Jet], function: PartFunction) -> list[Jet]
     return [Jet(value, _map_parts(jets[0], function, value.ndim))]
 
 
+def _elementwise(eqn: Any, jets: list[Jet], function: PartFunction) -> list[Jet]:
+    (value,) = _values(eqn, jets)
+    return [Jet(value, {key: function(part) for key, part in jets[0].parts.items()})]
+
+
 @rule("neg")
 def _negate(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
-    return _one_operand(eqn, jets, lambda part: -part)
+    return _elementwise(eqn, jets, lambda part: -part)
 
 
 @rule("copy", "copy_p", "real", "imag", "conj", "reduce_precision")
 def _same_shape(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
-    return _one_operand(eqn, jets, lambda part: bind_equation(eqn, [jnp.asarray(part)])[0])
+    return _elementwise(eqn, jets, lambda part: bind_equation(eqn, [jnp.asarray(part)])[0])
 
 
 @rule("convert_element_type")
 def _convert(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
-    return _one_operand(eqn, jets, lambda part: part.astype(eqn.params["new_dtype"]))
+    return _elementwise(eqn, jets, lambda part: part.astype(eqn.params["new_dtype"]))
 
 
 @rule("transpose")
@@ -133,7 +138,7 @@ def _reduce_sum(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -
     return _one_operand(eqn, jets, reduce)
 
 
-@rule("cumsum", "rev", "reduce_window_sum", "fft", "device_put", "sharding_constraint", "mesh_cast")
+@rule("cumsum", "rev", "reduce_window_sum", "fft", "sharding_constraint", "mesh_cast")
 def _whole(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
     shape = jets[0].value.shape
     return _one_operand(eqn, jets, lambda part: bind_equation(eqn, [jnp.asarray(full(part, shape))])[0])
@@ -208,7 +213,7 @@ def _with_block(jet: Jet, count: int) -> Jet:
     return made
 
 
-for _name, _positions in {
+_LINEAR_IN: dict[str, tuple[int, ...] | None] = {
     "gather": (0,),
     "dynamic_slice": (0,),
     "dynamic_update_slice": (0, 1),
@@ -216,7 +221,11 @@ for _name, _positions in {
     "scatter-add": (0, 2),
     "split": (0,),
     "complex": (0, 1),
-}.items():
+    "device_put": None,
+}
+"""Primitive → places of the operands it is linear in together; ``None``: all."""
+
+for _name, _positions in _LINEAR_IN.items():
     _register_linear(_name, _positions)
 
 
@@ -289,7 +298,17 @@ def bilinear(taylor: Pass, first: Jet, second: Jet, keys: frozenset[int], multip
 def _multiply(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
     (value,) = _values(eqn, jets)
     first, second = (jet_of_rank(jet, value.ndim) for jet in jets)
-    return [bilinear(taylor, first, second, keys, lambda a, b: a * b, value)]
+    parts: Parts = {}
+    for key in sorted(keys):
+        total = None
+        for own, other in ((first, second), (second, first)):
+            if key in own.parts:
+                total = add(total, with_values(key, times, own.parts[key], other.value))
+        if first.parts and second.parts:
+            total = add(total, cross(taylor.streams, key, first.parts, second.parts, times, (value.ndim,) * 3))
+        if total is not None:
+            parts[key] = total
+    return [Jet(value, parts)]
 
 
 @rule("dot_general", "conv_general_dilated")
@@ -302,7 +321,28 @@ def _contract(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> 
         operands = [_open(x, shape, axes) for x, shape, axes in zip((a, b), shapes, bound, strict=True)]
         return bind_equation(eqn, operands)[0]
 
+    if BLOCK in jets[0].parts and not jets[1].parts and _rows_are_free(eqn):
+        rest = Jet(jets[0].value, {key: part for key, part in jets[0].parts.items() if key != BLOCK})
+        out = bilinear(taylor, rest, jets[1], keys, multiply, value)
+        return [Jet(value, {**out.parts, BLOCK: _merged_product(eqn, jets[0], jets[1].value)})]
     return [bilinear(taylor, jets[0], jets[1], keys, multiply, value)]
+
+
+def _rows_are_free(eqn: Any) -> bool:
+    """Whether the leading axis of the first operand is that of the product, with the block's axis after it."""
+    if eqn.primitive.name != "dot_general":
+        return False
+    (contracted, _), (batched, _) = eqn.params["dimension_numbers"]
+    return 0 not in contracted and not batched
+
+
+def _merged_product(eqn: Any, first: Jet, second: Any) -> Any:
+    """Product of a block with a matrix: rows and members of the block as rows of one product of the usual rank."""
+    part = jnp.asarray(first.parts[BLOCK])
+    part = full(part, (*part.shape[:2], *first.value.shape[1:]))
+    rows, members = part.shape[:2]
+    (product,) = bind_equation(eqn, [part.reshape(rows * members, *part.shape[2:]), second])
+    return product.reshape(rows, members, *product.shape[1:])
 
 
 def _bound_axes(eqn: Any) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
@@ -330,11 +370,10 @@ def _divide(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> li
     for key in [key for key in taylor.streams.keys if key in keys]:
         total = first.parts.get(key)
         if key in second.parts:
-            pushed = on_part(key, lambda p: -(value * p), ranks[:1], value.ndim, second.parts[key])
-            total = add(total, pushed)
+            total = add(total, with_values(key, lambda p, q: -(q * p), second.parts[key], value))
         if second.parts and quotient:
-            mixed = cross(taylor.streams, key, quotient, second.parts, lambda a, b: a * b, ranks)
+            mixed = cross(taylor.streams, key, quotient, second.parts, times, ranks)
             total = add(total, None if mixed is None else -mixed)
         if total is not None:
-            quotient[key] = on_part(key, lambda p: p / second.value, ranks[:1], value.ndim, total)
+            quotient[key] = with_values(key, lambda p, d: p / d, total, second.value)
     return [Jet(value, quotient)]

@@ -58,9 +58,8 @@ class Operator:
 
 
 def operator(terms: Mapping[Monomial, float]) -> Operator:
-    """The operator with these coefficients; zeros are dropped."""
-    largest = max((abs(value) for value in terms.values()), default=0.0)
-    return Operator(tuple(sorted((m, float(c)) for m, c in terms.items() if abs(c) > _ROUNDING * largest)))
+    """The operator with these coefficients; exact zeros are dropped, but nothing for being small."""
+    return Operator(tuple(sorted((m, float(c)) for m, c in terms.items() if c != 0)))
 
 
 IDENTITY = operator({(): 1.0})
@@ -122,23 +121,23 @@ def _partial(poly: Operator, direction: int) -> Operator:
 
 def _insert(rows: dict[Monomial, dict[Monomial, float]], row: dict[Monomial, float]) -> None:
     """Gauss–Jordan: reduce a row by those present, and those by it; the pivot is the term of highest order."""
-    largest = max(abs(c) for c in row.values())
     for pivot in [m for m in row if m in rows]:
-        _subtract(row, rows[pivot], row.get(pivot, 0.0), largest)
+        _subtract(row, rows[pivot], row.get(pivot, 0.0))
     if not row:
         return
     pivot = max(row, key=lambda m: (len(m), m))
     unit = {m: c / row[pivot] for m, c in row.items()}
     for other in rows.values():
         if pivot in other:
-            _subtract(other, unit, other[pivot], max(abs(c) for c in other.values()))
+            _subtract(other, unit, other[pivot])
     rows[pivot] = unit
 
 
-def _subtract(row: dict[Monomial, float], unit: dict[Monomial, float], factor: float, largest: float) -> None:
+def _subtract(row: dict[Monomial, float], unit: dict[Monomial, float], factor: float) -> None:
+    """``row - factor * unit``; what is left of two terms that cancel but for rounding is dropped."""
     for monomial, coefficient in unit.items():
-        value = row.get(monomial, 0.0) - factor * coefficient
-        if abs(value) > _ROUNDING * largest:
-            row[monomial] = value
+        old, change = row.get(monomial, 0.0), factor * coefficient
+        if abs(old - change) > _ROUNDING * abs(old):
+            row[monomial] = old - change
         else:
             row.pop(monomial, None)

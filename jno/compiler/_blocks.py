@@ -1,0 +1,128 @@
+"""Means over points, block of points by block of points: what is in flight stays in the processor's cache.
+
+The loss of a mean over points and its gradient are sums over blocks of points, so training may finish a block, gradient
+included, before it begins the next.  Measured on two CPU cores with Taylor passes through tanh networks (Adam steps,
+10,000 points and more) this takes 0.6 of the time and a tenth of the memory.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jno.trace import Derivative, ModelCall, Noise, Reduction, TensorTag, walk
+
+from ._fold import pointwise_tags
+from ._graph import spatial_tags
+from ._program import Program
+from ._requests import is_planned
+from ._scope import NotPointwiseError
+
+_MEANS = {"mse": jnp.square, "mae": jnp.abs, "mean": lambda values: values}
+"""Reductions that are means of something at every point."""
+
+BLOCK_BYTES = 2**19
+"""Size of one coefficient of one layer that a block is cut to."""
+
+_FEWEST = 4
+"""Fewer blocks are not worth a loop."""
+
+
+class PointBlocks:
+    """The constraints of a program as sums over blocks.
+
+    Args:
+        program: constraints that are all means over the points of a tag, or over parameters only.
+        tags: the tag of each constraint, ``""`` without one.
+        count: number of blocks.
+    """
+
+    def __init__(self, program: Program, tags: Sequence[str], count: int) -> None:
+        self.count = count
+        self._tags = list(tags)
+        self._means = [_MEANS[root.op] for root in program.roots]
+        targets = [root.target for root in program.roots]
+        self._targets = Program(
+            targets, program.domain, window=1, context=program.context, graph=program.graph, pointwise_only=True
+        )
+        self._sizes = {tag: self._targets.data["points", tag].shape[-2] for tag in tags if tag}
+
+    def split(self, data: Mapping[Any, Any]) -> tuple[dict[Any, Any], dict[Any, Any]]:
+        """Arrays over points with a leading axis of blocks, the last filled up with copies of a point; other arrays."""
+        blocked, rest = {}, {}
+        for name, array in data.items():
+            if name[0] != "points":
+                rest[name] = array
+                continue
+            size = -(-array.shape[-2] // self.count)
+            filled = jnp.concatenate(
+                [array, jnp.repeat(array[..., -1:, :], size * self.count - array.shape[-2], axis=-2)], axis=-2
+            )
+            cut = filled.reshape(*array.shape[:-2], self.count, size, array.shape[-1])
+            blocked[name] = jnp.moveaxis(cut, -3, 0)
+        return blocked, rest
+
+    def are_pointwise(self, modules: dict[int, Any]) -> bool:
+        """Whether all values really run over points, found by tracing them."""
+        try:
+            jax.eval_shape(lambda data, key: self._targets(modules, data, key), self._targets.data, jax.random.key(0))
+        except NotPointwiseError:
+            return False
+        return True
+
+    def losses(self, modules: dict[int, Any], data: Mapping[Any, Any], block: Any, key: Any) -> Any:
+        """What one block adds to every constraint, ``(C,)``."""
+        values = self._targets(modules, data, jax.random.fold_in(key, block))
+        shares = zip(self._tags, self._means, values, strict=True)
+        return jnp.stack([self._share(tag, mean(value), block) for tag, mean, value in shares])
+
+    def _share(self, tag: str, terms: Any, block: Any) -> Any:
+        if not tag:
+            return jnp.mean(terms) / self.count
+        total, size = self._sizes[tag], terms.shape[1]
+        rows = terms.reshape(size, -1)
+        real = jnp.arange(size) + block * size < total
+        return jnp.sum(jnp.where(real[:, None], rows, 0)) / (total * rows.shape[1])
+
+
+def blocks_for(program: Program, modules: dict[int, Any]) -> PointBlocks | None:
+    """How to cut the points of a program into blocks, or ``None`` where that is impossible or not worth it."""
+    if jax.default_backend() != "cpu" or program.layout.samples * program.layout.levels > 1:
+        return None
+    if not all(isinstance(root, Reduction) and root.op in _MEANS for root in program.roots):
+        return None
+    if any(isinstance(node, TensorTag | Noise) for node in walk(program.roots)) or program.draws:
+        return None
+    count = math.ceil(_bytes_per_coefficient(program) / BLOCK_BYTES)
+    if count < _FEWEST:
+        return None
+    tags = pointwise_tags([root.target for root in program.roots], program.graph)
+    if any(tag is None for tag in tags) or any(len(spatial_tags([root])) > 1 for root in program.roots):
+        return None
+    blocks = PointBlocks(program, [tag or "" for tag in tags], count)
+    return blocks if blocks.are_pointwise(modules) else None
+
+
+def _bytes_per_coefficient(program: Program) -> int:
+    """Estimate for one layer: points × width × directions that share an array."""
+    rows = max((array.shape[-2] for (kind, _), array in program.data.items() if kind == "points"), default=0)
+    widths = [
+        max(leaf.shape)
+        for node in walk(program.roots)
+        if isinstance(node, ModelCall)
+        for leaf in jax.tree_util.tree_leaves(eqx.filter(node.model.module, eqx.is_inexact_array))
+        if leaf.ndim > 1
+    ]
+    directions = {id(variable) for node in walk(program.roots) if is_planned(node) for variable in _variables(node)}
+    shared = len(directions) if len(directions) >= 8 else 1
+    return rows * max(widths, default=0) * shared * np.dtype(np.float32).itemsize
+
+
+def _variables(node: Any) -> Sequence[Any]:
+    return node.variables if isinstance(node, Derivative) else ()

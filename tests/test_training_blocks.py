@@ -1,0 +1,110 @@
+"""Points in blocks: the same losses and weights, and only where constraints are means of point-wise expressions."""
+
+import foundax
+import jax
+import numpy as np
+import optax
+import pytest
+
+import jno
+import jno.compiler._blocks as blocks
+import jno.training._step as _step
+from jno.compiler import Graph, Program, blocks_for, check_pointwise
+
+
+def _network(seed=0):
+    module = foundax.mlp(2, hidden_dims=8, num_layers=2, key=jax.random.PRNGKey(seed))
+    return jno.nn(module).optimizer(optax.adam(1e-2))
+
+
+def _problem():
+    domain = jno.domain.rect(mesh_size=0.1)  # 121 points, 40 of them on the boundary
+    x, y, _ = domain.variable("interior")
+    xb, yb, _ = domain.variable("boundary")
+    net, k = _network(), jno.np.parameter((1,), key=jax.random.PRNGKey(1), name="k").optimizer(optax.adam(1e-2))
+    u = net(x, y)
+    return [
+        (u.laplacian(x, y) + k * u - 1.0).mse,
+        (u * u.d(x)).mae,
+        (net(xb, yb) * xb).mean,
+        ((k - 2.0) ** 2).mse,
+    ], [net, k]
+
+
+def _trained(monkeypatch, block_bytes, expected, steps=20):
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(jno.compiler._pointwise, "_MANY", 1)
+    used = []
+    monkeypatch.setattr(_step, "blocks_for", lambda *given: used.append(blocks_for(*given)) or used[-1])
+    constraints, models = _problem()
+    crux = jno.core(constraints)
+    history = crux.solve(steps)
+    assert [None if found is None else found.count for found in used] == [expected]
+    leaves = [leaf for model in models for leaf in jax.tree_util.tree_leaves(model.module) if hasattr(leaf, "shape")]
+    return np.asarray(history.total_loss_history), leaves
+
+
+@pytest.mark.parametrize("count", [4, 7])
+def test_the_same_losses_and_weights(monkeypatch, count):
+    whole, weights = _trained(monkeypatch, 2**19, None)
+    cut, own = _trained(monkeypatch, -(-121 * 8 * 4 // count), count)  # 121 points, eight wide
+    np.testing.assert_allclose(cut, whole, rtol=2e-5)
+    for a, b in zip(own, weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-4)
+
+
+def _blocks(monkeypatch, constraints):
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 512)
+    monkeypatch.setattr(jno.compiler._pointwise, "_MANY", 1)
+    domain = jno.compiler.discover_domain(constraints)
+    program = Program(constraints, domain, graph=Graph())
+    modules = {model.layer_id: model.module for model in program.models}
+    check_pointwise(program, modules)
+    return blocks_for(program, modules)
+
+
+def test_blocks_hold_every_point_once(monkeypatch):
+    constraints, _ = _problem()
+    found = _blocks(monkeypatch, constraints)
+    assert found is not None
+    assert found.count == 8
+    domain = jno.compiler.discover_domain(constraints)
+    program = Program(constraints, domain, graph=Graph())
+    cut, rest = found.split(program.data)
+    assert not rest
+    assert {array.shape[:-2] for array in cut.values()} == {(8, 1, 1)}
+    points = np.asarray(cut["points", "interior"])[:, 0, 0].reshape(-1, 2)
+    inside = np.asarray(domain.context["interior"][0, 0], dtype=np.float32)
+    np.testing.assert_array_equal(points[: len(inside)], inside)
+    np.testing.assert_array_equal(points[len(inside) :], np.tile(inside[-1], (len(points) - len(inside), 1)))
+
+
+COUPLED = {
+    "a mean inside": lambda domain, x, u: (u - u.mean).mse,
+    "some of the points": lambda domain, x, u: u[1:].mse,
+    "a wrapped function that centres": lambda domain, x, u: jno.fn(lambda a: a - a.mean(0), [u]).mse,
+    "a sum over points": lambda domain, x, u: jno.np.sum(u, axis=0).mse,
+    "a vector without components": lambda domain, x, u: jno.np.sum(u[..., 0], axis=-1).mse,
+    "finite differences": lambda domain, x, u: u.d(x, "finite_difference").mse,
+    "an integral": lambda domain, x, u: (u - u.integrate()).mse,
+    "no mean at the top": lambda domain, x, u: u.mse + u.mae,
+    "another reduction": lambda domain, x, u: u.max,
+    "noise": lambda domain, x, u: (u + jno.noise.gaussian(0.1)).mse,
+    "data": lambda domain, x, u: (u - domain.variable("data", np.ones((1, 1, 121, 1)))).mse,
+}
+
+
+@pytest.mark.parametrize("name", COUPLED)
+def test_what_couples_points_stays_whole(monkeypatch, name):
+    domain = jno.domain.rect(mesh_size=0.1)
+    x, y, _ = domain.variable("interior")
+    assert _blocks(monkeypatch, [COUPLED[name](domain, x, _network()(x, y))]) is None
+
+
+def test_components_may_be_reduced(monkeypatch):
+    domain = jno.domain.rect(mesh_size=0.1)
+    x, y, _ = domain.variable("interior")
+    u = _network()(x, y)
+    gradient = u.grad(x, y)
+    assert _blocks(monkeypatch, [jno.np.sum(gradient**2, axis=-1, keepdims=True).mse]) is not None
+    assert _blocks(monkeypatch, [(jno.np.norm(gradient, axis=-1) - 1.0).mse]) is not None
