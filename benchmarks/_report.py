@@ -38,7 +38,7 @@ def summary(rows: Mapping[str, Row], evaluation: Mapping[str, Seconds], evaluate
         f"compile / {label}": _quotient(rows[SOLVE].compile, rows[name].compile) for label, name in others.items()
     }
     ratios["eval / kernel"] = _quotient(evaluation[EVAL], evaluation[FORWARD])
-    memory = {f"memory / {label}": _memory(rows[BARE], rows[name]) for label, name in others.items()}
+    memory = {f"memory / {label}": _memory(rows[SOLVE], rows[name]) for label, name in others.items()}
     return {
         "ratios": ratios,
         "plain": {

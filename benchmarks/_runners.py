@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import unittest.mock
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 import jno
+from jno.training._step import Step
 
 from ._case import Built, Kernel, Problem, Size
 from ._steps import BareLoop
@@ -67,7 +69,17 @@ class SolveRunner:
         return [float(value) for value in history[-count:]]
 
     def temporary_bytes(self) -> int | None:
-        return None  # that of the bare step is the same computation
+        steps: list[Any] = []
+        original = Step.run
+
+        def run(step: Step, state: Any, count: int) -> Any:
+            steps.append((step, state))
+            return original(step, state, count)
+
+        with unittest.mock.patch.object(Step, "run", run):
+            self.advance(1)
+        step, state = steps[0]
+        return step.temporary_bytes(state)
 
 
 class _Capture(jno.utils.Callback):

@@ -64,6 +64,12 @@ class Step:
         """Take the current frozen arrays; the static rest must be the same as before."""
         self._frozen_arrays, self._static = eqx.partition(frozen, eqx.is_array)
 
+    def temporary_bytes(self, state: TrainState) -> int | None:
+        """Memory the compiled steps need besides their arguments and results, where the backend tells."""
+        compiled = self._run.lower(state, self._frozen_arrays, self._program.data, jnp.int32(1)).compile()
+        analysis = compiled.memory_analysis()
+        return None if analysis is None else int(analysis.temp_size_in_bytes)
+
     def run(self, state: TrainState, count: int) -> tuple[TrainState, int, Any]:
         """Do up to ``count <= CHUNK`` steps.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.extend import core as jex
 
 from .._jax_versions import bind_equation
 from ._elementwise import acts_elementwise, elementwise_call
@@ -50,7 +51,10 @@ def _custom_jvp(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -
     return nested_jvp(taylor, eqn, jets, keys)
 
 
-@rule("custom_vjp_call", "custom_vjp_call_jaxpr")
+_CUSTOM_VJP = ("custom_vjp_call", "custom_vjp_call_jaxpr")
+
+
+@rule(*_CUSTOM_VJP)
 def _custom_vjp(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
     raise TypeError(
         "a function with a custom reverse-mode rule (jax.custom_vjp) has no forward-mode derivative; differentiate it "
@@ -125,6 +129,9 @@ def _rows_back(value: Any, parts: Parts) -> Jet:
 # --- everything else -------------------------------------------------------------------------------------------------
 def nested_jvp(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
     r"""Parts of f(z), :math:`\sum_k D^k f(z)[\delta z, …, \delta z]/k!`, by nested `jax.jvp`."""
+    for inner in _equations(eqn):
+        if inner.primitive.name in _CUSTOM_VJP:
+            _custom_vjp(taylor, inner, jets, keys)
     taylor.fallen_back.add(eqn.primitive.name)
     active = [place for place, jet in enumerate(jets) if jet.parts]
     values = [jet.value for jet in jets]
@@ -144,6 +151,19 @@ def nested_jvp(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) ->
             if part is not None:
                 found[number][key] = part
     return [Jet(value, parts) for value, parts in zip(bind_equation(eqn, values), found, strict=True)]
+
+
+def _equations(eqn: Any) -> Iterator[Any]:
+    """All equations of the jaxprs an equation holds."""
+    for value in jax.tree_util.tree_leaves(list(eqn.params.values()), is_leaf=_is_jaxpr):
+        if _is_jaxpr(value):
+            for inner in value.eqns:
+                yield inner
+                yield from _equations(inner)
+
+
+def _is_jaxpr(value: Any) -> bool:
+    return isinstance(value, jex.Jaxpr | jex.ClosedJaxpr)
 
 
 class _Forms:

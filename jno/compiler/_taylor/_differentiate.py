@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from . import _calls, _elementwise, _linear  # noqa: F401  (they register their rules)
+from . import _calls, _elementwise, _linear, _products, _several  # noqa: F401  (they register their rules)
 from ._interpreter import Pass
 from ._jets import Jet, add, block_axis, full, scaled, spread
 from ._operators import Operator

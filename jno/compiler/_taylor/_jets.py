@@ -41,19 +41,24 @@ def block_axis(rank: int) -> int:
     return min(1, rank)
 
 
-def on_part(key: int, function: Callable[..., Any], ranks: tuple[int, ...], out_rank: int, *parts: Any) -> Any:
+def on_part(
+    key: int, function: Callable[..., Any], ranks: tuple[int, ...], out_rank: int | tuple[int, ...], *parts: Any
+) -> Any:
     """``function(*parts)``, on every member of the block if the key is the block's.
 
-    ``ranks`` are those of the values the parts belong to; a ``None`` part is passed on as zero-dimensional zero.
+    Args:
+        ranks: those of the values the parts belong to.
+        out_rank: that of the result, or of every result of a function with several.
     """
     if key != BLOCK:
         return function(*parts)
     axes = tuple(block_axis(rank) for rank in ranks)
-    if all(isinstance(part, np.ndarray) for part in parts):
+    if isinstance(out_rank, int) and all(isinstance(part, np.ndarray) for part in parts):
         count = parts[0].shape[axes[0]]
         members = [function(*(p.take(i, a) for p, a in zip(parts, axes, strict=True))) for i in range(count)]
         return _stack(members, block_axis(out_rank))
-    return jax.vmap(function, in_axes=axes, out_axes=block_axis(out_rank))(*parts)
+    out_axes = block_axis(out_rank) if isinstance(out_rank, int) else tuple(map(block_axis, out_rank))
+    return jax.vmap(function, in_axes=axes, out_axes=out_axes)(*parts)
 
 
 def with_values(key: int, function: Callable[..., Any], part: Any, *values: Any) -> Any:
