@@ -13,6 +13,7 @@ import jno
 
 from ._agreement import disagreements
 from ._case import Size
+from ._differences import differences_row
 from ._domain import domain_row
 from ._imports import import_seconds
 from ._measure import Effort, measure, measure_evaluation, measure_overhead, median, ratio
@@ -40,6 +41,7 @@ _OTHER_ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "import": _import_row,
     "overhead": _overhead_row,
     "domain": domain_row,
+    "differences": differences_row,
 }
 
 
