@@ -9,7 +9,7 @@ import pytest
 import jno
 import jno.compiler._blocks as blocks
 import jno.training._step as _step
-from jno.compiler import Graph, Program, blocks_for, check_pointwise
+from jno.compiler import Graph, NotPointwiseError, Program, blocks_for, check_pointwise
 
 
 def _network(seed=0):
@@ -35,7 +35,7 @@ def _trained(monkeypatch, block_bytes, expected, steps=20):
     monkeypatch.setattr(blocks, "BLOCK_BYTES", block_bytes)
     monkeypatch.setattr(jno.compiler._pointwise, "_MANY", 1)
     used = []
-    monkeypatch.setattr(_step, "blocks_for", lambda *given: used.append(blocks_for(*given)) or used[-1])
+    monkeypatch.setattr(_step, "blocks_for", lambda program: used.append(blocks_for(program)) or used[-1])
     constraints, models = _problem()
     crux = jno.core(constraints)
     history = crux.solve(steps)
@@ -60,7 +60,15 @@ def _blocks(monkeypatch, constraints):
     program = Program(constraints, domain, graph=Graph())
     modules = {model.layer_id: model.module for model in program.models}
     check_pointwise(program, modules)
-    return blocks_for(program, modules)
+    found = blocks_for(program)
+    if found is not None:
+        cut, rest = found.split(program.data)
+        first = {name: array[0] for name, array in cut.items()}
+        try:
+            found.losses(modules, {**rest, **first}, 0, jax.random.key(0))
+        except NotPointwiseError:
+            return None
+    return found
 
 
 def test_blocks_hold_every_point_once(monkeypatch):
@@ -108,3 +116,13 @@ def test_components_may_be_reduced(monkeypatch):
     gradient = u.grad(x, y)
     assert _blocks(monkeypatch, [jno.np.sum(gradient**2, axis=-1, keepdims=True).mse]) is not None
     assert _blocks(monkeypatch, [(jno.np.norm(gradient, axis=-1) - 1.0).mse]) is not None
+
+
+def test_training_goes_on_whole_where_tracing_finds_a_coupling(monkeypatch):
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 512)
+    monkeypatch.setattr(jno.compiler._pointwise, "_MANY", 1)
+    domain = jno.domain.rect(mesh_size=0.1)
+    x, y, _ = domain.variable("interior")
+    total = jno.np.sum(_network()(x, y)[..., 0], axis=-1)  # a sum over points, seen only from its shape
+    history = jno.core([((total - 100.0) / 100.0).mse]).solve(30)
+    assert history.total_loss_history[-1] < 0.9 * history.total_loss_history[0]

@@ -12,6 +12,7 @@ from ._plan import plan_text as plan_text
 from ._pointwise import check_pointwise as check_pointwise
 from ._program import Program as Program
 from ._rules import lowers as lowers
+from ._scope import NotPointwiseError as NotPointwiseError
 from ._shapes import infer_shapes as infer_shapes
 from ._shapes import shape_tree as shape_tree
 from ._value import Value as Value

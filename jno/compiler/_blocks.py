@@ -22,7 +22,6 @@ from ._fold import pointwise_tags
 from ._graph import spatial_tags
 from ._program import Program
 from ._requests import is_planned
-from ._scope import NotPointwiseError
 
 _MEANS = {"mse": jnp.square, "mae": jnp.abs, "mean": lambda values: values}
 """Reductions that are means of something at every point."""
@@ -68,16 +67,12 @@ class PointBlocks:
             blocked[name] = jnp.moveaxis(cut, -3, 0)
         return blocked, rest
 
-    def are_pointwise(self, modules: dict[int, Any]) -> bool:
-        """Whether all values really run over points, found by tracing them."""
-        try:
-            jax.eval_shape(lambda data, key: self._targets(modules, data, key), self._targets.data, jax.random.key(0))
-        except NotPointwiseError:
-            return False
-        return True
-
     def losses(self, modules: dict[int, Any], data: Mapping[Any, Any], block: Any, key: Any) -> Any:
-        """What one block adds to every constraint, ``(C,)``."""
+        """What one block adds to every constraint, ``(C,)``.
+
+        Raises:
+            NotPointwiseError: a value turns out not to run over points.
+        """
         values = self._targets(modules, data, jax.random.fold_in(key, block))
         shares = zip(self._tags, self._means, values, strict=True)
         return jnp.stack([self._share(tag, mean(value), block) for tag, mean, value in shares])
@@ -91,7 +86,7 @@ class PointBlocks:
         return jnp.sum(jnp.where(real[:, None], rows, 0)) / (total * rows.shape[1])
 
 
-def blocks_for(program: Program, modules: dict[int, Any]) -> PointBlocks | None:
+def blocks_for(program: Program) -> PointBlocks | None:
     """How to cut the points of a program into blocks, or ``None`` where that is impossible or not worth it."""
     if jax.default_backend() != "cpu" or program.layout.samples * program.layout.levels > 1:
         return None
@@ -105,8 +100,7 @@ def blocks_for(program: Program, modules: dict[int, Any]) -> PointBlocks | None:
     tags = pointwise_tags([root.target for root in program.roots], program.graph)
     if any(tag is None for tag in tags) or any(len(spatial_tags([root])) > 1 for root in program.roots):
         return None
-    blocks = PointBlocks(program, [tag or "" for tag in tags], count)
-    return blocks if blocks.are_pointwise(modules) else None
+    return PointBlocks(program, [tag or "" for tag in tags], count)
 
 
 def _bytes_per_coefficient(program: Program) -> int:

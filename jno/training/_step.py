@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jno.compiler import Program, blocks_for
+from jno.compiler import NotPointwiseError, PointBlocks, Program, blocks_for
 
 from ._groups import OptimizerGroup
 
@@ -53,7 +53,7 @@ class Step:
         self._program = program
         self._groups = list(groups)
         self._batchsize = batchsize
-        self._blocks = blocks_for(program, {model.layer_id: model.module for model in program.models})
+        self._blocks = blocks_for(program)
         self.stops_on_nonfinite = stop_on_nonfinite
         self.freeze(frozen)
         # Without the finite check nothing is ever replayed, so the old state's memory can be reused.
@@ -132,26 +132,29 @@ class Step:
 
     def _value_and_gradient(self, loss: Any, parameters: Any, fixed: Any, batch: Any, key: Any) -> Any:
         """``((total, losses), gradients)``; where the points come in blocks, summed over them."""
-        blocks = self._blocks
-        if blocks is None:
-            return jax.value_and_grad(loss, has_aux=True)(parameters)
+        if self._blocks is not None:
+            try:
+                return self._sum_over_blocks(self._blocks, parameters, fixed, batch, key)
+            except NotPointwiseError:
+                self._blocks = None
+        return jax.value_and_grad(loss, has_aux=True)(parameters)
+
+    def _sum_over_blocks(self, blocks: PointBlocks, parameters: Any, fixed: Any, batch: Any, key: Any) -> Any:
         blocked, rest = blocks.split(batch)
 
         def share(parameters: Any, block: Any) -> tuple[Any, Any]:
             number, own = block
             modules = {**fixed, **{i: eqx.combine(p, fixed[i]) for i, p in parameters.items()}}
-            losses = blocks.losses(modules, {**rest, **own}, number, key)
+            losses = blocks.losses(modules, {**rest, **own}, number, key).astype(jnp.result_type(float))
             return jnp.mean(losses), losses
 
         def add(sums: Any, block: Any) -> tuple[Any, None]:
             found = jax.value_and_grad(share, has_aux=True)(parameters, block)
             return jax.tree_util.tree_map(jnp.add, sums, found), None
 
-        numbers = jnp.arange(blocks.count)
-        first = jax.tree_util.tree_map(lambda array: array[0], (numbers, blocked))
-        shapes = jax.eval_shape(jax.value_and_grad(share, has_aux=True), parameters, first)
-        zeros = jax.tree_util.tree_map(lambda array: jnp.zeros(array.shape, array.dtype), shapes)
-        return jax.lax.scan(add, zeros, (numbers, blocked))[0]
+        nothing = (jnp.zeros(()), jnp.zeros(len(self._program.roots)))
+        zeros = (nothing, jax.tree_util.tree_map(jnp.zeros_like, parameters))
+        return jax.lax.scan(add, zeros, (jnp.arange(blocks.count), blocked))[0]
 
     def _select(self, data: Any, key: Any) -> Any:
         """A mini-batch: rows drawn without replacement and kept in order; everything without a batch size."""
