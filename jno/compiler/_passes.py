@@ -122,6 +122,8 @@ class _Pass:
         self._wanted: dict[int, set[Operator]] = {id(node.target): {IDENTITY} for node in members}
         for node in members:
             self._wanted[id(node.target)].update(self._operators[id(node)])
+        self._read: dict[tuple[int, int], set[int]] = {}
+        """Level and what it reads of earlier ones → positions of the parts it needs of that."""
         self._done: dict[int, tuple[Differentiated, int, Value]] = {}
 
     def _operator(self, node: Derivative, terms: Sequence[tuple[float, tuple[Any, ...]]]) -> Operator:
@@ -172,29 +174,37 @@ class _Pass:
         targets = {id(node.target): node.target for node in self._members.values() if self._level[id(node)] == level}
         return list(targets.values())
 
+    def _streams(self, level: int) -> Streams:
+        """What a level carries; final once the levels above have said what they need."""
+        return streams_for(op for target in self._targets(level) for op in self._wanted[id(target)])
+
     def _inputs(self, level: int) -> list[Node]:
         """What the targets of a level read of earlier levels; notes which derivatives they need of it."""
         earlier = {target for target, own in self._target_level.items() if own < level}
+        streams = self._streams(level)
         found: dict[int, Node] = {}
         for target in self._targets(level):
-            needed = [op for op, _ in streams_for(self._wanted[id(target)]).basis]
+            positions = streams.positions(streams.needed(self._wanted[id(target)]))
             for node in self._frontier(target, earlier):
                 found[id(node)] = node
-                if id(node) in self._members:
-                    base = id(self._members[id(node)].target)
-                    for own in self._operators[id(node)]:
-                        self._wanted[base].update(op.then(own) for op in needed)
-                else:
-                    self._wanted[id(node)].update(needed)
+                self._read.setdefault((level, id(node)), {0}).update(positions)
+        for number in found:
+            needed = [streams.basis[position][0] for position in self._read[level, number]]
+            if number in self._members:
+                base = id(self._members[number].target)
+                for own in self._operators[number]:
+                    self._wanted[base].update(op.then(own) for op in needed)
+            else:
+                self._wanted[number].update(needed)
         return list(found.values())
 
     # --- evaluation -----------------------------------------------------------------------------------------------
     def _run_level(self, level: int, inputs: Sequence[Node]) -> None:
         targets = self._targets(level)
         wanted = [sorted(self._wanted[id(target)], key=lambda op: op.terms) for target in targets]
-        streams = streams_for(op for ops in wanted for op in ops)
+        streams = self._streams(level)
         seeds = self._seeds(streams)
-        known = [self._known(node, streams) for node in inputs]
+        known = [self._known(node, streams, self._read[level, id(node)]) for node in inputs]
         values: list[Value] = []
 
         def function(*arrays: Any) -> list[Any]:
@@ -228,13 +238,13 @@ class _Pass:
             tangents.setdefault(place, {})[number] = direction.tangent(self._scope)
         return {place: seed(arrays[place], tangents[place], streams) for place in arrays}
 
-    def _known(self, node: Node, streams: Streams) -> tuple[Value, Jet]:
-        """Value and jet of something an earlier level computed."""
+    def _known(self, node: Node, streams: Streams, needed: set[int]) -> tuple[Value, Jet]:
+        """Value and jet of something an earlier level computed, without the parts that only others need."""
         value = self._derived(node, IDENTITY)
         parts = {
-            position: self._derived(node, op).array
-            for position, (op, _) in enumerate(streams.basis)
-            if position > 0 and op.terms
+            position: self._derived(node, streams.basis[position][0]).array
+            for position in sorted(needed)
+            if position > 0
         }
         return dataclasses.replace(value, array=None), jet_of(value.array, parts, streams)
 

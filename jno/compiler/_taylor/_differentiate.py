@@ -44,10 +44,11 @@ def seed(value: Any, tangents: Mapping[int, Any], streams: Streams) -> Jet:
 
 
 def jet_of(value: Any, parts: Mapping[int, Any], streams: Streams) -> Jet:
-    """Jet of a value whose parts are known by position in the basis, each of the value's shape."""
+    """Jet of a value whose parts are known by position in the basis, each of the value's shape; others are zero."""
     own = {position: part for position, part in parts.items() if position not in streams.block}
     if streams.block:
-        own[BLOCK] = jnp.stack([parts[position] for position in streams.block], axis=block_axis(value.ndim))
+        members = [parts.get(position, jnp.zeros_like(value)) for position in streams.block]
+        own[BLOCK] = jnp.stack(members, axis=block_axis(value.ndim))
     return Jet(value, own)
 
 

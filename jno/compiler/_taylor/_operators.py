@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 Monomial = tuple[int, ...]
 r"""Directions with repetition in ascending order: ``(0, 0, 1)`` is :math:`\partial_0^2 \partial_1`."""
 
-_ROUNDING = 1e-13
+ROUNDING = 1e-13
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _subtract(row: dict[Monomial, float], unit: dict[Monomial, float], factor: f
     """``row - factor * unit``; what is left of two terms that cancel but for rounding is dropped."""
     for monomial, coefficient in unit.items():
         old, change = row.get(monomial, 0.0), factor * coefficient
-        if abs(old - change) > _ROUNDING * abs(old):
+        if abs(old - change) > ROUNDING * abs(old):
             row[monomial] = old - change
         else:
             row.pop(monomial, None)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ._operators import Monomial, Operator, closed_basis
+from ._operators import ROUNDING, Monomial, Operator, closed_basis
 
 BLOCK = -1
 """Key of the block: many first derivatives in one array."""
@@ -48,13 +48,33 @@ class Streams:
         return {pivot: position for position, (_, pivot) in enumerate(self.basis)}
 
     def coordinates(self, wanted: Operator) -> dict[int, float]:
-        """Weights of the basis operators (by position) that make up ``wanted``."""
-        found = {}
+        """Weights of the basis operators (by position) that make up ``wanted``.
+
+        Raises:
+            ValueError: it is no combination of them.
+        """
+        found, rest = self._split(wanted)
+        if rest:
+            carried = [op.terms for op, _ in self.basis]
+            raise ValueError(f"the operator {wanted.terms} is not among those carried, {carried}")
+        return found
+
+    def _split(self, wanted: Operator) -> tuple[dict[int, float], dict[Monomial, float]]:
+        """Weights of the basis operators, and what they leave over."""
+        found: dict[int, float] = {}
+        rest = dict(wanted.terms)
         for monomial, coefficient in wanted.terms:
             position = self._pivots.get(monomial)
-            if position is not None:
-                found[position] = coefficient / dict(self.basis[position][0].terms)[monomial]
-        return found
+            if position is None:
+                continue
+            terms = dict(self.basis[position][0].terms)
+            found[position] = coefficient / terms[monomial]
+            for other, weight in terms.items():
+                change = found[position] * weight
+                left = rest.pop(other, 0.0) - change
+                if abs(left) > ROUNDING * abs(change):
+                    rest[other] = left
+        return found, rest
 
     def needed(self, wanted: Iterable[Operator]) -> frozenset[int]:
         """Keys of the parts that the parts of ``wanted`` are computed from, these included."""
@@ -70,6 +90,10 @@ class Streams:
             if key in self.block_products:
                 found.add(BLOCK)
         return frozenset(found)
+
+    def positions(self, keys: Iterable[int]) -> set[int]:
+        """Positions in ``basis`` of the parts with these keys."""
+        return {position for key in keys for position in (self.block if key == BLOCK else (key,))}
 
     @functools.lru_cache(maxsize=64)  # noqa: B019  a few powers per pass, dropped with it
     def powers(self, key: int, count: int) -> dict[tuple[int, ...], float]:
