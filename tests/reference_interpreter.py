@@ -145,6 +145,7 @@ _ALIGN: dict[str | None, Callable[..., Sequence[jax.Array]]] = {
     None: lambda arrays, environment: arrays,
     "broadcast": _broadcast,
     "columns": _columns,
+    "components": lambda arrays, environment: arrays,
 }
 
 _BINARY: dict[str, Callable[..., jax.Array]] = {
