@@ -46,15 +46,15 @@ def _trained(monkeypatch, block_bytes, expected, steps=20):
 
 @pytest.mark.parametrize("count", [4, 7])
 def test_the_same_losses_and_weights(monkeypatch, count):
-    whole, weights = _trained(monkeypatch, 2**19, None)
-    cut, own = _trained(monkeypatch, -(-121 * 8 * 4 // count), count)  # 121 points, eight wide
+    whole, weights = _trained(monkeypatch, 2**21, None)
+    cut, own = _trained(monkeypatch, -(-121 * 8 * 4 * 4 // count), count)  # 121 points, eight wide, four coefficients
     np.testing.assert_allclose(cut, whole, rtol=2e-5)
     for a, b in zip(own, weights, strict=True):
         np.testing.assert_allclose(a, b, atol=2e-4)
 
 
 def _blocks(monkeypatch, constraints):
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 512)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 2048)
     monkeypatch.setattr(jno.compiler._pointwise, "_MANY", 1)
     domain = jno.compiler.discover_domain(constraints)
     program = Program(constraints, domain, graph=Graph())
@@ -119,7 +119,7 @@ def test_components_may_be_reduced(monkeypatch):
 
 
 def test_training_goes_on_whole_where_tracing_finds_a_coupling(monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 512)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 2048)
     monkeypatch.setattr(jno.compiler._pointwise, "_MANY", 1)
     domain = jno.domain.rect(mesh_size=0.1)
     x, y, _ = domain.variable("interior")

@@ -26,8 +26,11 @@ from ._requests import is_planned
 _MEANS = {"mse": jnp.square, "mae": jnp.abs, "mean": lambda values: values}
 """Reductions that are means of something at every point."""
 
-BLOCK_BYTES = 2**19
-"""Size of one coefficient of one layer that a block is cut to."""
+BLOCK_BYTES = 2**21
+"""Size of all coefficients of one layer that a block is cut to."""
+
+_FEWEST_COEFFICIENTS = 4
+"""A pass carries a value and some derivatives; more where it has more directions."""
 
 _FEWEST = 4
 """Fewer blocks are not worth a loop."""
@@ -94,7 +97,7 @@ def blocks_for(program: Program) -> PointBlocks | None:
         return None
     if any(isinstance(node, TensorTag | Noise) for node in walk(program.roots)) or program.draws:
         return None
-    count = math.ceil(_bytes_per_coefficient(program) / BLOCK_BYTES)
+    count = math.ceil(_bytes_per_layer(program) / BLOCK_BYTES)
     if count < _FEWEST:
         return None
     tags = pointwise_tags([root.target for root in program.roots], program.graph)
@@ -103,8 +106,8 @@ def blocks_for(program: Program) -> PointBlocks | None:
     return PointBlocks(program, [tag or "" for tag in tags], count)
 
 
-def _bytes_per_coefficient(program: Program) -> int:
-    """Estimate for one layer: points × width × directions that share an array."""
+def _bytes_per_layer(program: Program) -> int:
+    """Estimate for the widest layer: points × width × coefficients."""
     rows = max((array.shape[-2] for (kind, _), array in program.data.items() if kind == "points"), default=0)
     widths = [
         max(leaf.shape)
@@ -114,8 +117,8 @@ def _bytes_per_coefficient(program: Program) -> int:
         if leaf.ndim > 1
     ]
     directions = {id(variable) for node in walk(program.roots) if is_planned(node) for variable in _variables(node)}
-    shared = len(directions) if len(directions) >= 8 else 1
-    return rows * max(widths, default=0) * shared * np.dtype(np.float32).itemsize
+    coefficients = max(len(directions), _FEWEST_COEFFICIENTS)
+    return rows * max(widths, default=0) * coefficients * np.dtype(np.float32).itemsize
 
 
 def _variables(node: Any) -> Sequence[Any]:
