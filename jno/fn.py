@@ -16,6 +16,8 @@ Example:
     my_op(Var(interior[[0, 1]]), 1.0)
 """
 
+from __future__ import annotations
+
 import sys
 import types
 from collections.abc import Callable

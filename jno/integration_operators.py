@@ -1,5 +1,7 @@
 """Quadrature weights on the nodes of a mesh."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from math import factorial
 from typing import Any

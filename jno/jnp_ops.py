@@ -19,6 +19,8 @@ Example:
     *(sin(…), exp(…))
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 from jax.numpy import arange as arange

@@ -19,10 +19,14 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 class Finder(doctest.DocTestFinder):
-    """See through the run-time checks of annotations, which wrap every function."""
+    """See through the run-time checks of annotations, and know classes that name their package as their module."""
 
     def _from_module(self, module, object):
-        return super()._from_module(module, inspect.unwrap(object) if callable(object) else object)
+        plain = inspect.unwrap(object) if callable(object) else object
+        if inspect.isclass(plain) and plain.__module__ == module.__name__.rpartition(".")[0]:
+            code = [inspect.unwrap(entry).__code__ for entry in vars(plain).values() if inspect.isfunction(entry)]
+            return any(entry.co_filename == module.__file__ for entry in code)
+        return super()._from_module(module, plain)
 
 
 @pytest.mark.parametrize("name", MODULES)

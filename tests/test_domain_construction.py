@@ -4,8 +4,10 @@ import doctest
 import inspect
 
 import cloudpickle
+import meshio
 import numpy as np
 import pytest
+from shapely.geometry import box
 
 from jno.domain import domain, from_array
 
@@ -27,9 +29,13 @@ def test_unknown_keywords_are_listed():
         (42, ValueError, "cannot make a domain from this"),
         ("missing.npz", FileNotFoundError, "missing.npz"),
         ("missing.msh", FileNotFoundError, "missing.msh"),
-        (lambda geo: geo, NotImplementedError, "Geometry callables"),
-        ([(0, 0), (1, 0), (0, 1)], NotImplementedError, r"Polygon \(CSG\) domains .* \(got list\)"),
-        ({"a": [(0, 0), (1, 0), (0, 1)]}, NotImplementedError, r"\(got dict\)"),
+        (lambda geo: geo, ValueError, r"must return \(geo, dimension, mesh_size\) .*; it returned"),
+        (lambda geo: (geo, 2, 0.1), ValueError, "drew no entity of dimension 2"),
+        (lambda geo: (geo, 4, 0.1), ValueError, "it returned the dimension 4"),
+        (lambda geo: (geo, 2, -0.1), ValueError, "mesh_size must be a positive finite number; got -0.1"),
+        (lambda geo: ("geo", 2, 0.1), ValueError, "it returned the geometry 'geo'"),
+        ([(0, 0), (1, 0)], ValueError, "at least three"),
+        ({"a": [(0, 0), (1, 1), (1, 0), (0, 1)]}, ValueError, "Invalid polygon"),
     ],
 )
 def test_sources_that_make_no_domain(source, error, message):
@@ -42,19 +48,79 @@ def test_no_argument():
         domain()
 
 
-def test_shapely_and_mesh_files_are_announced(tmp_path):
-    shapely = pytest.importorskip("shapely")
-    with pytest.raises(NotImplementedError, match=r"\(got Polygon\)"):
-        domain(shapely.box(0, 0, 1, 1))
+TRIANGLE = [(0, 0), (1, 0), (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("source", "tags"),
+    [
+        (box(0, 0, 1, 1), {"interior", "boundary", "left", "right", "bottom", "top"}),
+        (TRIANGLE, {"interior", "boundary", "interior_polygon", "boundary_polygon"}),
+        (np.array(TRIANGLE), {"interior", "boundary", "interior_polygon", "boundary_polygon"}),
+        ({"a": TRIANGLE, "b": box(2, 0, 3, 1)}, {"interior", "boundary", "interior_a", "boundary_a", "interior_b"}),
+    ],
+)
+def test_polygons_make_lazy_domains(source, tags):
+    d = domain(source)
+    assert isinstance(d, domain.csg)
+    assert isinstance(d, domain)
+    assert d.mesh is None
+    assert d.context == {}
+    assert tags <= set(d.available_mesh_tags)
+
+
+def test_mesh_files_keep_points_cells_and_named_sets(tmp_path):
+    path = tmp_path / "mesh.inp"
+    points = np.array([[0.0, 0, 0], [2, 0, 0], [2, 1, 0], [0, 1, 0]])
+    cells = [("triangle", np.array([[0, 1, 2], [0, 2, 3]])), ("line", np.array([[0, 1]]))]
+    none = np.zeros(0, dtype=int)
+    sets = {"floor": [none, np.array([0])], "lower": [np.array([0]), none]}
+    meshio.Mesh(points, cells, cell_sets=sets).write(path)
+    for source in (path, str(path)):
+        d = domain(source)
+        assert set(d.available_mesh_tags) == {"interior", "boundary", "floor", "lower"}
+        assert np.array_equal(d.points, points[:, :2])
+        measures = [d.quadrature(tag).weights.sum() for tag in ("interior", "boundary", "floor", "lower")]
+        assert measures == pytest.approx([2.0, 6.0, 2.0, 1.0])
+        assert np.allclose(d.normals_by_tag["floor"], [0.0, -1.0])
+
+
+def test_what_is_no_mesh_file(tmp_path):
     path = tmp_path / "mesh.msh"
     path.write_text("")
-    with pytest.raises(NotImplementedError, match="Reading mesh files"):
+    with pytest.raises(ValueError, match=r"mesh\.msh"):
         domain(str(path))
 
 
-def test_orphan_nodes_concern_mesh_files_only():
-    with pytest.raises(ValueError, match="keep_orphan_nodes=True concerns mesh files only"):
+def test_geometry_callables_are_meshed():
+    def draw(geo):
+        geo.occ.addRectangle(0, 0, 0, 2, 1)
+        return geo, 2, 0.5
+
+    d = domain(draw)
+    assert (d.dimension, d.ds) == (2, 0.5)
+    assert d.quadrature("interior").weights.sum() == pytest.approx(2.0)
+    sides = [d.quadrature(f"edge_{number}").weights.sum() for number in (1, 2, 3, 4)]
+    assert sides == pytest.approx([2.0, 1.0, 2.0, 1.0])
+
+
+def test_geometry_callables_may_return_a_mesh():
+    points = np.array([[0.0, 0], [1, 0], [0, 1], [5, 5]])
+    mesh = meshio.Mesh(points, [("triangle", np.array([[0, 1, 2]]))])
+    assert len(domain(lambda geo: (mesh, 2, 0.1)).points) == 3
+    kept = domain(lambda geo: (mesh, 2, 0.1), keep_orphan_nodes=True)
+    assert len(kept.points) == 4
+    assert len(kept._mesh_pool["interior"]) == 3
+
+
+def test_options_that_mean_nothing_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="keep_orphan_nodes= and mesh_size= mean nothing for a clone"):
         domain(domain.line(), keep_orphan_nodes=True)
+    with pytest.raises(ValueError, match=r"mesh_size=0\.1 means nothing for a geometry callable"):
+        domain(lambda geo: (geo, 2, 0.1), mesh_size=0.1)
+    np.savez(tmp_path / "cloud.npz", **CLOUD)
+    with pytest.raises(ValueError, match="keep_orphan_nodes=True concerns mesh files only"):
+        domain(tmp_path / "cloud.npz", keep_orphan_nodes=True)
 
 
 # -- clones ----

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from meshes import square_with_square_hole
 
 from jno.domain import domain
 
@@ -239,8 +240,13 @@ def test_redefining_a_tag():
         ("far", lambda x, y: x > 5, ValueError, "selects none of the 121 points"),
         ("real", lambda x, y: x, ValueError, r"returned dtype float64 and shape \(121,\)"),
         ("one_value", lambda x, y: np.bool_(True), ValueError, r"returned dtype bool and shape \(\)"),
-        ("shape", object(), NotImplementedError, "shapely geometries are not available yet"),
-        ("facet", lambda x, n, name: x > 0, NotImplementedError, "facet predicates"),
+        (
+            "shape",
+            object(),
+            ValueError,
+            "a predicate .* a shapely geometry, or a facet predicate .*; got object",
+        ),
+        ("facet", lambda x, n, name: x > 0, ValueError, r"'boundary'; it returned dtype bool and shape \(40, 2\)"),
     ],
 )
 def test_tag_errors(name, where, error, message):
@@ -418,13 +424,34 @@ def test_neighbors_against_a_loop(d):
         neighbors[len(d.points)]
 
 
-def test_connectivity_can_be_left_out_and_visibility_is_not_there_yet():
+def test_connectivity_can_be_left_out():
     assert domain.rect(compute_mesh_connectivity=False).mesh_connectivity is None
-    connectivity = domain.rect().mesh_connectivity
-    with pytest.raises(NotImplementedError, match="VM"):
-        connectivity["VM"]
     with pytest.raises(KeyError):
-        connectivity["typo"]
+        domain.rect().mesh_connectivity["typo"]
+
+
+def test_points_on_different_sides_of_a_square_see_each_other():
+    connectivity = domain.rect(mesh_size=0.25).mesh_connectivity
+    points, visible = connectivity["boundary_points"], connectivity["VM"]
+    assert visible.dtype == np.float32
+    assert np.array_equal(visible, visible.T)
+    assert np.all(np.diag(visible) == 0.0)
+    inside = (points[:, None] + points[None]) / 2
+    across = np.all((inside > 0.0) & (inside < 1.0), axis=-1)
+    assert np.all(visible[across] == 1.0)
+
+
+def test_a_hole_hides_what_is_behind_it():
+    connectivity = square_with_square_hole().mesh_connectivity
+    points, visible = connectivity["boundary_points"], connectivity["VM"]
+
+    def sees(a, b):
+        first, second = (int(np.flatnonzero(np.all(points == p, axis=1))[0]) for p in (a, b))
+        return bool(visible[first, second])
+
+    assert not sees((0.0, 0.5), (1.0, 0.5))
+    assert sees((0.0, 0.125), (1.0, 0.125))
+    assert sees((0.5, 0.5), (1.0, 0.5))
 
 
 def test_the_cube_mesh_conforms():

@@ -61,6 +61,19 @@ def test_reversed_normals_do_not_touch_earlier_ones():
     assert d.variable("left", normals=True, reverse_normals=True, split=True)[3].tag == mx.tag
 
 
+@pytest.mark.parametrize("taken", ["points", "data"])
+def test_normals_never_overwrite_points_or_data_of_their_name(taken):
+    d = domain.rect(mesh_size=0.5)
+    if taken == "points":
+        d.variable("n_left", where=lambda x, y: x > 0.4)
+    else:
+        d.variable("n_left", np.ones((7, 2)))
+    before = d.context["n_left"]
+    with pytest.raises(ValueError, match="normals of 'left' have the key 'n_left', which already names other points"):
+        d.variable("left", normals=True)
+    assert d.context["n_left"] is before
+
+
 def test_normals_belong_to_the_sampled_points():
     d = domain.rect(mesh_size=0.1)
     d.variable("boundary", (7, None), normals=True)
@@ -101,7 +114,9 @@ def test_callable_sampler_and_index_array():
         ((2, lambda points, n: [0]), "returned 1 indices; 2 were asked for"),
         ((2, lambda points, n: [0, 99]), r"returned indices from 0 to 99; the tag has 5 points"),
         ((2, lambda points, n: [0.5, 1.0]), "1-D array of integer indices"),
-        ((2, "sobol"), "sampler of 'left' must be a callable"),
+        ((2, "sobl"), "Unknown sampler 'sobl' of 'left'; named samplers are uniform, latin_hypercube, sobol"),
+        ((None, "sobol"), r"'sobol' of 'left' needs a number of points: sample=\(n, 'sobol'\)"),
+        ((2, 1.5), "sampler of 'left' must be one of uniform, .* a callable .* or an integer index array; got 1.5"),
         ((0, None), "number of points of 'left' must be a positive integer or None; got 0"),
         ((-3, None), "positive integer or None; got -3"),
         ((2.5, None), "positive integer or None; got 2.5"),
@@ -124,7 +139,7 @@ def test_bad_samples(sample, message):
         ("interior", {"normals": True}, ValueError, "'interior' has no outward normals"),
         ("left", {"reverse_normals": True}, ValueError, "reverse_normals=True needs normals=True"),
         ("left", {"time_value": 0.5}, ValueError, "needs a time-dependent domain"),
-        ("left", {"view_factor": True}, NotImplementedError, "view_factor=True"),
+        ("interior", {"view_factor": True}, ValueError, "'interior' has no outward normals"),
         ("left", {"resampling_strategy": object()}, NotImplementedError, "resampling_strategy"),
         ("left", {"point_data": True}, ValueError, "point_data=True.* needs an array"),
     ],
@@ -132,6 +147,22 @@ def test_bad_samples(sample, message):
 def test_variable_errors(tag, options, error, message):
     with pytest.raises(error, match=message):
         domain.rect().variable(tag, **options)
+
+
+def test_view_factors_come_last():
+    d = domain.rect(mesh_size=0.25)
+    out = d.variable("boundary", normals=True, reverse_normals=True, split=True, view_factor=True)
+    assert [v.tag for v in out] == ["boundary", "boundary", "__time__", "n_boundary", "n_boundary", "f_boundary"]
+    assert isinstance(out[-1], TensorTag)
+    assert d.context["f_boundary"].shape == (1, 16, 16)
+    assert d.context["v_boundary"].shape == (1, 1, 16, 16)
+
+
+def test_named_samplers_place_points_in_the_region_itself():
+    d = domain.rect(mesh_size=0.5)
+    d.variable("left", (4, "equispaced"), normals=True)
+    assert np.allclose(np.sort(d.context["left"][0, 0, :, 1]), [0.125, 0.375, 0.625, 0.875])
+    assert np.allclose(d.context["n_left"][0, 0], [-1.0, 0.0])
 
 
 def test_where_equals_two_steps():

@@ -1,5 +1,7 @@
 """Polynomial consistency: the smallest change of the rows of an operator that makes them exact for polynomials."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement, permutations

@@ -1,5 +1,7 @@
 """Recovered nodal gradients: weighted averages of element gradients, and least squares, made exact for quadratics."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

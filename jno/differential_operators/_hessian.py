@@ -1,5 +1,7 @@
 """Hessians: gradient applied twice, one stencil per pair of axes, made exact for cubics."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt

@@ -1,5 +1,7 @@
 """Laplacians: gradient applied twice, and the cotangent (P1 stiffness) formula, made exact for cubics."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Least-squares gradient from element centroids, all nodes at once."""
 
+from __future__ import annotations
+
 import numpy as np
 from jaxtyping import Bool, Float
 

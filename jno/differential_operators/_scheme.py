@@ -1,5 +1,7 @@
 """Names of the differentiation schemes that pick a mesh operator."""
 
+from __future__ import annotations
+
 from ._types import check_choice
 
 _AD = ("automatic_differentiation", None, None)

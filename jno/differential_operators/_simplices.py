@@ -1,5 +1,7 @@
 """Geometry of a P1 simplex mesh in any dimension: measures and shape-function gradients."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from math import factorial
 
@@ -99,7 +101,7 @@ def _validated(
     return nodes, connectivity.astype(np.int64), resolution
 
 
-def _concrete(name: str, values: Num[Array | np.ndarray, "..."]) -> Num[np.ndarray, "..."]:
+def _concrete(name: str, values: Num[Array | np.ndarray, ...]) -> Num[np.ndarray, ...]:
     """The array on the host; the mesh decides the sparsity pattern, so it cannot be traced."""
     if isinstance(values, jax.core.Tracer):
         raise TypeError(

@@ -1,5 +1,7 @@
 """Sparse linear operators with zero row sums, applied to nodal fields."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import partial, reduce
 from typing import Any

@@ -1,5 +1,7 @@
 """Derivative operators on a triangle mesh."""
 
+from __future__ import annotations
+
 from jax import Array
 from jaxtyping import Inexact
 

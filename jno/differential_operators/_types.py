@@ -1,5 +1,7 @@
 """Array types and argument checks shared by the mesh operators."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 
 import numpy as np

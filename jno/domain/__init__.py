@@ -2,6 +2,8 @@
 
 from ._domain import domain as domain
 from ._mesh import Mesh as Mesh
+from ._polygon_domain import PolygonDomain as PolygonDomain
 from ._quadrature import Quadrature as Quadrature
 
+csg = PolygonDomain
 from_array = domain.from_array

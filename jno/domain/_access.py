@@ -1,5 +1,7 @@
 """Sampling a domain: variables, samples, candidates, and replaying another domain's samples."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any, TypeVar
@@ -8,6 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ._context import INITIAL, SampleRecord, materialise
+from ._drawing import drawn_request
+from ._fields import PositionFields
 from ._geometry import Geometry
 from ._merge import row_geometries
 from ._regions import Regions, with_predicate
@@ -29,7 +33,7 @@ S = TypeVar("S", bound="SampleAccess")
 _EVERYTHING = (None, None)
 
 
-class SampleAccess(Regions):
+class SampleAccess(PositionFields):
     """Everything that puts points and data into the context."""
 
     def variable(
@@ -56,13 +60,17 @@ class SampleAccess(Regions):
         Args:
             tag: a region (`interior`, `left`, …, `initial` on a time-dependent domain), or the name of new
                 data.
-            sample: `(n, sampler)`. `n` points (`None`: all; more than there are: all, with a warning) chosen
-                uniformly without replacement, or by `sampler(points (N, D), n) -> indices`, or by an index
-                array. An array or a float instead attaches data (a number becomes `(1, 1)`).
-            resampling_strategy: not available yet.
+            sample: `(n, sampler)`. On a mesh or point cloud `n` of its points (`None`: all; more than there are: all,
+                with a warning), chosen uniformly without replacement, by `sampler(points (N, D), n) -> indices`, or by
+                an index array. On a polygon domain `n` points of the shape, uniform or, in areas, by `sampler(geometry,
+                n) -> points (n, 2)`. The samplers `"uniform"`, `"latin_hypercube"`, `"sobol"`, `"halton"` and, along
+                curves, `"equispaced"` place exactly `n` points in the region itself on every kind of domain. An array
+                or a float instead of the pair attaches data (a number becomes `(1, 1)`).
+            resampling_strategy: who replaces the points during training; on polygon domains only.
             normals: also sample the unit outward normals, key `n_<key>`.
             reverse_normals: inward normals instead (a copy; other variables keep theirs).
-            view_factor: not available yet.
+            view_factor: also compute the view factors between the points of a boundary tag of the plane, see
+                `compute_enclosure_view_factor`: data `f_<key>` `(1, N, N)`, visibilities `v_<key>` `(1, 1, N, N)`.
             point_data: `sample` is points of your own, `(N, D)` or `(B, T, N, D)`.
             split: one variable per component for normals, per column for data.
             return_indices: also return the indices of the points within the tag, `(N,)`, or `(B, N)` when the
@@ -71,14 +79,16 @@ class SampleAccess(Regions):
             where: define the region first, see `tag`.
 
         Returns:
-            `(x, [y, [z,]] t)`, then `nx, …` with normals and `split`, then the indices. With `normals` but
-            neither `split` nor `return_indices`: one vector variable for the normal. For data: a `TensorTag`,
-            or a tuple of one per column with `split`; with `point_data` a `Variable`, or one per column.
+            `(x, [y, [z,]] t)`, then `nx, …` with normals and `split`, then the view factors, then the indices. With
+            `normals` but none of `split`, `view_factor`, `return_indices`: one vector variable for the normal. For
+            data: a `TensorTag`, or a tuple of one per column with `split`; with `point_data` a `Variable`, or one per
+            column.
 
         Raises:
             ValueError: unknown tag, normals on a region that has none, an invalid count, sampler result or
                 time.
-            NotImplementedError: `view_factor` and `resampling_strategy`.
+            NotImplementedError: `resampling_strategy` on other domains than polygons; view factors that are not
+                available, see `compute_enclosure_view_factor`.
 
         Example:
             >>> import jno
@@ -87,19 +97,19 @@ class SampleAccess(Regions):
             >>> d.context["n_left"][0, 0, 0].tolist()
             [-1.0, 0.0]
         """
-        if view_factor:
-            raise NotImplementedError("variable(view_factor=True) is not available yet.")
-        if resampling_strategy is not None:
+        if resampling_strategy is not None and self._geometry.lazy is None:
             raise NotImplementedError("variable(resampling_strategy=...) is not available yet.")
         if is_data(sample):
             point_options = {
                 "normals": normals,
                 "reverse_normals": reverse_normals,
+                "view_factor": view_factor,
                 "return_indices": return_indices,
                 "time_value": time_value is not None,
                 "where": where is not None,
             }
             data_options(tag, point_options)
+            check_tag_name(tag)
             return self._attach_points(tag, sample, split) if point_data else self._attach(tag, sample, split)
         if point_data:
             raise ValueError(f"variable({tag!r}, point_data=True) needs an array of points as its second argument.")
@@ -108,15 +118,18 @@ class SampleAccess(Regions):
         if tag in self._store.tensor_tags and sample is _EVERYTHING:
             return tensor_leaves(tag, self.context[tag], self, split)
         spec = SampleSpec.from_tuple(str(tag), sample)
-        record = self._materialise(self._request(tag, spec, normals, reverse_normals, time_value))
-        return point_leaves(
+        request = self._request(tag, spec, normals or view_factor, reverse_normals, time_value)
+        record = self._materialise(self._drawn(request, resampling_strategy))
+        leaves = point_leaves(
             record,
             self,
             normals=normals,
-            split=split,
-            indices=self._indices(record) if return_indices else None,
+            split=split or view_factor or return_indices,
             copy=self._store.next_handle(record.tag),
         )
+        factors = (self._view_factor(record),) if view_factor else ()
+        indices = (self._indices(record),) if return_indices else ()
+        return leaves + factors + indices if factors or indices else leaves
 
     def __getitem__(self, tag: str) -> Any:
         """`domain[tag]` is `domain.variable(tag)`."""
@@ -124,7 +137,6 @@ class SampleAccess(Regions):
 
     def _data_key(self, name: str, array: np.ndarray) -> str:
         """The key of new data; attaching the same array again finds it."""
-        check_tag_name(name)
         if name in self._pool_tags():
             raise ValueError(f"{name!r} is a region of this domain and cannot name data; use another name.")
         known = self.context.get(name)
@@ -135,7 +147,7 @@ class SampleAccess(Regions):
             self.log.info(f"{name!r} already names other data of this domain; the new array has the key {key!r}.")
         return key
 
-    def _attach(self, name: str, values: Any, split: bool) -> Any:
+    def _attach(self, name: str, values: Any, split: bool = False) -> Any:
         array = checked_data(name, values)
         key = self._data_key(name, array)
         self.context[key] = array
@@ -180,7 +192,7 @@ class SampleAccess(Regions):
         if not spec:
             raise ValueError("sample({}) names no tag; give {tag: (n, sampler), ...}.")
         requests = [
-            self._request(tag, SampleSpec.from_tuple(str(tag), entry), normals, False, time_value)
+            self._drawn(self._request(tag, SampleSpec.from_tuple(str(tag), entry), normals, False, time_value), None)
             for tag, entry in spec.items()
         ]
         record = [self._materialise(request) for request in requests][-1]
@@ -210,8 +222,10 @@ class SampleAccess(Regions):
         for group in self._groups:
             if not any(group.geometry is seen for seen in geometries):
                 geometries.append(group.geometry)
-        if not all(region in geometry.tags for geometry in geometries):
+        if not all(geometry.has(region) for geometry in geometries):
             return None, None
+        if all(region in geometry.drawable for geometry in geometries) or (record is not None and record.drawn):
+            return self._drawn_candidates(region, record, geometries)
         points = np.concatenate([geometry.pool(region) for geometry in geometries])
         normals = [geometry.tags[region].normals for geometry in geometries]
         known = [values for values in normals if values is not None]
@@ -268,10 +282,10 @@ class SampleAccess(Regions):
         record = SampleRecord(tag, tag, spec, normals, reverse_normals, self._level(tag, time_value))
         if reverse_normals and not normals:
             raise ValueError("reverse_normals=True needs normals=True.")
-        if normals and not all(group.geometry.tags[record.region].is_boundary for group in self._groups):
+        if normals and not all(group.geometry.is_boundary(record.region) for group in self._groups):
             raise ValueError(
                 f"The tag {tag!r} has no outward normals: it is not a boundary tag. Boundary tags: "
-                f"{sorted(self.normals_by_tag)}."
+                f"{sorted(name for name in self._pool_tags() if name != INITIAL and self._geometry.is_boundary(name))}."
             )
         return record
 
@@ -292,14 +306,35 @@ class SampleAccess(Regions):
     def _materialise(self, request: SampleRecord) -> SampleRecord:
         return materialise(self._store, row_geometries(self._groups), self._axis, request)
 
+    def _drawn(self, request: SampleRecord, strategy: Any) -> SampleRecord:
+        """A request for points of a shape: with a count, and with the resampling strategy that applies."""
+        return drawn_request(request, tuple(group.geometry for group in self._groups), strategy)
+
+    def _drawn_candidates(
+        self, region: str, record: SampleRecord | None, geometries: list[Geometry]
+    ) -> tuple[Float[np.ndarray, "M D"], Float[np.ndarray, "M D"] | None]:
+        """Fresh points of every shape: ten times as many as are in use, at least a thousand."""
+        sampled = 100 if record is None else self.context[record.tag].shape[2]
+        sampler = record.spec.sampler if record is not None and record.drawn else None
+        count = max(10 * sampled, 1000)
+        drawn = [geometry.draw(region, count, sampler, self._store.stream.next()) for geometry in geometries]
+        normals = [directions for _, directions in drawn if directions is not None]
+        sign = -1.0 if record is not None and record.reverse_normals else 1.0
+        return np.concatenate([points for points, _ in drawn]), sign * np.concatenate(normals) if normals else None
+
     def _indices(self, record: SampleRecord) -> np.ndarray:
         """Indices into the tag's points, `(N,)`, or `(B, N)` when the batch rows differ."""
+        if record.drawn:
+            raise ValueError(
+                f"return_indices=True: the points of {record.tag!r} were drawn from the shape and are no nodes with "
+                "indices; sample all nodes of a mesh, sample=(None, None) after build_mesh, or leave it out."
+            )
         drawn = np.stack([indices for _, indices in self._store.rows[record.tag]])
         return drawn[0] if np.all(drawn == drawn[0]) else drawn
 
 
 def _with_predicates(geometry: Geometry, other: Regions) -> Geometry:
     """The geometry with the other domain's user-defined regions, where they select anything."""
-    for tag in other._geometry.tags.values():
-        geometry = with_predicate(geometry, tag)
+    for name, where in other._geometry.predicates.items():
+        geometry = with_predicate(geometry, name, where)
     return geometry

@@ -1,5 +1,7 @@
 """What can be read from a domain: geometry, time, batch rows and sampled arrays."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,7 +43,11 @@ class Attributes:
     def built_mesh(self) -> Mesh:
         """The mesh; a domain without one raises `RuntimeError`."""
         if self._geometry.mesh is None:
-            raise RuntimeError("This domain is a point cloud and has no mesh; use jno.domain.rect() or another shape.")
+            raise RuntimeError(
+                "This domain is a point cloud and has no mesh; use jno.domain.rect() or another shape."
+                if self._geometry.is_cloud
+                else "This polygon domain has no mesh yet; call build_mesh(mesh_size)."
+            )
         return self._geometry.mesh
 
     @property
@@ -90,9 +96,9 @@ class Attributes:
     # -- tags ----
     @property
     def available_mesh_tags(self) -> list[str]:
-        """Tags that every merged geometry has."""
-        shared = [group.geometry.tags for group in self._groups[1:]]
-        return [name for name in self._geometry.tags if all(name in tags for tags in shared)]
+        """Tags that every merged geometry has; after meshing, those of the mesh."""
+        shared = [group.geometry.names for group in self._groups[1:]]
+        return [name for name in self._geometry.names if all(name in names for names in shared)]
 
     @property
     def tag_indices(self) -> dict[str, Int[np.ndarray, " n"]]:
@@ -132,6 +138,8 @@ class Attributes:
     def _pool_tags(self) -> list[str]:
         """Every tag that `variable` accepts."""
         tags = self.available_mesh_tags
+        drawable = frozenset.intersection(*(group.geometry.drawable for group in self._groups))
+        tags += [name for name in sorted(drawable) if name not in tags]
         return [*tags, INITIAL] if self._axis is not None and "interior" in tags else tags
 
     # -- time ----

@@ -1,5 +1,7 @@
 """The `mesh_connectivity` dictionary: elements, neighbours, nodal measures and P1 gradients."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -7,7 +9,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ._mesh import Mesh
-from ._topology import facet_frames, measures, nodal_sums
+from ._topology import distinct, edge_vectors, facet_frames, inverse_transposes, measures, nodal_sums, used_nodes
+from ._visibility import boundary_visibility
 
 _ELEMENT_KEYS = {1: "lines", 2: "triangles", 3: "tetrahedra"}
 
@@ -32,27 +35,36 @@ class NodeNeighbors(Mapping[int, list[int]]):
 
 
 class MeshConnectivity(dict[str, Any]):
-    """A dictionary whose expensive entries are computed when they are asked for."""
+    """A dictionary whose expensive entry `VM`, the visibility between boundary nodes, is computed when asked for."""
+
+    def __init__(self, entries: Mapping[str, Any], mesh: Mesh) -> None:
+        super().__init__(entries)
+        self._mesh = mesh
 
     def __missing__(self, key: str) -> Any:
-        if key == "VM":
-            raise NotImplementedError("mesh_connectivity['VM'] (boundary visibility) is not available yet.")
-        raise KeyError(key)
+        if key != "VM":
+            raise KeyError(key)
+        self[key] = boundary_visibility(self._mesh)
+        return self[key]
+
+    def __reduce__(self) -> Any:
+        return (MeshConnectivity, (dict(self), self._mesh))
 
 
 def node_neighbors(cells: Int[np.ndarray, "M V"], n_points: int) -> NodeNeighbors:
     """Compressed-row adjacency of the nodes of a simplicial mesh."""
-    pairs = [(i, j) for i in range(cells.shape[1]) for j in range(cells.shape[1]) if i != j]
-    keys = np.concatenate([cells[:, i].astype(np.int64) * n_points + cells[:, j] for i, j in pairs])
-    rows, columns = np.divmod(np.unique(keys), n_points)
+    pairs = [(i, j) for i in range(cells.shape[1]) for j in range(i + 1, cells.shape[1])]
+    ends = np.concatenate([cells[:, pair] for pair in pairs]).astype(np.int64)
+    low, high = np.divmod(distinct(ends.min(axis=1) * n_points + ends.max(axis=1)), n_points)
+    keys = np.sort(np.concatenate([low * n_points + high, high * n_points + low]))
+    rows, columns = np.divmod(keys, n_points)
     indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n_points))])
     return NodeNeighbors(indptr, columns)
 
 
 def p1_gradients(points: Float[np.ndarray, "N D"], cells: Int[np.ndarray, "M V"]) -> Float[np.ndarray, "M V D"]:
     """Gradients of the linear shape functions of every simplex."""
-    corners = points[cells]
-    others = np.linalg.inv(corners[:, 1:] - corners[:, :1]).swapaxes(1, 2)
+    others = inverse_transposes(edge_vectors(points, cells))
     return np.concatenate([-others.sum(axis=1, keepdims=True), others], axis=1)
 
 
@@ -67,7 +79,7 @@ def mesh_connectivity(mesh: Mesh) -> MeshConnectivity:
     opposite = mesh.opposite[mesh.facet_sets["boundary"]]
     facet_size, _ = facet_frames(mesh.points, facets, opposite)
     cell_size = measures(mesh.points, mesh.cells)
-    boundary = np.unique(facets)
+    boundary = used_nodes(facets, n_points)
     connectivity = MeshConnectivity(
         {
             "points": mesh.points,
@@ -79,7 +91,8 @@ def mesh_connectivity(mesh: Mesh) -> MeshConnectivity:
             "nodal_volumes": nodal_sums(mesh.cells, cell_size / (dimension + 1), n_points),
             "boundary_indices": boundary,
             "boundary_points": mesh.points[boundary],
-        }
+        },
+        mesh,
     )
     if dimension == 2:
         connectivity["p1_area"] = cell_size

@@ -1,17 +1,20 @@
 """The shortcuts `jno.domain.line`, `.rect`, `.equi_distant_rect`, `.poseidon`, `.cube` and `.from_array`."""
 
-from abc import ABC, abstractmethod
+from __future__ import annotations
+
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from ._geometry import Geometry
+from ._gmsh_constructors import GmshConstructors
 from ._point_cloud import cloud_geometry
 from ._shapes import cube_geometry, equi_distant_geometry, line_geometry, poseidon_geometry, rect_geometry
 
 D = TypeVar("D", bound="Constructors")
 
 
-class Constructors(ABC):
+class Constructors(GmshConstructors):
     """Class methods that build a domain without a file or a geometry object.
 
     All meshed shapes take the keywords `algorithm` (number of a gmsh meshing algorithm; structured meshes

@@ -1,5 +1,7 @@
 """The sampled arrays of a domain: point sets `(B, T, N, D)`, normals, times and data."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,6 +29,7 @@ class SampleRecord:
         reverse_normals: whether these normals point inward.
         level: the fixed time level, `None` when the points exist at all levels.
         resampling_strategy: strategy that replaces the points during training.
+        drawn: whether the points were drawn from the shape itself instead of from nodes.
     """
 
     tag: str
@@ -36,6 +39,7 @@ class SampleRecord:
     reverse_normals: bool = False
     level: float | None = None
     resampling_strategy: Any = None
+    drawn: bool = False
 
     @property
     def sample(self) -> tuple[int | None, Any]:
@@ -67,7 +71,7 @@ class SampleStore:
         self.prefilled: set[str] = set()
         self.stream = RandomStream(draws)
 
-    def without_points(self) -> "SampleStore":
+    def without_points(self) -> SampleStore:
         """A store with the same user data and random stream, but no sampled points."""
         other = SampleStore(self.stream.draws)
         for name in self.tensor_tags | self.data_tags:
@@ -76,7 +80,7 @@ class SampleStore:
         other.data_tags = set(self.data_tags)
         return other
 
-    def copy(self) -> "SampleStore":
+    def copy(self) -> SampleStore:
         """A store that can be changed independently; the arrays themselves are shared."""
         other = self.without_points()
         other.context = dict(self.context)
@@ -113,19 +117,28 @@ class SampleStore:
         """The record of a point set."""
         return next((record for record in self.records if record.tag == tag), None)
 
-    def reusable(self, request: SampleRecord) -> SampleRecord | None:
-        """A whole-pool point set that already answers a whole-pool request."""
+    def reusable(self, request: SampleRecord, geometries: tuple[Geometry, ...]) -> SampleRecord | None:
+        """A whole-pool point set of the same nodes that already answers a whole-pool request."""
         if not request.spec.is_whole:
             return None
         for record in self.records:
             same = (record.base, record.level, record.spec.is_whole) == (request.base, request.level, True)
             clash = request.normals and record.normals and record.reverse_normals != request.reverse_normals
-            if same and not clash:
+            nodes = self.rows[record.tag] if same else ()
+            # After re-meshing the nodes are others; a new tag leaves them as they are.
+            current = all(old.points is new.points for (old, _), new in zip(nodes, geometries, strict=False))
+            if same and current and not clash:
                 return record
         return None
 
     def add_normals(self, record: SampleRecord, *, reverse: bool, levels: int) -> SampleRecord:
         """Give a point set its normals; returns the updated record."""
+        key = f"n_{record.tag}"
+        if key in self.context:
+            raise ValueError(
+                f"The normals of {record.tag!r} have the key {key!r}, which already names other points or data of this "
+                "domain; give those another name."
+            )
         sign = -1.0 if reverse else 1.0
         rows = self.rows[record.tag]
 
@@ -134,7 +147,7 @@ class SampleStore:
             assert normals is not None  # the request was checked against every geometry
             return sign * normals
 
-        self.context[f"n_{record.tag}"] = stack_rows(rows, values, levels)
+        self.context[key] = stack_rows(rows, values, levels)
         updated = replace(record, normals=True, reverse_normals=reverse)
         self.records[self.records.index(record)] = updated
         return updated
@@ -174,7 +187,7 @@ def materialise(
     other one gets a new key.
     """
     levels = 1 if request.level is not None or axis is None else axis.n
-    record = store.reusable(request) if key is None else None
+    record = store.reusable(request, geometries) if key is None else None
     if record is None:
         tag = store.fresh_key(request.base) if key is None else key
         record = replace(request, tag=tag, normals=False, reverse_normals=False)

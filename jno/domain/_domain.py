@@ -5,6 +5,8 @@
 ['interior', 'boundary']
 """
 
+from __future__ import annotations
+
 from numbers import Real
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 from ._access import SampleAccess
 from ._constructors import Constructors
 from ._context import SampleRecord, SampleStore, materialise
+from ._exports import Exports
 from ._geometry import Geometry
 from ._merge import (
     Group,
@@ -24,28 +27,38 @@ from ._merge import (
     row_geometries,
     scale_groups,
 )
-from ._sources import geometry_from
+from ._polygon_entry import PolygonEntry
+from ._sampling import RandomStream
+from ._sources import SourceOptions, geometry_from, is_region
 from ._time import TimeAxis
 from ._variables import is_data
 
-_KEYWORDS = ("algorithm", "time", "compute_mesh_connectivity", "keep_orphan_nodes")
+_KEYWORDS = ("algorithm", "time", "compute_mesh_connectivity", "keep_orphan_nodes", "mesh_size")
 
 
-class domain(Constructors, SampleAccess):
+class domain(Constructors, PolygonEntry, SampleAccess, Exports):
     """Where a problem lives: geometry, named regions (tags), time axis, batch rows, sampled points and data.
 
-    Usually made by one of the constructors `line`, `rect`, `equi_distant_rect`, `poseidon`, `cube`,
-    `from_array`. Calling the class itself clones a domain or reads a file.
+    Usually made by one of the constructors `line`, `rect`, `equi_distant_rect`, `poseidon`, `cube`, `disk`,
+    `polygon`, `from_array`, …. Calling the class itself clones a domain, reads a file or meshes a drawn geometry.
 
     Args:
-        constructor: another domain (a clone is made) or the path of an `.npz` point cloud, in which every key
-            is a tag and every value `(N, D)` points.
+        constructor: another domain (a clone is made);
+            the path of a mesh file (`.msh`, `.vtu`, `.vtk`, `.inp`, `.med` and what else meshio reads), whose
+            physical groups or named sets become tags, beside `interior` (all cells) and `boundary`;
+            the path of an `.npz` point cloud, in which every key is a tag and every value `(N, D)` points;
+            the path of a CAD file (`.step`, `.brep`, `.iges`), whose faces become the tags `face_1`, `face_2`, …;
+            or a callable that draws: `draw(geo)` gets an empty `gmsh.model`, uses `geo.occ` or `geo.geo`, and
+            returns `(geo, dimension, mesh_size)`, or a `meshio.Mesh` in place of `geo`. Its physical groups become
+            tags; without any, the faces (in the plane `edge_1`, …) do.
         algorithm: number of the meshing algorithm; default 6, or that of the cloned domain.
         time: `(t0, t1, n)` for `n` equidistant time levels; default steady, or the time axis of the cloned
             domain.
         compute_mesh_connectivity: whether `mesh_connectivity` is available; default true, or as in the cloned
             domain.
-        keep_orphan_nodes: concerns mesh files only.
+        keep_orphan_nodes: keep nodes of a mesh file (or `meshio.Mesh`) that no cell uses; default false: they are
+            removed and the others renumbered.
+        mesh_size: size of the elements for CAD files; default a twentieth of the diagonal of the bounding box.
 
     A clone shares nothing mutable with the original. It keeps the original's samples, unless `time` is given:
     then sampled points no longer fit and only user data (tensor tags, point data, parameters) is kept.
@@ -58,7 +71,6 @@ class domain(Constructors, SampleAccess):
         TypeError: unknown keyword.
         ValueError: no geometry, or one that cannot be understood; an invalid `time`.
         FileNotFoundError: the file does not exist.
-        NotImplementedError: mesh files, geometry callables and polygon (CSG) geometries.
 
     Example:
         >>> import jno
@@ -70,6 +82,17 @@ class domain(Constructors, SampleAccess):
 
     __module__ = "jno.domain"
 
+    def __new__(cls, constructor: Any = None, *_: Any, **keywords: Any) -> domain:
+        """An instance of `jno.domain.csg` when polygons are given."""
+        polygons = is_region(constructor) or (
+            constructor is None and {"geometry", "regions", "vertices"} & set(keywords)
+        )
+        if cls is domain and polygons:
+            from ._polygon_domain import PolygonDomain  # a subclass of this class
+
+            return object.__new__(PolygonDomain)
+        return object.__new__(cls)
+
     def __init__(
         self,
         constructor: Any = None,
@@ -78,16 +101,18 @@ class domain(Constructors, SampleAccess):
         time: Any = None,
         compute_mesh_connectivity: bool | None = None,
         keep_orphan_nodes: bool = False,
+        mesh_size: Any = None,
         **unknown: Any,
     ) -> None:
         if unknown:
             raise TypeError(f"jno.domain() got unknown keyword(s) {sorted(unknown)}; allowed: {list(_KEYWORDS)}.")
         if isinstance(constructor, domain):
+            if keep_orphan_nodes or mesh_size is not None:
+                raise ValueError("keep_orphan_nodes= and mesh_size= mean nothing for a clone; leave them out.")
             self._clone(constructor)
         else:
-            self._setup((Group(geometry_from(constructor), 1),), None)
-        if keep_orphan_nodes:
-            raise ValueError("keep_orphan_nodes=True concerns mesh files only; leave it out.")
+            options = SourceOptions(6 if algorithm is None else algorithm, keep_orphan_nodes, mesh_size)
+            self._setup((Group(geometry_from(constructor, options), 1),), None)
         if algorithm is not None:
             self.algorithm = algorithm
         if compute_mesh_connectivity is not None:
@@ -108,7 +133,7 @@ class domain(Constructors, SampleAccess):
         self.arrays = {}
         self._prefill()
 
-    def _clone(self, other: "domain") -> None:
+    def _clone(self, other: domain) -> None:
         """Take over everything from another domain; what is mutable is copied, geometries are immutable."""
         self._groups = other._groups
         self._axis = other._axis
@@ -121,14 +146,21 @@ class domain(Constructors, SampleAccess):
     @classmethod
     def _from_geometry(
         cls, geometry: Geometry, *, algorithm: int, time: Any, compute_mesh_connectivity: bool
-    ) -> "domain":
+    ) -> domain:
         made = domain.__new__(domain)
         made._setup((Group(geometry, 1),), TimeAxis.from_spec(time))
         made.algorithm = algorithm
         made.compute_mesh_connectivity = compute_mesh_connectivity
         return made
 
-    def _resized(self, groups: tuple[Group, ...], axis: TimeAxis | None) -> "domain":
+    @classmethod
+    def _from_groups(cls, groups: tuple[Group, ...], stream: RandomStream) -> domain:
+        made = domain.__new__(domain)
+        made._setup(groups, None)
+        made._store.stream = stream
+        return made
+
+    def _resized(self, groups: tuple[Group, ...], axis: TimeAxis | None) -> domain:
         """A copy with other batch rows: user data is kept, sampled points are not."""
         made = self.copy()
         made._groups = groups
@@ -139,7 +171,7 @@ class domain(Constructors, SampleAccess):
 
     def _prefill(self) -> None:
         """Put the point sets of a cloud into the context."""
-        if any(group.geometry.mesh is not None for group in self._groups):
+        if not all(group.geometry.is_cloud for group in self._groups):
             return
         for name in self.available_mesh_tags:
             if len({len(group.geometry.tags[name].nodes) for group in self._groups}) == 1:
@@ -147,7 +179,7 @@ class domain(Constructors, SampleAccess):
                 materialise(self._store, row_geometries(self._groups), self._axis, request, quiet=True)
                 self._store.prefilled.add(name)
 
-    def copy(self) -> "domain":
+    def copy(self) -> domain:
         """An independent copy, samples included.
 
         Example:
@@ -155,7 +187,7 @@ class domain(Constructors, SampleAccess):
             >>> jno.domain.line().copy().total_samples
             1
         """
-        made = domain.__new__(domain)
+        made = object.__new__(type(self))
         made._clone(self)
         return made
 
@@ -164,7 +196,7 @@ class domain(Constructors, SampleAccess):
         return f"domain({self.dimension}-D, {len(self.points)} points, tags={self.available_mesh_tags}{time})"
 
     # -- batching ----
-    def __mul__(self, n: Any) -> "domain":
+    def __mul__(self, n: Any) -> domain:
         """A copy with `n` times as many batch rows; the original is unchanged.
 
         Each row draws its own points when a count or sampler is given; whole point sets are shared by all
@@ -184,7 +216,7 @@ class domain(Constructors, SampleAccess):
 
     __rmul__ = __mul__
 
-    def __add__(self, other: Any) -> "domain":
+    def __add__(self, other: Any) -> domain:
         """A new domain whose batch rows are those of `self` followed by those of `other`.
 
         Without a count, every row gets as many points of a tag as the smallest of the geometries has.
@@ -203,6 +235,11 @@ class domain(Constructors, SampleAccess):
         """
         if not isinstance(other, domain):
             raise TypeError(f"Only a domain can be added to a domain; got {type(other).__name__}.")
+        if (self._geometry.lazy is None) != (other._geometry.lazy is None):
+            raise TypeError(
+                "A polygon domain and another kind of domain cannot be added: for polygons + means the union of their "
+                "areas, for others it stacks batch rows. Use jno.domain.stack(...) for rows of several polygons."
+            )
         merge_dimension(self.dimension, other.dimension)
         rows = (self.total_samples, other.total_samples)
         made = self._resized(self._groups + other._groups, merge_time(self._axis, other._axis))
@@ -216,7 +253,7 @@ class domain(Constructors, SampleAccess):
             store.context[name] = merge_data(name, first.context.get(name), second.context.get(name), rows)
         return made
 
-    def __lt__(self, entry: Any) -> "domain":
+    def __lt__(self, entry: Any) -> domain:
         """`domain < (name, value)` sets a parameter (a number) or an array (a list, tuple or array).
 
         Raises:

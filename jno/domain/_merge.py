@@ -1,5 +1,7 @@
 """Groups of batch rows that share a geometry, and merging of the data of two domains."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
@@ -48,7 +50,7 @@ def merge_time(first: TimeAxis | None, second: TimeAxis | None) -> TimeAxis | No
     if first is not None and second is not None and first != second:
         raise ValueError(
             f"Domains with different time axes cannot be merged: {first.spec} and {second.spec}. "
-            f"Clone one with the other's, jno.domain(d, time=...)."
+            "Make both with the same time=(t0, t1, n); a steady domain takes over the other's."
         )
     return second if first is None else first
 

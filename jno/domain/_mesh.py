@@ -1,5 +1,7 @@
 """An immutable simplicial mesh with named cell and facet sets."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -37,7 +39,7 @@ class Mesh:
             array.setflags(write=False)
 
     @classmethod
-    def from_cells(cls, points: Float[np.ndarray, "N D"], cells: Int[np.ndarray, "M V"]) -> "Mesh":
+    def from_cells(cls, points: Float[np.ndarray, "N D"], cells: Int[np.ndarray, "M V"]) -> Mesh:
         """Orient the simplices and find the boundary; the sets are `interior` and `boundary`."""
         cells = orient(points, cells)
         facets, opposite = boundary_facets(cells, len(points))

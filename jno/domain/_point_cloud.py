@@ -1,5 +1,9 @@
 """Geometries without a mesh: named point sets from arrays or an `.npz` file."""
 
+from __future__ import annotations
+
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,8 @@ def _checked_points(name: Any, points: Any) -> Float[np.ndarray, "N D"]:
         raise ValueError(f"The points of tag {name!r} must be a 2-D array (N, D); got shape {array.shape}.")
     if array.dtype.kind not in "fiu":
         raise ValueError(f"The points of tag {name!r} must be real numbers; got dtype {array.dtype}.")
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"The points of tag {name!r} must be finite; {np.sum(~np.isfinite(array))} numbers are not.")
     return array.astype(np.float64)
 
 
@@ -47,5 +53,10 @@ def load_npz(path: str) -> Geometry:
     """Every key of the archive is a tag."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"There is no point-cloud file {path!r}.")
-    with np.load(path, allow_pickle=False) as archive:
-        return cloud_geometry({name: archive[name] for name in archive.files})
+    if not zipfile.is_zipfile(path):  # np.load takes other files for pickles
+        raise ValueError(f"The point-cloud file {path!r} is truncated or no .npz archive.")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return cloud_geometry({name: arrays[name] for name in arrays.files})
+    except (ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise ValueError(f"The point-cloud file {path!r} cannot be used: {error}") from error

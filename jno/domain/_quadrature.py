@@ -1,5 +1,7 @@
 """Nodal P1 quadrature on a set of cells or facets."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,7 +29,7 @@ class Quadrature:
     normals: Float[np.ndarray, "Q D"] | None
     nodes: Int[np.ndarray, " Q"]
 
-    def reversed(self) -> "Quadrature":
+    def reversed(self) -> Quadrature:
         """The same rule with inward normals."""
         return self if self.normals is None else replace(self, normals=-self.normals)
 

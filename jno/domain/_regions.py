@@ -1,5 +1,7 @@
 """Regions that a user defines, and integration over regions."""
 
+from __future__ import annotations
+
 from typing import Any, TypeVar
 
 import numpy as np
@@ -8,8 +10,9 @@ from ._attributes import Attributes
 from ._context import INITIAL
 from ._geometry import Geometry
 from ._merge import Group, distinct_geometries, row_geometries
+from ._predicates import NoSuchRegion
 from ._quadrature import Quadrature
-from ._tags import Tag, check_predicate, check_tag_name
+from ._tags import check_tag_name
 
 R = TypeVar("R", bound="Regions")
 
@@ -20,21 +23,27 @@ class Regions(Attributes):
     def tag(self: R, name: str, where: Any) -> R:
         """Name the region in which a predicate holds.
 
-        The region consists of all nodes that satisfy the predicate. If all of them lie on the boundary it is
-        a piece of boundary with outward normals, otherwise a piece of the volume. Integrals run over the
-        boundary facets resp. cells all of whose nodes are selected: exactly the region where that is a union of
-        facets or cells, otherwise what of it the mesh resolves. The predicate never receives the time.
+        On a polygon domain the region is a part of the exact shape, which is kept when it is meshed (again). Points are
+        drawn from it, by rejection where it is given by a predicate. On a mesh the region consists of all nodes that
+        satisfy the predicate. If all of them lie on the boundary it is a piece of boundary with outward normals,
+        otherwise a piece of the volume. Integrals run over the boundary facets all of whose nodes are selected, resp.
+        the cells all of whose nodes are and whose centroid satisfies the predicate as well: what the mesh resolves of
+        the region, exactly the region where that is a union of cells.
+        The predicate never receives the time.
 
         Args:
             name: the new tag. A region defined before by `tag` may be redefined until it has been sampled.
-            where: `f(x[, y[, z]])` on coordinate arrays `(N,)`, returning a boolean array `(N,)`.
+            where: a predicate `f(x[, y[, z]])` on coordinate arrays `(N,)`, returning a boolean array `(N,)`; in the
+                plane a shapely geometry; or a predicate on boundary facets, recognised by its parameter names: `f(x, n,
+                name)` gets their centroids `(E, D)`, outward unit normals `(E, D)` and the name of a tag of the
+                geometry they belong to (it is called for each; `boundary` where there is none), and returns a boolean
+                or a boolean array `(E,)`.
 
         Returns:
             The domain.
 
         Raises:
             ValueError: the name is taken or reserved, nothing is selected, or `where` returns something else.
-            NotImplementedError: shapely geometries and facet predicates `f(x, n, name)`.
 
         Example:
             >>> import jno
@@ -43,19 +52,18 @@ class Regions(Attributes):
             (Var(inlet[[0, 1]]), Var(inlet[[1, 2]]), Var(t), Var(n_inlet[[0, 1]]), Var(n_inlet[[1, 2]]))
         """
         check_tag_name(name)
-        check_predicate(name, where)
         self._check_tag_is_free(name)
         made = {id(group.geometry): group.geometry.with_tag(name, where) for group in self._groups}
         groups = tuple(Group(made[id(group.geometry)], group.rows) for group in self._groups)
         for old, new in zip(self._groups, groups, strict=True):
-            tag = new.geometry.tags[name]
-            if not len(tag.nodes):
+            if not selects(new.geometry, name):
                 raise ValueError(
                     f"where= of tag {name!r} selects none of the {len(new.geometry.points)} points of the domain."
+                    if new.geometry.lazy is None
+                    else f"where= of tag {name!r} selects no part of the interior or of the boundary."
                 )
-            known = old.geometry.tags.get(name)
             sampled = any(record.base == name for record in self._store.records)
-            if known is not None and sampled and not np.array_equal(known.nodes, tag.nodes):
+            if old.geometry.has(name) and sampled and not _same_region(old.geometry, new.geometry, name):
                 raise ValueError(
                     f"The tag {name!r} has been sampled already and cannot be redefined as another region; "
                     "use a new name."
@@ -64,8 +72,8 @@ class Regions(Attributes):
         return self
 
     def _check_tag_is_free(self, name: str) -> None:
-        known = self._geometry.tags.get(name)
-        if known is not None and known.where is None:
+        geometries = [group.geometry for group in self._groups]
+        if any(geometry.has(name) and name not in geometry.predicates for geometry in geometries):
             raise ValueError(f"The tag {name!r} belongs to the geometry and cannot be redefined; use another name.")
         if name in self._store.tensor_tags | self._store.data_tags:
             raise ValueError(f"{name!r} already names data of this domain; use another name for the region.")
@@ -107,9 +115,9 @@ class Regions(Attributes):
         own, recorded = self._store.find(tag), recorded_on._store.find(tag)
         record = recorded if own is None else own
         region = record.region if record is not None else "interior" if tag == INITIAL else tag
-        if region not in geometry.tags:
-            geometry = with_predicate(geometry, recorded_on._geometry.tags.get(region))
-        if region not in geometry.tags:
+        if not geometry.has(region):
+            geometry = with_predicate(geometry, region, recorded_on._geometry.predicates.get(region))
+        if not geometry.has(region):
             raise self._no_region(tag, recorded_on)
         if geometry.mesh is not None and not self.compute_mesh_connectivity:
             raise ValueError(
@@ -133,9 +141,24 @@ class Regions(Attributes):
         return ValueError(f"Unknown tag {tag!r}. Tags of this domain: {self._pool_tags()}; data: {data}.")
 
 
-def with_predicate(geometry: Geometry, tag: Tag | None) -> Geometry:
+def selects(geometry: Geometry, name: str) -> bool:
+    """Whether a region defined by a predicate contains anything."""
+    return name in geometry.drawable or (name in geometry.tags and len(geometry.tags[name].nodes) > 0)
+
+
+def _same_region(old: Geometry, new: Geometry, name: str) -> bool:
+    """Whether a tag that was defined again is still the same region."""
+    if old.lazy is not None:
+        return old.predicates[name] is new.predicates[name]
+    return np.array_equal(old.tags[name].nodes, new.tags[name].nodes)
+
+
+def with_predicate(geometry: Geometry, name: str, where: Any) -> Geometry:
     """The geometry with a user-defined region of another one, where it selects anything."""
-    if tag is None or tag.where is None or tag.name in geometry.tags:
+    if where is None or geometry.has(name):
         return geometry
-    extended = geometry.with_tag(tag.name, tag.where)
-    return extended if len(extended.tags[tag.name].nodes) else geometry
+    try:
+        extended = geometry.with_tag(name, where)
+    except NoSuchRegion:
+        return geometry
+    return extended if selects(extended, name) else geometry

@@ -1,5 +1,7 @@
 """Sampling one domain in the way another one was sampled."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import numpy as np
@@ -12,9 +14,9 @@ from ._time import TimeAxis
 
 def _request_on(record: SampleRecord, geometries: tuple[Geometry, ...], axis: TimeAxis | None) -> SampleRecord | None:
     """The same request for other geometries, or `None` when it has no meaning there."""
-    if not all(record.region in geometry.tags for geometry in geometries):
+    if not all(geometry.has(record.region) for geometry in geometries):
         return None
-    if record.normals and not all(geometry.tags[record.region].is_boundary for geometry in geometries):
+    if record.normals and not all(geometry.is_boundary(record.region) for geometry in geometries):
         record = replace(record, normals=False, reverse_normals=False)
     if record.level is not None:
         if axis is None:
@@ -26,6 +28,17 @@ def _request_on(record: SampleRecord, geometries: tuple[Geometry, ...], axis: Ti
     if isinstance(record.spec.sampler, np.ndarray):  # node indices of the other mesh mean nothing here
         record = replace(record, spec=SampleSpec(record.spec.count, None))
     return record
+
+
+def _counted(record: SampleRecord, count: int, geometries: tuple[Geometry, ...]) -> SampleRecord:
+    """Where a region has no nodes, as many points are drawn as were recorded; samplers of another kind are left out."""
+    if record.spec.is_named:
+        return record
+    if all(record.region in geometry.drawable for geometry in geometries):
+        on_nodes = all(record.region in geometry.tags for geometry in geometries)
+        asked = record.spec.count if record.spec.count is not None or on_nodes else count
+        return replace(record, spec=SampleSpec(asked, record.spec.sampler if record.drawn else None))
+    return replace(record, spec=SampleSpec(record.spec.count, None)) if record.drawn else record
 
 
 def replay(
@@ -41,6 +54,7 @@ def replay(
         request = _request_on(record, geometries, axis)
         if request is None:
             continue
+        request = _counted(request, recorded.context[record.tag].shape[2], geometries)
         if existing is None and record.tag not in store.context:
             materialise(store, geometries, axis, request, quiet=True, key=record.tag)
         if existing is not None and request.normals and not existing.normals:

@@ -1,5 +1,7 @@
 """How many and which points of a pool: counts, callable samplers, and the private random stream."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,19 +14,25 @@ from jaxtyping import Float, Int
 from jno.utils import get_seed
 
 from ._geometry import Geometry
+from ._samplers import NAMES, check_name
+from ._tags import Tag
 
 Rows = tuple[tuple[Geometry, np.ndarray], ...]
 
 
 @dataclass(frozen=True, eq=False)
 class SampleSpec:
-    """`count` points (`None`: all) chosen by `sampler` (`None`: uniformly without replacement)."""
+    """`count` points (`None`: all) by `sampler`.
+
+    `None` chooses nodes uniformly without replacement, a callable or an array of indices chooses nodes as it likes, and
+    a named sampler places points in the cells or facets of the region, which are no nodes.
+    """
 
     count: int | None = None
     sampler: Any = None
 
     @classmethod
-    def from_tuple(cls, tag: str, spec: Any) -> "SampleSpec":
+    def from_tuple(cls, tag: str, spec: Any) -> SampleSpec:
         """Check a user's `(n, sampler)`."""
         if not isinstance(spec, tuple) or len(spec) != 2:
             raise ValueError(
@@ -33,13 +41,25 @@ class SampleSpec:
         count, sampler = spec
         if count is not None and (not isinstance(count, Integral) or isinstance(count, bool) or count < 1):
             raise ValueError(f"The number of points of {tag!r} must be a positive integer or None; got {count!r}.")
+        if isinstance(sampler, str):
+            check_name(tag, sampler)
+            if count is None:
+                raise ValueError(
+                    f"The sampler {sampler!r} of {tag!r} needs a number of points: sample=(n, {sampler!r})."
+                )
+            return cls(int(count), sampler)
         index_array = isinstance(sampler, np.ndarray) and sampler.dtype.kind in "iu"
         if sampler is not None and not callable(sampler) and not index_array:
             raise ValueError(
-                f"The sampler of {tag!r} must be a callable (points, n) -> indices or an integer index "
-                f"array; got {sampler!r}."
+                f"The sampler of {tag!r} must be one of {', '.join(NAMES)}, a callable (points, n) -> indices or an "
+                f"integer index array; got {sampler!r}."
             )
         return cls(None if count is None else int(count), sampler)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the points are placed by a named sampler."""
+        return isinstance(self.sampler, str)
 
     @property
     def is_whole(self) -> bool:
@@ -98,6 +118,29 @@ def _row_chooser(
     return uniform if sampler is None else custom
 
 
+def _is_drawn(base: str, spec: SampleSpec, geometries: tuple[Geometry, ...]) -> bool:
+    """Whether points come from the shapes themselves instead of from nodes."""
+    if spec.is_named:
+        return True
+    if not all(base in geometry.drawable for geometry in geometries):
+        return False
+    if spec.count is None:
+        if spec.is_whole and all(base in geometry.tags for geometry in geometries):
+            return False
+        raise ValueError(
+            f"The tag {base!r} has no nodes of its own here; say how many points to draw, sample=(n, sampler)."
+        )
+    return True
+
+
+def _drawn_row(base: str, spec: SampleSpec, geometry: Geometry, stream: RandomStream) -> tuple[Geometry, np.ndarray]:
+    """Freshly drawn points, as a point cloud of their own."""
+    assert spec.count is not None
+    points, normals = geometry.draw(base, spec.count, spec.sampler, stream.next())
+    indices = np.arange(len(points))
+    return Geometry(points, {base: Tag(base, indices, normals=normals)}), indices
+
+
 def draw_rows(
     tag: str,
     base: str,
@@ -108,6 +151,8 @@ def draw_rows(
     quiet: bool,
 ) -> Rows:
     """Indices into the pool of `base` for every row of the batch, the same number for each."""
+    if _is_drawn(base, spec, geometries):
+        return tuple(_drawn_row(base, spec, geometry, stream) for geometry in geometries)
     sizes = {len(geometry.tags[base].nodes) for geometry in geometries}
     smallest = min(sizes)
     if not smallest and spec.count is not None:

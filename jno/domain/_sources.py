@@ -1,18 +1,25 @@
 """What the first argument of `jno.domain(...)` may be, other than another domain."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ._cad import cad_geometry, is_cad
 from ._geometry import Geometry
+from ._geometry_callable import callable_geometry
+from ._mesh_files import load_mesh
 from ._point_cloud import load_npz
 
 _ALLOWED = (
-    "another domain, the path of an .npz point cloud, or use a constructor such as jno.domain.line(), "
-    "jno.domain.rect(), jno.domain.cube() or jno.domain.from_array({...})"
+    "another domain, a shapely geometry, a list of vertices, a dict of these, the path of a mesh file, of a CAD file "
+    "(.step, .brep) or of an .npz point cloud, a callable that draws with gmsh, or use a constructor such as "
+    "jno.domain.line(), jno.domain.rect(), jno.domain.cube() or jno.domain.from_array({...})"
 )
 
 
@@ -24,41 +31,62 @@ def _is_path(source: Any) -> bool:
     return isinstance(source, (str, os.PathLike))
 
 
-def _is_region(source: Any) -> bool:
+def is_region(source: Any) -> bool:
+    """Whether a source describes polygons: a shapely geometry, vertices, or a mapping of these."""
     shapely = type(source).__module__.partition(".")[0] == "shapely"
     return shapely or isinstance(source, (Mapping, list, tuple, np.ndarray))
 
 
-def _mesh_file(source: Any) -> Geometry:
-    if not Path(source).is_file():
+@dataclass(frozen=True)
+class SourceOptions:
+    """Keywords of `jno.domain(...)` that concern the geometry."""
+
+    algorithm: int = 6
+    keep_orphan_nodes: bool = False
+    mesh_size: Any = None
+
+
+def _reject(options: SourceOptions, **wanted: str) -> None:
+    """Options that mean nothing for a source."""
+    if options.keep_orphan_nodes and "keep_orphan_nodes" in wanted:
+        raise ValueError("keep_orphan_nodes=True concerns mesh files only; leave it out.")
+    if options.mesh_size is not None and "mesh_size" in wanted:
+        raise ValueError(f"mesh_size={options.mesh_size!r} means nothing for {wanted['mesh_size']}; leave it out.")
+
+
+def _point_cloud(source: Any, options: SourceOptions) -> Geometry:
+    _reject(options, keep_orphan_nodes="", mesh_size="a point cloud")
+    return load_npz(os.fspath(source))
+
+
+def _file(source: Any, options: SourceOptions) -> Geometry:
+    path = Path(source)
+    if not path.is_file():
         raise FileNotFoundError(f"There is no geometry file {os.fspath(source)!r}.")
-    raise NotImplementedError(f"Reading mesh files ({os.fspath(source)!r}) is not available yet; give {_ALLOWED}.")
+    if is_cad(path):
+        _reject(options, keep_orphan_nodes="")
+        return cad_geometry(path, mesh_size=options.mesh_size, algorithm=options.algorithm)
+    _reject(options, mesh_size="a mesh file")
+    return load_mesh(path, keep_orphan_nodes=options.keep_orphan_nodes)
 
 
-def _geometry_callable(source: Any) -> Geometry:
-    raise NotImplementedError(f"Geometry callables ({source!r}) are not available yet; give {_ALLOWED}.")
+def _geometry_callable(source: Any, options: SourceOptions) -> Geometry:
+    _reject(options, mesh_size="a geometry callable, which returns (geometry, dimension, mesh size)")
+    return callable_geometry(source, algorithm=options.algorithm, keep_orphan_nodes=options.keep_orphan_nodes)
 
 
-def _polygons(source: Any) -> Geometry:
-    raise NotImplementedError(
-        f"Polygon (CSG) domains from shapely geometries, vertex lists or dicts are not available yet "
-        f"(got {type(source).__name__}); give {_ALLOWED}."
-    )
-
-
-_RULES: tuple[tuple[Callable[[Any], bool], Callable[[Any], Geometry]], ...] = (
-    (_is_npz, lambda source: load_npz(os.fspath(source))),
-    (_is_path, _mesh_file),
+_RULES: tuple[tuple[Callable[[Any], bool], Callable[[Any, SourceOptions], Geometry]], ...] = (
+    (_is_npz, _point_cloud),
+    (_is_path, _file),
     (callable, _geometry_callable),
-    (_is_region, _polygons),
 )
 
 
-def geometry_from(source: Any) -> Geometry:
+def geometry_from(source: Any, options: SourceOptions | None = None) -> Geometry:
     """The geometry that a user's first argument describes."""
     if source is None:
         raise ValueError(f"You must provide a geometry: jno.domain(...) takes {_ALLOWED}.")
     for matches, build in _RULES:
         if matches(source):
-            return build(source)
+            return build(source, options or SourceOptions())
     raise ValueError(f"jno.domain({source!r}): cannot make a domain from this; give {_ALLOWED}.")

@@ -1,5 +1,7 @@
 """Structured meshes of intervals, rectangles and boxes, built without any Python loop over nodes or cells."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from itertools import permutations
 

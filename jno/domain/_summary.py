@@ -1,5 +1,7 @@
 """The text of `domain.summary()`."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +18,15 @@ def _extent(points: np.ndarray) -> str:
     )
 
 
+def _kind(geometry: Geometry) -> str:
+    if geometry.mesh is not None:
+        return repr(geometry.mesh)
+    return "point cloud" if geometry.lazy is None else "regions without a mesh"
+
+
 def _region_line(geometry: Geometry, name: str) -> str:
+    if name not in geometry.tags:
+        return f"  {name}: drawn from the {'boundary' if geometry.is_boundary(name) else 'area'}"
     tag = geometry.tags[name]
     line = f"  {name}: {len(tag.nodes)} points, {_extent(geometry.points[tag.nodes])}"
     if tag.normals is None:
@@ -32,9 +42,8 @@ def summary_lines(
     parameters: Mapping[str, Any],
 ) -> list[str]:
     """One line per fact."""
-    kind = "point cloud" if geometry.mesh is None else repr(geometry.mesh)
-    lines = [f"domain: {geometry.dimension}-D, {kind}", f"  time: {time}", f"  batch rows: {total_samples}"]
-    lines += [_region_line(geometry, name) for name in geometry.tags]
+    lines = [f"domain: {geometry.dimension}-D, {_kind(geometry)}", f"  time: {time}", f"  batch rows: {total_samples}"]
+    lines += [_region_line(geometry, name) for name in geometry.names]
     lines += [f"  data {name}: shape {array.shape}" for name, array in data.items()]
     lines += [f"  parameter {name}: {value}" for name, value in parameters.items()]
     return lines

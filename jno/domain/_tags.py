@@ -1,6 +1,7 @@
 """Tags: named sets of nodes with the cells or facets that belong to them."""
 
-import inspect
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +10,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ._mesh import Mesh
-from ._topology import first_appearance, nodal_normals
+from ._topology import first_appearance, nodal_normals, used_nodes
 
 Predicate = Callable[..., Any]
-_NORMAL_NAMES = frozenset({"n", "normal", "normals"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class Tag:
         cells: ids of the region's own cells, `None` when it has none.
         facets: ids of the region's own facets, `None` when it has none.
         normals: outward unit normals at the nodes, `None` when the region is not a boundary.
-        where: the predicate of a region that a user defined.
+        where: what a user defined the region by.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Tag:
     cells: Int[np.ndarray, " m"] | None = None
     facets: Int[np.ndarray, " e"] | None = None
     normals: Float[np.ndarray, "n D"] | None = None
-    where: Predicate | None = None
+    where: Any = None
 
     def __post_init__(self) -> None:
         for array in (self.nodes, self.cells, self.facets, self.normals):
@@ -59,7 +59,7 @@ def check_tag_name(name: Any) -> None:
 def cell_tag(mesh: Mesh, name: str) -> Tag:
     """The tag of a named cell set; its nodes include those on the boundary."""
     cells = np.asarray(mesh.cell_sets[name])
-    return Tag(name, np.unique(mesh.cells[cells]), cells=cells)
+    return Tag(name, used_nodes(mesh.cells[cells], len(mesh.points)), cells=cells)
 
 
 def facet_tag(mesh: Mesh, name: str) -> Tag:
@@ -88,57 +88,3 @@ def evaluate_predicate(name: str, where: Predicate, points: Float[np.ndarray, "N
             f"to a boolean array of the same shape; it returned dtype {mask.dtype} and shape {mask.shape}."
         )
     return mask
-
-
-def check_predicate(name: str, where: Any) -> None:
-    """Only predicates on points are available so far."""
-    if not callable(where):
-        raise NotImplementedError(
-            f"where= of tag {name!r} must be a predicate f(x[, y[, z]]) -> bool array; shapely geometries "
-            f"are not available yet (got {type(where).__name__})."
-        )
-    try:
-        names = list(inspect.signature(where).parameters)
-    except (TypeError, ValueError):  # some compiled callables have no signature; they take coordinates
-        names = []
-    if len(names) >= 2 and names[1] in _NORMAL_NAMES:
-        raise NotImplementedError(
-            f"where= of tag {name!r} has a normal argument; facet predicates f(x, n, name) are not available yet."
-        )
-
-
-def select_on_mesh(name: str, where: Predicate, mesh: Mesh) -> Tag:
-    """All nodes that satisfy the predicate, and the cells or facets all of whose nodes do.
-
-    A selection that lies entirely on the boundary is a piece of boundary: it owns facets and has normals.
-    """
-    mask = evaluate_predicate(name, where, mesh.points)
-    nodes = np.flatnonzero(mask)
-    boundary = mesh.facet_sets["boundary"]
-    on_boundary = np.zeros(len(mask), dtype=bool)
-    on_boundary[mesh.facets[boundary]] = True
-    facets = boundary[np.all(mask[mesh.facets[boundary]], axis=1)]
-    if np.all(on_boundary[nodes]) and not np.all(mask):
-        normals = _boundary_selection_normals(mesh, nodes, facets)
-        return Tag(name, nodes, facets=facets if len(facets) else None, normals=normals, where=where)
-    cells = np.flatnonzero(np.all(mask[mesh.cells], axis=1))
-    if len(cells):
-        return Tag(name, nodes, cells=cells, where=where)
-    return Tag(name, nodes, facets=facets if len(facets) else None, where=where)
-
-
-def _boundary_selection_normals(
-    mesh: Mesh, nodes: Int[np.ndarray, " n"], facets: Int[np.ndarray, " e"]
-) -> Float[np.ndarray, "n D"]:
-    """Normals from the selected facets; nodes without one use all boundary facets around them."""
-    boundary = mesh.facet_sets["boundary"]
-    own = nodal_normals(mesh.points, mesh.facets[facets], mesh.opposite[facets])[nodes]
-    around = nodal_normals(mesh.points, mesh.facets[boundary], mesh.opposite[boundary])[nodes]
-    return np.where(np.any(own != 0.0, axis=1, keepdims=True), own, around)
-
-
-def select_points(name: str, where: Predicate, points: Float[np.ndarray, "N D"]) -> Tag:
-    """All distinct points of a cloud that satisfy the predicate."""
-    _, distinct = np.unique(points, axis=0, return_index=True)
-    distinct = np.sort(distinct)
-    return Tag(name, distinct[evaluate_predicate(name, where, points)[distinct]], where=where)

@@ -1,5 +1,7 @@
 """The time axis of a domain."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from math import isfinite
 from numbers import Integral, Real
@@ -20,7 +22,7 @@ class TimeAxis:
     n: int
 
     @classmethod
-    def from_spec(cls, spec: Any) -> "TimeAxis | None":
+    def from_spec(cls, spec: Any) -> TimeAxis | None:
         """Check a user's `(t0, t1, n)`; `None` means a steady domain."""
         if spec is None:
             return None

@@ -1,9 +1,11 @@
 """Simplicial topology and measures: boundary facets, orientation, measures, normals (all vectorised)."""
 
+from __future__ import annotations
+
 from math import factorial
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 # Local facets of a positively oriented simplex, listed so that every facet is oriented outward, and the local
 # vertex opposite to each of them.
@@ -16,9 +18,43 @@ _LOCAL_FACETS = {
 
 def signed_measures(points: Float[np.ndarray, "N D"], cells: Int[np.ndarray, "M V"]) -> Float[np.ndarray, " M"]:
     """Signed length, area or volume of every simplex, `det(p_i - p_0) / D!`."""
+    return _determinants(edge_vectors(points, cells)) / factorial(points.shape[1])
+
+
+def edge_vectors(points: Float[np.ndarray, "N D"], cells: Int[np.ndarray, "M V"]) -> Float[np.ndarray, "M D D"]:
+    """The edges of every simplex from its first corner to the others."""
     corners = points[cells]
-    dimension = points.shape[1]
-    return np.linalg.det(corners[:, 1:] - corners[:, :1]) / factorial(dimension)
+    return corners[:, 1:] - corners[:, :1]
+
+
+def _determinants(matrices: Float[np.ndarray, "M D D"]) -> Float[np.ndarray, " M"]:
+    """Written out: for millions of small matrices several times faster than `numpy.linalg.det`."""
+    match matrices.shape[1]:
+        case 1:
+            return matrices[:, 0, 0]
+        case 2:
+            (a, b), (c, d) = matrices.transpose(1, 2, 0)
+            return a * d - b * c
+        case 3:
+            return np.sum(matrices[:, 0] * np.cross(matrices[:, 1], matrices[:, 2]), axis=1)
+        case _:
+            return np.linalg.det(matrices)
+
+
+def inverse_transposes(matrices: Float[np.ndarray, "M D D"]) -> Float[np.ndarray, "M D D"]:
+    """The transposed inverse of every matrix, by its cofactors."""
+    match matrices.shape[1]:
+        case 1:
+            return 1.0 / matrices
+        case 2:
+            (a, b), (c, d) = matrices.transpose(1, 2, 0)
+            cofactors = np.stack([d, -c, -b, a], axis=1).reshape(-1, 2, 2)
+        case 3:
+            first, second, third = matrices.transpose(1, 0, 2)
+            cofactors = np.stack([np.cross(second, third), np.cross(third, first), np.cross(first, second)], axis=1)
+        case _:
+            return np.linalg.inv(matrices).swapaxes(1, 2)
+    return cofactors / _determinants(matrices)[:, None, None]
 
 
 def measures(points: Float[np.ndarray, "N D"], cells: Int[np.ndarray, "M V"]) -> Float[np.ndarray, " M"]:
@@ -37,21 +73,47 @@ def orient(points: Float[np.ndarray, "N D"], cells: Int[np.ndarray, "M V"]) -> I
 def simplex_keys(simplices: Int[np.ndarray, "M V"], n_points: int) -> Int[np.ndarray, " M"]:
     """One integer per simplex that does not depend on the order of its nodes."""
     ordered = np.sort(simplices, axis=1).astype(np.int64)
-    if n_points ** ordered.shape[1] < 2**62:
-        keys = ordered[:, 0]
-        for column in range(1, ordered.shape[1]):
-            keys = keys * n_points + ordered[:, column]
-        return keys
-    return np.unique(ordered, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    keys, bound = ordered[:, 0], max(n_points, 1)
+    for column in range(1, ordered.shape[1]):
+        if bound * n_points >= 2**62:  # ranks instead, before the number overflows
+            distinct, keys = np.unique(keys, return_inverse=True)
+            keys, bound = keys.reshape(-1).astype(np.int64), len(distinct)
+        keys = keys * n_points + ordered[:, column]
+        bound *= n_points
+    return keys
+
+
+def find_simplices(
+    known: Int[np.ndarray, "M V"],
+    wanted: Int[np.ndarray, "K V"],
+    n_points: int,
+    marks: tuple[Int[np.ndarray, " M"], Int[np.ndarray, " K"]] | None = None,
+) -> tuple[Int[np.ndarray, " K"], Bool[np.ndarray, " K"]]:
+    """For every wanted simplex a known one with the same nodes (and the same mark), and whether there is one."""
+    # keys are comparable only within one call
+    keys = simplex_keys(np.concatenate([known, wanted]), n_points)
+    if marks is not None:
+        keys = 2 * keys + np.concatenate(marks)
+    have, need = keys[: len(known)], keys[len(known) :]
+    if not len(have):
+        return np.zeros(len(need), dtype=np.int64), np.zeros(len(need), dtype=bool)
+    order = np.argsort(have, kind="stable")
+    slot = order[np.minimum(np.searchsorted(have, need, sorter=order), len(have) - 1)]
+    return slot, have[slot] == need
+
+
+def oriented_facets(cells: Int[np.ndarray, "M V"]) -> tuple[Int[np.ndarray, "F W"], Int[np.ndarray, " F"]]:
+    """Facets of all (positively oriented) simplices, seen from outside, and the opposite node of each."""
+    local, opposite = _LOCAL_FACETS[cells.shape[1] - 1]
+    facets = np.concatenate([cells[:, list(nodes)] for nodes in local])
+    return facets, np.concatenate([cells[:, node] for node in opposite])
 
 
 def boundary_facets(
     cells: Int[np.ndarray, "M V"], n_points: int
 ) -> tuple[Int[np.ndarray, "E W"], Int[np.ndarray, " E"]]:
     """Facets owned by exactly one (positively oriented) simplex, and the opposite node of each in it."""
-    local, opposite = _LOCAL_FACETS[cells.shape[1] - 1]
-    facets = np.concatenate([cells[:, list(nodes)] for nodes in local])
-    opposites = np.concatenate([cells[:, node] for node in opposite])
+    facets, opposites = oriented_facets(cells)
     _, first, count = np.unique(simplex_keys(facets, n_points), return_index=True, return_counts=True)
     single = np.sort(first[count == 1])
     return facets[single], opposites[single]
@@ -106,6 +168,19 @@ def nodal_normals(
     sums = np.where(cancelled[:, None], own, sums)
     length = np.where(cancelled, 1.0, length)
     return np.divide(sums, length[:, None], out=np.zeros_like(sums), where=length[:, None] > 0.0)
+
+
+def distinct(values: Int[np.ndarray, " M"]) -> Int[np.ndarray, " K"]:
+    """The distinct values in ascending order; for millions of integers sorting is faster than `numpy.unique`."""
+    ordered = np.sort(values)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
+
+
+def used_nodes(simplices: Int[np.ndarray, "M V"], n_points: int) -> Int[np.ndarray, " K"]:
+    """The nodes of the simplices in ascending order."""
+    used = np.zeros(n_points, dtype=bool)
+    used[simplices] = True
+    return np.flatnonzero(used)
 
 
 def first_appearance(values: Int[np.ndarray, " M"]) -> Int[np.ndarray, " K"]:

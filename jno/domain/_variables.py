@@ -1,5 +1,7 @@
 """Requests for variables: checks, and the leaves of the trace that name sampled points and data."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import jax
@@ -54,22 +56,13 @@ def point_data_leaves(name: str, array: np.ndarray, domain: Any, split: bool, co
     return _columns(name, width, domain, copy) if split else Variable(name, [0, width], domain, copy=copy)
 
 
-def point_leaves(
-    record: SampleRecord,
-    domain: Any,
-    *,
-    normals: bool,
-    split: bool,
-    indices: np.ndarray | None,
-    copy: int,
-) -> Any:
-    """`(x, …, t)`, then the components of the normal and the indices when asked for."""
+def point_leaves(record: SampleRecord, domain: Any, *, normals: bool, split: bool, copy: int) -> Any:
+    """`(x, …, t)` (without `t` on a timeless domain), then the components of the normal; or the normal alone."""
     width = domain.dimension
-    if normals and not split and indices is None:
+    if normals and not split:
         return Variable(f"n_{record.tag}", [0, width], domain, copy=copy)
     # The time levels belong to the whole domain, so all calls share one time variable.
     leaves: tuple[Any, ...] = _columns(record.tag, width, domain, copy)
-    leaves += (Variable(record.time_tag, [0, 1], domain, axis="temporal"),)
-    if normals:
-        leaves += _columns(f"n_{record.tag}", width, domain, copy)
-    return leaves if indices is None else (*leaves, indices)
+    if not domain._geometry.timeless:
+        leaves += (Variable(record.time_tag, [0, 1], domain, axis="temporal"),)
+    return leaves + _columns(f"n_{record.tag}", width, domain, copy) if normals else leaves

@@ -1,5 +1,7 @@
 """Settings: environment variables over `./.jno.toml` over `~/.jno/config.toml` over defaults."""
 
+from __future__ import annotations
+
 import os
 import tomllib
 import warnings

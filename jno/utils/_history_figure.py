@@ -1,5 +1,7 @@
 """The figure of a training history."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 

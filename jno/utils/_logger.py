@@ -1,5 +1,7 @@
 """Messages to the console and to the log file of a run."""
 
+from __future__ import annotations
+
 import os
 import sys
 import time

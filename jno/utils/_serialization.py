@@ -4,6 +4,8 @@ Layout: 8 bytes magic, 4 bytes header length (big endian), header (JSON), payloa
 that can be wrong with a file is found from magic, header and digest before a single byte is unpickled.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os

@@ -1,5 +1,7 @@
 """jno.setup: the first line of a script."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 

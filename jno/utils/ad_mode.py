@@ -12,6 +12,8 @@ The plain string `"automatic_differentiation"` means the default of the process.
 (`configured_ad_mode` is `None`) the compiler is free to choose a cheaper evaluation with equal results.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -1,5 +1,7 @@
 """The hook protocol of training: what the loop calls, and with which keywords."""
 
+from __future__ import annotations
+
 from typing import Any
 
 

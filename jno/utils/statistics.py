@@ -1,5 +1,7 @@
 """Training history."""
 
+from __future__ import annotations
+
 import os
 import sys
 import warnings
@@ -74,7 +76,7 @@ class statistics:
         parts = [np.atleast_1d(np.asarray(log["total_loss"])) for log in self.training_logs]
         return np.concatenate(parts) if parts else np.zeros(0)
 
-    def plot(self, path: str | os.PathLike[str] | None = None) -> "statistics":
+    def plot(self, path: str | os.PathLike[str] | None = None) -> statistics:
         """Save a figure of the history: constraint losses, trackers (if any), step time.
 
         Losses are shown on a logarithmic axis (a symmetric one when some are not positive), with the total
@@ -115,7 +117,7 @@ class statistics:
     def _default_figure_path() -> Path:
         return (get_logger().path or Path(get_runs_base_dir())) / _FIGURE_NAME
 
-    def summary(self) -> "statistics":
+    def summary(self) -> statistics:
         """Print a table: epochs, losses (first, final, best), times, parameter counts, why training stopped.
 
         Returns:
@@ -133,7 +135,7 @@ class statistics:
         Console(file=sys.stdout).print(history_table(self.training_logs, self.total_loss_history))
         return self
 
-    def save(self, path: str | os.PathLike[str]) -> "statistics":
+    def save(self, path: str | os.PathLike[str]) -> statistics:
         """Write the history to a file, as `jno.save` does.
 
         Args:
@@ -154,7 +156,7 @@ class statistics:
         return self
 
     @classmethod
-    def load(cls, filepath: str | os.PathLike[str]) -> "statistics":
+    def load(cls, filepath: str | os.PathLike[str]) -> statistics:
         """Read a history that `save` wrote. As with `jno.load`, load only files you trust.
 
         Args:

@@ -1,0 +1,67 @@
+"""Regions without nodes: points are drawn from the geometry itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+
+class LazyRegions(ABC):
+    """Named regions from which any number of points can be drawn.  Immutable, as geometries are."""
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """The tags that can be drawn from."""
+
+    @property
+    @abstractmethod
+    def dimension(self) -> int:
+        """Number of space dimensions."""
+
+    @property
+    @abstractmethod
+    def predicates(self) -> Mapping[str, Any]:
+        """Regions that a user defined by `tag`, and their `where`."""
+
+    @abstractmethod
+    def on_nodes(self, name: str) -> Callable[..., Any] | None:
+        """The region of a predicate as a predicate on the nodes of a mesh; `None` when there is no such region."""
+
+    @abstractmethod
+    def is_boundary(self, name: str) -> bool:
+        """Whether points of the tag have outward normals."""
+
+    @abstractmethod
+    def draw(
+        self, name: str, count: int, sampler: Any, generator: np.random.Generator
+    ) -> tuple[Float[np.ndarray, "n D"], Float[np.ndarray, "n D"] | None]:
+        """Points of a tag, and their normals when it is a boundary; `sampler=None` is the tag's own sampler."""
+
+    @abstractmethod
+    def curve(self, name: str) -> tuple[Float[np.ndarray, "E 2 2"], Float[np.ndarray, "E 2"]]:
+        """The edges of a boundary tag and the outward normal of each."""
+
+    @abstractmethod
+    def outline(self, name: str) -> Float[np.ndarray, "E 2 2"]:
+        """The edges around an interior tag."""
+
+    @abstractmethod
+    def walls(self) -> Float[np.ndarray, "K 2 2"]:
+        """All edges: of the boundary, of the regions and of what else has been named."""
+
+    @abstractmethod
+    def strategy(self, name: str) -> Any:
+        """The resampling strategy registered for a tag, `None` when there is none."""
+
+    @abstractmethod
+    def with_tag(self, name: str, where: Any) -> LazyRegions:
+        """The same regions and the part in which a predicate holds; unchanged when that is nothing."""
+
+    @abstractmethod
+    def with_pin(self, name: str, where: Any) -> LazyRegions:
+        """The same regions and one node of every mesh."""
