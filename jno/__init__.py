@@ -8,7 +8,12 @@ from importlib.metadata import PackageNotFoundError, version
 
 from . import fn as fn
 from . import jnp_ops as np
+from . import lora as lora
 from . import noise as noise
+from . import optimizers as optimizers
+from . import schedule as schedule
+from .adaptive import LearningRateSchedule as LearningRateSchedule
+from .adaptive import WeightSchedule as WeightSchedule
 from .architectures import nn as nn
 from .architectures import parameter as parameter
 from .core import core as core
@@ -54,12 +59,14 @@ __all__ = [
     "IntegralTime",
     "IntegrationOperators",
     "Jacobian",
+    "LearningRateSchedule",
     "Logger",
     "Model",
     "NetworkGradient",
     "NonFiniteLossWarning",
     "Placeholder",
     "Variable",
+    "WeightSchedule",
     "core",
     "do",
     "domain",
@@ -73,11 +80,14 @@ __all__ = [
     "load",
     "load_config",
     "logger",
+    "lora",
     "nn",
     "noise",
     "np",
     "numpy",
+    "optimizers",
     "parameter",
     "save",
+    "schedule",
     "setup",
 ]

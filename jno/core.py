@@ -234,7 +234,8 @@ class core:
         own = self.domain if self.domain is not None else discover_domain(nodes)
         target = own if domain is None else domain
         roots = [self._graph.intern(node) for node in nodes]
-        cache_key = (tuple(map(id, roots)), window, id(target))
+        versions = tuple(model.version for model in self._models)
+        cache_key = (tuple(map(id, roots)), window, id(target), versions)
         if cache_key not in self._evaluators:
             check_temporal(nodes, target)
             context = None if domain is None else target.context_for(own)

@@ -9,7 +9,12 @@ PAGES = Path(__file__).parent.parent / "docs"
 
 
 @pytest.mark.parametrize(
-    ("page", "shown"), [("derivatives.md", r"```\n(pass over.*?)…"), ("domains.md", r"# (0\.4142)")]
+    ("page", "shown"),
+    [
+        ("derivatives.md", r"```\n(pass over.*?)…"),
+        ("domains.md", r"# (0\.4142)"),
+        ("models.md", r"\(tuned\.module\)\)  # (\d)"),
+    ],
 )
 def test_programs_run(page, shown, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -17,5 +22,5 @@ def test_programs_run(page, shown, capsys, tmp_path, monkeypatch):
     namespace = {}
     for program in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
         exec(compile(program, page, "exec"), namespace)
-    printed = capsys.readouterr().out
-    assert printed.startswith(re.search(shown, text, flags=re.DOTALL)[1].rstrip())
+    printed = "\n" + capsys.readouterr().out
+    assert f"\n{re.search(shown, text, flags=re.DOTALL)[1].rstrip()}\n" in printed

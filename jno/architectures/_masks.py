@@ -8,6 +8,8 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from jno.lora import LoRAWrapper, lora_trainable_filter, partial_lora_trainable_filter
+
 
 def leaf_paths(module: Any) -> list[tuple[str, Any]]:
     """``(path, leaf)`` of every array leaf, e.g. ``hidden_layers/0/weight``."""
@@ -32,6 +34,7 @@ def checked_mask(module: Any, mask: Any, name: str) -> Any:
     """
     inexact = trainable_filter(module)
     expected: Any = jax.tree_util.tree_structure(module)
+    mask = _over_adapters(module, mask)
     given: Any = jax.tree_util.tree_structure(mask)
     if given != expected:
         raise ValueError(
@@ -46,6 +49,39 @@ def checked_mask(module: Any, mask: Any, name: str) -> Any:
     if not any(jax.tree_util.tree_leaves(selected)):
         raise ValueError(f"mask of {name} selects no trainable leaf")
     return selected
+
+
+def _over_adapters(module: Any, mask: Any) -> Any:
+    """A mask of the network without its adapters: it selects all of an adapter where it selects any of its layer."""
+    outer: Any
+    layers, outer = jax.tree_util.tree_flatten(module, is_leaf=is_adapter)
+    given: Any = jax.tree_util.tree_structure(mask)
+    if not any(map(is_adapter, layers)) or given == jax.tree_util.tree_structure(module):
+        return mask
+    try:
+        parts = outer.flatten_up_to(mask)
+    except ValueError:  # it mirrors neither; the caller says so
+        return mask
+
+    def extended(layer: Any, part: Any) -> Any:
+        if not is_adapter(layer):
+            return part
+        chosen = any(map(bool, jax.tree_util.tree_leaves(part)))
+        return jax.tree_util.tree_map(lambda _: chosen, layer)
+
+    return outer.unflatten([extended(layer, part) for layer, part in zip(layers, parts, strict=True)])
+
+
+def trained_leaves(module: Any, adapters: str | None) -> Any:
+    """Filter of the leaves that training may change: of an adapted network the adapters, or also unwrapped layers."""
+    if adapters is None:
+        return trainable_filter(module)
+    return lora_trainable_filter(module) if adapters == "only" else partial_lora_trainable_filter(module)
+
+
+def is_adapter(node: Any) -> bool:
+    """Whether a part of a module is a layer with an adapter."""
+    return isinstance(node, LoRAWrapper)
 
 
 def overlap(first: Any, second: Any) -> list[str]:

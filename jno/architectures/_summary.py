@@ -6,47 +6,66 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import optax
 
+from jno.lora import lora_trainable_filter
 from jno.trace import Model
 
-from ._masks import checked_mask, leaf_paths, trainable_filter
+from ._masks import checked_mask, leaf_paths, trained_leaves
 
 
 def print_summary(model: Model) -> None:
-    """Print leaf path, shape, dtype, optimizer group and whether the leaf is trained, with totals."""
+    """Print path, shape, dtype, group, optimizer and status of every leaf, with totals."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"{model.model_key}: {type(model.module).__name__}")
-    for column in ("leaf", "shape", "dtype", "group", "status", "parameters"):
-        table.add_column(column, justify="right" if column == "parameters" else "left")
-    totals = {"trained": 0, "frozen": 0}
-    for (path, leaf), group, status in zip(leaf_paths(model.module), *_groups_and_status(model), strict=True):
+    table.add_column("leaf", overflow="fold")
+    for column in ("shape", "dtype", "group", "optimizer", "status"):
+        table.add_column(column)
+    table.add_column("parameters", justify="right")
+    totals = {"trained": 0, "adapter": 0, "frozen": 0}
+    leaves = leaf_paths(model.module)
+    for (path, leaf), (group, optimizer, status) in zip(leaves, _rows(model), strict=True):
         totals[status] += leaf.size
-        table.add_row(path, str(tuple(leaf.shape)), str(leaf.dtype), group, status, f"{leaf.size:,}")
-    Console().print(table)
-    Console().print(f"trained {totals['trained']:,}  frozen {totals['frozen']:,}  total {sum(totals.values()):,}")
+        table.add_row(path, str(tuple(leaf.shape)), str(leaf.dtype), group, optimizer, status, f"{leaf.size:,}")
+    console = Console()
+    console.print(table)
+    console.print("  ".join(f"{name} {count:,}" for name, count in [*totals.items(), ("total", sum(totals.values()))]))
 
 
-def _groups_and_status(model: Model) -> tuple[list[str], list[str]]:
+def _rows(model: Model) -> list[tuple[str, str, str]]:
+    """Group, optimizer and status of every array leaf; a trained leaf of an adapter has the status of its own."""
     controls, module = model.controls, model.module
-    trained = trainable_filter(module)
-    names = jax.tree_util.tree_map(
-        lambda _: "default" if controls.default_group.optimizer is not None else "-", trained
-    )
+    trained = trained_leaves(module, controls.adapters)
+    default = controls.default_group.optimizer
+    row = ("-", "-") if default is None else ("default", _optimizer_name(default))
+    owners = jax.tree_util.tree_map(lambda _: row, trained)
     for number, group in enumerate(controls.groups):
         selected = checked_mask(module, group.mask, model.model_key)
-        names = jax.tree_util.tree_map(lambda old, chosen, n=number: f"group {n}" if chosen else old, names, selected)
+        row = (f"group {number}", _optimizer_name(default if group.optimizer is None else group.optimizer))
+        owners = jax.tree_util.tree_map(
+            lambda chosen, old, new=row: new if chosen else old, selected, owners, is_leaf=lambda n: isinstance(n, bool)
+        )
     if controls.frozen:
         trained = jax.tree_util.tree_map(lambda _: False, trained)
     for mask in controls.freeze_masks:
         frozen = checked_mask(module, mask, model.model_key)
         trained = jax.tree_util.tree_map(lambda a, b: a and not b, trained, frozen)
+    adapters = lora_trainable_filter(module)
     arrays = jax.tree_util.tree_map(eqx.is_array, module)
-    status = jax.tree_util.tree_map(lambda t: "trained" if t else "frozen", trained)
-    return _leaves_where(names, arrays), _leaves_where(status, arrays)
+    status = jax.tree_util.tree_map(
+        lambda is_trained, adapts: "frozen" if not is_trained else "adapter" if adapts else "trained", trained, adapters
+    )
+    pairs = jax.tree_util.tree_leaves(owners, is_leaf=lambda node: isinstance(node, tuple))
+    columns = zip(pairs, jax.tree_util.tree_leaves(status), jax.tree_util.tree_leaves(arrays), strict=True)
+    return [(*owner, state) for owner, state, is_array in columns if is_array]
 
 
-def _leaves_where(tree: Any, arrays: Any) -> list[str]:
-    pairs = zip(jax.tree_util.tree_leaves(tree), jax.tree_util.tree_leaves(arrays), strict=True)
-    return [value for value, is_array in pairs if is_array]
+def _optimizer_name(optimizer: Any) -> str:
+    """What the user gave: the factory's name or class, `optax` for a transform."""
+    if optimizer is None:
+        return "-"
+    if isinstance(optimizer, optax.GradientTransformation):
+        return "optax"
+    return str(getattr(optimizer, "__name__", type(optimizer).__name__))

@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jno.architectures import checked_mask, trainable_filter
+from jno.architectures import checked_mask, constrained, trainable_filter
 from jno.trace import ModelCall, NetworkGradient, walk
 from jno.utils import get_logger
 
@@ -26,7 +26,7 @@ _MODEL_STREAM = 1 << 20
 @lowers(ModelCall)
 def model_call(node: ModelCall, scope: Scope, *arguments: Value) -> Value:
     """The module on whole arrays; time and other one-point arguments are repeated over the points."""
-    module = scope.setting.modules[node.model.layer_id]
+    module = constrained(scope.setting.modules[node.model.layer_id], node.model)
     count = point_count(arguments)
     inputs = [_input(argument, count) for argument in arguments]
     dtype = node.model.controls.dtype

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -35,6 +35,22 @@ class Initialization:
 
 
 @dataclasses.dataclass(frozen=True)
+class Constraint:
+    """A transform of the leaves a mask selects (``mask=None``: every floating leaf) before every use."""
+
+    transform: Callable[[Any], Any]
+    mask: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Adapters:
+    """Low-rank adapters to put into a network when a ``core`` is built, as `jno.lora.apply_lora` takes them."""
+
+    options: dict[str, Any]
+    mask: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Controls:
     """Everything that can be asked of a model, as one immutable record."""
 
@@ -43,6 +59,17 @@ class Controls:
     frozen: bool = False
     freeze_masks: tuple[Any, ...] = ()
     dtype: Any = None
+    constraints: tuple[Constraint, ...] = ()
+    adapters: str | None = None
+    """Trained of an adapted network: ``"only"`` the adapters, or the adapters ``"and rest"``, the unwrapped layers."""
+
+
+@runtime_checkable
+class BuildsTransform(Protocol):
+    """An optimizer that is built when training begins, as `jno.optimizers.md`."""
+
+    def transform(self) -> Any:
+        """The optax transform."""
 
 
 class Model:
@@ -65,6 +92,7 @@ class Model:
         self.layer_id = next(_layer_ids)
         self.controls = Controls()
         self.pending_initialization = None if weight_path is None else Initialization(weight_path)
+        self.pending_adapters: Adapters | None = None
         self.open_mask: Any = None
         self.default_key: Any = None
         self.version = 0
@@ -107,7 +135,7 @@ class Model:
         Raises:
             TypeError: ``opt_fn`` is neither.
         """
-        if not (callable(opt_fn) or _is_transformation(opt_fn)):
+        if not (callable(opt_fn) or _is_transformation(opt_fn) or isinstance(opt_fn, BuildsTransform)):
             raise TypeError(
                 f"optimizer({opt_fn!r}): expected an optax transform such as optax.adam(1e-3) or a factory such as "
                 f"optax.adam, got {type(opt_fn).__name__}"
@@ -159,6 +187,70 @@ class Model:
         self.open_mask = param_mask
         return self
 
+    def constrain(self, transform: Any) -> Model:
+        """Transform the parameters before every use, e.g. to keep them positive; after ``mask(M)`` the selected ones.
+
+        Training changes the parameters as they are stored, in :attr:`module`: unconstrained.  What the network
+        computes with is ``transform(parameter)`` (:attr:`constrained`), through ``paramax.Parameterize``.  Several
+        calls apply one after the other.
+
+        Args:
+            transform: a JAX function of one array that keeps its shape, e.g. ``jax.nn.softplus``.
+
+        Raises:
+            TypeError: ``transform`` is not callable.
+        """
+        if not callable(transform):
+            raise TypeError(
+                f"constrain({transform!r}): expected a function such as jax.nn.softplus, got {type(transform).__name__}"
+            )
+        added = Constraint(transform, self.take_mask())
+        return self._change(constraints=(*self.controls.constraints, added))
+
+    @property
+    def constrained(self) -> Any:
+        """The module with the transforms of :meth:`constrain` applied: what the network computes with."""
+        from jno.architectures import constrained  # needs JAX's pytrees: declared exception to the floors
+
+        return constrained(self.module, self)
+
+    def lora(
+        self,
+        rank: int = 4,
+        alpha: float | int = 1.0,
+        *,
+        target: str | None = None,
+        wrapper: Any = None,
+        specs: list[dict[str, Any]] | None = None,
+    ) -> Model:
+        """Fine-tune with low-rank adapters, which are put in when the next core is built.
+
+        Wrapped layers keep their weights; their adapters are trained, and so are the layers that are not wrapped.
+        ``freeze().lora(...)`` trains the adapters only.  ``mask(M).lora(...)`` wraps only layers with a selected leaf.
+        `jno.lora.merge_lora(net.module)` gives the plain network again.
+
+        Args:
+            rank: rank of the adapters.
+            alpha: their scaling factor.
+            target: regular expression searched in the path of a layer, e.g. ``"hidden_layers/0"``; default all layers.
+            wrapper: adapter class, or classes that are tried in order; default ``(LoRALinear, LoRAConv)``.
+            specs: instead of the above, dicts with ``target``, ``rank``, ``alpha`` and optionally ``wrapper``; the
+                first one that matches a layer counts.
+
+        Raises:
+            ValueError: a rank below one, or ``specs`` beside ``target`` or ``wrapper``.  When the core is built: a
+                target that matches nothing, a layer that no adapter handles.
+        """
+        if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1:
+            raise ValueError(f"lora(rank={rank!r}): the rank must be an integer of at least 1")
+        if specs is not None and (target is not None or wrapper is not None):
+            raise ValueError("lora(specs=...) says target and wrapper for every spec; leave out target= and wrapper=")
+        wrappers = None if wrapper is None else tuple(wrapper) if isinstance(wrapper, list | tuple) else (wrapper,)
+        options = {"rank": rank, "alpha": float(alpha), "target": target, "specs": specs, "wrappers": wrappers}
+        self.pending_adapters = Adapters(options, self.take_mask())
+        trained = "only" if self.controls.frozen else "and rest"
+        return self._change(frozen=False, freeze_masks=(), adapters=trained)
+
     def dtype(self, dtype: Any) -> Model:
         """Set the working precision: parameters are cast when a core is built, inputs at every call.
 
@@ -194,8 +286,9 @@ class Model:
         return self
 
     def reset(self) -> Model:
-        """Forget every control (optimizers, groups, masks, freezing, dtype, pending weights); weights stay."""
+        """Forget all controls (optimizers, groups, masks, freezing, transforms, dtype) and requests; weights stay."""
         self.pending_initialization = None
+        self.pending_adapters = None
         self.open_mask = None
         self.weight_path = None
         self.controls = Controls()
@@ -278,6 +371,15 @@ class ModelCall(Placeholder):
     def dtype(self, dtype: Any) -> ModelCall:
         """See `Model.dtype`."""
         return self._configure(self.model.dtype, dtype)
+
+    def constrain(self, transform: Any) -> ModelCall:
+        """See `Model.constrain`."""
+        return self._configure(self.model.constrain, transform)
+
+    def lora(self, *arguments: Any, **options: Any) -> ModelCall:
+        """See `Model.lora`."""
+        self.model.lora(*arguments, **options)
+        return self
 
     def initialize(self, weights: Any, *, key: Any = None) -> ModelCall:
         """See `Model.initialize`."""

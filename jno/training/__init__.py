@@ -1,10 +1,10 @@
 """Training: one loop, small strategies."""
 
 from ._groups import OptimizerGroup as OptimizerGroup
-from ._groups import as_schedule as as_schedule
 from ._groups import as_transform as as_transform
 from ._loop import NonFiniteLossWarning as NonFiniteLossWarning
 from ._memory import Memory as Memory
+from ._scales import as_scale as as_scale
 from ._solver import Solver as Solver
 from ._step import Step as Step
 from ._step import TrainState as TrainState

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import optax
 
-from jno.architectures import checked_mask, overlap, trainable_filter
+from jno.architectures import checked_mask, overlap, trained_leaves
+from jno.optimizers import MDOptimizer
 from jno.trace import Model, ParameterGroup
 from jno.utils import get_logger
+
+from ._scales import as_scale, scaled
 
 DEFAULT_LEARNING_RATE = 1e-3
 
@@ -27,7 +29,7 @@ class OptimizerGroup:
     name: str
     selected: Any
     transform: optax.GradientTransformationExtraArgs
-    scale: Callable[[Any, Any], Any] | None
+    """Its updates take the epoch and the losses of the constraints besides what line searches need."""
 
     def pick(self, parameters: dict[int, Any]) -> Any:
         """The group's leaves, ``None`` elsewhere."""
@@ -45,6 +47,8 @@ def optimizer_groups(models: Sequence[Model], constraints: int) -> list[Optimize
 
 def _groups_of(model: Model, constraints: int) -> list[OptimizerGroup]:
     controls, name = model.controls, model.model_key
+    if model.pending_adapters is not None:
+        raise ValueError(f"{name}.lora() was called after this core was built; build a new core, or call compile()")
     if controls.frozen:
         return []
     if controls.default_group.optimizer is None and not controls.groups:
@@ -52,7 +56,7 @@ def _groups_of(model: Model, constraints: int) -> list[OptimizerGroup]:
             f"model {name!r} has no optimizer: call {name}.optimizer(optax.adam(1e-3)) or {name}.freeze() "
             "before solve()"
         )
-    remaining = trainable_filter(model.module)
+    remaining = trained_leaves(model.module, controls.adapters)
     for mask in controls.freeze_masks:
         remaining = _and_not(remaining, checked_mask(model.module, mask, f"{name}.freeze()"))
     masked: list[tuple[ParameterGroup, Any]] = []
@@ -89,8 +93,8 @@ def _and_not(first: Any, second: Any) -> Any:
 
 def _group(model: Model, name: str, selected: Any, optimizer: Any, scale: Any, constraints: int) -> OptimizerGroup:
     transform = as_transform(optimizer, name, scale is not None)
-    schedule = None if scale is None else as_schedule(scale, name, constraints)
-    return OptimizerGroup(model.layer_id, name, selected, transform, schedule)
+    rule = None if scale is None else as_scale(scale, name, constraints)
+    return OptimizerGroup(model.layer_id, name, selected, scaled(transform, rule))
 
 
 def as_transform(optimizer: Any, name: str, scaled: bool) -> optax.GradientTransformationExtraArgs:
@@ -99,6 +103,13 @@ def as_transform(optimizer: Any, name: str, scaled: bool) -> optax.GradientTrans
     A factory whose ``learning_rate`` has no default gets 1 when a scale is attached (the scale is then the rate) and
     1e-3 otherwise, which is logged once.
     """
+    if isinstance(optimizer, MDOptimizer):
+        if scaled:
+            raise ValueError(
+                f"optimizer of {name}: the updates of md(...) are no multiples of a learning rate, so scale() has no "
+                "meaning for them; put the schedule into the base optimizer"
+            )
+        return optimizer.transform()
     if isinstance(optimizer, optax.GradientTransformation):
         return optax.with_extra_args_support(optimizer)
     rate = inspect.signature(optimizer).parameters.get("learning_rate")
@@ -114,24 +125,3 @@ def as_transform(optimizer: Any, name: str, scaled: bool) -> optax.GradientTrans
     if not isinstance(built, optax.GradientTransformation):
         raise TypeError(f"optimizer of {name}: the factory returned {type(built).__name__}, not an optax transform")
     return optax.with_extra_args_support(built)
-
-
-def as_schedule(scale: Any, name: str, constraints: int = 1) -> Callable[[Any, Any], Any]:
-    """``(epoch, losses) -> factor`` from a number, an optax schedule or a callable of both arguments."""
-    if not callable(scale):
-        return lambda epoch, losses: jnp.asarray(float(scale))
-    required = [p for p in inspect.signature(scale).parameters.values() if p.default is inspect.Parameter.empty]
-
-    def function(epoch: Any, losses: Any) -> Any:
-        return jnp.asarray(scale(epoch, losses) if len(required) > 1 else scale(epoch))
-
-    try:
-        shape = jax.eval_shape(function, jnp.int32(0), jnp.zeros(constraints)).shape
-    except (jax.errors.JAXTypeError, TypeError) as error:
-        raise ValueError(
-            f"scale() of {name}: the schedule must be JAX-traceable, called as schedule(epoch) or "
-            f"schedule(epoch, losses): {error}"
-        ) from error
-    if shape != ():
-        raise ValueError(f"scale() of {name}: the schedule must return one number, it returns shape {shape}")
-    return function

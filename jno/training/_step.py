@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jno.compiler import NotPointwiseError, PointBlocks, Program, blocks_for
 
 from ._groups import OptimizerGroup
+from ._residuals import Residuals
 
 CHUNK = 1024
 """Most steps of one device call: the length of its loss buffer."""
@@ -29,6 +30,23 @@ class TrainState:
     optimizers: list[Any]
     key: Any
     epoch: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class _Objective:
+    """The loss of one group's leaves, and the residuals behind it for optimizers that need them."""
+
+    place: Callable[[Any], dict[int, Any]]
+    """All trained parameters with these leaves among them."""
+    loss: Callable[[dict[int, Any]], Any]
+    vector: Callable[[dict[int, Any]], Any]
+
+    def __call__(self, leaves: Any) -> Any:
+        return self.loss(self.place(leaves))
+
+    def residuals(self, leaves: Any) -> Any:
+        """The vector whose squares add up to the loss."""
+        return self.vector(self.place(leaves))
 
 
 class Step:
@@ -54,6 +72,7 @@ class Step:
         self._groups = list(groups)
         self._batchsize = batchsize
         self._blocks = blocks_for(program)
+        self._residuals: Residuals | None = None
         self.stops_on_nonfinite = stop_on_nonfinite
         self.freeze(frozen)
         # Without the finite check nothing is ever replayed, so the old state's memory can be reused.
@@ -111,20 +130,31 @@ class Step:
             return jnp.mean(losses), losses
 
         (total, losses), gradients = self._value_and_gradient(loss, state.parameters, fixed, batch, step_key)
+
+        def total_of(parameters: dict[int, Any]) -> Any:
+            return loss(parameters)[0]
+
+        def residuals_of(parameters: dict[int, Any]) -> Any:
+            return self._residual_vector(parameters, fixed, batch, step_key)
+
         parameters, optimizers = dict(state.parameters), []
         for group, optimizer in zip(self._groups, state.optimizers, strict=True):
             own, own_gradients = group.pick(state.parameters), group.pick(gradients)
 
-            def value_fn(leaves: Any, group: OptimizerGroup = group) -> Any:
-                moved = eqx.combine(leaves, state.parameters[group.layer_id])
-                return loss({**state.parameters, group.layer_id: moved})[0]
+            def with_own(leaves: Any, group: OptimizerGroup = group) -> dict[int, Any]:
+                return {**state.parameters, group.layer_id: eqx.combine(leaves, state.parameters[group.layer_id])}
 
+            objective = _Objective(with_own, total_of, residuals_of)
             updates, optimizer = group.transform.update(
-                own_gradients, optimizer, own, value=total, grad=own_gradients, value_fn=value_fn
+                own_gradients,
+                optimizer,
+                own,
+                value=total,
+                grad=own_gradients,
+                value_fn=objective,
+                epoch=state.epoch,
+                losses=losses,
             )
-            if group.scale is not None:
-                factor = group.scale(state.epoch, losses)
-                updates = jax.tree_util.tree_map(lambda u, f=factor: u * f.astype(u.dtype), updates)
             moved = eqx.apply_updates(own, updates)
             parameters[group.layer_id] = eqx.combine(moved, parameters[group.layer_id])
             optimizers.append(optimizer)
@@ -155,6 +185,12 @@ class Step:
         nothing = (jnp.zeros(()), jnp.zeros(len(self._program.roots)))
         zeros = (nothing, jax.tree_util.tree_map(jnp.zeros_like, parameters))
         return jax.lax.scan(add, zeros, (jnp.arange(blocks.count), blocked))[0]
+
+    def _residual_vector(self, parameters: Any, fixed: Any, batch: Any, key: Any) -> Any:
+        if self._residuals is None:
+            self._residuals = Residuals(self._program)
+        modules = {**fixed, **{i: eqx.combine(p, fixed[i]) for i, p in parameters.items()}}
+        return self._residuals(modules, batch, key)
 
     def _select(self, data: Any, key: Any) -> Any:
         """A mini-batch: rows drawn without replacement and kept in order; everything without a batch size."""

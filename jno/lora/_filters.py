@@ -1,0 +1,76 @@
+"""What to train, and the way back to plain layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+
+from ._wrapper import LoRAWrapper
+
+
+def is_wrapped(node: Any) -> bool:
+    """Whether a node of a module is an adapted layer."""
+    return isinstance(node, LoRAWrapper)
+
+
+def _by_node(model: Any, wrapped: Callable[[Any], Any], other: Callable[[Any], Any]) -> Any:
+    """The tree with every adapted layer and every leaf outside of them replaced."""
+    return jax.tree_util.tree_map(
+        lambda node: wrapped(node) if is_wrapped(node) else other(node), model, is_leaf=is_wrapped
+    )
+
+
+def merge_lora(model: Any) -> Any:
+    """The model with every adapted layer replaced by the plain layer that computes the same.
+
+    Args:
+        model: a module, with or without adapters.
+
+    Returns:
+        a module without adapters, of the structure it had before `apply_lora`.
+
+    >>> import equinox as eqx, jax
+    >>> from jno.lora import apply_lora, merge_lora
+    >>> net = eqx.nn.MLP(2, 1, 8, 2, key=jax.random.PRNGKey(0))
+    >>> tuned = apply_lora(net, rank=2, key=jax.random.PRNGKey(1))
+    >>> jax.tree_util.tree_structure(merge_lora(tuned)) == jax.tree_util.tree_structure(net)
+    True
+    """
+    return _by_node(model, lambda wrapper: wrapper.merge(), lambda leaf: leaf)
+
+
+def lora_trainable_filter(model: Any) -> Any:
+    """Filter of the adapters' trainable leaves: a tree of booleans that mirrors the model.
+
+    >>> import equinox as eqx, jax
+    >>> from jno.lora import apply_lora, lora_trainable_filter
+    >>> tuned = apply_lora(eqx.nn.MLP(2, 1, 8, 2, key=jax.random.PRNGKey(0)), rank=1, key=jax.random.PRNGKey(1))
+    >>> trained, frozen = eqx.partition(tuned, lora_trainable_filter(tuned))
+    >>> sum(leaf.size for leaf in jax.tree_util.tree_leaves(trained))  # (8 + 2) + (8 + 8) + (1 + 8)
+    35
+    """
+    return _by_node(model, lambda wrapper: wrapper.adapter_filter(), lambda leaf: False)
+
+
+def partial_lora_trainable_filter(model: Any) -> Any:
+    """Filter of the adapters' trainable leaves and of every inexact array outside adapted layers.
+
+    A tree of booleans that mirrors the model; kernels and biases of adapted layers stay frozen.
+
+    >>> import equinox as eqx, jax
+    >>> from jno.lora import apply_lora, partial_lora_trainable_filter
+    >>> net = eqx.nn.MLP(2, 1, 8, 2, key=jax.random.PRNGKey(0))
+    >>> tuned = apply_lora(net, rank=1, key=jax.random.PRNGKey(1), target="layers/0")
+    >>> trained, frozen = eqx.partition(tuned, partial_lora_trainable_filter(tuned))
+    >>> sum(leaf.size for leaf in jax.tree_util.tree_leaves(trained))  # (8 + 2) + (64 + 8) + (8 + 1)
+    91
+    """
+    return _by_node(model, lambda wrapper: wrapper.adapter_filter(), eqx.is_inexact_array)
+
+
+def adapter_count(model: Any) -> int:
+    """Number of adapted layers."""
+    return sum(map(is_wrapped, jax.tree_util.tree_leaves(model, is_leaf=is_wrapped)))

@@ -1,0 +1,46 @@
+"""Rescaled activations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ._layers import LayerAdapter, matrix_of, with_matrix
+
+
+class _IA3(LayerAdapter):
+    l: Float[Array, " m"]
+    adapter_fields = ("l",)
+
+    def __init__(self, base: Any, rank: int, alpha: float | int, *, key: Any) -> None:
+        matrix = self.checked(base, rank, alpha)
+        self.base = base
+        self.l = jnp.ones(matrix.shape[0], matrix.dtype)
+
+    def merge(self) -> Any:
+        """The layer with rescaled outputs."""
+        layer = with_matrix(self.base, self.l[:, None] * matrix_of(self.base))
+        if layer.bias is None:
+            return layer
+        return eqx.tree_at(lambda layer: layer.bias, layer, self.l.reshape(layer.bias.shape) * layer.bias)
+
+
+class IA3Linear(_IA3):
+    """(IA)³ of a linear layer: ``l ⊙ (W x + bias)``.
+
+    ``l (m,)`` starts at one and is trained, ``m`` parameters.  ``rank`` and ``alpha`` are not used.
+
+    Liu, Tam, Muqeeth, Mohta, Huang, Bansal, Raffel: Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than
+    In-Context Learning, 2022.
+    """
+
+    kind = "linear"
+
+
+class IA3Conv(_IA3):
+    """`IA3Linear` of a convolution: one factor per output channel."""
+
+    kind = "convolution"

@@ -1,0 +1,64 @@
+"""Kronecker-product adaptation."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ._layers import LayerAdapter, clamped, gaussian, matrix_of, product, with_matrix
+
+
+class _LoKr(LayerAdapter):
+    C: Float[Array, "p q"]
+    A: Float[Array, "r k"]
+    B: Float[Array, "j r"]
+    scale: float = eqx.field(static=True)
+    adapter_fields = ("C", "A", "B")
+
+    def __init__(self, base: Any, rank: int, alpha: float | int, *, key: Any) -> None:
+        matrix = self.checked(base, rank, alpha)
+        m, n = matrix.shape
+        p, q = balanced_divisor(m), balanced_divisor(n)
+        r = clamped(rank, m // p, n // q)
+        first, second = jax.random.split(key)
+        self.base = base
+        self.C = gaussian(first, p, q, matrix.dtype)
+        self.A = gaussian(second, r, n // q, matrix.dtype)
+        self.B = jnp.zeros((m // p, r), matrix.dtype)
+        self.scale = alpha / r
+
+    def merge(self) -> Any:
+        """The layer with the updated kernel."""
+        update = jnp.kron(self.C, product(self.B, self.A))
+        return with_matrix(self.base, matrix_of(self.base) + self.scale * update)
+
+
+def balanced_divisor(number: int) -> int:
+    """The largest divisor that is at most the square root."""
+    return next(d for d in range(math.isqrt(number), 0, -1) if number % d == 0)
+
+
+class LoKrLinear(_LoKr):
+    """LoKr of a linear layer: ``(W + (alpha/r)·C ⊗ (B A)) x + bias``.
+
+    ``C (p, q)``, with ``p ≤ √m`` and ``q ≤ √n`` the largest divisors of ``m`` and ``n``, starts normal with variance
+    ``1/q``; the second factor has the shape ``(m/p, n/q)`` and rank ``r``: ``A (r, n/q)`` starts normal with variance
+    ``q/n``, ``B (m/p, r)`` zero.  All three are trained, ``p·q + r·(m/p + n/q)`` parameters.  ``r`` is ``rank``, at
+    most ``min(m/p, n/q)``.
+
+    Yeh, Hsieh, Gao, Yang, Oh, Gong: Navigating Text-To-Image Customization: From LyCORIS Fine-Tuning to Model
+    Evaluation, 2023.
+    """
+
+    kind = "linear"
+
+
+class LoKrConv(_LoKr):
+    """`LoKrLinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``."""
+
+    kind = "convolution"

@@ -1,0 +1,53 @@
+"""Low-rank adaptation with an extremely small matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ._layers import LayerAdapter, clamped, matrix_of, product, with_matrix
+from ._singular import singular
+
+
+class _LoRAXS(LayerAdapter):
+    left: Float[Array, "m r"]
+    R: Float[Array, "r r"]
+    right: Float[Array, "r n"]
+    scale: float = eqx.field(static=True)
+    adapter_fields = ("R",)
+
+    def __init__(self, base: Any, rank: int, alpha: float | int, *, key: Any) -> None:
+        matrix = self.checked(base, rank, alpha)
+        r = clamped(rank, *matrix.shape)
+        left, values, right = singular(matrix)
+        self.base = base
+        self.left, self.right = left[:, :r] * values[:r], right[:r]
+        self.R = jnp.zeros((r, r), matrix.dtype)
+        self.scale = alpha / r
+
+    def merge(self) -> Any:
+        """The layer with the updated kernel."""
+        update = product(product(self.left, self.R), self.right)
+        return with_matrix(self.base, matrix_of(self.base) + self.scale * update)
+
+
+class LoRAXSLinear(_LoRAXS):
+    """LoRA-XS of a linear layer: ``(W + (alpha/r)·U_r S_r R V_rᵀ) x + bias``, with ``W = U S Vᵀ``.
+
+    ``left = U_r S_r (m, r)`` and ``right = V_rᵀ (r, n)`` belong to the ``r`` largest singular values and are frozen;
+    ``R (r, r)`` is trained, ``r²`` parameters.  It starts at zero (the paper: normal of deviation 1e-5), so that
+    nothing changes at the start.  ``r`` is ``rank``, at most ``min(m, n)``.
+
+    Bałazy, Banaei, Aberer, Tabor: LoRA-XS: Low-Rank Adaptation with Extremely Small Number of Parameters, 2024.
+    """
+
+    kind = "linear"
+
+
+class LoRAXSConv(_LoRAXS):
+    """`LoRAXSLinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``."""
+
+    kind = "convolution"

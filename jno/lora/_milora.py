@@ -1,0 +1,42 @@
+"""Adaptation of the minor singular components."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._layers import clamped, product, with_matrix
+from ._low_rank import LowRankUpdate
+from ._singular import factors, singular
+
+
+class _MiLoRA(LowRankUpdate):
+    adapter_fields = ("A", "B")
+
+    def __init__(self, base: Any, rank: int, alpha: float | int, *, key: Any) -> None:
+        matrix = self.checked(base, rank, alpha)
+        r = clamped(rank, *matrix.shape)
+        left, values, right = singular(matrix)
+        self.scale = alpha / r
+        self.A, self.B = factors(left[:, -r:], values[-r:], right[-r:], self.scale)
+        self.base = with_matrix(base, matrix - self.scale * product(self.B, self.A))
+
+
+class MiLoRALinear(_MiLoRA):
+    """MiLoRA of a linear layer: ``(W_p + (alpha/r)·B A) x + bias``, with ``W = U S Vᵀ`` split before its ``r`` smallest
+    singular values.
+
+    ``A = √(S_r·r/alpha) V_rᵀ (r, n)`` and ``B = U_r √(S_r·r/alpha) (m, r)`` of these values are trained, ``r·(m + n)``
+    parameters; ``base`` holds the principal part ``W_p = W − U_r S_r V_rᵀ``.  ``r`` is ``rank``, at most ``min(m, n)``.
+    A kernel of rank at most ``min(m, n) − r`` leaves both factors, and so their gradients, at zero.
+
+    Wang, Li, Wang, Chen, Chen: MiLoRA: Harnessing Minor Singular Components for Parameter-Efficient LLM Finetuning,
+    2024.
+    """
+
+    kind = "linear"
+
+
+class MiLoRAConv(_MiLoRA):
+    """`MiLoRALinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``."""
+
+    kind = "convolution"

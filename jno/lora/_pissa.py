@@ -1,0 +1,41 @@
+"""Adaptation of the principal singular components."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._layers import clamped, product, with_matrix
+from ._low_rank import LowRankUpdate
+from ._singular import factors, singular
+
+
+class _PiSSA(LowRankUpdate):
+    adapter_fields = ("A", "B")
+
+    def __init__(self, base: Any, rank: int, alpha: float | int, *, key: Any) -> None:
+        matrix = self.checked(base, rank, alpha)
+        r = clamped(rank, *matrix.shape)
+        left, values, right = singular(matrix)
+        self.scale = alpha / r
+        self.A, self.B = factors(left[:, :r], values[:r], right[:r], self.scale)
+        self.base = with_matrix(base, matrix - self.scale * product(self.B, self.A))
+
+
+class PiSSALinear(_PiSSA):
+    """PiSSA of a linear layer: ``(W_res + (alpha/r)·B A) x + bias``, with ``W = U S Vᵀ`` split after its ``r`` largest
+    singular values.
+
+    ``A = √(S_r·r/alpha) V_rᵀ (r, n)`` and ``B = U_r √(S_r·r/alpha) (m, r)`` are trained, ``r·(m + n)`` parameters;
+    ``base`` holds the residual ``W_res = W − U_r S_r V_rᵀ``.  ``r`` is ``rank``, at most ``min(m, n)``.  The paper has
+    ``alpha = r``; a smaller one slows the change of ``W`` per step.
+
+    Meng, Wang, Zhang: PiSSA: Principal Singular Values and Singular Vectors Adaptation of Large Language Models, 2024.
+    """
+
+    kind = "linear"
+
+
+class PiSSAConv(_PiSSA):
+    """`PiSSALinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``."""
+
+    kind = "convolution"

@@ -1,0 +1,36 @@
+"""Optimizers for networks that solve equations, as plain optax transforms.
+
+- ``ssbfgs``, ``ssbroyden``: self-scaled quasi-Newton methods with a line search, for float64 and small networks.
+- ``soap``: Adam in the eigenbasis of Shampoo's preconditioner.
+- ``md``: any optimizer on the directions of the weight matrices, with gains per row and column of their own.
+- ``engd``: least-squares steps for constraints that are mean squares.
+
+Example:
+    >>> import jax, optax
+    >>> from jno.optimizers import ssbroyden
+    >>> optimizer = ssbroyden()
+    >>> optimizer.init({"w": jax.numpy.zeros(3)})[0].inverse_hessian.shape
+    (3, 3)
+"""
+
+from ._engd import engd as engd
+from ._line_search import ssbfgs as ssbfgs
+from ._line_search import ssbroyden as ssbroyden
+from ._md import MDOptimizer as MDOptimizer
+from ._md import md as md
+from ._md import md_decouple as md_decouple
+from ._quasi_newton import scale_by_ss_quasi_newton as scale_by_ss_quasi_newton
+from ._soap import scale_by_soap as scale_by_soap
+from ._soap import soap as soap
+
+__all__ = [
+    "MDOptimizer",
+    "engd",
+    "md",
+    "md_decouple",
+    "scale_by_soap",
+    "scale_by_ss_quasi_newton",
+    "soap",
+    "ssbfgs",
+    "ssbroyden",
+]

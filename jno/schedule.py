@@ -1,0 +1,13 @@
+"""`jno.schedule`: schedules of learning rates and loss weights.
+
+>>> import jno
+>>> jno.schedule.learning_rate is jno.LearningRateSchedule, jno.schedule.constraint is jno.WeightSchedule
+(True, True)
+"""
+
+from .adaptive import DLRS as DLRS
+from .adaptive import LearningRateSchedule as learning_rate
+from .adaptive import WeightSchedule as constraint
+from .adaptive import dlrs as dlrs
+
+__all__ = ["DLRS", "constraint", "dlrs", "learning_rate"]

@@ -1,0 +1,116 @@
+"""Energy natural gradients: exact on linear problems in every form, and in a core on a differential equation."""
+
+import equinox as eqx
+import foundax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jno
+from jno.optimizers import _engd, engd
+
+
+def linear(rows, columns, seed=0):
+    random = np.random.default_rng(seed)
+    return jnp.asarray(random.normal(size=(rows, columns))), jnp.asarray(random.normal(size=rows))
+
+
+class Squares:
+    """The loss of residuals."""
+
+    def __init__(self, residuals):
+        self.residuals = residuals
+
+    def __call__(self, parameters):
+        return jnp.sum(self.residuals(parameters) ** 2)
+
+
+def one_step(optimizer, matrix, right, start):
+    loss = Squares(lambda p: matrix @ p["a"] - right)
+    updates, state = optimizer.update(start, optimizer.init(start), start, value_fn=loss, value=0.0)
+    return optax.apply_updates(start, updates)["a"], state
+
+
+@pytest.mark.parametrize("shape", [(12, 5), (5, 12), (7, 7)])
+@pytest.mark.parametrize("form", ["dense", "conjugate gradients"])
+def test_one_step_solves_a_linear_problem(shape, form, monkeypatch):
+    if form != "dense":
+        monkeypatch.setattr(_engd, "_DENSE", 1)
+    with jax.enable_x64(True):
+        matrix, right = linear(*shape)
+        start = jnp.asarray(np.random.default_rng(1).normal(size=shape[1]))
+        found, _ = one_step(engd(), matrix, right, {"a": start})
+        change = np.linalg.lstsq(matrix, right - matrix @ start, rcond=None)[0]
+        np.testing.assert_allclose(found - start, change, rtol=1e-6, atol=1e-8)
+
+
+def test_without_line_search_the_step_is_the_whole_direction():
+    with jax.enable_x64(True):
+        matrix, right = linear(9, 4)
+        found, _ = one_step(engd(line_search=False), matrix, right, {"a": jnp.zeros(4)})
+        np.testing.assert_allclose(found, np.linalg.lstsq(matrix, right, rcond=None)[0], rtol=1e-6)
+
+
+def test_the_gram_matrix_is_kept_for_an_interval():
+    with jax.enable_x64(True):
+        matrix, right = linear(9, 4)
+        optimizer, start = engd(gram_interval=3), {"a": jnp.zeros(4)}
+        found, state = one_step(optimizer, matrix, right, start)
+        np.testing.assert_allclose(found, np.linalg.lstsq(matrix, right, rcond=None)[0], rtol=1e-6)
+        calls = []
+
+        other = Squares(lambda p: 2 * (matrix @ p["a"] - right))  # the kept matrix is that of the first problem
+        for _ in range(3):
+            _, state = optimizer.update(start, state, start, value_fn=other)
+            calls.append(np.asarray(state.gram.values))
+        np.testing.assert_array_equal(calls[0], calls[1])
+        np.testing.assert_allclose(calls[2], 4 * calls[1], rtol=1e-9)
+
+
+def test_directions_of_no_weight_are_left_out():
+    with jax.enable_x64(True):
+        matrix = jnp.array([[1.0, 0.0], [0.0, 0.0]])
+        found, _ = one_step(engd(), matrix, jnp.array([3.0, 5.0]), {"a": jnp.array([0.0, 7.0])})
+        np.testing.assert_allclose(found, [3.0, 7.0], rtol=1e-9)
+
+
+def test_a_differential_equation_to_high_accuracy():
+    with jax.enable_x64(True):
+        domain = jno.domain.line(mesh_size=0.02)
+        x, _ = domain.variable("interior")
+        net = jno.nn(foundax.mlp(1, hidden_dims=8, num_layers=1, key=jax.random.key(0))).optimizer(engd())
+        u = net(x) * x * (1 - x)
+        crux = jno.core([2.0 * (u.d2(x) + np.pi**2 * jno.np.sin(np.pi * x)).mse])
+        crux.solve(60)
+        error = np.asarray(crux.eval(u)).reshape(-1) - np.sin(np.pi * domain.points[:, 0])
+        assert np.abs(error).max() < 1e-5
+
+
+def test_several_constraints_models_and_frozen_leaves():
+    with jax.enable_x64(True):
+        domain = jno.domain.line(mesh_size=0.1)
+        x, _ = domain.variable("interior")
+        a = jno.np.parameter((), name="a").optimizer(engd())
+        b = jno.np.parameter((), name="b").initialize(0.5).freeze()
+        crux = jno.core([(a * x + b - 3 * x - 0.5).mse, (a - 5).mse / 4])
+        crux.solve(1)
+        mean = np.mean(domain.points[:, 0] ** 2)
+        assert float(a.module.value) == pytest.approx((3 * mean + 5 / 4) / (mean + 1 / 4), rel=1e-9)
+
+
+def test_constraints_that_are_no_mean_squares():
+    x, _ = jno.domain.line(mesh_size=0.25).variable("interior")
+    net = jno.nn(eqx.nn.Linear(1, 1, key=jax.random.key(0))).optimizer(engd())
+    crux = jno.core([net(x).mse, (net(x) - x).mae])
+    with pytest.raises(ValueError, match=r"needs constraints that are mean squares.* constraint 1 is"):
+        crux.solve(1)
+
+
+def test_what_is_refused():
+    with pytest.raises(ValueError, match="gram_interval=0"):
+        engd(gram_interval=0)
+    optimizer = engd()
+    with pytest.raises(ValueError, match="needs the parameters and a value_fn with residuals"):
+        optimizer.update(jnp.zeros(2), optimizer.init(jnp.zeros(2)), jnp.zeros(2))
