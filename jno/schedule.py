@@ -6,8 +6,8 @@
 """
 
 from .adaptive import DLRS as DLRS
+from .adaptive import DLRS as dlrs
 from .adaptive import LearningRateSchedule as learning_rate
 from .adaptive import WeightSchedule as constraint
-from .adaptive import dlrs as dlrs
 
 __all__ = ["DLRS", "constraint", "dlrs", "learning_rate"]

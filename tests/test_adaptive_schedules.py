@@ -139,4 +139,4 @@ def test_training_with_a_schedule_object():
 def test_names():
     assert jno.schedule.learning_rate is jno.LearningRateSchedule is LearningRateSchedule
     assert jno.schedule.constraint is jno.WeightSchedule is WeightSchedule
-    assert isinstance(jno.schedule.dlrs(), DLRS)
+    assert jno.schedule.dlrs is DLRS

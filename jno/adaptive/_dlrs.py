@@ -95,21 +95,3 @@ class DLRS:
     def reset(self) -> None:
         """Forget what calls by hand have seen."""
         self._state = None
-
-
-def dlrs(
-    lr0: float | int = 1e-3,
-    window: int = 10,
-    decremental_factor: float | int = 0.5,
-    stagnation_factor: float | int = 0.1,
-    increment_factor: float | int = 0.1,
-    min_lr: float | int = 1e-10,
-    max_lr: float | int = 1.0,
-) -> DLRS:
-    """A `DLRS`.
-
-    >>> import jno
-    >>> jno.schedule.dlrs(1e-3).window
-    10
-    """
-    return DLRS(lr0, window, decremental_factor, stagnation_factor, increment_factor, min_lr, max_lr)
