@@ -2,10 +2,7 @@
 
 import subprocess
 import sys
-import tomllib
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
 HEAVY = ("matplotlib", "gmsh", "meshio", "orbax", "blackjax", "nevergrad", "scipy.optimize", "foundax", "flax")
 
 
@@ -30,9 +27,3 @@ def test_names_of_the_specification_live_where_it_says():
     assert jno.fn.__name__ == "jno.fn"
     assert jno.numpy is jno.np
     assert jno.do is jno.domain
-
-
-def test_every_package_is_shipped():
-    shipped = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    found = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "jno").rglob("__init__.py")}
-    assert found <= set(shipped)

@@ -298,5 +298,5 @@ def test_summary_prints_every_leaf_and_leaves_no_file(capsys, tmp_path, monkeypa
     printed = capsys.readouterr().out
     for text in ("hidden_layers/0/weight", "output_layer/bias", "(4, 1)", "float32", "net"):
         assert text in printed
-    assert "trained 12  frozen 1  total 13" in printed
+    assert "trained 12  adapter 0  frozen 1  total 13" in printed
     assert list(tmp_path.iterdir()) == []

@@ -13,6 +13,9 @@ from jno.trace import Model
 
 from ._masks import checked_mask, leaf_paths, trained_leaves
 
+_BESIDE_PATH = 90
+"""Width of all other columns."""
+
 
 def print_summary(model: Model) -> None:
     """Print path, shape, dtype, group, optimizer and status of every leaf, with totals."""
@@ -20,7 +23,7 @@ def print_summary(model: Model) -> None:
     from rich.table import Table
 
     table = Table(title=f"{model.model_key}: {type(model.module).__name__}")
-    table.add_column("leaf", overflow="fold")
+    table.add_column("leaf", no_wrap=True)
     for column in ("shape", "dtype", "group", "optimizer", "status"):
         table.add_column(column)
     table.add_column("parameters", justify="right")
@@ -29,7 +32,8 @@ def print_summary(model: Model) -> None:
     for (path, leaf), (group, optimizer, status) in zip(leaves, _rows(model), strict=True):
         totals[status] += leaf.size
         table.add_row(path, str(tuple(leaf.shape)), str(leaf.dtype), group, optimizer, status, f"{leaf.size:,}")
-    console = Console()
+    # a leaf is known by its whole path: the table is not squeezed into a narrow terminal
+    console = Console(width=max(Console().width, _BESIDE_PATH + max((len(path) for path, _ in leaves), default=0)))
     console.print(table)
     console.print("  ".join(f"{name} {count:,}" for name, count in [*totals.items(), ("total", sum(totals.values()))]))
 

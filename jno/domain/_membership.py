@@ -16,10 +16,8 @@ Facets = Float[np.ndarray, "E V D"]
 _RAY = np.array([0.5377, 0.3421, 0.7706])
 
 
-def chosen_value(
-    regions: Sequence[Facets], values: Sequence[float], default: float, slack: float
-) -> Callable[..., Any]:
-    """The value of the first region (given by its boundary) that contains the point, boundary included."""
+def chosen_value(regions: Sequence[Any], values: Sequence[float], default: float, slack: float) -> Callable[..., Any]:
+    """The value of the first region, given by its facets `(E, V, D)`, that contains the point, boundary included."""
 
     def value(*coordinates: Any) -> Any:
         points = jnp.concatenate(coordinates, axis=-1)
