@@ -45,8 +45,8 @@ class DLRS:
 
     >>> import jno
     >>> rate = jno.schedule.dlrs(lr0=0.5, window=2)
-    >>> [round(float(rate(0, [loss])), 3) for loss in (1.0, 0.9, 5.0)]
-    [0.5, 0.51, 0.46]
+    >>> tuple(round(float(rate(0, [loss])), 3) for loss in (1.0, 0.9, 5.0))
+    (0.5, 0.51, 0.46)
     """
 
     def __init__(

@@ -164,8 +164,8 @@ class LearningRateSchedule:
 
         >>> import jno
         >>> schedule = jno.LearningRateSchedule.piecewise_constant([10, 20], [1.0, 0.5, 0.25])
-        >>> [float(schedule(t)) for t in (9, 10, 25)]
-        [1.0, 0.5, 0.25]
+        >>> float(schedule(9)), float(schedule(10)), float(schedule(25))
+        (1.0, 0.5, 0.25)
         """
         if len(values) != len(boundaries) + 1:
             raise ValueError(
