@@ -20,8 +20,12 @@ def linear(rows, columns, seed=0):
 class Squares:
     """The loss of residuals."""
 
-    def __init__(self, residuals):
-        self.residuals = residuals
+    def __init__(self, *residuals):
+        self._terms = residuals
+
+    def residuals(self, parameters, terms=None):
+        terms = range(len(self._terms)) if terms is None else terms
+        return jnp.concatenate([self._terms[number](parameters) for number in terms])
 
     def __call__(self, parameters):
         return jnp.sum(self.residuals(parameters) ** 2)
@@ -29,7 +33,7 @@ class Squares:
 
 def one_step(optimizer, matrix, right, start):
     loss = Squares(lambda p: matrix @ p["a"] - right)
-    updates, state = optimizer.update(start, optimizer.init(start), start, value_fn=loss, value=0.0)
+    updates, state = optimizer.update(jax.grad(loss)(start), optimizer.init(start), start, value_fn=loss, value=0.0)
     return optax.apply_updates(start, updates)["a"], state
 
 
@@ -64,9 +68,57 @@ def test_the_gram_matrix_is_kept_for_an_interval():
         other = Squares(lambda p: 2 * (matrix @ p["a"] - right))  # the kept matrix is that of the first problem
         for _ in range(3):
             _, state = optimizer.update(start, state, start, value_fn=other)
-            calls.append(np.asarray(state.gram.values))
+            calls.append(np.asarray(state.metric.values))
         np.testing.assert_array_equal(calls[0], calls[1])
-        np.testing.assert_allclose(calls[2], 4 * calls[1], rtol=1e-9)
+        np.testing.assert_allclose(calls[2], 2 * calls[1], rtol=1e-9)
+
+
+def test_the_gram_matrix_of_chosen_terms():
+    with jax.enable_x64(True):
+        (matrix, right), (other, shift) = linear(9, 4), linear(3, 4, seed=1)
+        loss = Squares(lambda p: matrix @ p - right, lambda p: other @ p - shift)
+        start = jnp.ones(4)
+        gradient = jax.grad(loss)(start)
+        for interval in (1, 2):
+            optimizer = engd([0], gram_interval=interval, line_search=False)
+            updates, _ = optimizer.update(gradient, optimizer.init(start), start, value_fn=loss)
+            np.testing.assert_allclose(updates, -np.linalg.solve(matrix.T @ matrix, gradient / 2), rtol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(9, 4), (4, 9)])
+def test_a_matrix_that_is_kept_gives_the_step_of_a_new_one(shape):
+    with jax.enable_x64(True):
+        matrix, right = linear(*shape)
+        start = {"a": jnp.ones(shape[1])}
+        kept, _ = one_step(engd(gram_interval=2), matrix, right, start)
+        new, _ = one_step(engd(), matrix, right, start)
+        np.testing.assert_allclose(kept, new, rtol=1e-9)
+
+
+def test_the_condition_number_is_not_squared():
+    # with J' J, whose condition number is 1e20, no digit of the third parameter would be right
+    with jax.enable_x64(True):
+        matrix = jnp.diag(jnp.array([1.0, 1e-5, 1e-10]))
+        found, _ = one_step(engd(rcond=1e-22), matrix, matrix @ jnp.ones(3), {"a": jnp.zeros(3)})
+        np.testing.assert_allclose(found, 1.0, rtol=1e-5)
+
+
+def test_small_eigenvalues_are_cut_off():
+    with jax.enable_x64(True):
+        matrix = jnp.diag(jnp.array([1.0, 1e-3, 1e-5]))
+        found, _ = one_step(engd(rcond=1e-8), matrix, matrix @ jnp.ones(3), {"a": jnp.zeros(3)})
+        np.testing.assert_allclose(found, [1.0, 1.0, 0.0], rtol=1e-9)
+
+
+def test_damped_where_no_multiple_of_the_direction_improves():
+    def residual(p):  # a barrier on the way of Gauss and Newton, and none on that of steepest descent
+        return jnp.array([1e-3 * (p[0] - 1.0), p[1] - 1.0, jnp.where(p[0] > 1e-9, 9.0, 0.0)])
+
+    with jax.enable_x64(True):
+        start, loss = jnp.zeros(2), Squares(residual)
+        optimizer = engd()
+        updates, _ = optimizer.update(jax.grad(loss)(start), optimizer.init(start), start, value_fn=loss)
+        assert float(loss(start + updates)) < float(loss(start))
 
 
 def test_directions_of_no_weight_are_left_out():
@@ -111,6 +163,23 @@ def test_constraints_that_are_no_mean_squares():
 def test_what_is_refused():
     with pytest.raises(ValueError, match="gram_interval=0"):
         engd(gram_interval=0)
+    with pytest.raises(ValueError, match="gram_interval=True"):
+        engd(gram_interval=True)
+    with pytest.raises(ValueError, match=r"rcond=-1.0\): it must be at least 0 and below 1"):
+        engd(rcond=-1.0)
+    with pytest.raises(ValueError, match="name at least one constraint"):
+        engd([])
+    with pytest.raises(TypeError, match="must be a sequence of constraints"):
+        engd("residual")
+    with pytest.raises(TypeError, match=r"0\.5 is a float; allowed are positions"):
+        engd([0.5])
     optimizer = engd()
     with pytest.raises(ValueError, match="needs the parameters and a value_fn with residuals"):
         optimizer.update(jnp.zeros(2), optimizer.init(jnp.zeros(2)), jnp.zeros(2))
+
+
+def test_a_cut_off_needs_a_matrix(monkeypatch):
+    monkeypatch.setattr(_engd, "_DENSE", 1)
+    matrix, right = linear(9, 4)
+    with pytest.raises(ValueError, match=r"rcond=0.1\): .* conjugate gradients"):
+        one_step(engd(rcond=0.1), matrix, right, {"a": jnp.zeros(4)})

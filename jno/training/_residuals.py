@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -15,15 +16,50 @@ class Residuals:
     """``sum(residuals**2)`` is the total loss.
 
     Args:
-        program: constraints ``expression.mse``, each possibly times or divided by a positive number.
-
-    Raises:
-        ValueError: another constraint.
+        program: constraints ``expression.mse``, each possibly times or divided by a positive number, where their
+            residuals are asked for.
     """
 
     def __init__(self, program: Program) -> None:
-        terms = [_weighted_square(root, number) for number, root in enumerate(program.roots)]
-        self._weights = [weight / len(terms) for weight, _ in terms]
+        self._program = program
+        self._parts: dict[tuple[int, ...], _Part] = {}
+
+    def __call__(self, modules: dict[int, Any], data: Any, key: Any, terms: Sequence[int | Node] | None = None) -> Any:
+        """Residuals as one vector; every constraint is the mean over its own.
+
+        ``terms`` chooses constraints: by position, or by themselves, or by the expression whose mean square they are.
+
+        Raises:
+            ValueError: a chosen constraint that is no mean square, a term that is no constraint.
+        """
+        roots = range(len(self._program.roots))
+        chosen = tuple(roots) if terms is None else tuple(sorted({self._position(term) for term in terms}))
+        if chosen not in self._parts:
+            self._parts[chosen] = _Part(self._program, chosen)
+        return self._parts[chosen](modules, data, key)
+
+    def _position(self, term: int | Node) -> int:
+        count = len(self._program.roots)
+        if isinstance(term, int):
+            if not 0 <= term < count:
+                raise ValueError(f"gram_terms: there is no constraint {term}; positions are 0 to {count - 1}")
+            return term
+        wanted = self._program.graph.intern(term)
+        for number, (expression, root) in enumerate(zip(self._program.expressions, self._program.roots, strict=True)):
+            if wanted is expression or wanted is root or wanted is _target(root):
+                return number
+        raise ValueError(
+            f"gram_terms: {term!r} is neither a constraint of this core nor an expression whose mean square is one; "
+            "give the expression that the constraint was made of, or its position"
+        )
+
+
+class _Part:
+    """The residuals of some constraints, weighted as in the total loss of all."""
+
+    def __init__(self, program: Program, chosen: Sequence[int]) -> None:
+        terms = [_weighted_square(program.roots[number], number) for number in chosen]
+        self._weights = [weight / len(program.roots) for weight, _ in terms]
         self._targets = Program(
             [target for _, target in terms],
             program.domain,
@@ -33,10 +69,17 @@ class Residuals:
         )
 
     def __call__(self, modules: dict[int, Any], data: Any, key: Any) -> Any:
-        """All residuals as one vector; every constraint is the mean over its own."""
         values = self._targets(modules, data, key)
         parts = [jnp.ravel(v) * math.sqrt(w / v.size) for w, v in zip(self._weights, values, strict=True)]
         return jnp.concatenate(parts)
+
+
+def _target(root: Node) -> Node | None:
+    """The expression whose mean square a constraint is."""
+    try:
+        return _weighted_square(root, 0)[1]
+    except ValueError:
+        return None
 
 
 def _weighted_square(root: Node, number: int) -> tuple[float, Node]:
