@@ -14,9 +14,12 @@ from typing import Any
 
 DEMOS = {
     "poisson": "Poisson equation on the unit square, hard boundary condition",
+    "poisson_engd": "the same to eight digits: energy natural gradients, soft boundary condition, float64",
     "burgers": "viscous Burgers equation with a steep front, soft initial and boundary conditions",
+    "burgers_ssbroyden": "the same to four digits: self-scaled Broyden method after Adam, float64 (minutes)",
     "inverse": "diffusivity and source amplitude from noisy sensor readings (--data FILE)",
     "deeponet": "operator learning over 100 conductivities, physics only",
+    "darcy_fno": "operator learning from 500 solved permeability fields, Fourier neural operator",
 }
 _PACKAGES = ("jax", "jaxlib", "equinox", "optax", "foundax", "paramax", "numpy", "scipy", "shapely", "matplotlib")
 _USAGE_ERROR = 2
@@ -39,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("info", help="versions, devices and configuration")
-    names = "\n".join(f"  {name:10}{text}" for name, text in DEMOS.items())
+    names = "\n".join(f"  {name:19}{text}" for name, text in DEMOS.items())
     demo = commands.add_parser(
         "demo",
         help=f"solve a problem: {', '.join(DEMOS)}",

@@ -40,7 +40,7 @@ def test_no_command_shows_help(capsys):
 def test_unknown_demo(capsys):
     assert main(["demo", "nosuch"]) == 2
     message = error_of(capsys)
-    assert message == "jno: error: there is no demo 'nosuch'; choose one of poisson, burgers, inverse, deeponet"
+    assert message == f"jno: error: there is no demo 'nosuch'; choose one of {', '.join(DEMOS)}"
 
 
 @pytest.mark.parametrize("text", ["0", "-3", "many", "1.5"])
@@ -113,7 +113,7 @@ def test_module_is_the_command():
         [sys.executable, "-m", "jno", "demo", "nosuch"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert run.returncode == 2
-    assert run.stderr == "jno: error: there is no demo 'nosuch'; choose one of poisson, burgers, inverse, deeponet\n"
+    assert run.stderr == f"jno: error: there is no demo 'nosuch'; choose one of {', '.join(DEMOS)}\n"
 
 
 def test_every_package_is_in_the_wheel():

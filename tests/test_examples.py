@@ -9,7 +9,10 @@ import pytest
 import jno
 from jno._cli import DEMOS, load_example
 
-burgers, deeponet, inverse, poisson = map(load_example, ("burgers", "deeponet", "inverse", "poisson"))
+burgers, darcy_fno, deeponet, inverse, poisson = map(
+    load_example, ("burgers", "darcy_fno", "deeponet", "inverse", "poisson")
+)
+burgers_ssbroyden, poisson_engd = map(load_example, ("burgers_ssbroyden", "poisson_engd"))
 
 
 def picture(folder, name):
@@ -18,7 +21,7 @@ def picture(folder, name):
     assert len(data) > 5_000
 
 
-# --- the four demos, shortened --------------------------------------------------------------------------------
+# --- the seven demos, shortened -------------------------------------------------------------------------------
 def test_poisson(tmp_path, capsys):
     numbers = poisson.main(epochs=1200, out=tmp_path, mesh_size=0.1)
     assert numbers["relative_l2"] < 1e-2
@@ -31,6 +34,24 @@ def test_burgers(tmp_path, capsys):
     numbers = burgers.main(800, tmp_path, nu=0.1 / np.pi, points=31, levels=12)
     assert numbers["relative_l2"] < 5e-2
     picture(tmp_path, "burgers")
+    assert capsys.readouterr().out.splitlines()[-1] == f"relative L2 error: {numbers['relative_l2']:.2e}"
+
+
+@pytest.mark.slow
+def test_poisson_engd(tmp_path, capsys):
+    # a larger cut-off than that of the example: fewer steps to a larger error, 3e-7
+    numbers = poisson_engd.main(epochs=80, out=tmp_path, rcond=1e-12)
+    assert numbers["relative_l2"] < 3e-6
+    picture(tmp_path, "poisson_engd")
+    assert capsys.readouterr().out.splitlines()[-1] == f"relative L2 error: {numbers['relative_l2']:.2e}"
+
+
+@pytest.mark.slow
+def test_burgers_ssbroyden(tmp_path, capsys):
+    # ten times the viscosity; with Adam for all epochs the error is 4e-2, here 5e-4
+    numbers = burgers_ssbroyden.main(300, tmp_path, adam=200, points=600, nu=0.1 / np.pi)
+    assert numbers["relative_l2"] < 2e-3
+    picture(tmp_path, "burgers_ssbroyden")
     assert capsys.readouterr().out.splitlines()[-1] == f"relative L2 error: {numbers['relative_l2']:.2e}"
 
 
@@ -56,6 +77,13 @@ def test_deeponet(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[-1].startswith("relative L2 error at an unseen conductivity: ")
 
 
+def test_darcy_fno(tmp_path, capsys):
+    numbers = darcy_fno.main(epochs=300, out=tmp_path, samples=100, unseen=20, cells=16, width=12, modes=4, layers=3)
+    assert numbers["relative_l2"] < 0.1
+    picture(tmp_path, "darcy_fno")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("mean relative L2 error at 20 unseen permeabilities: ")
+
+
 def test_every_example_is_a_demo():
     assert {path.stem for path in Path(poisson.__file__).parent.glob("*.py")} == set(DEMOS)
 
@@ -69,6 +97,18 @@ def test_cole_hopf_solves_burgers():
     before, after = burgers.exact_solution(x, t - k, nu), burgers.exact_solution(x, t + k, nu)
     residual = (after - before) / (2 * k) + u * (right - left) / (2 * h) - nu * (right - 2 * u + left) / h**2
     np.testing.assert_allclose(residual, 0, atol=2e-3)
+
+
+def test_both_burgers_examples_compare_with_the_same_solution():
+    x, t = np.linspace(-1, 1, 21), np.linspace(0, 1, 5)
+    np.testing.assert_array_equal(burgers_ssbroyden.exact_solution(x, t), burgers.exact_solution(x, t))
+
+
+def test_collocation_points_crowd_at_the_front():
+    x, t = burgers_ssbroyden.collocation(1000).T
+    assert np.abs(x).max() <= 1
+    assert 0 <= t.min() < t.max() <= 1
+    assert 300 < np.sum(np.abs(x) < 0.1) < 400  # a tenth of one half, 54 % of the other
 
 
 def test_cole_hopf_initial_and_boundary_values():
@@ -96,6 +136,37 @@ def test_finite_differences_have_order_two():
     fine = deeponet.finite_differences(c, cells=3200)[1]
     errors = [np.abs(deeponet.finite_differences(c, n)[1] - fine[:: 3200 // n]).max() for n in (50, 100)]
     assert np.log2(errors[0] / errors[1]) == pytest.approx(2, abs=0.1)
+
+
+def test_finite_volumes_have_order_two():
+    def error(cells):
+        x, y = np.moveaxis(darcy_fno.centres(cells).astype(float), -1, 0)
+        a = np.exp(0.7 * np.sin(2 * x + y) + 0.5 * x * y)
+        a_x, a_y = a * (1.4 * np.cos(2 * x + y) + 0.5 * y), a * (0.7 * np.cos(2 * x + y) + 0.5 * x)
+        u = np.sin(np.pi * x) * np.sin(2 * np.pi * y)
+        u_x = np.pi * np.cos(np.pi * x) * np.sin(2 * np.pi * y)
+        u_y = 2 * np.pi * np.sin(np.pi * x) * np.cos(2 * np.pi * y)
+        f = -(a_x * u_x + a_y * u_y - 5 * np.pi**2 * a * u)
+        return np.abs(darcy_fno.finite_volumes(a, f) - u).max()
+
+    assert np.log2(error(16) / error(32)) == pytest.approx(2, abs=0.1)
+    assert np.log2(error(32) / error(64)) == pytest.approx(2, abs=0.1)
+
+
+def test_finite_volumes_conserve():
+    a = darcy_fno.permeabilities(1, 32)[0]
+    u = darcy_fno.finite_volumes(a)
+    outer = sum((2 * a * u)[index].sum() for index in (0, -1, (slice(None), 0), (slice(None), -1)))
+    assert outer == pytest.approx(1, rel=1e-10)  # what the source of 1 gives flows out
+
+
+def test_permeabilities_are_log_normal():
+    log = np.log(darcy_fno.permeabilities(400, 16))
+    assert log.std() == pytest.approx(darcy_fno.DEVIATION, rel=0.05)
+    assert np.abs(log.mean(axis=(1, 2))).max() < 1e-12
+    assert np.abs(log.mean(axis=0)).max() < 0.3
+    np.testing.assert_array_equal(darcy_fno.permeabilities(2, 16), darcy_fno.permeabilities(2, 16))
+    assert not np.array_equal(darcy_fno.permeabilities(2, 16, seed=1), darcy_fno.permeabilities(2, 16))
 
 
 def test_exact_temperature_solves_the_heat_equation():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -18,6 +18,9 @@ from ._contract import contract_products
 from ._rules import lowers
 from ._scope import Bindings, NotPointwiseError, Scope
 from ._value import Value, point_count
+
+_REFUSALS = (TypeError, ValueError, IndexError, AssertionError, RuntimeError)
+"""What modules raise when the shapes of their arguments do not suit them (einops raises a RuntimeError)."""
 
 _MODEL_STREAM = 1 << 20
 """First random stream of networks (dropout), apart from those of noise (0, 1, …)."""
@@ -53,6 +56,13 @@ def _input(argument: Value, count: int | None) -> Any:
     return jnp.broadcast_to(array, (count, *array.shape[1:]))
 
 
+@runtime_checkable
+class Result(Protocol):
+    """What pretrained networks such as Poseidon return: the array beside intermediate results."""
+
+    output: Any
+
+
 def call_module(module: Any, inputs: list[Any], key: Any, name: str) -> Any:
     """``module(*inputs)``; a module written for single points is mapped over the leading axis, and says so.
 
@@ -62,16 +72,20 @@ def call_module(module: Any, inputs: list[Any], key: Any, name: str) -> Any:
     keywords = {"key": key} if "key" in inspect.signature(type(module).__call__).parameters else {}
 
     def whole(*arrays: Any) -> Any:
-        return module(*arrays, **keywords)
+        result = module(*arrays, **keywords)
+        return result.output if isinstance(result, Result) else result
 
     try:
         jax.eval_shape(whole, *inputs)
         function = whole
-    except (TypeError, ValueError) as error:
+    except _REFUSALS as error:
         function = _over_points(whole, inputs, error, name)
     shape = jax.eval_shape(function, *inputs)
     if not isinstance(shape, jax.ShapeDtypeStruct):
-        raise TypeError(f"{name} returned {type(shape).__name__}; a network must return one array")
+        raise TypeError(
+            f"{name} returned {type(shape).__name__}; a network must return one array: wrap it in an equinox.Module "
+            "that picks one"
+        )
     return contract_products(function, inputs)
 
 
@@ -79,11 +93,13 @@ def _over_points(whole: Any, inputs: list[Any], error: Exception, name: str) -> 
     mapped = jax.vmap(whole)
     try:
         jax.eval_shape(mapped, *inputs)
-    except (TypeError, ValueError):
+    except _REFUSALS:
         shapes = ", ".join(str(tuple(a.shape)) for a in inputs)
+        advice = " (a row of parameters joins the coordinates of every point in jno.np.concat([x, y, row]))"
+        row_beside_points = len({a.ndim for a in inputs}) > 1
         raise ValueError(
-            f"{name} cannot be applied to arguments of shape {shapes}: {error} (a row of parameters joins the "
-            "coordinates of every point in jno.np.concat([x, y, row]))"
+            f"{name} cannot be applied to arguments of shape {shapes}: {error or type(error).__name__}"
+            + (advice if row_beside_points else "")
         ) from error
     get_logger().once(f"{name} takes single points; it is mapped over the points with jax.vmap")
     return mapped
@@ -153,8 +169,8 @@ def _per_point(bindings: Bindings, count: int) -> tuple[Any, Any]:
     points, point_axes = split(bindings.points)
     tensors, tensor_axes = split(bindings.tensors)
     nearest, nearest_axes = split(bindings.nearest)
-    times = dict(bindings.times)
+    times, weights = dict(bindings.times), dict(bindings.weights)
     return (
-        Bindings(points, times, tensors, nearest, None),
-        Bindings(point_axes, dict.fromkeys(times), tensor_axes, nearest_axes, None),
+        Bindings(points, times, tensors, nearest, weights),
+        Bindings(point_axes, dict.fromkeys(times), tensor_axes, nearest_axes, dict.fromkeys(weights)),
     )
