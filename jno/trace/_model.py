@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -277,8 +278,10 @@ class Model:
         """Load weights when the next core is built; the last call wins.
 
         Args:
-            weights: path of an Equinox ``.eqx`` file, a pytree like the module, an array or number (for a
-                parameter), or an initializer ``(key, shape, dtype) -> array`` applied to every floating leaf.
+            weights: path of an Equinox ``.eqx`` file; directory of a checkpoint (of `jno.callbacks.checkpoint`, newest
+                or that of one step, or of any module saved by Orbax), with several models ``"directory::model"``; a
+                pytree like the module; an array or number (for a parameter); or an initializer
+                ``(key, shape, dtype) -> array`` applied to every floating leaf.
             key: random key for a callable; default: derived from the seed.
         """
         self.pending_initialization = Initialization(weights, key)
@@ -301,6 +304,72 @@ class Model:
 
         print_summary(self)
         return self
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        sample_inputs: Any,
+        *,
+        format: str | None = None,
+        platforms: Sequence[str] | None = None,
+        polymorphic: bool | Sequence[bool] = True,
+    ) -> Any:
+        """Write the network with its weights of now to a file that runs without jNO.
+
+        The function in the file takes the arrays of a call and returns what the network gives in a core: with the
+        transforms of :meth:`constrain`, adapters and :meth:`dtype`, dropout off.  Weights and adapters that wait for
+        a core are loaded first.
+
+        Args:
+            path: the file; its suffix, ``.stablehlo`` or ``.onnx``, names the format.
+            sample_inputs: an array, or a list of arrays, one per argument of the network; only shapes and types count.
+            format: ``"stablehlo"`` (read with ``jax.export.deserialize``) or ``"onnx"`` (needs ``jno-jax[export]``).
+            platforms: of a StableHLO file, some of ``"cpu"``, ``"cuda"``, ``"rocm"``, ``"tpu"``; default CPU, CUDA and
+                TPU, none of which needs to be here.
+            polymorphic: ``True``: arrays ``(n, ...)`` of two axes or more may have any number ``n`` of rows, the same
+                for all of them, others keep their shape; ``False``: all shapes are those of the samples; or one flag
+                per array.
+
+        Returns:
+            a ``jno.export.ExportedFile``: the path, and names and types of the arguments.
+
+        Raises:
+            ValueError: unknown format or platform; a network that has no weights yet, or that mixes the rows of its
+                input while their number is free; a primitive that the format does not have.
+            ImportError: the extra of the format is not installed.
+
+        Example:
+            >>> import foundax, jax, jno, numpy, tempfile, os
+            >>> net = jno.nn(foundax.mlp(2, hidden_dims=8, key=jax.random.PRNGKey(0)))
+            >>> net.export(os.path.join(tempfile.mkdtemp(), "net.stablehlo"), numpy.zeros((1, 2))).inputs
+            ('input float32[n,2]',)
+
+        Source: StableHLO through `jax.export`, https://docs.jax.dev/en/latest/export/
+        """
+        from jno.export import export_model  # needs the compiler: declared exception to the floors
+
+        return export_model(self, path, sample_inputs, format=format, platforms=platforms, polymorphic=polymorphic)
+
+    def to_iree(self, sample_inputs: Any, *, target_backend: str = "llvm-cpu", optimization_level: int = 3) -> Any:
+        """Compile the network with its weights of now by IREE, for arrays of the shapes of ``sample_inputs``.
+
+        Args:
+            sample_inputs: as in :meth:`export`.
+            target_backend: ``"llvm-cpu"``, ``"vmvx"``, ``"cuda"``, ``"rocm"``, ``"vulkan-spirv"`` or ``"metal-spirv"``.
+            optimization_level: 0 to 3.
+
+        Returns:
+            a ``jno.iree.IREEModel``: called with arrays, kept with `jno.save` and `jno.load`.
+
+        Raises:
+            ImportError: IREE is not installed (``jno-jax[iree]``).
+            ValueError: unknown backend or level, a network that has no weights yet, or that IREE cannot compile.
+
+        Source: IREE, https://iree.dev
+        """
+        from jno.export import compile_model  # needs the compiler: declared exception to the floors
+
+        return compile_model(self, sample_inputs, target_backend=target_backend, optimization_level=optimization_level)
 
     # --- record keeping ---------------------------------------------------------------------------------------
     def take_mask(self) -> Any:

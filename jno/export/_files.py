@@ -1,0 +1,76 @@
+"""Choosing a format, and writing the file."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from jno.utils import write_atomically
+
+from ._function import ArrayFunction
+from ._onnx import onnx_bytes
+from ._stablehlo import PLATFORMS, checked_platforms, stablehlo_bytes
+
+FORMATS = ("stablehlo", "onnx")
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportedFile:
+    """A file that was written, and how its function is called.
+
+    Attributes:
+        path: the file.
+        format: ``"stablehlo"`` or ``"onnx"``.
+        inputs: name and type of every argument in order, e.g. ``"x float32[n,1]"``; ``n`` is the number of rows.
+        outputs: types of the results.
+    """
+
+    path: Path
+    format: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.path}: ({', '.join(self.inputs)}) -> ({', '.join(self.outputs)})"
+
+
+def chosen_format(path: Any, format: str | None, platforms: Sequence[str] | None) -> str:
+    """The format asked for, or that of the suffix.
+
+    Raises:
+        ValueError: unknown format, or ``platforms`` of a format that has none.
+    """
+    suffix = Path(os.fspath(path)).suffix
+    if format is None and suffix.removeprefix(".") not in FORMATS:
+        raise ValueError(
+            f"export({os.fspath(path)!r}): the suffix {suffix!r} names no format; write the file as .stablehlo or "
+            f".onnx, or give format=: {', '.join(map(repr, FORMATS))}"
+        )
+    chosen = suffix.removeprefix(".") if format is None else format
+    if chosen not in FORMATS:
+        raise ValueError(f"export(format={format!r}): allowed are {', '.join(map(repr, FORMATS))}")
+    if platforms is not None and chosen != "stablehlo":
+        raise ValueError(f"export(platforms=...) belongs to the format 'stablehlo'; a file of {chosen!r} runs anywhere")
+    return chosen
+
+
+def write(function: ArrayFunction, path: Any, format: str, platforms: Sequence[str] | None) -> ExportedFile:
+    """Write the function completely or not at all; missing parent directories are created."""
+    target = Path(os.fspath(path))
+    encoders: dict[str, Callable[[], tuple[bytes, Sequence[Any]]]] = {
+        "stablehlo": lambda: stablehlo_bytes(
+            function, checked_platforms(PLATFORMS if platforms is None else platforms)
+        ),
+        "onnx": lambda: onnx_bytes(function),
+    }
+    content, results = encoders[format]()
+    write_atomically(target, content)
+    inputs = [f"{a.name} {_type(spec)}" for a, spec in zip(function.arguments, function.symbolic(), strict=True)]
+    return ExportedFile(target, format, tuple(inputs), tuple(map(_type, results)))
+
+
+def _type(spec: Any) -> str:
+    return f"{spec.dtype.name}[{','.join(map(str, spec.shape))}]"

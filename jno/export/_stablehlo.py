@@ -1,0 +1,80 @@
+"""StableHLO files: what `jax.export` serialises, for `jax.export.deserialize`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+from jax import export
+from jax.errors import InconclusiveDimensionOperation
+
+from ._function import ArrayFunction
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+"""Lowered for by default; none of the devices is needed for that."""
+
+ALLOWED_PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
+
+
+def checked_platforms(platforms: Sequence[str]) -> tuple[str, ...]:
+    """The platforms as a tuple.
+
+    Raises:
+        ValueError: none, or an unknown one.
+    """
+    chosen = (platforms,) if isinstance(platforms, str) else tuple(platforms)
+    if not chosen or not set(chosen) <= set(ALLOWED_PLATFORMS):
+        allowed = ", ".join(map(repr, ALLOWED_PLATFORMS))
+        raise ValueError(f"export(platforms={platforms!r}): a selection of {allowed} is needed")
+    return chosen
+
+
+def stablehlo_bytes(function: ArrayFunction, platforms: tuple[str, ...]) -> tuple[bytes, Sequence[Any]]:
+    """The serialised function over a symbolic number of rows, and the types of its results.
+
+    Raises:
+        ImportError: flatbuffers, with which JAX serialises, is not installed.
+    """
+    try:
+        import flatbuffers  # noqa: F401
+    except ImportError as error:
+        raise ImportError("StableHLO files need flatbuffers: pip install 'jno-jax[export]'.") from error
+    lowered = exported(function, function.symbolic(), platforms)
+    return bytes(lowered.serialize()), lowered.out_avals
+
+
+def exported(function: ArrayFunction, specs: Sequence[Any], platforms: tuple[str, ...]) -> export.Exported:
+    """The lowered function.
+
+    Raises:
+        ValueError: something in it cannot leave this process (a call back to Python), has no implementation on one of
+            the platforms, or needs to know the number of rows.
+    """
+
+    def call(*arrays: Any) -> Any:
+        return function.call(*arrays)
+
+    call.__name__ = function.name
+    try:
+        with _without_source_locations():
+            return export.export(jax.jit(call), platforms=platforms)(*specs)
+    except (NotImplementedError, TypeError, ValueError, InconclusiveDimensionOperation) as error:
+        raise ValueError(
+            f"{function.name} cannot be exported for {', '.join(platforms)}: {error}. Calls back to Python (callbacks, "
+            "debug prints, NumPy inside jno.fn) stay in this process; what is missing on one platform may exist on "
+            "others: choose platforms=(...,)"
+        ) from error
+
+
+@contextlib.contextmanager
+def _without_source_locations() -> Iterator[None]:
+    """Files hold no paths of the machine that wrote them, and equal weights give equal files."""
+    name = "jax_traceback_in_locations_limit"
+    before = jax.config.values[name]
+    jax.config.update(name, 0)
+    try:
+        yield
+    finally:
+        jax.config.update(name, before)
