@@ -1,11 +1,13 @@
 """Settings, jno.setup and the logger."""
 
 import pickle
+import sys
 import warnings
 from pathlib import Path
 
 import pytest
 
+from jno.loggers import active_loggers
 from jno.utils import (
     Logger,
     _config,
@@ -213,14 +215,21 @@ def test_setup_rejects(tmp_path, monkeypatch):
         setup(script, diff_type="upward")
     with pytest.raises(ValueError, match='allowed: "forward", "reverse"'):
         setup(script, diff_type="")
-    with pytest.raises(NotImplementedError, match="wandb=True"):
-        setup(script, wandb=True)
     with pytest.raises(ValueError, match="needs a run name"):
         setup(script, name="")
     monkeypatch.setenv("JNO_SEED", "x")
     with pytest.raises(ValueError, match="Invalid JNO_SEED"):
         setup(script)
     assert not (tmp_path / "runs").exists()
+
+
+def test_setup_without_wandb_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    message = r"setup\(wandb=True\): .*pip install 'jno-jax\[wandb\]'.* Training goes on without"
+    with pytest.warns(UserWarning, match=message):
+        run = setup(tmp_path / "a.py", wandb=True)
+    assert Path(run).is_dir()
+    assert active_loggers() == ()
 
 
 # --- logger --------------------------------------------------------------------------------

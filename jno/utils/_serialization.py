@@ -1,7 +1,8 @@
 """jno.save and jno.load: one object in one self-describing file.
 
 Layout: 8 bytes magic, 4 bytes header length (big endian), header (JSON), payload (cloudpickle). Everything
-that can be wrong with a file is found from magic, header and digest before a single byte is unpickled.
+that can be wrong with a file is found from magic, header and digest before a single byte is unpickled. With RSA keys
+the file's signature stands beside it (see `_signatures.py`).
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ import json
 import os
 import platform
 import struct
+import warnings
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from jno.utils._config import get_rsa_private_key, get_rsa_public_key
+from jno.utils._signatures import SignatureError, default_signature_path, signed, verify
 
 # As in PNG: a non-ASCII byte, then line ends, so that a transfer in text mode breaks the magic itself.
 _MAGIC = b"\x93JNO\r\n\x1a\n"
@@ -34,14 +39,25 @@ def save(
     The file is written completely or not at all; missing parent directories are created. Load it under the
     same `jax_enable_x64` setting: JAX narrows 64-bit arrays where that is off.
 
+    With a private key the file is signed (RSA-PSS, SHA-256, over all its bytes) and the signature is written to
+    `<filepath>.sig`. Signing needs `pip install 'jno-jax[sign]'`.
+
     Args:
         obj: anything cloudpickle can serialise.
         filepath: the file; an existing one is replaced.
-        public_key_path: for signed files. Only None so far.
-        private_key_path: for signed files. Only None so far.
+        public_key_path: PEM file of the RSA public key, to check that the two keys are a pair. Default None: the
+            configured one (`jno.get_rsa_public_key`), if any.
+        private_key_path: PEM file of the RSA private key, without a password, that signs. Default None: the
+            configured one (`jno.get_rsa_private_key`); without one the file is not signed.
 
     Raises:
-        NotImplementedError: a key path was given.
+        SignatureError: a key is missing, unreadable, protected by a password, no RSA key or shorter than 2048 bits,
+            the two are no pair, or `public_key_path` was given without a private key. Nothing is written.
+        ImportError: signing without `cryptography`.
+
+    Warns:
+        UserWarning: a public key but no private key is configured: the file is not signed, and `jno.load` refuses it
+            under this configuration.
 
     Example:
         >>> import jno, tempfile, os
@@ -50,7 +66,6 @@ def save(
         >>> jno.load(file)
         {'answer': 42}
     """
-    _refuse_keys(public_key_path=public_key_path, private_key_path=private_key_path)
     import cloudpickle
 
     payload = cloudpickle.dumps(obj)
@@ -62,7 +77,11 @@ def save(
         "length": len(payload),
     }
     encoded = json.dumps(header).encode()
-    _write_atomically(Path(filepath), (_MAGIC, _LENGTH.pack(len(encoded)), encoded, payload))
+    content = b"".join((_MAGIC, _LENGTH.pack(len(encoded)), encoded, payload))
+    signature = _sign(content, public_key_path, private_key_path)
+    write_atomically(Path(filepath), content)
+    if signature is not None:
+        write_atomically(default_signature_path(filepath), signature)
 
 
 def load(
@@ -76,12 +95,17 @@ def load(
 
     Warning:
         The payload is a pickle, and unpickling runs code that the file contains. The digest in the file finds
-        damage, not malice: load only files from people you trust.
+        damage, not malice: load only files from people you trust, or only files that they signed.
+
+    As soon as a public key is given or configured, the file must have a valid signature of that key's owner: a
+    missing, damaged or foreign one is an error, and nothing is unpickled before the signature of all bytes of the
+    file was verified.
 
     Args:
         filepath: the file.
-        public_key_path: for signed files. Only None so far.
-        signature_path: for signed files. Only None so far.
+        public_key_path: PEM file of the RSA public key that must accept the signature. Default None: the configured
+            one (`jno.get_rsa_public_key`); without one no signature is looked for.
+        signature_path: the signature. Default None: `<filepath>.sig`.
         expected_type: the class the object must be an instance of. Default None: any.
 
     Returns:
@@ -89,10 +113,12 @@ def load(
 
     Raises:
         FileNotFoundError: there is no such file.
+        SignatureError: the signature is missing, damaged or not valid for this file and key, the key cannot be
+            used, or `signature_path` was given without a public key.
         ValueError: not a jNO file, damaged, written in a newer format, or written with versions of packages
             that define its objects differently.
         TypeError: the object is not an instance of `expected_type`.
-        NotImplementedError: a key or signature path was given.
+        ImportError: verifying without `cryptography`.
 
     Example:
         >>> import jno, tempfile, os
@@ -101,11 +127,12 @@ def load(
         >>> jno.load(file, expected_type=list)
         [1, 2]
     """
-    _refuse_keys(public_key_path=public_key_path, signature_path=signature_path)
     path = Path(filepath)
     if not path.is_file():
         raise FileNotFoundError(f"No such file: {str(path)!r}; jno.load reads a file that jno.save wrote.")
-    header, payload = _split(path, path.read_bytes())
+    content = path.read_bytes()
+    _verify(path, content, public_key_path, signature_path)
+    header, payload = _split(path, content)
     obj = _unpickle(path, header, payload)
     if expected_type is not None and not isinstance(obj, expected_type):
         raise TypeError(
@@ -115,10 +142,43 @@ def load(
     return obj
 
 
-def _refuse_keys(**keys: Any) -> None:
-    for name, value in keys.items():
-        if value is not None:
-            raise NotImplementedError(f"{name}: signed files are not available yet; leave it out.")
+def _sign(
+    content: bytes, public_key_path: str | os.PathLike[str] | None, private_key_path: str | os.PathLike[str] | None
+) -> bytes | None:
+    """Return the signature file for a content, None when no private key is given or configured."""
+    # not `or`: an empty path is a mistake, and must not fall back to an unsigned file
+    public = get_rsa_public_key() if public_key_path is None else public_key_path
+    private = get_rsa_private_key() if private_key_path is None else private_key_path
+    if private is not None:
+        return signed(content, Path(private), None if public is None else Path(public))
+    if public_key_path is not None:
+        raise SignatureError(
+            f"public_key_path={str(public_key_path)!r} alone signs nothing: give private_key_path too, or neither."
+        )
+    if public is not None:
+        warnings.warn(
+            f"A public key is configured ({public!r}) but no private key: the file is not signed, and jno.load will "
+            "refuse it under this configuration. Configure the private key (JNO_RSA_PRIVATE_KEY) to sign.",
+            stacklevel=3,
+        )
+    return None
+
+
+def _verify(
+    path: Path,
+    content: bytes,
+    public_key_path: str | os.PathLike[str] | None,
+    signature_path: str | os.PathLike[str] | None,
+) -> None:
+    public = get_rsa_public_key() if public_key_path is None else public_key_path
+    if public is not None:
+        signature = default_signature_path(path) if signature_path is None else Path(signature_path)
+        verify(path, content, signature, Path(public))
+    elif signature_path is not None:
+        raise SignatureError(
+            f"signature_path={str(signature_path)!r} needs a public key to verify it: give public_key_path or set "
+            "JNO_RSA_PUBLIC_KEY."
+        )
 
 
 def _kind(cls: type) -> str:
@@ -137,13 +197,14 @@ def _versions() -> dict[str, str]:
     return {**installed, "python": platform.python_version()}
 
 
-def _write_atomically(path: Path, chunks: tuple[bytes, ...]) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file completely or not at all; missing folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # next to the target, because os.replace is atomic only within one file system
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as stream:
-            stream.writelines(chunks)
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 from jno.utils._config import get_runs_base_dir, get_seed, get_setting
@@ -21,11 +22,14 @@ def setup(
 
     The run directory is `<base>/<name>` with `base` from `jno.get_runs_base_dir` (relative ones are
     relative to the script's folder). It is created, and the process-wide logger writes to `log.log` in it.
+    A Weights & Biases run that an earlier call began is finished.
 
     Args:
         script_file: the script, usually `__file__`.
         name: name of the run; default: the script's file name without its extension.
-        wandb: log to Weights & Biases. Only False so far.
+        wandb: let every training of this process log to one Weights & Biases run (see `jno.loggers.wandb`), with
+            the script's file name without its extension as project and the name of the run as its name. Needs
+            `pip install 'jno-jax[wandb]'`. `jno.wandb_finish` ends it. Default False.
         diff_type: default of first-order AD, `"forward"` or `"reverse"`; default: `[jno] diff_type` of the
             configuration files, else the current value stays.
         hessian_type: default of second-order AD, e.g. `"fwd-over-rev"`; default likewise.
@@ -35,7 +39,9 @@ def setup(
 
     Raises:
         ValueError: empty `name`, unknown `diff_type` / `hessian_type`, or an invalid `JNO_SEED`.
-        NotImplementedError: `wandb=True`.
+
+    Warns:
+        UserWarning: `wandb=True`, but wandb is not installed; training then goes on without it.
 
     Example:
         >>> import jno, tempfile, os
@@ -44,8 +50,6 @@ def setup(
         >>> os.path.relpath(run, folder)
         'runs/poisson'
     """
-    if wandb:
-        raise NotImplementedError("jno.setup(wandb=True): Weights & Biases logging is not available yet.")
     run_name = Path(script_file).stem if name is None else name
     if not run_name:
         raise ValueError(f"jno.setup needs a run name: script_file={script_file!r}, name={name!r}.")
@@ -62,4 +66,17 @@ def setup(
     run_directory = (base / run_name).resolve()
     run_directory.mkdir(parents=True, exist_ok=True)
     init_default_logger(path=run_directory, force=True)
+    _set_up_wandb(Path(script_file).stem, run_name, run_directory, wanted=wandb)
     return str(run_directory)
+
+
+def _set_up_wandb(project: str, name: str, directory: Path, *, wanted: bool) -> None:
+    # a room above this one, known only here
+    from jno.loggers import WandbLogger, install_wandb, wandb_finish
+
+    wandb_finish()
+    if wanted:
+        try:
+            install_wandb(WandbLogger(project, name=name, dir=str(directory)))
+        except ImportError as error:
+            warnings.warn(f"jno.setup(wandb=True): {error} Training goes on without it.", stacklevel=3)

@@ -136,7 +136,7 @@ class statistics:
         return self
 
     def save(self, path: str | os.PathLike[str]) -> statistics:
-        """Write the history to a file, as `jno.save` does.
+        """Write the history to a file, as `jno.save` does: signed when a private key is configured.
 
         Args:
             path: the file; missing directories are created, an existing file is replaced.
@@ -159,6 +159,8 @@ class statistics:
     def load(cls, filepath: str | os.PathLike[str]) -> statistics:
         """Read a history that `save` wrote. As with `jno.load`, load only files you trust.
 
+        With a configured public key (`jno.get_rsa_public_key`) the file must have a valid signature.
+
         Args:
             filepath: the file.
 
@@ -167,6 +169,7 @@ class statistics:
 
         Raises:
             FileNotFoundError: there is no such file.
+            SignatureError: a public key is configured, and the signature is missing or not valid.
             ValueError: not a jNO file, or damaged.
             TypeError: the file holds something else.
         """

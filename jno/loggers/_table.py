@@ -1,0 +1,82 @@
+"""A CSV file that only ever grows by whole lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+_SHOWN = 200
+"""Bytes of a foreign file that an error message shows."""
+
+
+class Table:
+    """A CSV file with a header; opened for each addition only, so a killed process leaves nothing in a buffer."""
+
+    def __init__(self, path: Path, header: Sequence[str]) -> None:
+        self.path = path
+        self._header = list(header)
+
+    def start(self, *, keep: bool) -> None:
+        """Write the header, or with `keep` check that of an existing file and cut off a line torn by a crash.
+
+        Raises:
+            ValueError: the file has another header.
+            OSError: the file cannot be read or written.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        header = _encoded([self._header])
+        start = self._first_bytes(max(len(header), _SHOWN)) if keep and self.path.exists() else b""
+        if len(start) < len(header) and header.startswith(start):  # nothing, or a header torn by a crash
+            self.path.write_bytes(b"")
+            self.add([self._header])
+        elif start.startswith(header):
+            self._cut_torn_line()
+        else:
+            found = start.decode("utf-8", "replace").partition("\n")[0]
+            raise ValueError(
+                f"{str(self.path)!r} begins with {found!r}; the columns to add are {', '.join(self._header)}. Give "
+                "another path, or append=False to replace the file."
+            )
+
+    def _first_bytes(self, count: int) -> bytes:
+        with self.path.open("rb") as stream:
+            return stream.read(count)
+
+    def _cut_torn_line(self) -> None:
+        with self.path.open("r+b") as stream:
+            stream.seek(-1, os.SEEK_END)
+            if stream.read() != b"\n":
+                stream.truncate(self.path.read_bytes().rfind(b"\n") + 1)
+
+    def add(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Append rows, all or none.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        content = _encoded(rows)
+        # "r+b": appending would make a file without a header where the file was removed meanwhile
+        with self.path.open("r+b", buffering=0) as stream:
+            size = stream.seek(0, os.SEEK_END)
+            try:
+                _write_all(stream, content)
+            except OSError:
+                stream.truncate(size)
+                raise
+
+
+def _encoded(rows: Iterable[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def _write_all(stream: io.FileIO, content: bytes) -> None:
+    """Write in as few calls as the system needs: one, unless the disk is full or the content very long."""
+    view = memoryview(content)
+    while view:
+        view = view[stream.write(view) :]

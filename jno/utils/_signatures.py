@@ -1,0 +1,143 @@
+"""Signatures of files: RSA-PSS with SHA-256 (RFC 8017) over all bytes of the file, in a file beside it.
+
+Layout of the signature file: `PYLOTTE-SP`, a version byte, 4 bytes length (big endian), the signature.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+from typing import Any
+
+_PREFIX = b"PYLOTTE-SP\x01"
+_LENGTH = struct.Struct(">I")
+_MINIMUM_BITS = 2048  # NIST SP 800-131A
+
+
+class SignatureError(ValueError):
+    """A file cannot be signed, or its signature is missing, damaged or not that of the public key.
+
+    Example:
+        >>> import jno
+        >>> issubclass(jno.SignatureError, ValueError)
+        True
+    """
+
+
+def signed(content: bytes, private_key: Path, public_key: Path | None) -> bytes:
+    """Return the signature file of a content; with `public_key`, after checking that it belongs to the key."""
+    key = _load_private_key(private_key)
+    if public_key is not None and _load_public_key(public_key).public_numbers() != key.public_key().public_numbers():
+        raise SignatureError(
+            f"The public key {str(public_key)!r} does not belong to the private key {str(private_key)!r}: what one "
+            "signs the other refuses. Give the two files of one pair."
+        )
+    signature = key.sign(content, *_scheme())
+    return _PREFIX + _LENGTH.pack(len(signature)) + signature
+
+
+def verify(path: Path, content: bytes, signature_file: Path, public_key: Path) -> None:
+    """Raise a `SignatureError` unless the file holds a signature of this content that the key accepts."""
+    key = _load_public_key(public_key)
+    from cryptography.exceptions import InvalidSignature
+
+    if not signature_file.is_file():
+        raise SignatureError(
+            f"{str(path)!r} is not signed: there is no {str(signature_file)!r}, and with a public key "
+            f"({str(public_key)!r}) only signed files are loaded. Give signature_path if the signature is elsewhere."
+        )
+    try:
+        key.verify(_signature(signature_file), content, *_scheme())
+    except InvalidSignature as error:
+        raise SignatureError(
+            f"The signature {str(signature_file)!r} does not fit {str(path)!r} and the public key "
+            f"{str(public_key)!r}: the file was changed or saved again after signing, the signature was changed, or "
+            "another key signed. Nothing was unpickled."
+        ) from error
+
+
+def _signature(file: Path) -> bytes:
+    content = file.read_bytes()
+    start = len(_PREFIX) + _LENGTH.size
+    if not content.startswith(_PREFIX):
+        raise SignatureError(f"{str(file)!r} is not a signature that this jNO reads; jno.save writes it.")
+    if len(content) < start or len(content) - start != _LENGTH.unpack(content[len(_PREFIX) : start])[0]:
+        raise SignatureError(f"The signature {str(file)!r} is truncated or damaged. Copy it again.")
+    return content[start:]
+
+
+def _scheme() -> tuple[Any, Any]:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding
+
+    digest = hashes.SHA256()
+    return padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size), digest
+
+
+def _load_private_key(path: Path) -> Any:
+    rsa, serialization, unsupported = _import_cryptography()
+    content = _pem(path, "private")
+    try:
+        key = serialization.load_pem_private_key(content, password=None)
+    except TypeError as error:  # what cryptography raises for an encrypted key without a password
+        raise SignatureError(
+            f"The private key {str(path)!r} is protected by a password; give one without, readable only by you."
+        ) from error
+    except (ValueError, unsupported) as error:
+        raise _not_a_key(path, "private") from error
+    return _checked(path, "private", key, rsa.RSAPrivateKey)
+
+
+def _load_public_key(path: Path) -> Any:
+    rsa, serialization, unsupported = _import_cryptography()
+    content = _pem(path, "public")
+    try:
+        key = serialization.load_pem_public_key(content)
+    except (ValueError, unsupported) as error:
+        raise _not_a_key(path, "public") from error
+    return _checked(path, "public", key, rsa.RSAPublicKey)
+
+
+def _import_cryptography() -> tuple[Any, Any, type[Exception]]:
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import rsa
+    except ImportError as error:
+        raise ImportError("Signed files need cryptography: pip install 'jno-jax[sign]'.") from error
+    return rsa, serialization, UnsupportedAlgorithm
+
+
+def _pem(path: Path, which: str) -> bytes:
+    if not path.is_file():
+        raise SignatureError(
+            f"The {which} key {str(path)!r} does not exist. Create it, or correct {which}_key_path, "
+            f"JNO_RSA_{which.upper()}_KEY, JNO_RSA_PATH (a folder with both keys) or the table [rsa] of the "
+            "configuration file."
+        )
+    return path.read_bytes()
+
+
+def _not_a_key(path: Path, which: str) -> SignatureError:
+    return SignatureError(
+        f"{str(path)!r} is no {which} key in PEM format. Make a pair with: openssl genrsa -out private.pem 3072; "
+        "openssl rsa -in private.pem -pubout -out public.pem"
+    )
+
+
+def _checked(path: Path, which: str, key: Any, kind: Any) -> Any:
+    if not isinstance(key, kind):
+        raise SignatureError(
+            f"The {which} key {str(path)!r} is a {type(key).__name__}; files are signed with RSA keys."
+        )
+    if key.key_size < _MINIMUM_BITS:
+        raise SignatureError(
+            f"The {which} key {str(path)!r} has {key.key_size} bits; at least {_MINIMUM_BITS} are needed."
+        )
+    return key
+
+
+def default_signature_path(path: str | os.PathLike[str]) -> Path:
+    """Return where `jno.save` puts the signature of a file: `<file>.sig`."""
+    return Path(os.fspath(path) + ".sig")
