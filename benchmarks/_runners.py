@@ -72,14 +72,15 @@ class SolveRunner:
         steps: list[Any] = []
         original = Step.run
 
-        def run(step: Step, state: Any, count: int) -> Any:
-            steps.append((step, state))
-            return original(step, state, count)
+        def run(step: Step, state: Any, data: Any, count: int) -> Any:
+            steps.append((step, state, data))
+            return original(step, state, data, count)
 
         with unittest.mock.patch.object(Step, "run", run):
             self.advance(1)
-        step, state = steps[0]
-        return step.temporary_bytes(state)
+        step, state, data = steps[0]
+        analysis = step.compiled(state, data).memory_analysis()
+        return None if analysis is None else int(analysis.temp_size_in_bytes)
 
 
 class _Capture(jno.utils.Callback):

@@ -23,6 +23,7 @@ from jno.compiler import (
     shape_tree,
     untracked,
 )
+from jno.export import ExportedFile, export_expressions
 from jno.trace import (
     Model,
     Node,
@@ -36,7 +37,7 @@ from jno.trace import (
     unflatten,
     walk,
 )
-from jno.training import Memory, Solver
+from jno.training import Devices, Memory, Solver
 from jno.utils import get_logger, get_seed
 from jno.utils import load as load_object
 from jno.utils import save as save_object
@@ -52,8 +53,11 @@ class core:
     Args:
         constraints: expressions (losses, or residuals whose plain mean is taken) and trackers (``expr.tracker()``),
             in any order.  An empty list makes an object that only evaluates expressions without models.
-        mesh: device mesh ``(batch, model)``; only ``(1, 1)`` in this version.
-        resume_from: checkpoint directory; not available in this version.
+        mesh: device mesh ``(batch, model)``, whose product must be the number of devices.  Over ``batch`` the samples
+            of a step are shared out (the points where there is one sample), over ``model`` the parameters with two
+            axes or more, along their last.  Default: all devices share the data.
+        resume_from: directory that ``jno.callbacks.checkpoint`` wrote to; the next ``solve`` goes on from its newest
+            checkpoint, see `restore_checkpoint`.
         domain: domain of the problem; default: the one domain of the variables in ``constraints``.
 
     Raises:
@@ -77,8 +81,6 @@ class core:
         *,
         domain: Any = None,
     ) -> None:
-        if resume_from is not None:
-            raise NotImplementedError("core(resume_from=...): checkpoints are not available in this version")
         if not isinstance(constraints, list | tuple):
             raise TypeError(f"core() takes a list of expressions, got {type(constraints).__name__}; write core([loss])")
         self._take_expressions([_as_constraint(item, position) for position, item in enumerate(constraints)])
@@ -88,6 +90,8 @@ class core:
         self.training_logs: list[dict[str, Any]] = []
         self.log = get_logger()
         self.compile(mesh)
+        if resume_from is not None:
+            self.restore_checkpoint(resume_from)
 
     def _take_expressions(self, operations: list[Any]) -> None:
         self.all_ops = operations
@@ -97,12 +101,13 @@ class core:
     # --- building ---------------------------------------------------------------------------------------------
     def compile(self, mesh: tuple[int, ...] | None = (1, 1)) -> core:
         """Rebuild what the constructor built: graph, data, models (pending weights, dtype), shape checks."""
-        if mesh not in (None, (1, 1)):
-            raise NotImplementedError(f"mesh={mesh}: device meshes other than (1, 1) are not available in this version")
+        self._devices = Devices.of_shape(mesh)
         self._graph = Graph()
         self._evaluators: dict[Any, Any] = {}
         self._models: list[Model] = []
-        self._solver = Solver(self._graph, self.domain, self.constraints, self.trackers, self._memory)
+        self._solver = Solver(
+            self._graph, self.domain, self.constraints, self.trackers, self._memory, self._devices, self.seed
+        )
         if self.all_ops:
             expressions = [untracked(op) for op in self.all_ops]
             check_temporal(expressions, self.domain)
@@ -110,6 +115,20 @@ class core:
             self._models = list(program.models)
             build_models(program, self._models, self.seed)
             check_pointwise(program, self.models)
+        return self
+
+    def restore_checkpoint(self, directory: str | Path, step: int | None = None) -> core:
+        """Let the next `solve` go on from a checkpoint: weights, optimizer states, random key and epoch.
+
+        Args:
+            directory: where ``jno.callbacks.checkpoint`` wrote.
+            step: number of epochs after which it was written; default: the newest one that can be read.
+
+        Raises:
+            FileNotFoundError: there is no such checkpoint.
+            ImportError: ``orbax-checkpoint`` is not installed.
+        """
+        self._solver.resume(directory, step)
         return self
 
     @property
@@ -121,6 +140,26 @@ class core:
     def rng(self) -> Any:
         """Random key of the next training step."""
         return self._memory.key
+
+    @property
+    def mesh(self) -> Any:
+        """The device mesh, a ``jax.sharding.Mesh`` with the axes ``batch`` and ``model``."""
+        return self._devices.mesh
+
+    @property
+    def devices(self) -> list[Any]:
+        """The devices of :attr:`mesh`."""
+        return list(self.mesh.devices.flat)
+
+    @property
+    def param_sharding(self) -> Any:
+        """How parameters with two axes are cut, a ``PartitionSpec``."""
+        return self._devices.parameter_sharding
+
+    @property
+    def data_sharding(self) -> Any:
+        """How data with one row per sample is cut, a ``PartitionSpec``."""
+        return self._devices.data_sharding
 
     @property
     def n_constraints(self) -> int:
@@ -162,34 +201,41 @@ class core:
             inner_steps: epochs fused into one outer step; callbacks run once per outer step.  Must divide ``epochs``.
             min_consecutive: length of the time window each step sees; ``None`` for all levels.  Shorter windows start
                 at a random level.
-            callbacks: `jno.utils.callbacks.Callback` instances.
-            checkpoint_gradients: not available in this version.
-            offload_data: not available in this version.
-            accumulation_steps: not available in this version.
-            profile: not available in this version.
-            substeps: not available in this version.
+            callbacks: `jno.utils.callbacks.Callback` instances, and metric loggers such as
+                ``jno.loggers.csv("losses.csv")``.
+            checkpoint_gradients: save memory for time: constraints are differentiated one after the other, and
+                activations other than matrix products are computed again for the backward pass.
+            offload_data: keep data with one row per sample on the host (arrays, memory-mapped arrays, data sets of
+                files) and send one mini-batch per epoch to the device, the next one being read meanwhile.  Needs
+                ``batchsize``.
+            accumulation_steps: mini-batches whose gradients are averaged for one update; needs ``batchsize``.
+                Together they hold no sample twice where there are enough of them.
+            profile: write a profiler trace of at most 50 epochs after the first call to ``traces`` below the
+                directory of the process-wide logger.
+            substeps: alternating optimisation: a list of entries ``[i, j]`` or ``([i, j], n)``, done one after the
+                other in every epoch: ``n`` gradient steps (default 1) on the mean of the constraints ``i`` and ``j``.
+                An entry trains the models its constraints depend on (not through ``.stop_gradient``), with optimizer
+                states of its own; schedules of ``Model.scale`` count these steps.
 
         Returns:
             the training history of this core.
 
         Raises:
-            ValueError: no constraint, a model without optimizer, options out of range.
-            NotImplementedError: an option of a later version.
+            ValueError: no constraint, a model without optimizer, options out of range or that do not go together.
+            TypeError: options or callbacks of a wrong type.
         """
-        _refuse_later_options(
-            checkpoint_gradients=(checkpoint_gradients, False),
-            offload_data=(offload_data, False),
-            accumulation_steps=(accumulation_steps, 1),
-            profile=(profile, False),
-            substeps=(substeps, None),
-        )
         self._solver.solve(
             self.training_logs,
             epochs=epochs,
             batchsize=batchsize,
+            checkpoint_gradients=checkpoint_gradients,
+            offload_data=offload_data,
             inner_steps=inner_steps,
+            accumulation_steps=accumulation_steps,
             window=min_consecutive,
-            callbacks=list(callbacks or []),
+            profile=profile,
+            callbacks=callbacks,
+            substeps=substeps,
         )
         return statistics(self.training_logs)
 
@@ -245,7 +291,8 @@ class core:
             self._evaluators[cache_key] = (program, eqx.filter_jit(program), target)
         program, function, _ = self._evaluators[cache_key]
         modules = {model.layer_id: eqx.nn.inference_mode(model.module) for model in program.models}
-        return program.with_sample_axis(function(modules, program.data, key))
+        data = self._devices.place_data({**program.data, **self._solver.weights()}, ())
+        return program.with_sample_axis(function(self._devices.shown(modules), data, key))
 
     def _check_models(self, program: Program) -> None:
         known = {model.layer_id for model in self._models}
@@ -256,6 +303,57 @@ class core:
                 f"No model for {', '.join(map(repr, unknown))} in this core: it knows {names}. Evaluate with a core "
                 "whose constraints contain the model"
             )
+
+    def export(
+        self,
+        operation: Any,
+        path: str | Path,
+        *,
+        format: str | None = None,
+        platforms: Sequence[str] | None = None,
+    ) -> ExportedFile:
+        """Write one expression, or a list of them, as a function of the coordinates to a file that runs without jNO.
+
+        The weights of now are constants in it.  Its arguments are one array ``(n, 1)`` for every coordinate of the
+        points the expressions live on, all of them and in their order; then, if the expressions depend on time, the
+        time of every point ``(n, 1)``; then one row for every data tag that has a row per sample (other data are
+        constants).  The number ``n`` of points is free.  Derivatives are part of the function.
+
+        Args:
+            operation: expression or list of expressions over models of this core, on the points of one tag.
+            path: the file; its suffix, ``.stablehlo`` or ``.onnx``, names the format.
+            format: ``"stablehlo"`` (read with ``jax.export.deserialize``) or ``"onnx"`` (needs ``jno-jax[export]``).
+            platforms: of a StableHLO file, some of ``"cpu"``, ``"cuda"``, ``"rocm"``, ``"tpu"``; default CPU, CUDA and
+                TPU, none of which needs to be here.
+
+        Returns:
+            the file with the names and types of its arguments.  The function returns an array for one expression,
+            a tuple for several, per point what `eval` gives: ``(n, D)``.
+
+        Raises:
+            ValueError: an expression needs the mesh (integrals, finite differences, normals), random numbers, all
+                points (reductions) or the points of several tags; unknown format or platform.
+            ImportError: the extra of the format is not installed.
+
+        Example:
+            >>> import jno, tempfile, os
+            >>> x, y, _ = jno.domain.rect(mesh_size=0.5).variable("interior")
+            >>> u = jno.np.sin(x) * y
+            >>> file = jno.core([u.mse]).export([u, u.d(x)], os.path.join(tempfile.mkdtemp(), "u.stablehlo"))
+            >>> file.inputs
+            ('x float32[n,1]', 'y float32[n,1]')
+
+        Source: StableHLO through `jax.export`, https://docs.jax.dev/en/latest/export/
+        """
+        operations = operation if isinstance(operation, list | tuple) else [operation]
+        nodes = [untracked(_as_constraint(op, position)) for position, op in enumerate(operations)]
+        if not nodes:
+            raise ValueError("export() needs at least one expression")
+        domain = self.domain if self.domain is not None else discover_domain(nodes)
+        check_temporal(nodes, domain)
+        program = Program(nodes, domain, graph=self._graph)
+        self._check_models(program)
+        return export_expressions(program, path, format=format, platforms=platforms)
 
     # --- looking at it ----------------------------------------------------------------------------------------
     def print_shapes(self, min_consecutive: int | None = 1) -> core:
@@ -312,15 +410,25 @@ class core:
         return names
 
     # --- persistence ------------------------------------------------------------------------------------------
-    def save(self, path: str | Path) -> core:
-        """Write expressions, domain, weights and history to a file; see `jno.save`."""
-        save_object(self, str(path))
+    def save(
+        self,
+        path: str | Path,
+        public_key_path: str | Path | None = None,
+        private_key_path: str | Path | None = None,
+    ) -> core:
+        """Write expressions, domain, weights and history to a file, signed with a private key; see `jno.save`."""
+        save_object(self, path, public_key_path, private_key_path)
         return self
 
     @classmethod
-    def load(cls, path: str | Path) -> core:
-        """Read what :meth:`save` wrote.  Unpickling runs code: load only files you trust."""
-        return load_object(str(path), expected_type=cls)
+    def load(
+        cls,
+        path: str | Path,
+        public_key_path: str | Path | None = None,
+        signature_path: str | Path | None = None,
+    ) -> core:
+        """Read what :meth:`save` wrote.  Unpickling runs code: load only files you trust; see `jno.load`."""
+        return load_object(path, public_key_path, signature_path, expected_type=cls)
 
     def __getstate__(self) -> dict[str, Any]:
         kept = ("domain", "seed", "training_logs", "log")
@@ -373,11 +481,3 @@ def _as_constraint(item: Any, position: int) -> Any:
         return as_node(item)
     except TypeError as error:
         raise TypeError(f"entry {position} of the list is no expression: {error}") from error
-
-
-def _refuse_later_options(**options: tuple[Any, Any]) -> None:
-    for name, (value, default) in options.items():
-        if value != default:
-            raise NotImplementedError(
-                f"solve({name}={value!r}) is not available in this version; leave it at {default!r}"
-            )

@@ -23,6 +23,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from jno import _adaptive_losses as adaptive  # noqa: F401  a name of this module
 from jno import _symbolic
 from jno._losses import cauchy as cauchy
 from jno._losses import cosine_similarity as cosine_similarity

@@ -143,18 +143,21 @@ def test_shapes_that_do_not_fit_are_found_when_built():
 
 
 @pytest.mark.parametrize("mesh", [(2, 1), (1, 2), (2, 2)])
-def test_device_meshes_come_later(mesh):
+def test_a_mesh_takes_all_devices(mesh):
     _, x, _ = line()
-    with pytest.raises(NotImplementedError, match=rf"mesh=\({mesh[0]}, {mesh[1]}\)"):
+    product = mesh[0] * mesh[1]
+    message = rf"mesh=\({mesh[0]}, {mesh[1]}\) asks for {product} devices, JAX has {len(jax.devices())}"
+    with pytest.raises(ValueError, match=message):
         jno.core([x], mesh=mesh)
-    with pytest.raises(NotImplementedError, match="mesh="):
+    with pytest.raises(ValueError, match=message):
         jno.core([x]).compile(mesh)
 
 
-def test_checkpoints_come_later():
+@pytest.mark.parametrize("mesh", [(1,), (0, 1), (1, 1, 1)])
+def test_a_mesh_has_two_axes(mesh):
     _, x, _ = line()
-    with pytest.raises(NotImplementedError, match="resume_from"):
-        jno.core([x], resume_from="checkpoints")
+    with pytest.raises(ValueError, match="expected \\(batch, model\\), two integers of at least 1"):
+        jno.core([x], mesh=mesh)
 
 
 def test_the_seed_is_no_argument():

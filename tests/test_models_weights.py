@@ -169,7 +169,7 @@ def test_missing_file(tmp_path):
 
 
 def test_other_file_kinds(tmp_path):
-    with pytest.raises(NotImplementedError, match=r"only Equinox '\.eqx' files"):
+    with pytest.raises(ValueError, match=r"expected an Equinox '\.eqx' file or a checkpoint directory"):
         build(jno.nn(mlp(2)).initialize(tmp_path / "checkpoint"))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import jno
 import jno.compiler._blocks as blocks
-import jno.training._step as _step
+import jno.training._objective as _objective
 from jno.compiler import Graph, NotPointwiseError, Program, blocks_for, check_pointwise
 
 
@@ -35,7 +35,7 @@ def _trained(monkeypatch, block_bytes, expected, steps=20):
     monkeypatch.setattr(blocks, "BLOCK_BYTES", block_bytes)
     monkeypatch.setattr(jno.compiler._pointwise, "_MANY", 1)
     used = []
-    monkeypatch.setattr(_step, "blocks_for", lambda program: used.append(blocks_for(program)) or used[-1])
+    monkeypatch.setattr(_objective, "blocks_for", lambda program: used.append(blocks_for(program)) or used[-1])
     constraints, models = _problem()
     crux = jno.core(constraints)
     history = crux.solve(steps)

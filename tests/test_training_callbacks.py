@@ -1,5 +1,7 @@
 """Callbacks and trackers: what the loop calls, when, and that looking does not change the training."""
 
+import csv
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -48,7 +50,7 @@ def test_the_hooks_and_their_keywords():
     (begin,) = recorder.begins
     assert set(begin) == {
         "compiled_constraints_fn", "n_constraints", "batchsize", "frozen", "static", "trainable", "context", "rng",
-        "min_consecutive", "constraint_exprs", "constraint_names", "all_ops", "domain",
+        "epoch", "min_consecutive", "constraint_exprs", "constraint_names", "all_ops", "domain",
     }  # fmt: skip
     assert begin["n_constraints"] == 2
     assert begin["constraint_names"] == ["C0", "value"]
@@ -60,6 +62,7 @@ def test_the_hooks_and_their_keywords():
     assert [kw["epoch"] for kw in recorder.epochs] == [0, 1, 2]
     assert set(recorder.epochs[0]) == {
         "epoch", "trainable", "opt_states", "rng", "total_loss", "individual_losses", "log", "context",
+        "snapshot",
     }  # fmt: skip
     assert recorder.ends == 1
 
@@ -132,18 +135,10 @@ def test_a_callback_without_hooks_changes_nothing():
 @pytest.mark.parametrize("wrong", [print, Recorder, "early_stopping", None], ids=["function", "class", "name", "None"])
 def test_no_callback(wrong):
     crux, _ = descent()
-    with pytest.raises(TypeError, match=r"callbacks must be jno\.utils\.callbacks\.Callback instances, got"):
+    with pytest.raises(
+        TypeError, match=r"callbacks must be jno\.utils\.callbacks\.Callback instances or metric loggers"
+    ):
         crux.solve(1, callbacks=[wrong])
-
-
-def test_gradients_cannot_be_replaced_yet():
-    class Clip(Callback):
-        def on_before_update(self, **kw):
-            return kw["grads"]
-
-    crux, _ = descent()
-    with pytest.raises(NotImplementedError, match=r"Clip\.on_before_update"):
-        crux.solve(1, callbacks=[Clip()])
 
 
 class Failing(Callback):
@@ -284,3 +279,49 @@ def test_only_trackers():
     _, x = line()
     with pytest.raises(ValueError, match="at least one constraint"):
         jno.core([x.mse.tracker()]).solve(1)
+
+
+# --- metric loggers -----------------------------------------------------------------------------------------------
+def test_a_table_of_losses_and_tracked_values(tmp_path):
+    crux, _ = descent(lambda p: (p + 1.0).name("shifted"), lambda p: p.tracker(interval=2).name("value"))
+    table = jno.loggers.csv(tmp_path / "losses.csv")
+    log = crux.solve(5, callbacks=[table]).training_logs[0]
+    crux.solve(2, callbacks=[table])
+    rows = list(csv.DictReader((tmp_path / "losses.csv").read_text().splitlines()))
+    assert [int(row["epoch"]) for row in rows] == list(range(7))
+    np.testing.assert_allclose([float(row["shifted"]) for row in rows[:5]], log["losses"][:, 1], rtol=1e-6)
+    np.testing.assert_allclose([float(row["total_loss"]) for row in rows[:5]], log["total_loss"], rtol=1e-6)
+
+
+class Told(jno.loggers.MetricLogger):
+    """Remembers what it was told."""
+
+    def __init__(self):
+        self.calls = []
+
+    def begin(self, run):
+        self.calls.append(("begin", run))
+
+    def log_losses(self, epochs, losses, seconds):
+        self.calls.append(("losses", epochs.tolist()))
+
+    def log_value(self, name, epoch, value):
+        self.calls.append(("value", name, epoch, float(value)))
+
+    def end(self, reason):
+        self.calls.append(("end", reason))
+
+
+def test_what_a_logger_is_told():
+    crux, _ = descent(lambda p: p.tracker(interval=3), lambda p: p.tracker(interval=3))
+    told = Told()
+    crux.solve(4, inner_steps=2, callbacks=[told, Recorder(stop_at=3)])
+    (_, run), *middle, (_, reason) = told.calls
+    assert run.constraint_names == ("C0",)
+    assert len(set(run.tracker_names)) == 2
+    assert (run.first_epoch, run.planned_epochs, run.options["inner_steps"]) == (0, 4, 2)
+    assert [epoch for kind, epochs, *_ in middle if kind == "losses" for epoch in epochs] == [0, 1, 2, 3]
+    values = [call for call in middle if call[0] == "value"]
+    assert [(name, epoch) for _, name, epoch, _ in values] == [(n, e) for e in (0, 3) for n in run.tracker_names]
+    np.testing.assert_allclose([value for *_, value in values], [2.0, 2.0, 2.0 * 0.8**3, 2.0 * 0.8**3], rtol=1e-6)
+    assert "callback at epoch 3" in reason

@@ -339,24 +339,6 @@ def test_bad_window(window):
         crux.solve(1, min_consecutive=window)
 
 
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("checkpoint_gradients", True),
-        ("offload_data", True),
-        ("accumulation_steps", 2),
-        ("accumulation_steps", 0),
-        ("profile", True),
-        ("substeps", [[0]]),
-    ],
-)
-def test_options_of_a_later_version(option, value):
-    crux, p = parameter_problem()
-    with pytest.raises(NotImplementedError, match=rf"solve\({option}="):
-        crux.solve(1, **{option: value})
-    assert float(p.module.value) == 2.0
-
-
 def test_unknown_option():
     crux, _ = parameter_problem()
     with pytest.raises(TypeError, match="epoch_count"):

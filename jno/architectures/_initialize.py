@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ._checkpoint_weights import from_checkpoint
 from ._masks import leaf_paths
 
 
@@ -23,7 +24,10 @@ def initialized(module: Any, weights: Any, key: Any, name: str) -> Any:
         ValueError: weights of another structure, shape or dtype kind; the message names the leaves.
     """
     if isinstance(weights, str | Path):
-        return _from_file(module, Path(weights), name)
+        path, _, key_in_file = str(weights).partition("::")
+        if key_in_file or Path(path).is_dir():
+            return from_checkpoint(module, Path(path), key_in_file, name)
+        return _from_file(module, Path(path), name)
     if _is_array_like(weights):
         return _from_array(module, weights, name)
     if isinstance(weights, eqx.Module) or not callable(weights):
@@ -37,7 +41,10 @@ def _is_array_like(weights: Any) -> bool:
 
 def _from_file(module: Any, path: Path, name: str) -> Any:
     if path.suffix != ".eqx":
-        raise NotImplementedError(f"initialize({str(path)!r}) of {name}: only Equinox '.eqx' files can be read")
+        raise ValueError(
+            f"initialize({str(path)!r}) of {name}: expected an Equinox '.eqx' file or a checkpoint directory, for one "
+            "of several models written 'directory::model'"
+        )
     if not path.exists():
         raise FileNotFoundError(f"initialize() of {name}: no such file: {path}")
     try:

@@ -4,10 +4,15 @@ from ._blocks import PointBlocks as PointBlocks
 from ._blocks import blocks_for as blocks_for
 from ._discover import check_temporal as check_temporal
 from ._discover import discover_domain as discover_domain
+from ._finite_difference import uses_stencil as uses_stencil
 from ._graph import Graph as Graph
+from ._graph import adaptive_weights as adaptive_weights
 from ._graph import models_of as models_of
 from ._graph import needs_window as needs_window
+from ._graph import trained_models as trained_models
 from ._graph import untracked as untracked
+from ._graph import weights_key as weights_key
+from ._lower_models import call_module as call_module
 from ._plan import plan_text as plan_text
 from ._pointwise import check_pointwise as check_pointwise
 from ._program import Program as Program

@@ -53,7 +53,7 @@ class PointBlocks:
         self._targets = Program(
             targets, program.domain, window=1, context=program.context, graph=program.graph, pointwise_only=True
         )
-        self._sizes = {tag: self._targets.data["points", tag].shape[-2] for tag in tags if tag}
+        self._sizes = {tag: self._targets.sources["points", tag].shape[-2] for tag in tags if tag}
 
     def split(self, data: Mapping[Any, Any]) -> tuple[dict[Any, Any], dict[Any, Any]]:
         """Arrays over points with a leading axis of blocks, the last filled up with copies of a point; other arrays."""
@@ -108,7 +108,7 @@ def blocks_for(program: Program) -> PointBlocks | None:
 
 def _bytes_per_layer(program: Program) -> int:
     """Estimate for the widest layer: points × width × coefficients."""
-    rows = max((array.shape[-2] for (kind, _), array in program.data.items() if kind == "points"), default=0)
+    rows = max((array.shape[-2] for (kind, _), array in program.sources.items() if kind == "points"), default=0)
     widths = [
         max(leaf.shape)
         for node in walk(program.roots)

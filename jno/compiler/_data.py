@@ -6,14 +6,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from jno.utils import get_logger
 
 from ._scope import GEOMETRY
 
-KINDS = ("points", "times", "tensors", "nearest")
+KINDS = ("points", "times", "tensors", "nearest", "weights")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,19 +47,22 @@ def prepare(
     domain: Any,
     kinds: Mapping[str, str],
     fd_tags: frozenset[str],
+    weights: Mapping[str, int],
     on_meshes: bool = False,
 ) -> tuple[Layout, dict[tuple[str, str], Any]]:
-    """Device arrays of the tags an evaluation needs.
+    """The arrays of the tags an evaluation needs, as the host has them.
 
     Args:
         context: arrays by tag, as ``domain.context``.
         domain: knows the number of samples and the mesh.
         kinds: what the expressions depend on: tag → "points" (coordinates, normals), "times" or "tensors".
+        weights: number of losses by group of balanced losses.
         fd_tags: point tags that need their nearest mesh nodes.
         on_meshes: whether anything is computed on the meshes, so that every sample must know its own.
 
     Returns:
-        the layout and the arrays; rows or levels that are equal are stored once.
+        the layout and the arrays; rows or levels that are equal are stored once.  Data that is no array in memory
+        (a data set of a file) stays what it is.
 
     Raises:
         ValueError: unknown tag, or data whose leading dimension fits no number of samples.
@@ -81,17 +83,20 @@ def prepare(
             key, entry = ("times", tag), Entry("times", 1, False, False, array.shape[0])
             levels = max(levels, array.shape[0])
         else:
-            array, entry = _tensor(tag, np.asarray(context[tag]), samples, context)
+            array, entry = _tensor(tag, context[tag], samples, context)
             key = ("tensors", tag)
-        entries[key], arrays[key] = entry, jnp.asarray(array)
+        entries[key], arrays[key] = entry, array
         levels = max(levels, entry.levels or 1)
         if tag in fd_tags:
             nearest = _nearest_nodes(array, domain)
             entries["nearest", tag] = Entry("nearest", 1, nearest.shape[0] > 1, True, 1)
-            arrays["nearest", tag] = jnp.asarray(nearest)
+            arrays["nearest", tag] = nearest
+    for name, losses in weights.items():
+        entries["weights", name] = Entry("weights", 1, False, False, None)
+        arrays["weights", name] = np.ones(losses)
     if on_meshes and not domain.same_domain:
         entries["tensors", GEOMETRY] = Entry("tensors", samples, True, True, None)
-        arrays["tensors", GEOMETRY] = jnp.asarray(domain._row_mesh)
+        arrays["tensors", GEOMETRY] = np.asarray(domain._row_mesh)
     stored = [arrays[key].shape[0] for key, entry in entries.items() if entry.batched]
     return Layout(entries, max(stored, default=1), levels), arrays
 
@@ -104,9 +109,17 @@ def _compact(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _tensor(tag: str, array: np.ndarray, samples: int, context: Mapping[str, Any]) -> tuple[np.ndarray, Entry]:
-    if array.ndim == 1:
-        array = array[None]  # one row shared by all samples
+def selected(array: Any, rows: Any) -> np.ndarray:
+    """Rows of an array or of a data set, which wants increasing indices."""
+    order = np.argsort(rows, kind="stable")
+    inverse = np.empty_like(order)
+    inverse[order] = np.arange(len(order))
+    return np.asarray(array[np.asarray(rows)[order]])[inverse]
+
+
+def _tensor(tag: str, array: Any, samples: int, context: Mapping[str, Any]) -> tuple[Any, Entry]:
+    if len(array.shape) == 1:
+        array = np.asarray(array)[None]  # one row shared by all samples
     leading = array.shape[0]
     if leading > samples:
         raise ValueError(
@@ -114,14 +127,14 @@ def _tensor(tag: str, array: np.ndarray, samples: int, context: Mapping[str, Any
             f"samples B={samples} nor 1. Use {leading} * domain for one row per sample, or give a table shared by all "
             f"samples a leading axis of one: array[None]"
         )
-    if 1 < leading < samples and array.ndim > 1:
+    if 1 < leading < samples:
         get_logger().once(
             f"tensor tag {tag!r} has {leading} rows for {samples} samples: every sample sees the whole table; write "
             "array[None] if that is meant",
             level="warning",
         )
     levels = len(context["__time__"]) if "__time__" in context else 1
-    has_levels = array.ndim >= 4 and leading in (1, samples) and array.shape[1] in (1, levels)
+    has_levels = len(array.shape) >= 4 and leading in (1, samples) and array.shape[1] in (1, levels)
     batched = leading == samples and samples > 1
     row_axis = leading == 1 or batched
     return array, Entry(

@@ -152,7 +152,7 @@ def _fold_group(
     flat = {k: jnp.broadcast_to(a, (*lead, count, a.shape[-1])).reshape(-1, a.shape[-1]) for k, a in full.items()}
     points = {name: array for (kind, name), array in flat.items() if kind == "points"}
     times = {name: array for (kind, name), array in flat.items() if kind == "times"}
-    scope = Scope(dataclasses.replace(setting, pointwise_only=True), Bindings(points, times, {}, {}))
+    scope = Scope(dataclasses.replace(setting, pointwise_only=True), Bindings(points, times, {}, {}, {}))
     return {
         node: (value.array.reshape(*lead, count, *value.array.shape[1:]), outer)
         for node, value in _pointwise_values(scope, nodes).items()

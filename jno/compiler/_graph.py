@@ -9,7 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from jno.trace import Integral, IntegralTime, Model, ModelCall, Node, Noise, TensorTag, Tracker, Variable, walk
+from jno.trace import (
+    AdaptiveWeight,
+    Integral,
+    IntegralTime,
+    Model,
+    ModelCall,
+    Node,
+    Noise,
+    TensorTag,
+    Tracker,
+    UnaryOp,
+    Variable,
+    walk,
+)
 
 _SMALL_ARRAY_BYTES = 4096
 
@@ -56,6 +69,8 @@ class Graph:
     def _own_tags(self, node: Node) -> frozenset[str]:
         if isinstance(node, Variable | TensorTag):
             return frozenset([node.tag])
+        if isinstance(node, AdaptiveWeight):
+            return frozenset()  # a number that is given, whatever it followed from
         below = frozenset[str]().union(*(self._tags[id(child)] for child in node.children()))
         if isinstance(node, Integral):
             data = frozenset(leaf.tag for leaf in walk([node]) if isinstance(leaf, TensorTag))
@@ -111,6 +126,36 @@ def spatial_tags(roots: Iterable[Node]) -> tuple[str, ...]:
 def models_of(roots: Iterable[Node]) -> list[Model]:
     """The models below ``roots`` in order of first appearance."""
     return list(dict.fromkeys(node.model for node in walk(roots) if isinstance(node, ModelCall)))
+
+
+def adaptive_weights(roots: Iterable[Node]) -> list[AdaptiveWeight]:
+    """One weight of every group of balanced losses, in order of first appearance."""
+    found: dict[int, AdaptiveWeight] = {}
+    for node in walk(roots):
+        if isinstance(node, AdaptiveWeight):
+            found.setdefault(id(node.balanced), node)
+    return list(found.values())
+
+
+def weights_key(node: AdaptiveWeight) -> tuple[str, str]:
+    """The entry of a program's data that holds the weights of a group."""
+    return "weights", str(id(node.balanced))
+
+
+def trained_models(roots: Iterable[Node]) -> list[Model]:
+    """The models below ``roots`` that a gradient reaches: not only through ``.stop_gradient``."""
+    found: dict[Model, None] = {}
+    stack, seen = list(roots), set[int]()
+    while stack:
+        node = stack.pop()
+        stopped = isinstance(node, AdaptiveWeight) or (isinstance(node, UnaryOp) and node.op == "stop_gradient")
+        if id(node) in seen or stopped:
+            continue
+        seen.add(id(node))
+        if isinstance(node, ModelCall):
+            found.setdefault(node.model)
+        stack.extend(node.children())
+    return list(found)
 
 
 def noise_nodes(roots: Iterable[Node]) -> tuple[Noise, ...]:

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jno.trace import Constant, Literal, Noise, TensorTag, Variable
+from jno.trace import AdaptiveWeight, Constant, Literal, Noise, TensorTag, Variable
 
+from ._graph import weights_key
 from ._rules import lowers
 from ._scope import Scope
 from ._value import Value
@@ -37,6 +38,12 @@ def tensor_tag(node: TensorTag, scope: Scope) -> Value:
 def literal(node: Literal | Constant, scope: Scope) -> Value:
     """Python numbers stay weakly typed, so they never promote; arrays take JAX's default precision."""
     return Value(jnp.asarray(node.value))
+
+
+@lowers(AdaptiveWeight, binds=True)
+def adaptive_weight(node: AdaptiveWeight, scope: Scope) -> Value:
+    """A number that training computed before."""
+    return Value(jax.lax.stop_gradient(scope.bindings.weights[weights_key(node)[1]][node.index]))
 
 
 @lowers(Noise)

@@ -18,7 +18,7 @@ def plan_text(program: Program, modules: Mapping[int, Any]) -> str:
     """The derivative passes of a program, traced without computing anything, and what is forced by a scheme."""
     reports: list[LevelReport] = []
     key = jax.random.key(0)
-    jax.eval_shape(lambda data, k: program(dict(modules), data, k, passes=reports), program.data, key)
+    jax.eval_shape(lambda data, k: program(dict(modules), data, k, passes=reports), program.abstract_data, key)
     lines: list[str] = []
     for report in dict.fromkeys(reports):
         lines += _pass_lines(report)

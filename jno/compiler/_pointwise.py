@@ -8,6 +8,7 @@ is moved, and the values at the others must stay as they are.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -74,7 +75,7 @@ def check_pointwise(program: Program, modules: Mapping[int, Any]) -> None:
 
 def _has_many_points(program: Program) -> bool:
     """Whether training may cut the points into blocks."""
-    return any(kind == "points" and array.size >= _MANY for (kind, _), array in program.data.items())
+    return any(kind == "points" and math.prod(array.shape) >= _MANY for (kind, _), array in program.sources.items())
 
 
 def differentiated(roots: Sequence[Node], graph: Graph) -> list[tuple[Node, str]]:
@@ -123,14 +124,15 @@ def _coupled(targets: list[Node], tag: str, whole: Program, modules: Mapping[int
     tested = [rewrite(target, functools.partial(_prepared, tag=tag)) for target in targets]
     context = {**whole.context, tag + _FIXED: whole.context[tag]}
     program = Program(tested, whole.domain, context=context, graph=whole.graph)
-    points = program.data["points", tag]
+    data = program.few()
+    points = data["points", tag]
     if points.shape[2] == 1:
         return set()
     own = {model.layer_id: modules[model.layer_id] for model in program.models}
     evaluate = jax.jit(lambda data: program(own, data, jax.random.key(0)))
     centre = jnp.mean(points, axis=(0, 1, 2))
     moved = points.at[:, :, ::2].set(centre + _STRETCH * (points[:, :, ::2] - centre) + 0.01)
-    before, after = evaluate(program.data), evaluate({**program.data, ("points", tag): moved})
+    before, after = evaluate(data), evaluate({**data, ("points", tag): moved})
     changed = set()
     for target, a, b in zip(targets, before, after, strict=True):
         # (B, N, ...): the points that stayed

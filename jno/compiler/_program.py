@@ -9,15 +9,16 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jno.trace import Integral, Node, Noise, TensorTag, Variable, walk
 
 from . import _lower_derivatives, _lower_integrals, _lower_leaves, _lower_models, _lower_operations  # noqa: F401
 from ._collapse import collapse
-from ._data import KINDS, prepare
+from ._data import KINDS, prepare, selected
 from ._finite_difference import uses_stencil
 from ._fold import OuterAxes, fold, frontier
-from ._graph import Graph, models_of, noise_nodes, point_tag
+from ._graph import Graph, adaptive_weights, models_of, noise_nodes, point_tag, weights_key
 from ._passes import run_passes
 from ._row_quadrature import RowQuadratures
 from ._row_stencils import row_stencils
@@ -63,10 +64,13 @@ class Program:
         self.roots = [self.graph.intern(root) for root in collapse(self.expressions)]
         self.draws = number_draws(self.roots)
         self.models = models_of(self.roots)
+        self.streams = {model.layer_id: number for number, model in enumerate(self.models)}
         self.context = domain.context if context is None else context
         stencil_tags = self._stencil_tags()
         on_meshes = bool(stencil_tags) or any(isinstance(node, Integral) for node in walk(self.roots))
-        self.layout, self.data = prepare(self.context, domain, self._kinds(), stencil_tags, on_meshes)
+        self.balanced = adaptive_weights(self.roots)
+        weights = {weights_key(node)[1]: len(node.losses) for node in self.balanced}
+        self.layout, self.sources = prepare(self.context, domain, self._kinds(), stencil_tags, weights, on_meshes)
         self.window = min(self.layout.levels, self.layout.levels if window is None else window)
         self.stencils = row_stencils(domain._meshes) if stencil_tags else None
         self.quadratures = RowQuadratures(domain)
@@ -94,27 +98,62 @@ class Program:
             point_tag(v) for node in nodes for v in node.children() if isinstance(v, Variable) and v.axis == "spatial"
         )
 
+    def over(self, expressions: Sequence[Node]) -> Program:
+        """Other expressions on the same domain, window and data."""
+        return Program(expressions, self.domain, window=self.window, context=self.context, graph=self.graph)
+
+    def part(self, positions: Sequence[int]) -> Program:
+        """Some of the expressions, with the same random numbers as here."""
+        part = self.over([self.expressions[position] for position in positions])
+        part.draws, part.streams = self.draws, self.streams
+        return part
+
+    @functools.cached_property
+    def data(self) -> dict[tuple[str, str], Any]:
+        """The arrays on the device."""
+        # what is no array in memory is a data set of a file
+        held = {n: s if isinstance(s, np.ndarray) else s[:] for n, s in self.sources.items()}
+        return {name: jnp.asarray(source) for name, source in held.items()}
+
+    @property
+    def abstract_data(self) -> dict[tuple[str, str], jax.ShapeDtypeStruct]:
+        """Shapes and types of :attr:`data`, which need not be on the device for that."""
+        return {
+            name: jax.ShapeDtypeStruct(source.shape, jax.dtypes.canonicalize_dtype(source.dtype))
+            for name, source in self.sources.items()
+        }
+
+    def rows(self, chosen: Sequence[int] | np.ndarray) -> dict[tuple[str, str], np.ndarray]:
+        """Host arrays of some of the samples: of what has one row per sample."""
+        return {name: selected(self.sources[name], np.asarray(chosen)) for name in self.layout.batched}
+
+    def few(self) -> dict[tuple[str, str], Any]:
+        """The data of at most two samples, on the device."""
+        own = self.rows(range(min(2, self.layout.samples)))
+        return {name: jnp.asarray(own.get(name, source)) for name, source in self.sources.items()}
+
     def __call__(
         self, modules: dict[int, Any], data: Mapping[Any, Any], key: Any = None, shapes: Any = None, passes: Any = None
     ) -> tuple[Any, ...]:
         """Evaluate all expressions; pure, to be traced.
 
-        ``shapes`` collects the per-sample shape of every node, ``passes`` a report of every derivative pass.
+        ``data`` may hold more than the expressions need.  ``shapes`` collects the per-sample shape of
+        every node, ``passes`` a report of every derivative pass.
         """
         batched = self.layout.batched
+        data = {name: data[name] for name in self.layout.entries}
         count = data[batched[0]].shape[0] if batched else 1
         if not batched and self.draws and key is not None:
             count = int(self.domain.total_samples)  # noise differs between samples that share everything else
         keys = None if key is None else jax.random.split(key, count)
         rows, axes = self._cut(data, keys, count)
-        streams = {model.layer_id: number for number, model in enumerate(self.models)}
         setting = Setting(
             self.graph,
             self.domain,
             modules,
             key,
             self.draws,
-            streams,
+            self.streams,
             run_passes,
             stencils=self.stencils,
             quadratures=self.quadratures,

@@ -28,13 +28,14 @@ class Bindings:
     """Arrays of one sample and one time level.
 
     ``points``: tag → (N, D); ``times``: tag → (1, 1); ``tensors``: tag → row; ``nearest``: tag → (N,) mesh node ids;
-    ``window``: the same for all levels of the time window, or None.
+    ``weights``: group of balanced losses → (K,); ``window``: the same for all levels of the time window, or None.
     """
 
     points: dict[str, Any]
     times: dict[str, Any]
     tensors: dict[str, Any]
     nearest: dict[str, Any]
+    weights: dict[str, Any]
     window: Any = None
 
     @property

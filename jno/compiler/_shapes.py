@@ -20,7 +20,7 @@ def infer_shapes(program: Program, modules: Mapping[int, Any]) -> dict[int, tupl
     """
     shapes: dict[int, tuple[int, ...]] = {}
     key = jax.random.key(0)
-    jax.eval_shape(lambda data, k: program(dict(modules), data, k, shapes), program.data, key)
+    jax.eval_shape(lambda data, k: program(dict(modules), data, k, shapes), program.abstract_data, key)
     return shapes
 
 

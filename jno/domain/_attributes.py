@@ -190,7 +190,7 @@ class Attributes:
 
     # -- sampled arrays ----
     @property
-    def context(self) -> dict[str, np.ndarray]:
+    def context(self) -> dict[str, Any]:
         """All sampled arrays by key: points `(B, T, N, D)`, normals `n_<tag>`, `__time__` `(T, 1)`, data."""
         return self._store.context
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def _counted(record: SampleRecord, count: int, geometries: tuple[Geometry, ...])
 
 def replay(
     recorded: SampleStore, store: SampleStore, geometries: tuple[Geometry, ...], axis: TimeAxis | None
-) -> dict[str, np.ndarray]:
+) -> dict[str, Any]:
     """A context with the recorded keys; `store` must be a private copy.
 
     Keys that exist already are kept. Missing point sets are sampled on the geometries: whole pools give all

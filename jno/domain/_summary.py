@@ -38,7 +38,7 @@ def summary_lines(
     geometry: Geometry,
     time: Any,
     total_samples: int,
-    data: Mapping[str, np.ndarray],
+    data: Mapping[str, Any],
     parameters: Mapping[str, Any],
 ) -> list[str]:
     """One line per fact."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -12,13 +12,36 @@ from jno.trace import TensorTag, Variable
 from ._context import SampleRecord
 
 
+@runtime_checkable
+class DataSet(Protocol):
+    """Data that is read when it is indexed, such as a data set of an HDF5 or Zarr file."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+
+    def __getitem__(self, index: Any) -> Any:
+        """Rows of the data, for increasing indices."""
+
+
 def is_data(sample: Any) -> bool:
     """Whether the second argument of `variable` is data rather than `(n, sampler)`."""
-    return isinstance(sample, (np.ndarray, np.floating, jax.Array, float))
+    return isinstance(sample, (np.ndarray, np.floating, jax.Array, float, DataSet))
 
 
-def checked_data(name: str, values: Any) -> np.ndarray:
-    """Numeric data with at least one axis; a number becomes `(1, 1)`."""
+def is_lazy(values: Any) -> bool:
+    """Whether data stays where it is until its rows are asked for."""
+    return isinstance(values, DataSet) and not isinstance(values, (np.ndarray, np.generic, jax.Array))
+
+
+def checked_data(name: str, values: Any) -> Any:
+    """Numeric data with at least one axis; a number becomes `(1, 1)`.  Data sets of files stay what they are."""
+    if is_lazy(values):
+        if np.dtype(values.dtype).kind not in "fiubc" or len(values.shape) == 0:
+            raise ValueError(
+                f"The data {name!r} must be numeric with at least one axis; got dtype {values.dtype}, "
+                f"shape {values.shape}."
+            )
+        return values
     array = np.asarray(values)
     if array.dtype.kind not in "fiubcV" or array.dtype.names is not None:
         raise ValueError(f"The data {name!r} must be numeric; got dtype {array.dtype}.")
@@ -32,15 +55,16 @@ def data_options(tag: str, options: dict[str, Any]) -> None:
         raise ValueError(f"variable({tag!r}, array) takes only split= and point_data=; got {', '.join(given)}.")
 
 
-def tensor_leaves(name: str, array: np.ndarray, domain: Any, split: bool) -> Any:
+def tensor_leaves(name: str, array: Any, domain: Any, split: bool) -> Any:
     """One `TensorTag`, or one per column."""
     if split:
         return tuple(TensorTag(name, domain, column) for column in range(array.shape[-1]))
     return TensorTag(name, domain)
 
 
-def point_data(name: str, array: np.ndarray) -> np.ndarray:
+def point_data(name: str, values: Any) -> np.ndarray:
     """Points given by the user, `(N, D)` or `(B, T, N, D)`, as `(B, T, N, D)`."""
+    array = np.asarray(values)
     if array.ndim not in (2, 4):
         raise ValueError(f"point_data {name!r} must have shape (N, D) or (B, T, N, D); got {array.shape}.")
     return array[None, None] if array.ndim == 2 else array

@@ -1,6 +1,8 @@
 """The language: immutable expression nodes.  Nothing here evaluates anything."""
 
 from ._placeholder import Placeholder as Placeholder  # isort: skip  (closes the import cycle of the node classes)
+from ._adaptive import AdaptiveWeight as AdaptiveWeight
+from ._adaptive import Balanced as Balanced
 from ._derivatives import Derivative as Derivative
 from ._derivatives import DerivativeSum as DerivativeSum
 from ._derivatives import Hessian as Hessian

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ._adaptive import AdaptiveWeight
 from ._derivatives import DerivativeSum, Hessian, Jacobian, NetworkGradient
 from ._integrals import Integral, IntegralTime
 from ._leaves import Constant, Literal, Noise, TensorTag, Variable
@@ -85,6 +86,7 @@ _TITLES: dict[type, Callable[[Any], str]] = {
     NetworkGradient: lambda n: f"grad[{n.model.model_key}]",
     Integral: lambda n: "Integral",
     IntegralTime: lambda n: "IntegralTime",
+    AdaptiveWeight: lambda n: f"{type(n.balanced.rule).__name__}[{n.index}]",
     Print: lambda n: f"print[{n.what if isinstance(n.what, str) else 'callable'}]",
     Tracker: lambda n: f"tracker[{n.interval}]",
 }

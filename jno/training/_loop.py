@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ import numpy as np
 from jno.utils import get_logger
 from jno.utils.callbacks import Callback
 
+from ._batches import Feed
+from ._profile import Trace
 from ._progress import Progress
 from ._recorder import Recorder
 from ._step import CHUNK, Step, TrainState
@@ -31,12 +34,13 @@ class NonFiniteLossWarning(RuntimeWarning):
 
 @dataclasses.dataclass(frozen=True)
 class Hooks:
-    """What happens around steps: trackers at their epochs, callbacks after every outer step of ``inner_steps``."""
+    """What happens around epochs: trackers at theirs, callbacks after every outer step of ``inner_steps``."""
 
     tracked: Tracked
     callbacks: Sequence[Callback]
     inner_steps: int
     modules_of: Callable[[TrainState], dict[int, Any]]
+    snapshot: Callable[[TrainState], tuple[dict[str, Any], dict[str, Any]]]
     keywords: Callable[[], dict[str, Any]]
 
     @property
@@ -44,58 +48,147 @@ class Hooks:
         """Whether someone wants to be called after every outer step."""
         return any(type(c).on_epoch_end is not Callback.on_epoch_end for c in self.callbacks)
 
+    @property
+    def hooked(self) -> bool:
+        """Whether someone wants to see the gradients of every step."""
+        return any(type(c).on_before_update is not Callback.on_before_update for c in self.callbacks)
+
+    def each(self, hook: str, at: int | None = None, **keywords: Any) -> list[Any]:
+        """What every callback answers; an exception that one raises says by a note who it was."""
+        answers = []
+        for callback in self.callbacks:
+            try:
+                answers.append(operator.methodcaller(hook, **keywords)(callback))
+            except Exception as error:
+                when = "" if at is None else f" at epoch {at}"
+                error.add_note(f"raised by the callback {type(callback).__name__}.{hook}(){when}")
+                raise
+        return answers
+
 
 class Run:
     """One training run: advances a state epoch by epoch and always holds the newest good one.
 
-    Between events the steps run fused on the device.  The state before each device call is kept until the next one
+    Between events the epochs run fused on the device.  The state before each device call is kept until the next one
     has succeeded, so that after a non-finite loss the last finite state can be recomputed exactly.
     """
 
-    def __init__(self, step: Step, state: TrainState, names: list[str], recorder: Recorder, hooks: Hooks) -> None:
+    def __init__(
+        self, step: Step, feed: Feed, state: TrainState, names: list[str], recorder: Recorder, hooks: Hooks
+    ) -> None:
         self.state = state
         self._step = step
+        self._feed = feed
         self._names = names
         self._recorder = recorder
         self._hooks = hooks
         self._first = int(state.epoch)
-        self._earlier: tuple[TrainState, int] | None = None
+        self._earlier: _Call | None = None
 
-    def advance(self, epochs: int) -> None:
-        """Train for ``epochs`` epochs, or fewer when a callback stops or a loss is not finite."""
+    def advance(self, epochs: int, trace: Trace) -> None:
+        """Train for ``epochs`` epochs, fewer when a callback stops, a loss is not finite or the user interrupts."""
+        with Progress(epochs) as progress, trace:
+            try:
+                self._epochs(epochs, progress, trace)
+            except KeyboardInterrupt:
+                done = self._recorder.epochs
+                self._recorder.stop_reason = f"interrupted after epoch {self._first + done - 1}"
+                get_logger().warning(
+                    f"training was interrupted: the models hold the weights after {done} of {epochs} epochs"
+                )
+            finally:
+                self._feed.close()
+
+    def _epochs(self, epochs: int, progress: Progress, trace: Trace) -> None:
         pace, done = _Pace(), 0
-        with Progress(epochs, self._first, self._names) as progress:
-            while done < epochs:
-                epoch = self._first + done
-                state = self.state
-                modules = functools.partial(self._hooks.modules_of, state)
-                self._hooks.tracked.record(epoch, modules, state.key, self._recorder)
-                count = _until_next_event(epoch, done, epochs - done, self._hooks, pace)
-                new, finished, losses = pace.timed(count, functools.partial(self._step.run, state, count))
-                self._recorder.add(losses[:finished])
-                if finished < count:
-                    self._give_up(state, finished, f"non-finite loss at epoch {epoch + finished}", losses[-1])
-                    return
-                done += count
-                self.state, self._earlier = new, (state, count)
-                progress.advance(losses, self._recorder.elapsed)
-                outer_step_ends = self._hooks.stepwise and done % self._hooks.inner_steps == 0
-                if outer_step_ends and _callbacks_stop(self._hooks, new, losses[-1], epoch + count - 1):
-                    self._recorder.stop_reason = f"stopped by a callback at epoch {epoch + count - 1}"
-                    break
+        losses = np.zeros((0, len(self._names)))
+        while done < epochs:
+            epoch = self._first + done
+            state = self.state
+            weights = self._step.balancing.entries(state.balancers)
+            modules = functools.partial(self._hooks.modules_of, state)
+            self._hooks.tracked.record(epoch, modules, weights, state.key, self._recorder)
+            count = self._until_next_event(epoch, done, epochs - done, pace)
+            count = trace.before(count, first_call=done == 0)
+            call = _Call(self.state, self._feed.data(epoch), count)
+            new, finished, losses = pace.timed(count, functools.partial(self._run, call))
+            self._recorder.add(losses[:finished])
+            if finished < count:
+                self._give_up(call, finished, f"non-finite loss at epoch {epoch + finished}", losses[-1])
+                return
+            done += count
+            self.state, self._earlier = new, call
+            progress.advance(losses)
+            trace.after(count)
+            outer_step_ends = self._hooks.stepwise and done % self._hooks.inner_steps == 0
+            if outer_step_ends and self._callbacks_stop(losses[-1], epoch + count - 1):
+                self._recorder.stop_reason = f"stopped by a callback at epoch {epoch + count - 1}"
+                break
+            if outer_step_ends:
+                balancers = self._step.balancing.refreshed(self.state.balancers)
+                self.state = dataclasses.replace(self.state, balancers=balancers)
         if self._step.stops_on_nonfinite and not all_finite(self.state.parameters):
-            start, count = self._earlier or (self.state, 0)
-            self._earlier = None
-            self._give_up(start, count, f"non-finite weights after epoch {self._first + done - 1}", losses[-1])
+            assert self._earlier is not None  # at least one epoch was run
+            call, self._earlier = self._earlier, None
+            self._give_up(call, call.count, f"non-finite weights after epoch {self._first + done - 1}", losses[-1])
 
-    def _give_up(self, start: TrainState, finished: int, reason: str, losses: np.ndarray) -> None:
+    def _run(self, call: _Call) -> tuple[TrainState, int, np.ndarray]:
+        if not self._hooks.hooked:
+            return self._step.run(call.state, call.data, call.count)
+
+        def replaced(gradients: Any, state: TrainState) -> Any:
+            for number, callback in enumerate(self._hooks.callbacks):
+                one = dataclasses.replace(self._hooks, callbacks=self._hooks.callbacks[number : number + 1])
+                (answer,) = one.each(
+                    "on_before_update",
+                    int(state.epoch),
+                    grads=gradients,
+                    trainable=state.parameters,
+                    context=self._hooks.keywords()["context"],
+                    rng=state.key,
+                    epoch=int(state.epoch),
+                )
+                gradients = gradients if answer is None else _like(answer, gradients, type(callback).__name__)
+            return gradients
+
+        return self._step.run_hooked(call.state, call.data, replaced)
+
+    def _until_next_event(self, epoch: int, done: int, remaining: int, pace: _Pace) -> int:
+        hooks = self._hooks
+        limits = [remaining, CHUNK if self._feed.epochs is None else self._feed.epochs]
+        limits.append(hooks.inner_steps - done % hooks.inner_steps if hooks.stepwise else pace.steps)
+        if hooks.hooked:
+            limits.append(1)
+        tracker = hooks.tracked.next_after(epoch)
+        if tracker is not None:
+            limits.append(tracker)
+        return max(1, min(limits))
+
+    def _callbacks_stop(self, losses: np.ndarray, epoch: int) -> bool:
+        # every callback is called, also after one has asked to stop
+        answers = self._hooks.each(
+            "on_epoch_end",
+            epoch,
+            **self._hooks.keywords(),
+            epoch=epoch,
+            trainable=self.state.parameters,
+            opt_states=self.state.optimizers,
+            rng=self.state.key,
+            total_loss=float(np.mean(losses)),
+            individual_losses=losses,
+            snapshot=functools.partial(self._hooks.snapshot, self.state),
+        )
+        return any(answers)
+
+    def _give_up(self, call: _Call, finished: int, reason: str, losses: np.ndarray) -> None:
         """Go back to the newest state with finite loss: the failing one is the result of the last update."""
-        self.state = start
+        self.state = call.state
         if finished > 1:
-            self.state = self._step.run(start, finished - 1)[0]
+            self.state = self._run(dataclasses.replace(call, count=finished - 1))[0]
         elif finished == 0 and self._earlier is not None:
-            before, count = self._earlier
-            self.state = before if count == 1 else self._step.run(before, count - 1)[0]
+            before = self._earlier
+            repeated = dataclasses.replace(before, count=before.count - 1)
+            self.state = before.state if before.count == 1 else self._run(repeated)[0]
         bad = ", ".join(f"{n} = {v}" for n, v in zip(self._names, losses, strict=True) if not np.isfinite(v))
         self._recorder.stop_reason = f"{reason}: {bad}" if bad else reason
         message = (
@@ -104,7 +197,25 @@ class Run:
             "JNO_STOP_ON_NONFINITE=0 to go on regardless"
         )
         get_logger().error(message)
-        warnings.warn(message, NonFiniteLossWarning, stacklevel=5)
+        warnings.warn(message, NonFiniteLossWarning, stacklevel=6)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Call:
+    """One device call: so many epochs from a state, all on the same data."""
+
+    state: TrainState
+    data: Any
+    count: int
+
+
+def _like(answer: Any, gradients: Any, name: str) -> Any:
+    """Gradients that a callback returned, checked."""
+    found: Any = jax.tree_util.tree_structure(answer)
+    wanted: Any = jax.tree_util.tree_structure(gradients)
+    if found != wanted:
+        raise ValueError(f"{name}.on_before_update() returned {found} instead of gradients like those given: {wanted}")
+    return jax.tree_util.tree_map(lambda new, old: jnp.asarray(new, old.dtype), answer, gradients)
 
 
 def all_finite(tree: Any) -> bool:
@@ -131,27 +242,3 @@ class _Pace:
         result = call()
         self._seconds_per_step = max((time.perf_counter() - start) / count, 1e-6)
         return result
-
-
-def _until_next_event(epoch: int, done: int, remaining: int, hooks: Hooks, pace: _Pace) -> int:
-    limits = [remaining, CHUNK]
-    limits.append(hooks.inner_steps - done % hooks.inner_steps if hooks.stepwise else pace.steps)
-    tracker = hooks.tracked.next_after(epoch)
-    if tracker is not None:
-        limits.append(tracker)
-    return max(1, min(limits))
-
-
-def _callbacks_stop(hooks: Hooks, state: TrainState, losses: np.ndarray, epoch: int) -> bool:
-    keywords = {
-        **hooks.keywords(),
-        "epoch": epoch,
-        "trainable": state.parameters,
-        "opt_states": state.optimizers,
-        "rng": state.key,
-        "total_loss": float(np.mean(losses)),
-        "individual_losses": losses,
-    }
-    # every callback is called, also after one has asked to stop
-    answers = [bool(callback.on_epoch_end(**keywords)) for callback in hooks.callbacks]
-    return any(answers)

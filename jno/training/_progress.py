@@ -1,4 +1,4 @@
-"""What the user sees while training: a bar on a terminal, log lines everywhere."""
+"""A progress bar on a terminal."""
 
 from __future__ import annotations
 
@@ -8,25 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from jno.utils import get_logger
-
 
 class Progress:
-    """Progress bar (terminal only) and about ten log lines per solve call."""
+    """The bar of one solve call; nothing where the output is no terminal."""
 
-    def __init__(self, epochs: int, first_epoch: int, names: list[str]) -> None:
+    def __init__(self, epochs: int) -> None:
         self._epochs = epochs
-        self._first = first_epoch
-        self._names = names
-        self._every = max(10, epochs // 10)
         self._done = 0
         self._bar: Any = None
         self._task: Any = None
-
-    @property
-    def next_line(self) -> int:
-        """Epochs until the next log line is due."""
-        return self._every - self._done % self._every
 
     def __enter__(self) -> Progress:
         if sys.stdout.isatty():
@@ -51,17 +41,8 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def advance(self, losses: np.ndarray, seconds: float) -> None:
-        """After some epochs with losses ``(m, C)``; ``seconds`` since training began."""
-        if len(losses) == 0:
-            return
-        before, self._done = self._done, self._done + len(losses)
-        last = losses[-1]
-        if self._bar is not None:
-            self._bar.update(self._task, completed=self._done, loss=f"{last.mean():.3e}")
-        due = self._done // self._every > before // self._every
-        if before == 0 or due or self._done == self._epochs:
-            rate = 1e3 * seconds / self._done
-            parts = "  ".join(f"{name} {value:.3e}" for name, value in zip(self._names, last, strict=True))
-            epoch = self._first + self._done - 1
-            get_logger().info(f"epoch {epoch:>6}  loss {last.mean():.4e}  {parts}  ({rate:.2f} ms/epoch)")
+    def advance(self, losses: np.ndarray) -> None:
+        """After some epochs with losses ``(m, C)``."""
+        if self._bar is not None and len(losses):
+            self._done += len(losses)
+            self._bar.update(self._task, completed=self._done, loss=f"{losses[-1].mean():.3e}")

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from jno.loggers import MetricLogger, RunDescription
+
 
 class Recorder:
-    """Collects losses, times and tracked values; `log` is the dict that `statistics` reads."""
+    """Collects losses, times and tracked values; `log` is the dict that `statistics` reads.
 
-    def __init__(self, names: list[str], first_epoch: int, counts: dict[str, int]) -> None:
+    Args:
+        run: what is about to be done.
+        names: labels of the constraints, as the user gave them.
+        loggers: who is told what is recorded.
+    """
+
+    def __init__(self, run: RunDescription, names: list[str], loggers: Sequence[MetricLogger]) -> None:
+        self._run = run
         self._names = names
-        self._first = first_epoch
-        self._counts = counts
+        self._first = run.first_epoch
+        self._loggers = list(loggers)
         self._losses: list[np.ndarray] = []
         self._times: list[np.ndarray] = []
         self._tracked: dict[int, dict[str, Any]] = {}
@@ -36,8 +46,12 @@ class Recorder:
         """Losses ``(m, C)`` of the ``m`` epochs since the last call; their time is shared out evenly."""
         now = self.elapsed
         if len(losses):
-            self._times.append(self._last + (now - self._last) * np.arange(1, len(losses) + 1) / len(losses))
+            epochs = self._first + self.epochs + np.arange(len(losses))
+            times = self._last + (now - self._last) * np.arange(1, len(losses) + 1) / len(losses)
+            self._times.append(times)
             self._losses.append(np.asarray(losses))
+            for logger in self._loggers:
+                logger.log_losses(epochs, np.asarray(losses), times)
         self._last = now
 
     def track(self, number: int, name: str, epoch: int, value: Any) -> None:
@@ -45,6 +59,18 @@ class Recorder:
         entry = self._tracked.setdefault(number, {"name": name, "epoch": [], "values": []})
         entry["epoch"].append(epoch)
         entry["values"].append(value)
+        for logger in self._loggers:
+            logger.log_value(self._run.tracker_names[number], epoch, value)
+
+    def begin(self) -> None:
+        """Tell the loggers what is about to be done."""
+        for logger in self._loggers:
+            logger.begin(self._run)
+
+    def end(self) -> None:
+        """Tell the loggers that training is over."""
+        for logger in self._loggers:
+            logger.end(self.stop_reason)
 
     def log(self) -> dict[str, Any]:
         """The history as one dict."""
@@ -57,7 +83,7 @@ class Recorder:
             "timestamps": times,
             "training_time": self.elapsed,
             "constraint_names": list(self._names),
-            **self._counts,
+            **self._run.parameter_counts,
         }
         if self._tracked:
             log["track_stats"] = [

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jno.compiler import Graph, Program, needs_window
+from jno.compiler import Graph, Program, adaptive_weights, needs_window, untracked, weights_key
+from jno.loggers import ConsoleLogger, RunDescription, active_loggers, distinct_names
 from jno.trace import Model, Node, Tracker
-from jno.utils import get_logger, get_stop_on_nonfinite
-from jno.utils.callbacks import Callback
+from jno.utils import CheckpointFolder, get_logger, get_stop_on_nonfinite
 
+from ._balancing import Balancing
+from ._batches import DeviceFeed, Draws, Feed, HostFeed
+from ._devices import Devices
 from ._groups import OptimizerGroup, optimizer_groups
 from ._loop import Hooks, Run
 from ._memory import Memory
+from ._objective import Objective
+from ._options import Options, checked_options
+from ._phases import copied, modules, phases_of
+from ._profile import Trace
 from ._recorder import Recorder
+from ._snapshot import resumed, snapshot
 from ._step import Step, TrainState
 from ._trackers import Tracked
 
@@ -25,12 +34,19 @@ from ._trackers import Tracked
 class Solver:
     """Training of one core over any number of ``solve`` calls.
 
-    Compiled steps are kept per (batch size, window, configuration of the models), so a second call with the same
+    Compiled steps are kept per (options, configuration of the models), so a second call with the same
     options compiles nothing; optimizer states live on while a model's configuration does not change.
     """
 
     def __init__(
-        self, graph: Graph, domain: Any, constraints: Sequence[Node], trackers: Sequence[Tracker], memory: Memory
+        self,
+        graph: Graph,
+        domain: Any,
+        constraints: Sequence[Node],
+        trackers: Sequence[Tracker],
+        memory: Memory,
+        devices: Devices,
+        seed: int,
     ) -> None:
         self._graph = graph
         self._domain = domain
@@ -40,56 +56,89 @@ class Solver:
         self._steps: dict[Any, Step] = {}
         self._groups: dict[Any, list[OptimizerGroup]] = {}
         self._tracked: dict[int | None, Tracked] = {}
+        self._balanced = adaptive_weights([graph.intern(untracked(op)) for op in [*constraints, *trackers]])
+        self._feeds: dict[Program, DeviceFeed] = {}
+        self._resumes_from: tuple[Any, dict[str, Any]] | None = None
+        self._devices = devices
+        self._seed = seed
         self.memory = memory
 
-    def solve(
-        self,
-        logs: list[dict[str, Any]],
-        *,
-        epochs: int,
-        batchsize: int | None,
-        inner_steps: int,
-        window: int | None,
-        callbacks: list[Any],
-    ) -> None:
-        """Train and append the log to ``logs``; weights, history and key are kept whatever ends the loop."""
+    def solve(self, logs: list[dict[str, Any]], **given: Any) -> None:
+        """Train and append the log to ``logs``; weights, history and key are kept whatever ends the loop.
+
+        Args:
+            logs: the logs of earlier calls.
+            given: the options of ``core.solve``, with ``window`` for ``min_consecutive``.
+        """
         if not self._constraints:
             raise ValueError("solve() needs at least one constraint; this core was built with none")
-        program = self._program(window)
-        _check_options(epochs, batchsize, inner_steps, self._domain)
-        _check_callbacks(callbacks)
+        samples = self._domain.total_samples
+        options = checked_options(samples=samples, constraints=len(self._constraints), **given)
+        trace = Trace.wanted(options.profile)
+        program = self._program(options.window)
         if needs_window(program.roots) and program.window < 2:
             raise ValueError("an expression integrates over time: solve(min_consecutive=...) must be at least 2")
-        self._hint_window(program, window)
+        self._hint_window(program, options.window)
+        draws = Draws(program.layout.batched, program.layout.samples, options.batchsize, options.accumulation_steps)
+        if program.layout.batched:
+            self._devices.check_batch(options.batchsize or samples, options.batchsize)
         configuration = tuple((model.layer_id, model.version) for model in program.models)
         groups = self._groups_for(configuration, program.models)
         if not groups:
             raise ValueError("every model is frozen: there is nothing to train")
         parameters, frozen = _split(program.models, groups)
-        step = self._step(program, groups, frozen, batchsize, configuration)
-        states = self.memory.optimizer_states(groups, parameters, program.models)
-        state = TrainState(parameters, states, self.memory.key, jnp.int32(self.memory.epoch))
-        recorder = Recorder(self._names(), self.memory.epoch, _counts(program.models, parameters))
-        tracked = self._trackers_for(window)
+        parameters = self._devices.place(parameters)
+        step = self._step(program, groups, frozen, draws, configuration, options)
+        states = self._devices.place(self.memory.optimizer_states(step.phases, parameters, program.models))
+        balancers = self.memory.balancer_states(step.balancing)
+        state = TrainState(parameters, states, balancers, self.memory.key, jnp.int32(self.memory.epoch))
+        if self._resumes_from is not None:
+            arrays, metadata = self._resumes_from
+            state = self._devices.place(resumed(arrays, metadata["models"], state, program.models))
+            self._resumes_from = None
+        recorder = self._recorder(int(state.epoch), program, parameters, options)
+        tracked = self._trackers_for(options.window)
         hooks = Hooks(
             tracked=tracked,
-            callbacks=callbacks,
-            inner_steps=inner_steps,
-            modules_of=lambda s: {m.layer_id: m.module for m in tracked.models} | _merge(frozen, s.parameters),
+            callbacks=options.callbacks,
+            inner_steps=options.inner_steps,
+            modules_of=lambda s: {m.layer_id: m.module for m in tracked.models} | modules(frozen, s.parameters),
+            snapshot=lambda s: snapshot(s, program.models),
             keywords=lambda: {"context": self._domain.context, "log": get_logger()},
         )
-        self._announce(callbacks, program, state, frozen, batchsize)
-        run = Run(step, state, self._names(), recorder, hooks)
+        self._announce(hooks, program, state, frozen, options.batchsize)
+        feed = self._feed(program, draws, options)
+        run = Run(step, feed, state, self._names(), recorder, hooks)
+        recorder.begin()
         try:
-            run.advance(epochs)
+            run.advance(options.epochs, trace)
         finally:
-            trained = _merge(frozen, run.state.parameters)
+            trained = modules(frozen, run.state.parameters)
             for model in program.models:
                 model.module = trained[model.layer_id]
-            self.memory.keep(groups, run.state, program.models)
+            self.memory.keep(step.phases, run.state, program.models)
             logs.append(recorder.log())
-        for callback in callbacks:
-            callback.on_training_end()
+            recorder.end()
+        hooks.each("on_training_end")
+
+    def resume(self, directory: str | Path, step: int | None) -> None:
+        """Let the next ``solve`` go on from a checkpoint.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        if not Path(directory).is_dir():
+            raise FileNotFoundError(f"no checkpoint directory {str(directory)!r}")
+        folder = CheckpointFolder(Path(directory))
+        try:
+            self._resumes_from = folder.read(step)
+        finally:
+            folder.close()
+
+    def weights(self) -> dict[tuple[str, str], Any]:
+        """The newest weights of balanced losses, as entries of a program's data; none before training."""
+        pairs = zip(self._balanced, self.memory.balancers, strict=False)
+        return {weights_key(node): jnp.asarray(weights) for node, (weights, _) in pairs}
 
     # --- what is built once -----------------------------------------------------------------------------------
     def _program(self, window: int | None) -> Program:
@@ -102,23 +151,63 @@ class Solver:
             self._groups[configuration] = optimizer_groups(models, len(self._constraints))
         return self._groups[configuration]
 
-    def _step(self, program: Program, groups: Any, frozen: Any, batchsize: int | None, configuration: Any) -> Step:
+    def _step(
+        self, program: Program, groups: Any, frozen: Any, draws: Draws, configuration: Any, options: Options
+    ) -> Step:
         stop = get_stop_on_nonfinite()
-        key = (id(program), batchsize, configuration, stop)
+        checkpoint, drawn = options.checkpoint_gradients, options.offload_data
+        key = (id(program), draws, configuration, stop, checkpoint, drawn, options.substeps)
         if key not in self._steps:
-            self._steps[key] = Step(program, groups, frozen, batchsize, stop)
+            how: dict[str, Any] = {"draws": draws, "checkpoint": checkpoint, "blocks": not self._devices.several}
+            phases = phases_of(program, groups, options, **how)
+            rest = tuple(i for i in range(len(program.roots)) if i not in phases[0].constraints)
+            observed = (Objective(program.part(rest), **how), rest) if rest else None
+            self._steps[key] = Step(
+                phases,
+                observed,
+                len(program.roots),
+                Balancing(self._balanced, program, draws),
+                frozen,
+                draws=draws,
+                drawn=drawn,
+                devices=self._devices,
+                stop_on_nonfinite=stop,
+            )
         self._steps[key].freeze(frozen)
         return self._steps[key]
+
+    def _recorder(self, first_epoch: int, program: Program, parameters: Any, options: Options) -> Recorder:
+        run = RunDescription(
+            constraint_names=distinct_names(self._names()),
+            tracker_names=distinct_names(self._tracker_names()),
+            first_epoch=first_epoch,
+            planned_epochs=options.epochs,
+            parameter_counts=_counts(program.models, parameters),
+            seed=self._seed,
+            options=options.described(),
+        )
+        # of several processes, which all know everything, one tells
+        loggers = (ConsoleLogger(), *active_loggers(), *options.loggers) if jax.process_index() == 0 else ()
+        return Recorder(run, self._names(), loggers)
+
+    def _feed(self, program: Program, draws: Draws, options: Options) -> Feed:
+        if options.offload_data:
+            return HostFeed(program, draws, self._devices, self._seed)
+        if program not in self._feeds:
+            self._feeds[program] = DeviceFeed(program, self._devices)
+        return self._feeds[program]
 
     def _trackers_for(self, window: int | None) -> Tracked:
         if window not in self._tracked:
             programs = [Program([t.target], self._domain, window=window, graph=self._graph) for t in self._trackers]
-            names = [t.metadata.label or f"T{number}" for number, t in enumerate(self._trackers)]
-            self._tracked[window] = Tracked(self._trackers, programs, names)
+            self._tracked[window] = Tracked(self._trackers, programs, self._tracker_names(), self._devices)
         return self._tracked[window]
 
     def _names(self) -> list[str]:
         return [c.metadata.label or f"C{number}" for number, c in enumerate(self._constraints)]
+
+    def _tracker_names(self) -> list[str]:
+        return [t.metadata.label or f"T{number}" for number, t in enumerate(self._trackers)]
 
     def _hint_window(self, program: Program, window: int | None) -> None:
         if program.layout.levels > 1 and window == 1:
@@ -127,25 +216,24 @@ class Solver:
                 "solve(min_consecutive=None) uses all levels in every step"
             )
 
-    def _announce(
-        self, callbacks: list[Callback], program: Program, state: TrainState, frozen: Any, batchsize: int | None
-    ) -> None:
-        for callback in callbacks:
-            callback.on_solve_begin(
-                compiled_constraints_fn=program,
-                n_constraints=len(self._constraints),
-                batchsize=batchsize,
-                frozen=frozen,
-                static=eqx.filter(frozen, eqx.is_array, inverse=True),
-                trainable=state.parameters,
-                context=self._domain.context,
-                rng=state.key,
-                min_consecutive=program.window,
-                constraint_exprs=self._constraints,
-                constraint_names=self._names(),
-                all_ops=[*self._constraints, *self._trackers],
-                domain=self._domain,
-            )
+    def _announce(self, hooks: Hooks, program: Program, state: TrainState, frozen: Any, batchsize: int | None) -> None:
+        hooks.each(
+            "on_solve_begin",
+            compiled_constraints_fn=program,
+            n_constraints=len(self._constraints),
+            batchsize=batchsize,
+            frozen=frozen,
+            static=eqx.filter(frozen, eqx.is_array, inverse=True),
+            trainable=state.parameters,
+            context=self._domain.context,
+            rng=state.key,
+            epoch=int(state.epoch),
+            min_consecutive=program.window,
+            constraint_exprs=self._constraints,
+            constraint_names=self._names(),
+            all_ops=[*self._constraints, *self._trackers],
+            domain=self._domain,
+        )
 
 
 def _split(models: Sequence[Model], groups: Sequence[OptimizerGroup]) -> tuple[dict[int, Any], dict[int, Any]]:
@@ -160,47 +248,13 @@ def _split(models: Sequence[Model], groups: Sequence[OptimizerGroup]) -> tuple[d
     for model in models:
         if model.layer_id in trained:
             own, frozen[model.layer_id] = eqx.partition(model.module, trained[model.layer_id])
-            parameters[model.layer_id] = jax.tree_util.tree_map(jnp.array, own)
+            parameters[model.layer_id] = copied(own)
         else:
             frozen[model.layer_id] = model.module
     return parameters, frozen
-
-
-def _merge(frozen: dict[int, Any], parameters: dict[int, Any]) -> dict[int, Any]:
-    """Whole modules by model id."""
-    return {i: eqx.combine(parameters[i], rest) if i in parameters else rest for i, rest in frozen.items()}
 
 
 def _counts(models: Sequence[Model], parameters: dict[int, Any]) -> dict[str, int]:
     total = sum(leaf.size for m in models for leaf in jax.tree_util.tree_leaves(eqx.filter(m.module, eqx.is_array)))
     trained = sum(leaf.size for leaf in jax.tree_util.tree_leaves(parameters))
     return {"trainable_params": trained, "frozen_params": total - trained, "total_params": total, "lora_params": 0}
-
-
-def _check_options(epochs: Any, batchsize: Any, inner_steps: Any, domain: Any) -> None:
-    for name, value in (("epochs", epochs), ("inner_steps", inner_steps)):
-        if not is_positive(value):
-            raise ValueError(f"{name}={value!r}: it must be an integer of at least 1")
-    if epochs % inner_steps:
-        raise ValueError(f"inner_steps={inner_steps} does not divide epochs={epochs}")
-    samples = domain.total_samples
-    if batchsize is not None and (not is_positive(batchsize) or batchsize > samples):
-        raise ValueError(
-            f"batchsize={batchsize!r}: it counts samples of the domain (n * domain), not points, and must be an "
-            f"integer from 1 to {samples}"
-        )
-
-
-def is_positive(value: Any) -> bool:
-    """Whether ``value`` is an integer of at least 1 (``True`` is not)."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _check_callbacks(callbacks: list[Any]) -> None:
-    for callback in callbacks:
-        if not isinstance(callback, Callback):
-            raise TypeError(f"callbacks must be jno.utils.callbacks.Callback instances, got {type(callback).__name__}")
-        if type(callback).on_before_update is not Callback.on_before_update:
-            raise NotImplementedError(
-                f"{type(callback).__name__}.on_before_update: replacing gradients is not available in this version"
-            )

@@ -1,4 +1,4 @@
-"""One training step, and many of them fused on the device."""
+"""One epoch of training, and many of them fused on the device."""
 
 from __future__ import annotations
 
@@ -10,100 +10,130 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jno.compiler import NotPointwiseError, PointBlocks, Program, blocks_for
-
+from ._balancing import Balancing
+from ._batches import Draws
+from ._devices import Devices
 from ._groups import OptimizerGroup
-from ._residuals import Residuals
+from ._objective import Objective
+from ._phases import Phase
 
 CHUNK = 1024
-"""Most steps of one device call: the length of its loss buffer."""
-
-_BATCH_STREAM = 0xBA7C
+"""Most epochs of one device call: the length of its loss buffer."""
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class TrainState:
-    """Everything a step changes: trained leaves by model, optimizer states by group, the random key, the epoch."""
+    """Everything an epoch changes: trained leaves by model, optimizer states by phase and group, states of balancers,
+    the random key and the epoch."""
 
     parameters: dict[int, Any]
-    optimizers: list[Any]
+    optimizers: list[list[Any]]
+    balancers: list[Any]
     key: Any
     epoch: Any
 
 
 @dataclasses.dataclass(frozen=True)
-class _Objective:
+class _GroupObjective:
     """The loss of one group's leaves, and the residuals behind it for optimizers that need them."""
 
+    objective: Objective
     place: Callable[[Any], dict[int, Any]]
     """All trained parameters with these leaves among them."""
-    loss: Callable[[dict[int, Any]], Any]
-    vector: Callable[[dict[int, Any]], Any]
+    fixed: dict[int, Any]
+    batch: Any
+    key: Any
 
     def __call__(self, leaves: Any) -> Any:
-        return self.loss(self.place(leaves))
+        return self.objective.total(self.place(leaves), self.fixed, self.batch, self.key)
 
-    def residuals(self, leaves: Any) -> Any:
-        """The vector whose squares add up to the loss."""
-        return self.vector(self.place(leaves))
+    def residuals(self, leaves: Any, terms: Any = None) -> Any:
+        """The vector whose squares add up to the loss, or the part of it that belongs to these terms."""
+        return self.objective.residuals(self.place(leaves), self.fixed, self.batch, self.key, terms)
+
+
+Hook = Callable[[Any, TrainState], Any]
+"""Gradients and state to the gradients that are used instead."""
 
 
 class Step:
-    """The compiled training step of one program.
+    """The compiled epoch of one problem.
 
     Args:
-        program: the constraints.
-        groups: who updates what.
+        phases: what is done in an epoch.
+        observed: constraints outside the first phase, whose losses are only recorded: an objective and positions.
+        constraints: number of all constraints.
+        balancing: the weights that follow the losses.
         frozen: modules with the trained leaves removed (``None``), by model id; their arrays are inputs of the
             compiled function, not constants.
-        batchsize: samples per step, or ``None`` for all.
+        draws: the mini-batch of every gradient step.
+        drawn: whether the data already holds only the rows of an epoch.
+        devices: the device mesh.
+        stop_on_nonfinite: end a run of epochs at the first loss that is not finite.
     """
 
     def __init__(
         self,
-        program: Program,
-        groups: Sequence[OptimizerGroup],
+        phases: Sequence[Phase],
+        observed: tuple[Objective, tuple[int, ...]] | None,
+        constraints: int,
+        balancing: Balancing,
         frozen: dict[int, Any],
-        batchsize: int | None,
+        *,
+        draws: Draws,
+        drawn: bool,
+        devices: Devices,
         stop_on_nonfinite: bool,
     ) -> None:
-        self._program = program
-        self._groups = list(groups)
-        self._batchsize = batchsize
-        self._blocks = blocks_for(program)
-        self._residuals: Residuals | None = None
+        self.phases = tuple(phases)
         self.stops_on_nonfinite = stop_on_nonfinite
+        self._observed = observed
+        self._constraints = constraints
+        self.balancing = balancing
+        self._draws = draws
+        self._drawn = drawn
+        self._devices = devices
+        self._steps = sum(phase.steps for phase in phases)
         self.freeze(frozen)
         # Without the finite check nothing is ever replayed, so the old state's memory can be reused.
         donated = () if stop_on_nonfinite else (0,)
         self._run = jax.jit(self._many, donate_argnums=donated)
+        self._differentiate = jax.jit(self._gradients)
+        self._apply = jax.jit(self._updated)
 
     def freeze(self, frozen: dict[int, Any]) -> None:
         """Take the current frozen arrays; the static rest must be the same as before."""
-        self._frozen_arrays, self._static = eqx.partition(frozen, eqx.is_array)
+        arrays, self._static = eqx.partition(frozen, eqx.is_array)
+        self._frozen_arrays = self._devices.place(arrays)
 
-    def temporary_bytes(self, state: TrainState) -> int | None:
-        """Memory the compiled steps need besides their arguments and results, where the backend tells."""
-        compiled = self._run.lower(state, self._frozen_arrays, self._program.data, jnp.int32(1)).compile()
-        analysis = compiled.memory_analysis()
-        return None if analysis is None else int(analysis.temp_size_in_bytes)
+    def compiled(self, state: TrainState, data: Any) -> Any:
+        """The compiled epochs, for a look at what they need (``memory_analysis``)."""
+        return self._run.lower(state, self._frozen_arrays, data, jnp.int32(1)).compile()
 
-    def run(self, state: TrainState, count: int) -> tuple[TrainState, int, Any]:
-        """Do up to ``count <= CHUNK`` steps.
+    def run(self, state: TrainState, data: Any, count: int) -> tuple[TrainState, int, Any]:
+        """Do up to ``count <= CHUNK`` epochs.
 
         Returns:
-            the new state, how many steps were finished (fewer when a loss was not finite), and the losses ``(m, C)``
-            of these steps plus, after a stop, the row that was not finite.
+            the new state, how many epochs were finished (fewer when a loss was not finite), and the losses ``(m, C)``
+            of these epochs plus, after a stop, the row that was not finite.
         """
-        state, done, losses = self._run(state, self._frozen_arrays, self._program.data, jnp.int32(count))
+        state, done, losses = self._run(state, self._frozen_arrays, data, jnp.int32(count))
         finished = int(done)
         rows = finished if finished == count else finished + 1
         return state, finished, jax.device_get(losses)[:rows]
 
+    def run_hooked(self, state: TrainState, data: Any, hook: Hook) -> tuple[TrainState, int, Any]:
+        """One epoch of one phase, with the gradients shown to ``hook`` before the update; as `run` otherwise."""
+        (total, losses), gradients = self._differentiate(state, self._frozen_arrays, data)
+        finite = bool(jnp.all(jnp.isfinite(losses))) or not self.stops_on_nonfinite
+        if finite:
+            gradients = hook(gradients, state)
+            state = self._apply(state, self._frozen_arrays, data, ((total, losses), gradients))
+        return state, int(finite), jax.device_get(losses)[None]
+
     def _many(self, state: TrainState, frozen: Any, data: Any, count: Any) -> tuple[TrainState, Any, Any]:
-        constraints = len(self._program.roots)
-        losses = jnp.zeros((CHUNK, constraints), dtype=jnp.result_type(float))
+        losses = jnp.zeros((CHUNK, self._constraints), dtype=jnp.result_type(float))
 
         def going(carry: tuple[Any, Any, Any, Any]) -> Any:
             _, done, _, finite = carry
@@ -116,87 +146,127 @@ class Step:
             return new, done + finite, losses.at[done].set(row.astype(losses.dtype)), finite
 
         state, done, losses, _ = jax.lax.while_loop(going, body, (state, jnp.int32(0), losses, jnp.bool_(True)))
-        return state, done, losses
+        held = dataclasses.replace(state, parameters=self._devices.hold(state.parameters))
+        return held, done, losses
 
+    # --- one epoch --------------------------------------------------------------------------------------------
     def _one(self, state: TrainState, frozen: Any, data: Any) -> tuple[TrainState, Any]:
-        key, step_key = jax.random.split(state.key)
-        batch = self._select(data, step_key)
+        """The state after an epoch, and the losses of all constraints before it."""
         fixed = eqx.combine(frozen, self._static)
+        key, epoch_key = jax.random.split(state.key)
+        balancers, data = self._weighed(state, fixed, data, epoch_key)
+        recorded = self._recorded(state, fixed, data, epoch_key)
+        parameters, optimizers, number, newest = state.parameters, [], 0, recorded
+        for phase, states in zip(self.phases, state.optimizers, strict=True):
 
-        def loss(parameters: dict[int, Any]) -> tuple[Any, Any]:
-            modules = {**fixed, **{i: eqx.combine(p, fixed[i]) for i, p in parameters.items()}}
-            values = self._program(modules, batch, step_key)
-            losses = jnp.stack([jnp.mean(value) for value in values])
-            return jnp.mean(losses), losses
+            def substep(carry: Any, number: Any, phase: Phase = phase) -> tuple[Any, Any]:
+                parameters, states, newest = carry
+                own_key = self._key(epoch_key, number)
+                batch = self._batch(data, own_key)
+                found = self._found(phase, parameters, fixed, batch, own_key)
+                newest = newest.at[jnp.array(phase.constraints)].set(found[0][1].astype(newest.dtype))
+                moment = (state.epoch * self._steps + number, newest)
+                parameters, states = self._moved(phase, parameters, states, fixed, batch, own_key, found, moment)
+                return (parameters, states, newest), found[0][1]
 
-        (total, losses), gradients = self._value_and_gradient(loss, state.parameters, fixed, batch, step_key)
+            carry = (parameters, states, newest)
+            if phase.steps == 1:
+                carry, losses = substep(carry, number)
+            else:
+                carry, rows = jax.lax.scan(substep, carry, number + jnp.arange(phase.steps))
+                losses = rows[0]
+            if number == 0:
+                recorded = recorded.at[jnp.array(phase.constraints)].set(losses.astype(recorded.dtype))
+            parameters, states, newest = carry
+            optimizers.append(states)
+            number += phase.steps
+        return TrainState(parameters, optimizers, balancers, key, state.epoch + 1), recorded
 
-        def total_of(parameters: dict[int, Any]) -> Any:
-            return loss(parameters)[0]
+    def _key(self, epoch_key: Any, number: Any) -> Any:
+        """The random key of a gradient step."""
+        return epoch_key if self._steps == 1 else jax.random.fold_in(epoch_key, number)
 
-        def residuals_of(parameters: dict[int, Any]) -> Any:
-            return self._residual_vector(parameters, fixed, batch, step_key)
+    def _weighed(self, state: TrainState, fixed: Any, data: Any, epoch_key: Any) -> tuple[list[Any], Any]:
+        """States of the balancers with the weights of this epoch, and the data with these weights."""
+        key = self._key(epoch_key, 0)
+        batch = self._batch(data, key)
+        balancers = self.balancing.step(state.balancers, state.parameters, fixed, batch, key)
+        return balancers, {**data, **self.balancing.entries(balancers)}
 
-        parameters, optimizers = dict(state.parameters), []
-        for group, optimizer in zip(self._groups, state.optimizers, strict=True):
-            own, own_gradients = group.pick(state.parameters), group.pick(gradients)
+    def _recorded(self, state: TrainState, fixed: Any, data: Any, key: Any) -> Any:
+        """Losses of the constraints outside the first phase."""
+        losses = jnp.zeros(self._constraints)
+        if self._observed is None:
+            return losses
+        objective, positions = self._observed
+        own_key = jax.random.fold_in(key, self._steps)
+        found = objective.losses(state.parameters, fixed, self._batch(data, own_key), own_key)
+        return losses.at[jnp.array(positions)].set(found.astype(losses.dtype))
 
-            def with_own(leaves: Any, group: OptimizerGroup = group) -> dict[int, Any]:
-                return {**state.parameters, group.layer_id: eqx.combine(leaves, state.parameters[group.layer_id])}
+    def _batch(self, data: Any, key: Any) -> Any:
+        batch = data if self._drawn else self._draws.on_device(data, key)
+        return self._devices.spread(batch, self._draws.names, micro_batches=self._draws.repeated)
 
-            objective = _Objective(with_own, total_of, residuals_of)
+    def _found(self, phase: Phase, parameters: Any, fixed: Any, batch: Any, key: Any) -> Any:
+        """``((total, losses), gradients)`` of the leaves a phase trains."""
+        own, others = phase.split(parameters)
+        fixed = {**fixed, **{i: eqx.combine(p, fixed[i]) for i, p in others.items()}}
+        return phase.objective.value_and_gradient(own, fixed, batch, key)
+
+    def _moved(
+        self,
+        phase: Phase,
+        parameters: dict[int, Any],
+        states: list[Any],
+        fixed: Any,
+        batch: Any,
+        key: Any,
+        found: Any,
+        moment: tuple[Any, Any],
+    ) -> tuple[dict[int, Any], list[Any]]:
+        """Parameters and optimizer states after the updates of all groups."""
+        (total, _), gradients = found
+        count, losses = moment
+        moved, new_states = dict(parameters), []
+        for group, optimizer in zip(phase.groups, states, strict=True):
+            own, own_gradients = group.pick(parameters), group.pick(gradients)
+
+            def place(leaves: Any, group: OptimizerGroup = group) -> dict[int, Any]:
+                return {**parameters, group.layer_id: eqx.combine(leaves, parameters[group.layer_id])}
+
             updates, optimizer = group.transform.update(
                 own_gradients,
                 optimizer,
                 own,
                 value=total,
                 grad=own_gradients,
-                value_fn=objective,
-                epoch=state.epoch,
+                value_fn=_GroupObjective(phase.objective, place, fixed, batch, key),
+                epoch=count,
                 losses=losses,
             )
-            moved = eqx.apply_updates(own, updates)
-            parameters[group.layer_id] = eqx.combine(moved, parameters[group.layer_id])
-            optimizers.append(optimizer)
-        return TrainState(parameters, optimizers, key, state.epoch + 1), losses
+            moved[group.layer_id] = eqx.combine(eqx.apply_updates(own, updates), moved[group.layer_id])
+            new_states.append(optimizer)
+        return self._devices.hold(moved), new_states
 
-    def _value_and_gradient(self, loss: Any, parameters: Any, fixed: Any, batch: Any, key: Any) -> Any:
-        """``((total, losses), gradients)``; where the points come in blocks, summed over them."""
-        if self._blocks is not None:
-            try:
-                return self._sum_over_blocks(self._blocks, parameters, fixed, batch, key)
-            except NotPointwiseError:
-                self._blocks = None
-        return jax.value_and_grad(loss, has_aux=True)(parameters)
+    # --- one epoch in two halves ------------------------------------------------------------------------------
+    def _gradients(self, state: TrainState, frozen: Any, data: Any) -> Any:
+        fixed = eqx.combine(frozen, self._static)
+        epoch_key = jax.random.split(state.key)[1]
+        _, data = self._weighed(state, fixed, data, epoch_key)
+        return self._found(self.phases[0], state.parameters, fixed, self._batch(data, epoch_key), epoch_key)
 
-    def _sum_over_blocks(self, blocks: PointBlocks, parameters: Any, fixed: Any, batch: Any, key: Any) -> Any:
-        blocked, rest = blocks.split(batch)
-
-        def share(parameters: Any, block: Any) -> tuple[Any, Any]:
-            number, own = block
-            modules = {**fixed, **{i: eqx.combine(p, fixed[i]) for i, p in parameters.items()}}
-            losses = blocks.losses(modules, {**rest, **own}, number, key).astype(jnp.result_type(float))
-            return jnp.mean(losses), losses
-
-        def add(sums: Any, block: Any) -> tuple[Any, None]:
-            found = jax.value_and_grad(share, has_aux=True)(parameters, block)
-            return jax.tree_util.tree_map(jnp.add, sums, found), None
-
-        nothing = (jnp.zeros(()), jnp.zeros(len(self._program.roots)))
-        zeros = (nothing, jax.tree_util.tree_map(jnp.zeros_like, parameters))
-        return jax.lax.scan(add, zeros, (jnp.arange(blocks.count), blocked))[0]
-
-    def _residual_vector(self, parameters: Any, fixed: Any, batch: Any, key: Any) -> Any:
-        if self._residuals is None:
-            self._residuals = Residuals(self._program)
-        modules = {**fixed, **{i: eqx.combine(p, fixed[i]) for i, p in parameters.items()}}
-        return self._residuals(modules, batch, key)
-
-    def _select(self, data: Any, key: Any) -> Any:
-        """A mini-batch: rows drawn without replacement and kept in order; everything without a batch size."""
-        samples = self._program.layout.samples
-        if self._batchsize in (None, samples) or not self._program.layout.batched:
-            return data
-        key = jax.random.fold_in(key, _BATCH_STREAM)
-        rows = jnp.sort(jax.random.choice(key, samples, (self._batchsize,), replace=False))
-        return {k: array[rows] if k in self._program.layout.batched else array for k, array in data.items()}
+    def _updated(self, state: TrainState, frozen: Any, data: Any, found: Any) -> TrainState:
+        fixed = eqx.combine(frozen, self._static)
+        key, epoch_key = jax.random.split(state.key)
+        balancers, data = self._weighed(state, fixed, data, epoch_key)
+        parameters, states = self._moved(
+            self.phases[0],
+            state.parameters,
+            state.optimizers[0],
+            fixed,
+            self._batch(data, epoch_key),
+            epoch_key,
+            found,
+            (state.epoch, found[0][1]),
+        )
+        return TrainState(parameters, [states], balancers, key, state.epoch + 1)

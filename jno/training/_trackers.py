@@ -12,11 +12,16 @@ import numpy as np
 from jno.compiler import Program
 from jno.trace import Tracker
 
+from ._devices import Devices
+
 
 class Tracked:
     """The trackers of a core, compiled into one program each."""
 
-    def __init__(self, trackers: Sequence[Tracker], programs: Sequence[Program], names: Sequence[str]) -> None:
+    def __init__(
+        self, trackers: Sequence[Tracker], programs: Sequence[Program], names: Sequence[str], devices: Devices
+    ) -> None:
+        self._devices = devices
         self._trackers = list(trackers)
         self._names = list(names)
         self._functions = [eqx.filter_jit(program) for program in programs]
@@ -27,13 +32,16 @@ class Tracked:
         """Epochs from ``epoch`` to the next record strictly later."""
         return min((tracker.interval - epoch % tracker.interval for tracker in self._trackers), default=None)
 
-    def record(self, epoch: int, modules_of: Callable[[], dict[int, Any]], key: Any, recorder: Any) -> None:
-        """Evaluate what is due at ``epoch``."""
+    def record(
+        self, epoch: int, modules_of: Callable[[], dict[int, Any]], weights: Any, key: Any, recorder: Any
+    ) -> None:
+        """Evaluate what is due at ``epoch``, with the weights of balanced losses as they are."""
         due = [number for number, tracker in enumerate(self._trackers) if epoch % tracker.interval == 0]
         modules = modules_of() if due else {}
         for number in due:
             program, function, reduce = self._programs[number], self._functions[number], self._trackers[number].reduce
             own = {model.layer_id: modules[model.layer_id] for model in program.models}
-            value = np.asarray(jax.device_get(function(own, program.data, key)[0]))
+            data = self._devices.place_data({**program.data, **weights}, ())
+            value = np.asarray(jax.device_get(function(self._devices.shown(own), data, key)[0]))
             value = value[0] if value.ndim and value.shape[0] == 1 else value
             recorder.track(number, self._names[number], epoch, value if reduce is None else reduce(value))

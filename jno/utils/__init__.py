@@ -4,6 +4,8 @@
 re-exported here.
 """
 
+from jno.utils._checkpoints import CheckpointFolder as CheckpointFolder
+from jno.utils._checkpoints import orbax as orbax
 from jno.utils._config import get_config as get_config
 from jno.utils._config import get_config_path as get_config_path
 from jno.utils._config import get_rsa_private_key as get_rsa_private_key
@@ -17,5 +19,8 @@ from jno.utils._logger import get_logger as get_logger
 from jno.utils._logger import init_default_logger as init_default_logger
 from jno.utils._serialization import load as load
 from jno.utils._serialization import save as save
+from jno.utils._serialization import write_atomically as write_atomically
 from jno.utils._setup import setup as setup
+from jno.utils._signatures import SignatureError as SignatureError
 from jno.utils.callbacks import Callback as Callback
+from jno.utils.callbacks import CheckpointCallback as CheckpointCallback

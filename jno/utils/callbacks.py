@@ -1,8 +1,17 @@
-"""The hook protocol of training: what the loop calls, and with which keywords."""
+"""The hook protocol of training: what the loop calls, and with which keywords; checkpoints."""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import time
+import warnings
+from collections.abc import Callable as Function
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, final
+
+from ._checkpoints import CheckpointFolder
+from ._logger import get_logger
 
 
 class Callback:
@@ -24,7 +33,7 @@ class Callback:
         """Run once, before the first step of a `solve`.
 
         Keywords: `compiled_constraints_fn`, `n_constraints`, `batchsize`, `frozen`, `static`,
-        `trainable`, `context`, `rng`, `min_consecutive`, `constraint_exprs`, `constraint_names`,
+        `trainable`, `context`, `rng`, `epoch`, `min_consecutive`, `constraint_exprs`, `constraint_names`,
         `all_ops`, `domain`.
         """
 
@@ -42,7 +51,7 @@ class Callback:
         """Run after every outer step.
 
         Keywords: `epoch`, `trainable`, `opt_states`, `rng`, `total_loss`, `individual_losses`, `log`,
-        `context`.
+        `context`, and `snapshot`, a function that gives everything a later run needs to go on, as a dict of arrays.
 
         Returns:
             True to stop training; None or False to go on.
@@ -51,3 +60,141 @@ class Callback:
 
     def on_training_end(self) -> None:
         """Run once, after the last step."""
+
+
+_WRITE_ERRORS = (OSError, ValueError, RuntimeError)
+"""What Orbax raises when it cannot write."""
+
+
+@final
+class CheckpointCallback(Callback):
+    """Write checkpoints while training, for ``jno.core(..., resume_from=directory)`` and ``Model.initialize``.
+
+    A checkpoint holds trained weights, optimizer states, states of balancers, the random key and the epoch: training
+    that goes on from it gives the same numbers, bit for bit, as training that was never interrupted. Its step is the
+    number of finished epochs. When writing fails (a full disk) training goes on: it is said once, and the checkpoints
+    written before are kept.
+
+    Args:
+        directory: where to write; default `checkpoints` in the run directory (`jno.setup`).
+        save_interval_epochs: epochs between two checkpoints.
+        max_to_keep: number of checkpoints that are kept, the oldest are deleted; None keeps all.
+        best_fn: keep the best instead of the newest: a function of `{"total_loss": ..., "individual_losses": [...]}`,
+            the smaller the better.
+        async_checkpointing: write in the background.
+
+    Raises:
+        ValueError: no directory is known, or a number below 1. When training begins: the directory holds checkpoints
+            of more epochs than have been done.
+        ImportError: `orbax-checkpoint` is not installed.
+
+    Example:
+        >>> import jno
+        >>> keep = jno.callbacks.checkpoint("runs/poisson", save_interval_epochs=100)  # doctest: +SKIP
+        >>> crux.solve(1000, callbacks=[keep])  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str] | None = None,
+        save_interval_epochs: int = 500,
+        max_to_keep: int | None = 3,
+        best_fn: Function[[Mapping[str, Any]], float] | None = None,
+        async_checkpointing: bool = True,
+    ) -> None:
+        if directory is None:
+            run = get_logger().path
+            if run is None:
+                raise ValueError(
+                    "checkpoint(directory=None) writes below the run directory, and there is none: give a directory or "
+                    "call jno.setup(__file__) first"
+                )
+            directory = run / "checkpoints"
+        if save_interval_epochs < 1 or (max_to_keep is not None and max_to_keep < 1):
+            raise ValueError(
+                f"save_interval_epochs={save_interval_epochs} and max_to_keep={max_to_keep} must be at least 1"
+            )
+        self.directory = Path(directory)
+        self.save_interval_epochs = save_interval_epochs
+        self._options: dict[str, Any] = {
+            "max_to_keep": max_to_keep,
+            "best_fn": best_fn,
+            "asynchronous": async_checkpointing,
+        }
+        self._opened: CheckpointFolder | None = None
+        self._newest = 0
+        self._failed = False
+
+    @property
+    def _folder(self) -> CheckpointFolder:
+        if self._opened is None:
+            self._opened = CheckpointFolder(self.directory, **self._options)
+        return self._opened
+
+    def on_solve_begin(self, **kw: Any) -> None:
+        """Refuse a directory of another run."""
+        epoch = kw["epoch"]
+        newest = self.latest_step()
+        if newest is not None and newest > epoch:
+            raise ValueError(
+                f"{self.directory} holds a checkpoint after {newest} epochs, this training begins at epoch {epoch}: "
+                "use another directory, or go on with core(..., resume_from=...)"
+            )
+        self._newest = epoch
+
+    def on_epoch_end(self, **kw: Any) -> None:
+        """Write a checkpoint when one is due."""
+        step = kw["epoch"] + 1
+        if step // self.save_interval_epochs == self._newest // self.save_interval_epochs:
+            return
+        self._newest = step
+        arrays, metadata = kw["snapshot"]()
+        losses = [float(loss) for loss in kw["individual_losses"]]
+        metrics = {"total_loss": kw["total_loss"], "individual_losses": losses}
+        told = {**metadata, **metrics, "epoch": step, "timestamp": time.time(), "checkpoint_dir": str(self.directory)}
+        self._guarded(lambda: self._folder.save(step, arrays, told, metrics))
+
+    def on_training_end(self) -> None:
+        """Wait for what is written in the background."""
+        self._guarded(self._folder.wait)
+
+    def restore(self, step: int | None = None) -> dict[str, Any]:
+        """What a checkpoint holds: ``trainable`` (leaves by model and path), ``opt_states``, ``rng``, ``metadata``.
+
+        Args:
+            step: number of finished epochs; default: the newest that can be read.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        arrays, metadata = self._folder.read(step)
+        return {
+            "trainable": arrays["weights"],
+            "opt_states": arrays.get("optimizers", {}),
+            "rng": arrays["key"],
+            "metadata": metadata,
+        }
+
+    def latest_step(self) -> int | None:
+        """Number of finished epochs of the newest checkpoint, None without one."""
+        return max(self.all_steps(), default=None)
+
+    def all_steps(self) -> list[int]:
+        """The steps of all checkpoints."""
+        return self._folder.steps
+
+    def close(self) -> None:
+        """Wait for what is being written, and let go of the directory."""
+        if self._opened is not None:
+            self._guarded(self._opened.close)
+            self._opened = None
+
+    def _guarded(self, write: Function[[], None]) -> None:
+        try:
+            write()
+        except _WRITE_ERRORS as error:
+            if not self._failed:
+                message = f"a checkpoint could not be written to {self.directory}, training goes on: {error}"
+                get_logger().error(message)
+                warnings.warn(message, stacklevel=2)
+            self._failed = True

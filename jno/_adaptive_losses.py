@@ -1,0 +1,97 @@
+"""`jno.fn.adaptive`: weights of losses that follow the losses during training, and schedules.
+
+``w = jno.fn.adaptive.softadapt([l1, l2])`` gives one weight per loss, ``jno.core([w[0] * l1, w[1] * l2])`` trains with
+them: once an epoch, before its steps, the rule sees the losses and sets the weights, on the device. No gradient
+reaches a weight; ``w[0].tracker()`` records one. Without a list of expressions a factory makes the rule itself, which
+is called with numbers: ``jno.fn.adaptive.softadapt(beta=0.2)([0.5, 2.0])``.
+
+Keywords of every factory besides those of its rule: ``mode``, how the losses are scaled before the rule sees them
+(``"raw"`` or ``"none"``: not at all; ``"minmax"``: to [0, 1]; ``"l2"``: to norm one), and ``eps``, the least loss it
+sees.
+
+Example:
+    >>> import jno
+    >>> domain = jno.domain.line(mesh_size=0.5)
+    >>> x, _ = domain.variable("interior")
+    >>> first, second = jno.fn.adaptive.softadapt([x.mse, (x - 1).mse])
+    >>> first
+    SoftAdapt[0](mse(…), mse(…))
+    >>> jno.fn.adaptive.dwa(temperature=1.0)([0.5, 2.0])
+    (1.0, 1.0)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from jno.adaptive import DLRS as DLRS
+from jno.adaptive import DLRS as dlrs
+from jno.adaptive import DWA as DWA
+from jno.adaptive import RLW as RLW
+from jno.adaptive import Balancer
+from jno.adaptive import GradientNormBalanced as GradientNormBalanced
+from jno.adaptive import LbPINNsLossBalancing as LbPINNsLossBalancing
+from jno.adaptive import LearningRateSchedule as LearningRateSchedule
+from jno.adaptive import NTKBalanced as NTKBalanced
+from jno.adaptive import ReLoBRaLo as ReLoBRaLo
+from jno.adaptive import SoftAdapt as SoftAdapt
+from jno.adaptive import WeightSchedule as WeightSchedule
+from jno.trace import AdaptiveWeight, Balanced, Placeholder
+
+_MODES = ("raw", "none", "minmax", "l2")
+
+__all__ = [
+    "DLRS",
+    "DWA",
+    "RLW",
+    "GradientNormBalanced",
+    "LbPINNsLossBalancing",
+    "LearningRateSchedule",
+    "NTKBalanced",
+    "ReLoBRaLo",
+    "SoftAdapt",
+    "WeightSchedule",
+    "dlrs",
+    "dwa",
+    "gradient_norm_balanced",
+    "lbpinns_loss_balancing",
+    "ntk_balanced",
+    "relobralo",
+    "rlw",
+    "softadapt",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def _factory(rule: type[Balancer]) -> Callable[..., Any]:
+    def make(losses: Any = None, *arguments: Any, mode: str = "raw", eps: float = 1e-12, **options: Any) -> Any:
+        given = () if losses is None else (losses,)
+        if not (isinstance(losses, list | tuple) and any(isinstance(loss, Placeholder) for loss in losses)):
+            return rule(*given, *arguments, **options)
+        for loss in losses:
+            if not isinstance(loss, Placeholder):
+                raise TypeError(f"{rule.__name__} balances expressions; got {type(loss).__name__} among the losses")
+        if mode not in _MODES:
+            raise ValueError(f"Unsupported adaptive loss mode {mode!r}; allowed: {', '.join(_MODES)}")
+        if eps <= 0.0:
+            raise ValueError(f"eps={eps}: the least loss must be positive")
+        made = rule(*arguments, **options)
+        made.checked(len(losses))
+        balanced = Balanced(made, mode, eps)
+        return tuple(AdaptiveWeight(tuple(losses), balanced, index) for index in range(len(losses)))
+
+    make.__doc__ = f"Weights of a list of losses by `{rule.__name__}`, or the rule itself; see the module."
+    return make
+
+
+relobralo = _factory(ReLoBRaLo)
+lbpinns_loss_balancing = _factory(LbPINNsLossBalancing)
+softadapt = _factory(SoftAdapt)
+dwa = _factory(DWA)
+rlw = _factory(RLW)
+gradient_norm_balanced = _factory(GradientNormBalanced)
+ntk_balanced = _factory(NTKBalanced)

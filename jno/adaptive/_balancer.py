@@ -1,0 +1,61 @@
+"""What loss balancers have in common."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+
+class Balancer(abc.ABC):
+    """A rule that turns the losses of an epoch into weights, with a state on the device.
+
+    ``init(count)`` is the state before the first epoch of so many losses, ``step(state, losses)`` gives the weights of
+    an epoch and the next state; both are pure. Called with numbers, a balancer keeps a state of its own:
+    ``balancer([0.5, 2.0])``.
+
+    Args:
+        num_losses: the number of losses, when it shall be checked.
+    """
+
+    def __init__(self, num_losses: int | None = None) -> None:
+        if num_losses is not None and num_losses < 1:
+            raise ValueError(f"num_losses={num_losses}: there must be at least one loss")
+        self.num_losses = num_losses
+        self._state: Any = None
+
+    @abc.abstractmethod
+    def init(self, count: int) -> Any:
+        """The state before the first epoch."""
+
+    @abc.abstractmethod
+    def step(self, state: Any, losses: Float[Array, " K"]) -> tuple[Float[Array, " K"], Any]:
+        """The weights of an epoch and the next state."""
+
+    def refreshed(self, state: Any) -> Any:
+        """The state with what is known on the host by now; called between device calls."""
+        return state
+
+    def checked(self, count: int) -> None:
+        """Refuse another number of losses than was announced.
+
+        Raises:
+            ValueError: naming both.
+        """
+        if self.num_losses is not None and count != self.num_losses:
+            raise ValueError(f"{type(self).__name__}(num_losses={self.num_losses}) was given {count} losses")
+
+    def reset(self) -> None:
+        """Forget the state of earlier calls."""
+        self._state = None
+
+    def __call__(self, *losses: Any) -> tuple[float, ...]:
+        """Weights of one more epoch: of numbers, a list of them or a vector."""
+        vector = jnp.ravel(jnp.asarray(losses[0] if len(losses) == 1 else losses, dtype=jnp.result_type(float)))
+        self.checked(len(vector))
+        state = self.init(len(vector)) if self._state is None else self._state
+        weights, self._state = self.step(self.refreshed(state), vector)
+        return tuple(float(weight) for weight in np.asarray(weights))

@@ -1,0 +1,40 @@
+"""Dynamic weight average."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ._balancer import Balancer
+
+
+class DWA(Balancer):
+    """Dynamic weight average: ``K softmax(rᵢ / T)`` with ``rᵢ = L'ᵢ / L''ᵢ``, the ratio of the last two epochs.
+
+    The weights of the first two epochs are one.
+
+    Args:
+        num_losses: number of losses, when it shall be checked.
+        temperature: T, positive; large values give equal weights.
+        loss_floor: least loss that is divided by.
+
+    Source: S. Liu, E. Johns, A. J. Davison, "End-to-end multi-task learning with attention", CVPR 2019.
+    """
+
+    def __init__(self, num_losses: int | None = None, temperature: float = 2.0, loss_floor: float = 1e-12) -> None:
+        super().__init__(num_losses)
+        if temperature <= 0.0:
+            raise ValueError(f"temperature={temperature}: it must be positive")
+        self.temperature, self.loss_floor = temperature, loss_floor
+
+    def init(self, count: int) -> Any:
+        """Losses of the last epoch and of the one before, number of epochs."""
+        return (jnp.ones(count), jnp.ones(count), jnp.int32(0))
+
+    def step(self, state: Any, losses: Any) -> tuple[Any, Any]:
+        """See the class."""
+        last, before, epoch = state
+        weights = len(losses) * jax.nn.softmax(last / jnp.maximum(before, self.loss_floor) / self.temperature)
+        return jnp.where(epoch < 2, jnp.ones_like(losses), weights), (losses, last, epoch + 1)

@@ -1,0 +1,67 @@
+"""Weights of a Gaussian likelihood with trained variances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import optax
+
+from ._balancer import Balancer
+
+
+class LbPINNsLossBalancing(Balancer):
+    """Weights ``½ exp(−s)`` whose logarithmic variances ``s`` minimise ``½ exp(−s) L + s``, one Adam step an epoch.
+
+    Args:
+        num_losses: number of losses, when it shall be checked.
+        init_s: first ``s``, a number or one per loss.
+        lr_s: learning rate of ``s``.
+        beta1: decay of Adam's first moment.
+        beta2: decay of Adam's second moment.
+        eps_adam: Adam's ε.
+        s_min: least ``s``.
+        s_max: greatest ``s``.
+        loss_floor: least loss.
+
+    Raises:
+        ValueError: ``init_s`` of another length than there are losses.
+
+    Source: Z. Xiang, W. Peng, X. Liu, W. Yao, "Self-adaptive loss balanced physics-informed neural networks",
+    Neurocomputing 2022.
+    """
+
+    def __init__(
+        self,
+        num_losses: int | None = None,
+        init_s: float | Sequence[float] = 0.0,
+        lr_s: float = 1e-2,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps_adam: float = 1e-8,
+        s_min: float = -20.0,
+        s_max: float = 20.0,
+        loss_floor: float = 1e-12,
+    ) -> None:
+        super().__init__(num_losses)
+        if s_min >= s_max:
+            raise ValueError(f"s_min={s_min} must be below s_max={s_max}")
+        self.init_s, self.s_min, self.s_max, self.loss_floor = init_s, s_min, s_max, loss_floor
+        self._adam = optax.adam(lr_s, beta1, beta2, eps_adam)
+
+    def init(self, count: int) -> Any:
+        """``s`` and Adam's state."""
+        start = jnp.asarray(self.init_s, dtype=jnp.result_type(float))
+        if start.shape not in ((), (count,)):
+            raise ValueError(f"init_s has shape {start.shape}: one number, or one per loss, of which there are {count}")
+        s = jnp.clip(jnp.broadcast_to(start, (count,)), self.s_min, self.s_max)
+        return (s, self._adam.init(s))
+
+    def step(self, state: Any, losses: Any) -> tuple[Any, Any]:
+        """See the class."""
+        s, adam = state
+        slope = 1.0 - 0.5 * jnp.exp(-s) * jnp.maximum(losses, self.loss_floor)
+        update, adam = self._adam.update(slope, adam)
+        s = jnp.clip(s + update, self.s_min, self.s_max)
+        return 0.5 * jnp.exp(-s), (s, adam)

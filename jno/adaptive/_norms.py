@@ -1,0 +1,88 @@
+"""Weights that follow what analysis callbacks measure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from ._balancer import Balancer
+
+
+class GradientNormBalanced(Balancer):
+    """Weights proportional to one over the norm of each loss's gradient, with the sum ``K``.
+
+    Args:
+        tracker: a ``jno.callbacks.gradient_norms`` callback, which must be given to ``solve``; the weights are one
+            until it has measured.
+        eps: least norm that is divided by.
+
+    Source: S. Wang, Y. Teng, P. Perdikaris, "Understanding and mitigating gradient flow pathologies in
+    physics-informed neural networks", SIAM J. Sci. Comput. 2021.
+    """
+
+    def __init__(self, tracker: Any, eps: float = 1e-12) -> None:
+        super().__init__()
+        self.tracker, self.eps = tracker, eps
+
+    def init(self, count: int) -> Any:
+        """The weights."""
+        return jnp.ones(count)
+
+    def step(self, state: Any, losses: Any) -> tuple[Any, Any]:
+        """The weights that were measured last."""
+        return state, state
+
+    def refreshed(self, state: Any) -> Any:
+        """Weights of the norms measured last."""
+        if self.tracker.value is None:
+            return state
+        return _shares(1.0 / np.maximum(np.asarray(self.tracker.value), self.eps), len(state), state.dtype)
+
+
+class NTKBalanced(Balancer):
+    """Weights proportional to the total trace of the neural tangent kernel over each loss's own, with the sum ``K``.
+
+    Args:
+        trackers: a ``jno.callbacks.ntk_spectrum`` callback per loss, all of which must be given to ``solve``; the
+            weights are one until every one has measured.
+        ema: weight of the traces measured before, in an exponential moving average.
+        eps: least trace that is divided by.
+
+    Source: S. Wang, X. Yu, P. Perdikaris, "When and why PINNs fail to train: a neural tangent kernel perspective",
+    J. Comput. Phys. 2022.
+    """
+
+    def __init__(self, trackers: Sequence[Any], ema: float = 0.9, eps: float = 1e-12) -> None:
+        super().__init__(len(trackers))
+        if not 0.0 <= ema < 1.0:
+            raise ValueError(f"ema={ema}: it must be at least 0 and below 1")
+        self.trackers, self.ema, self.eps = tuple(trackers), ema, eps
+
+    def init(self, count: int) -> Any:
+        """The weights, the averaged traces (zero before the first), the epoch of the newest."""
+        return (jnp.ones(count), jnp.zeros(count), jnp.int32(-1))
+
+    def step(self, state: Any, losses: Any) -> tuple[Any, Any]:
+        """The weights that were measured last."""
+        return state[0], state
+
+    def refreshed(self, state: Any) -> Any:
+        """Weights of the traces measured last."""
+        weights, traces, newest = state
+        epochs = [tracker.latest_epoch for tracker in self.trackers]
+        if any(epoch is None for epoch in epochs) or max(epochs) == int(newest):
+            return state
+        measured = np.array([tracker.value["trace"] for tracker in self.trackers])
+        before = np.asarray(traces)
+        averaged = measured if int(newest) < 0 else self.ema * before + (1.0 - self.ema) * measured
+        shares = _shares(averaged.sum() / np.maximum(averaged, self.eps), len(before), weights.dtype)
+        return (shares, jnp.asarray(averaged, traces.dtype), jnp.int32(max(epochs)))
+
+
+def _shares(values: np.ndarray, count: int, dtype: Any) -> Any:
+    if values.shape != (count,):
+        raise ValueError(f"the callback measured {values.shape} values for {count} losses")
+    return jnp.asarray(count * values / values.sum(), dtype)

@@ -1,0 +1,65 @@
+"""Relative loss balancing with random lookback."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ._balancer import Balancer
+
+_FLOOR = 1e-12
+
+
+class ReLoBRaLo(Balancer):
+    """Relative loss balancing with random lookback.
+
+    With ``S(r)ᵢ = K softmax(Lᵢ / (τ rᵢ))``, the progress of ``K`` losses since they were ``r``, the weights follow
+
+        λ ← α (ρ λ + (1 − ρ) S(first losses)) + (1 − α) S(losses before)
+
+    where ρ is 1 with probability ``expected_rho``, else 0. The weights of the first epoch are one.
+
+    Args:
+        num_losses: number of losses, when it shall be checked.
+        alpha: how slowly the weights change.
+        tau: temperature; large values give equal weights.
+        expected_rho: probability of not looking back to the first epoch.
+        seed: of the random lookback.
+
+    Source: R. Bischof, M. A. Kraus, "Multi-objective loss balancing for physics-informed deep learning", 2021.
+    """
+
+    def __init__(
+        self,
+        num_losses: int | None = None,
+        alpha: float = 0.99,
+        tau: float = 0.1,
+        expected_rho: float = 0.999,
+        seed: int = 42,
+    ) -> None:
+        super().__init__(num_losses)
+        if not (0.0 <= alpha <= 1.0 and tau > 0.0 and 0.0 <= expected_rho <= 1.0):
+            raise ValueError(
+                f"alpha={alpha} and expected_rho={expected_rho} must be between 0 and 1, tau={tau} positive"
+            )
+        self.alpha, self.tau, self.expected_rho, self.seed = alpha, tau, expected_rho, seed
+
+    def init(self, count: int) -> Any:
+        """First losses, losses before, weights, number of epochs, random key."""
+        ones = jnp.ones(count)
+        return (ones, ones, ones, jnp.int32(0), jax.random.PRNGKey(self.seed))
+
+    def step(self, state: Any, losses: Any) -> tuple[Any, Any]:
+        """See the class."""
+        first, before, weights, epoch, key = state
+        key, own = jax.random.split(key)
+        rho = jax.random.bernoulli(own, self.expected_rho).astype(losses.dtype)
+        kept = rho * weights + (1.0 - rho) * self._progress(losses, first)
+        moved = self.alpha * kept + (1.0 - self.alpha) * self._progress(losses, before)
+        weights = jnp.where(epoch == 0, jnp.ones_like(losses), moved)
+        return weights, (jnp.where(epoch == 0, losses, first), losses, weights, epoch + 1, key)
+
+    def _progress(self, losses: Any, reference: Any) -> Any:
+        return len(losses) * jax.nn.softmax(losses / jnp.maximum(self.tau * reference, _FLOOR))

@@ -1,0 +1,42 @@
+"""SoftAdapt: weights by the rates of change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ._balancer import Balancer
+
+
+class SoftAdapt(Balancer):
+    """Weights ``K softmax(rᵢ / β)`` with the relative rates of change ``rᵢ = (Lᵢ − L'ᵢ) / L'ᵢ`` since the last epoch.
+
+    Losses that fall slowest, or rise, weigh most. The weights of the first epoch are one.
+
+    Args:
+        num_losses: number of losses, when it shall be checked.
+        beta: temperature, positive; large values give equal weights.
+        loss_floor: least loss that is divided by.
+
+    Source: A. A. Heydari, C. A. Thompson, A. Mehmood, "SoftAdapt: techniques for adaptive loss weighting of neural
+    networks with multi-part loss functions", 2019 (the normalised variant).
+    """
+
+    def __init__(self, num_losses: int | None = None, beta: float = 0.1, loss_floor: float = 1e-12) -> None:
+        super().__init__(num_losses)
+        if beta <= 0.0:
+            raise ValueError(f"beta={beta}: the temperature must be positive")
+        self.beta, self.loss_floor = beta, loss_floor
+
+    def init(self, count: int) -> Any:
+        """Losses of the last epoch, number of epochs."""
+        return (jnp.ones(count), jnp.int32(0))
+
+    def step(self, state: Any, losses: Any) -> tuple[Any, Any]:
+        """See the class."""
+        before, epoch = state
+        rates = (losses - before) / jnp.maximum(before, self.loss_floor)
+        weights = len(losses) * jax.nn.softmax(rates / self.beta)
+        return jnp.where(epoch == 0, jnp.ones_like(losses), weights), (losses, epoch + 1)

@@ -1,0 +1,149 @@
+"""Mini-batches: how they are drawn on the device, and how they come from the host."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jno.compiler import Program
+
+from ._devices import Devices
+
+_STREAM = 0xBA7C
+"""Random stream of the rows, apart from those of the time window, noise and dropout."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Draws:
+    """``count`` mini-batches of ``size`` of the samples for one update; ``size=None`` takes all in order.
+
+    Together they hold no sample twice where there are enough of them.
+    """
+
+    names: tuple[tuple[str, str], ...]
+    """The arrays with one row per sample."""
+    samples: int
+    size: int | None = None
+    count: int = 1
+
+    @property
+    def repeated(self) -> bool:
+        """Whether an update averages over several mini-batches."""
+        return self.count > 1
+
+    @property
+    def everything(self) -> bool:
+        """Whether every update sees all samples in order."""
+        return not self.names or (self.size in (None, self.samples) and not self.repeated)
+
+    def on_device(self, data: Any, key: Any) -> Any:
+        """Arrays with the rows of one update, drawn with the key; several mini-batches are a leading axis."""
+        if self.everything:
+            return data
+        own = jax.random.fold_in(key, _STREAM)
+        if self.count * self._size <= self.samples:
+            rows = jax.random.choice(own, self.samples, (self.count, self._size), replace=False)
+        else:
+            draw = lambda k: jax.random.choice(k, self.samples, (self._size,), replace=False)  # noqa: E731
+            rows = jax.vmap(draw)(jax.random.split(own, self.count))
+        return self._cut(data, jnp.sort(rows, axis=-1))
+
+    def on_host(self, generator: np.random.Generator) -> np.ndarray:
+        """The rows of one update, ``(count, size)``, each mini-batch in increasing order."""
+        if self.count * self._size <= self.samples:
+            rows = generator.permutation(self.samples)[: self.count * self._size].reshape(self.count, self._size)
+        else:
+            rows = np.stack([generator.permutation(self.samples)[: self._size] for _ in range(self.count)])
+        return np.sort(rows, axis=-1)
+
+    def take(self, batches: Any, number: Any) -> Any:
+        """One of the mini-batches of an update."""
+        return {name: array[number] if name in self.names else array for name, array in batches.items()}
+
+    @property
+    def _size(self) -> int:
+        return self.samples if self.size is None else self.size
+
+    def _cut(self, data: Any, rows: Any) -> Any:
+        rows = rows if self.repeated else rows[0]
+        return {name: array[rows] if name in self.names else array for name, array in data.items()}
+
+
+class Feed(abc.ABC):
+    """Where the epochs of a run get their data from."""
+
+    epochs: ClassVar[int | None]
+    """Most epochs that may see the same data; ``None``: any number."""
+
+    @abc.abstractmethod
+    def data(self, epoch: int) -> Any:
+        """The arrays of an epoch."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Let go of what is being prepared."""
+
+
+class DeviceFeed(Feed):
+    """All data, which stays on the device."""
+
+    epochs = None
+
+    def __init__(self, program: Program, devices: Devices) -> None:
+        self._program = program
+        self._devices = devices
+        self._placed: Any = None
+        self._seen: Any = None
+
+    def data(self, epoch: int) -> Any:
+        """The same arrays in every step, until the program's own are replaced."""
+        if self._seen is not self._program.data:
+            self._seen = self._program.data
+            self._placed = self._devices.place_data(self._seen, self._program.layout.batched)
+        return self._placed
+
+    def close(self) -> None:
+        """Nothing is being prepared."""
+
+
+class HostFeed(Feed):
+    """One update's mini-batches at a time; the next ones are read while the device works.
+
+    The rows of an epoch follow from the seed and the epoch alone, so a resumed run sees the same.
+    """
+
+    epochs = 1
+
+    def __init__(self, program: Program, draws: Draws, devices: Devices, seed: int) -> None:
+        self._program = program
+        self._draws = draws
+        self._devices = devices
+        self._seed = seed
+        shared = {name: jnp.asarray(s[:]) for name, s in program.sources.items() if name not in draws.names}
+        self._shared = devices.place_data(shared, ())
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jno-data")
+        self._next: tuple[int, Future[Any]] | None = None
+
+    def data(self, epoch: int) -> Any:
+        """The mini-batches of an epoch, already drawn."""
+        ready = self._next
+        own = ready[1].result() if ready is not None and ready[0] == epoch else self._read(epoch)
+        self._next = (epoch + 1, self._reader.submit(self._read, epoch + 1))
+        return {**self._shared, **own}
+
+    def close(self) -> None:
+        """Wait for what is being read."""
+        self._reader.shutdown(wait=True, cancel_futures=True)
+
+    def _read(self, epoch: int) -> Any:
+        rows = self._draws.on_host(np.random.default_rng([self._seed, _STREAM, epoch]))
+        batches = self._program.rows(rows.ravel())
+        if self._draws.repeated:
+            batches = {name: array.reshape(*rows.shape, *array.shape[1:]) for name, array in batches.items()}
+        return self._devices.place_data(batches, tuple(batches), micro_batches=self._draws.repeated)

@@ -1,0 +1,152 @@
+"""The options of one `solve` call, checked together."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from jno.loggers import MetricLogger
+from jno.utils.callbacks import Callback
+
+
+@dataclasses.dataclass(frozen=True)
+class Substep:
+    """Some gradient steps on some of the constraints, with optimizer states of their own."""
+
+    constraints: tuple[int, ...]
+    steps: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What was asked of one `solve` call; see ``core.solve``."""
+
+    epochs: int
+    batchsize: int | None
+    checkpoint_gradients: bool
+    offload_data: bool
+    inner_steps: int
+    accumulation_steps: int
+    window: int | None
+    profile: bool
+    callbacks: tuple[Callback, ...]
+    loggers: tuple[MetricLogger, ...]
+    substeps: tuple[Substep, ...]
+
+    @property
+    def hooked(self) -> bool:
+        """Whether a callback looks at the gradients of every step."""
+        return bool(self.hooking)
+
+    @property
+    def hooking(self) -> list[Callback]:
+        """The callbacks that do something between gradient and update."""
+        return [c for c in self.callbacks if type(c).on_before_update is not Callback.on_before_update]
+
+    def described(self) -> dict[str, Any]:
+        """The options as plain values, for loggers."""
+        found = dataclasses.asdict(dataclasses.replace(self, callbacks=(), loggers=()))
+        found["callbacks"] = [type(callback).__name__ for callback in self.callbacks]
+        found["loggers"] = [type(logger).__name__ for logger in self.loggers]
+        return found
+
+
+def checked_options(
+    *, samples: int, constraints: int, callbacks: Sequence[Any] | None, substeps: Any, **given: Any
+) -> Options:
+    """The options, for a domain of so many samples and a problem of so many constraints.
+
+    Raises:
+        TypeError: an option of the wrong type.
+        ValueError: one out of range, or two that do not go together.
+    """
+    for name in ("epochs", "inner_steps", "accumulation_steps"):
+        if not is_positive(given[name]):
+            raise ValueError(f"{name}={given[name]!r}: it must be an integer of at least 1")
+    for name in ("checkpoint_gradients", "offload_data", "profile"):
+        if not isinstance(given[name], bool):
+            raise TypeError(f"{name}={given[name]!r}: it must be True or False")
+    parsed = tuple(_substep(entry, constraints) for entry in _entries(substeps))
+    entries = [_checked_callback(entry) for entry in callbacks or ()]
+    options = Options(
+        **given,
+        callbacks=tuple(entry for entry in entries if isinstance(entry, Callback)),
+        loggers=tuple(entry for entry in entries if isinstance(entry, MetricLogger)),
+        substeps=parsed,
+    )
+    _check_batches(options, samples)
+    _check_together(options)
+    return options
+
+
+def is_positive(value: Any) -> bool:
+    """Whether ``value`` is an integer of at least 1 (``True`` is not)."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _check_batches(options: Options, samples: int) -> None:
+    size = options.batchsize
+    if size is not None and (not is_positive(size) or size > samples):
+        raise ValueError(
+            f"batchsize={size!r}: it counts samples of the domain (n * domain), not points, and must be an "
+            f"integer from 1 to {samples}"
+        )
+    if size is None and options.accumulation_steps > 1:
+        raise ValueError(
+            f"accumulation_steps={options.accumulation_steps} adds up the gradients of mini-batches: give batchsize= "
+            "as well"
+        )
+    if size is None and options.offload_data:
+        raise ValueError("offload_data=True sends one mini-batch at a time to the device: give batchsize= as well")
+
+
+def _check_together(options: Options) -> None:
+    if options.epochs % options.inner_steps:
+        raise ValueError(f"inner_steps={options.inner_steps} does not divide epochs={options.epochs}")
+    for name, value in (("inner_steps", options.inner_steps), ("accumulation_steps", options.accumulation_steps)):
+        if options.substeps and value > 1:
+            raise ValueError(f"substeps= and {name}={value} are not compatible: leave one of them out")
+    if options.hooked:
+        names = ", ".join(type(callback).__name__ for callback in options.hooking)
+        if options.inner_steps > 1:
+            raise ValueError(
+                f"{names}.on_before_update() is called between gradient and update of every step, which "
+                f"inner_steps={options.inner_steps} fuses on the device; use inner_steps=1"
+            )
+        if options.substeps:
+            raise ValueError(f"{names}.on_before_update() and substeps= are not compatible: leave one of them out")
+
+
+def _entries(substeps: Any) -> Sequence[Any]:
+    if substeps is None:
+        return ()
+    if not isinstance(substeps, list | tuple) or not substeps:
+        raise TypeError(f"substeps={substeps!r}: expected a list such as [[0, 1], ([2], 5)]")
+    return substeps
+
+
+def _substep(entry: Any, constraints: int) -> Substep:
+    indices, steps = entry if isinstance(entry, tuple) and len(entry) == 2 else (entry, 1)
+    if not isinstance(indices, list) or not indices or not is_positive(steps):
+        raise TypeError(
+            f"substep must be a list of constraint indices, or a tuple (list, number of steps); got {entry!r}"
+        )
+    for index in indices:
+        if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < constraints:
+            raise ValueError(
+                f"substep {entry!r} references constraint index {index!r}; there are {constraints} constraints, "
+                f"numbered from 0 to {constraints - 1}"
+            )
+    if len(set(indices)) < len(indices):
+        raise ValueError(f"substep {entry!r} names a constraint twice")
+    return Substep(tuple(indices), steps)
+
+
+def _checked_callback(callback: Any) -> Any:
+    if not isinstance(callback, Callback | MetricLogger):
+        raise TypeError(
+            "callbacks must be jno.utils.callbacks.Callback instances or metric loggers of jno.loggers, got "
+            f"{type(callback).__name__}"
+        )
+    return callback

@@ -1,0 +1,362 @@
+"""Options of `solve`: mini-batches, accumulation, data on the host, memory, substeps, gradients shown, traces."""
+
+import foundax
+import h5py
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jno
+from jno.training._step import Step
+from jno.utils.callbacks import Callback
+
+SAMPLES = 12
+
+
+def data_problem(samples=SAMPLES, values=None, optimizer=None):
+    """Regression with one row per sample: the loss is a mean over samples."""
+    domain = samples * jno.domain.line(mesh_size=0.25)
+    rows = np.linspace(-1.0, 1.0, samples * 3, dtype=np.float32).reshape(samples, 1, 3, 1)
+    a = domain.variable("a", rows if values is None else values)
+    module = foundax.mlp(1, hidden_dims=4, num_layers=2, key=jax.random.PRNGKey(0))
+    net = jno.nn(module).optimizer(optax.sgd(0.1) if optimizer is None else optimizer)
+    return jno.core([(net(a) - jno.np.sin(3 * a)).mse, (net(0.5 * a) - a).mse]), net
+
+
+def weights(net):
+    return [np.asarray(leaf) for leaf in jax.tree_util.tree_leaves(net.module) if hasattr(leaf, "shape")]
+
+
+def steps_of(monkeypatch):
+    """The compiled calls that `solve` makes."""
+    calls = []
+    original = Step.run
+
+    def run(step, state, data, count):
+        calls.append((step, state, data))
+        return original(step, state, data, count)
+
+    monkeypatch.setattr(Step, "run", run)
+    return calls
+
+
+def temporary_bytes(call):
+    step, state, data = call
+    return step.compiled(state, data).memory_analysis().temp_size_in_bytes
+
+
+# --- accumulation -----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("offload", [False, True])
+def test_mini_batches_that_make_up_the_samples_give_the_gradient_of_all(offload):
+    whole, net = data_problem()
+    expected = whole.solve(5).training_logs[0]["losses"]
+    cut, own = data_problem()
+    log = cut.solve(5, batchsize=4, accumulation_steps=3, offload_data=offload).training_logs[0]
+    np.testing.assert_allclose(log["losses"], expected, rtol=1e-5)
+    for a, b in zip(weights(own), weights(net), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_line_search_sees_the_mean_over_all_mini_batches():
+    whole, net = data_problem(optimizer=optax.lbfgs())
+    whole.solve(4)
+    cut, own = data_problem(optimizer=optax.lbfgs())
+    cut.solve(4, batchsize=6, accumulation_steps=2)
+    for a, b in zip(weights(own), weights(net), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_more_mini_batches_than_samples_repeat_samples_in_different_ones():
+    crux, _ = data_problem()
+    losses = crux.solve(3, batchsize=8, accumulation_steps=5).total_loss_history
+    assert np.all(np.isfinite(losses))
+
+
+def test_second_order_optimizers_refuse_accumulated_residuals():
+    crux, _ = data_problem(optimizer=jno.optimizers.engd())
+    with pytest.raises(ValueError, match="accumulation_steps="):
+        crux.solve(1, batchsize=6, accumulation_steps=2)
+
+
+# --- data on the host -------------------------------------------------------------------------------------------
+def test_data_on_the_host_trains_like_data_on_the_device():
+    expected = data_problem()[0].solve(6).total_loss_history
+    found = data_problem()[0].solve(6, batchsize=SAMPLES, offload_data=True).total_loss_history
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_the_rows_of_an_epoch_follow_from_the_seed():
+    once = data_problem()[0].solve(6, batchsize=5, offload_data=True).total_loss_history
+    crux = data_problem()[0]
+    crux.solve(2, batchsize=5, offload_data=True)
+    in_two = crux.solve(4, batchsize=5, offload_data=True).total_loss_history
+    np.testing.assert_array_equal(in_two, once)
+    assert len(np.unique(once)) == 6
+
+
+def test_files_are_read_row_by_row(tmp_path):
+    rows = np.linspace(-1.0, 1.0, SAMPLES * 3).reshape(SAMPLES, 1, 3, 1)
+    expected = data_problem()[0].solve(5, batchsize=5, offload_data=True).total_loss_history
+    np.save(tmp_path / "a.npy", rows)
+    mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
+    found = data_problem(values=mapped)[0].solve(5, batchsize=5, offload_data=True).total_loss_history
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["a"] = rows
+        crux = data_problem(values=file["a"])[0]
+        found = crux.solve(5, batchsize=5, offload_data=True).total_loss_history
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        np.testing.assert_allclose(data_problem(values=file["a"])[0].solve(2).total_loss_history[0], 0.4, atol=0.4)
+
+
+class Counted:
+    """A data set that counts what is read from it."""
+
+    def __init__(self, rows):
+        self._rows = rows
+        self.shape, self.dtype = rows.shape, rows.dtype
+        self.largest = 0
+
+    def __getitem__(self, index):
+        found = self._rows[index]
+        self.largest = max(self.largest, len(found))
+        return found
+
+
+def test_device_memory_does_not_grow_with_the_data(monkeypatch):
+    calls = steps_of(monkeypatch)
+    sizes, largest = [], []
+    for samples in (16, 512):
+        rows = Counted(np.ones((samples, 1, 50, 1), dtype=np.float32))
+        data_problem(samples, rows)[0].solve(2, batchsize=4, offload_data=True)
+        step, state, data = calls[-1]
+        analysis = step.compiled(state, data).memory_analysis()
+        sizes.append((analysis.argument_size_in_bytes, analysis.temp_size_in_bytes))
+        largest.append(rows.largest)
+    assert sizes[0] == sizes[1]
+    assert largest == [4, 4]
+
+
+def test_data_that_is_no_numbers_is_refused():
+    with pytest.raises(ValueError, match="'a' must be numeric"):
+        jno.domain.line().variable("a", Counted(np.array(["x", "y"])))
+
+
+# --- memory -----------------------------------------------------------------------------------------------------
+def _three_networks(**options):
+    domain = 4 * jno.domain.rect(mesh_size=0.02)
+    x, y, _ = domain.variable("interior", (2000, None))
+    k = domain.variable("k", np.ones((4, 1), dtype=np.float32))
+    losses = []
+    for seed in range(3):
+        module = foundax.mlp(2, hidden_dims=32, num_layers=3, key=jax.random.PRNGKey(seed))
+        u = jno.nn(module).optimizer(optax.adam(1e-3))(x, y)
+        losses.append((u.laplacian(x, y) - k).mse)
+    return jno.core(losses).solve(3, **options).training_logs[0]["losses"]
+
+
+def test_checkpointed_gradients_need_less_memory_for_the_same_numbers(monkeypatch):
+    calls = steps_of(monkeypatch)
+    expected = _three_networks()
+    plain = temporary_bytes(calls[-1])
+    found = _three_networks(checkpoint_gradients=True)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    assert temporary_bytes(calls[-1]) < 0.6 * plain
+
+
+# --- substeps ---------------------------------------------------------------------------------------------------
+def _two_parameters():
+    domain = jno.domain.line(mesh_size=0.25)
+    domain.variable("interior")
+    p = jno.np.parameter(()).initialize(2.0).optimizer(optax.adam(0.1))
+    q = jno.np.parameter(()).initialize(-1.0).optimizer(optax.adam(0.1))
+    constraints = [(p - q) ** 2, (q - 3.0) ** 2, (p.stop_gradient * q - 1.0) ** 2]
+    return jno.core(constraints, domain=domain), p, q
+
+
+def _by_hand(entries, epochs):
+    """The same with optax alone: one optimizer state per entry."""
+    losses = [lambda v: (v["p"] - v["q"]) ** 2, lambda v: (v["q"] - 3.0) ** 2]
+    losses.append(lambda v: (jax.lax.stop_gradient(v["p"]) * v["q"] - 1.0) ** 2)
+    values = {"p": jnp.float32(2.0), "q": jnp.float32(-1.0)}
+    adam = optax.adam(0.1)
+    states = [adam.init({name: values[name] for name in names}) for _, _, names in entries]
+    history = []
+    for _ in range(epochs):
+        history.append([float(loss(values)) for loss in losses])
+        for number, (indices, steps, names) in enumerate(entries):
+            for _ in range(steps):
+
+                def total(own, values=values, indices=indices):
+                    return jnp.mean(jnp.stack([losses[i]({**values, **own}) for i in indices]))
+
+                own = {name: values[name] for name in names}
+                updates, states[number] = adam.update(jax.grad(total)(own), states[number])
+                values = {**values, **optax.apply_updates(own, updates)}
+    return values, history
+
+
+def test_substeps_alternate_with_states_of_their_own():
+    crux, p, q = _two_parameters()
+    log = crux.solve(6, substeps=[[0], ([1, 2], 3)]).training_logs[0]
+    values, history = _by_hand([([0], 1, "pq"), ([1, 2], 3, "q")], 6)
+    np.testing.assert_allclose(log["losses"], history, rtol=1e-4)
+    np.testing.assert_allclose(float(p.module.value), values["p"], rtol=1e-5)
+    np.testing.assert_allclose(float(q.module.value), values["q"], rtol=1e-5)
+
+
+def test_substeps_go_on_in_the_next_call():
+    once, p, _ = _two_parameters()
+    once.solve(6, substeps=[[0], ([1, 2], 3)])
+    twice, other, _ = _two_parameters()
+    twice.solve(2, substeps=[[0], ([1, 2], 3)])
+    twice.solve(4, substeps=[[0], ([1, 2], 3)])
+    assert float(p.module.value) == float(other.module.value)
+
+
+def test_schedules_count_the_steps():
+    domain = jno.domain.line(mesh_size=0.25)
+    domain.variable("interior")
+    seen = jno.np.parameter(()).optimizer(optax.sgd(1.0)).model.scale(lambda step: jnp.where(step == 5, 1.0, 0.0))
+    crux = jno.core([(seen() - 1.0) ** 2], domain=domain)
+    losses = crux.solve(4, substeps=[([0], 3)]).total_loss_history
+    np.testing.assert_allclose(losses, [1.0, 1.0, 1.0, 1.0])  # one full step on a quadratic: 0 → 2 in step 5
+    assert float(seen.module.value) == 2.0
+
+
+def test_the_constraints_of_no_substep_are_recorded():
+    crux, p, q = _two_parameters()
+    log = crux.solve(3, substeps=[[1]]).training_logs[0]
+    assert float(p.module.value) == 2.0
+    expected = [(2.0 - (-1.0)) ** 2, (-1.0 - 3.0) ** 2, (2.0 * -1.0 - 1.0) ** 2]
+    np.testing.assert_allclose(log["losses"][0], expected, rtol=1e-6)
+    assert float(q.module.value) != -1.0
+
+
+@pytest.mark.parametrize(
+    ("substeps", "error", "message"),
+    [
+        ([0, 1], TypeError, "substep must be a list"),
+        ([([0], 0)], TypeError, "substep must be a list"),
+        ([[]], TypeError, "substep must be a list"),
+        ([], TypeError, "expected a list such as"),
+        ([[3]], ValueError, "references constraint index 3; there are 3 constraints"),
+        ([[-1]], ValueError, "references constraint index -1"),
+        ([[0, 0]], ValueError, "names a constraint twice"),
+    ],
+)
+def test_wrong_substeps(substeps, error, message):
+    with pytest.raises(error, match=message):
+        _two_parameters()[0].solve(1, substeps=substeps)
+
+
+def test_a_substep_that_trains_nothing():
+    domain = jno.domain.line(mesh_size=0.25)
+    domain.variable("interior")
+    p = jno.np.parameter(()).initialize(2.0).optimizer(optax.adam(0.1))
+    crux = jno.core([p**2, p.stop_gradient**2], domain=domain)
+    with pytest.raises(ValueError, match=r"substep 1 on the constraints \[1\] has nothing to train"):
+        crux.solve(1, substeps=[[0], [1]])
+
+
+# --- what does not go together ----------------------------------------------------------------------------------
+class Halved(Callback):
+    """Halves all gradients, and remembers what it was shown."""
+
+    def __init__(self):
+        self.shown = []
+
+    def on_before_update(self, *, grads, **kw):
+        self.shown.append(kw)
+        return jax.tree_util.tree_map(lambda g: 0.5 * g, grads)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"accumulation_steps": 2}, "accumulation_steps=2 .* give batchsize="),
+        ({"offload_data": True}, "offload_data=True .* give batchsize="),
+        ({"inner_steps": 2, "substeps": [[0]]}, "substeps= and inner_steps=2 are not compatible"),
+        (
+            {"batchsize": 2, "accumulation_steps": 2, "substeps": [[0]]},
+            "substeps= and accumulation_steps=2 are not compatible",
+        ),
+        ({"inner_steps": 2, "callbacks": [Halved()]}, r"Halved.on_before_update\(\) .* inner_steps=2"),
+        ({"substeps": [[0]], "callbacks": [Halved()]}, r"Halved.on_before_update\(\) and substeps="),
+        ({"inner_steps": 3}, "inner_steps=3 does not divide epochs=4"),
+        ({"accumulation_steps": 0}, "accumulation_steps=0: it must be an integer of at least 1"),
+    ],
+)
+def test_options_that_do_not_go_together(options, message):
+    with pytest.raises(ValueError, match=message):
+        data_problem()[0].solve(4, **options)
+
+
+# --- gradients shown to callbacks -------------------------------------------------------------------------------
+def test_a_callback_replaces_the_gradients():
+    crux, net = data_problem(optimizer=optax.sgd(0.2))
+    halved = Halved()
+    log = crux.solve(4, callbacks=[halved]).training_logs[0]
+    reference, expected = data_problem(optimizer=optax.sgd(0.1))
+    np.testing.assert_allclose(log["losses"], reference.solve(4).training_logs[0]["losses"], rtol=1e-5)
+    for a, b in zip(weights(net), weights(expected), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    assert [kw["epoch"] for kw in halved.shown] == [0, 1, 2, 3]
+    assert set(halved.shown[0]) == {"trainable", "context", "rng", "epoch"}
+
+
+def test_gradients_of_another_structure_are_refused():
+    class Wrong(Callback):
+        def on_before_update(self, **kw):
+            return 1.0
+
+    with pytest.raises(ValueError, match=r"Wrong.on_before_update\(\) returned .* instead of gradients"):
+        data_problem()[0].solve(1, callbacks=[Wrong()])
+
+
+# --- faults -----------------------------------------------------------------------------------------------------
+def test_an_interrupt_returns_the_history_so_far():
+    class Interrupted(Callback):
+        def on_epoch_end(self, *, epoch, **kw):
+            if epoch == 3:
+                raise KeyboardInterrupt
+
+    crux, net = data_problem()
+    history = crux.solve(50, callbacks=[Interrupted()])
+    assert len(history.total_loss_history) == 4
+    assert history.training_logs[0]["stop_reason"] == "interrupted after epoch 3"
+    reference, expected = data_problem()
+    reference.solve(4)
+    for a, b in zip(weights(net), weights(expected), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert crux.solve(2).training_logs[1]["epoch"].tolist() == [4, 5]
+
+
+def test_a_callback_that_raises_is_named():
+    class Broken(Callback):
+        def on_epoch_end(self, *, epoch, **kw):
+            raise OSError("no space")
+
+    crux, _ = data_problem()
+    with pytest.raises(OSError, match="no space") as caught:
+        crux.solve(5, callbacks=[Broken()])
+    assert caught.value.__notes__ == ["raised by the callback Broken.on_epoch_end() at epoch 0"]
+    assert len(crux.training_logs[0]["epoch"]) == 1
+
+
+# --- traces -----------------------------------------------------------------------------------------------------
+def test_a_trace_of_the_steady_state(tmp_path):
+    jno.logger(path=tmp_path, log_print=(True, False))
+    try:
+        data_problem()[0].solve(60, profile=True)
+    finally:
+        jno.logger(log_print=(True, True), force=True)
+    assert list((tmp_path / "traces").rglob("*.xplane.pb"))
+
+
+def test_a_trace_needs_a_run_directory():
+    with pytest.raises(ValueError, match="profile=True writes a trace below the run directory"):
+        data_problem()[0].solve(3, profile=True)
