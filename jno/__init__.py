@@ -6,12 +6,16 @@ JAX function that trains (``solve``) and evaluates (``eval``).
 
 from importlib.metadata import PackageNotFoundError, version
 
+from . import callbacks as callbacks
 from . import fn as fn
 from . import jnp_ops as np
+from . import loggers as loggers
 from . import lora as lora
 from . import noise as noise
 from . import optimizers as optimizers
+from . import sampler as sampler
 from . import schedule as schedule
+from . import trackers as trackers
 from .adaptive import LearningRateSchedule as LearningRateSchedule
 from .adaptive import WeightSchedule as WeightSchedule
 from .architectures import nn as nn
@@ -19,7 +23,9 @@ from .architectures import parameter as parameter
 from .core import core as core
 from .differential_operators import DifferentialOperators as DifferentialOperators
 from .domain import domain as domain
+from .export import iree as iree
 from .integration_operators import IntegrationOperators as IntegrationOperators
+from .loggers import wandb_finish as wandb_finish
 from .trace import Hessian as Hessian
 from .trace import Integral as Integral
 from .trace import IntegralTime as IntegralTime
@@ -31,6 +37,7 @@ from .trace import Variable as Variable
 from .training import NonFiniteLossWarning as NonFiniteLossWarning
 from .utils import Callback as Callback
 from .utils import Logger as Logger
+from .utils import SignatureError as SignatureError
 from .utils import get_config as get_config
 from .utils import get_config_path as get_config_path
 from .utils import get_rsa_private_key as get_rsa_private_key
@@ -65,8 +72,10 @@ __all__ = [
     "NetworkGradient",
     "NonFiniteLossWarning",
     "Placeholder",
+    "SignatureError",
     "Variable",
     "WeightSchedule",
+    "callbacks",
     "core",
     "do",
     "domain",
@@ -77,9 +86,11 @@ __all__ = [
     "get_rsa_public_key",
     "get_runs_base_dir",
     "get_seed",
+    "iree",
     "load",
     "load_config",
     "logger",
+    "loggers",
     "lora",
     "nn",
     "noise",
@@ -87,7 +98,10 @@ __all__ = [
     "numpy",
     "optimizers",
     "parameter",
+    "sampler",
     "save",
     "schedule",
     "setup",
+    "trackers",
+    "wandb_finish",
 ]

@@ -281,7 +281,7 @@ class core:
         target = own if domain is None else domain
         roots = [self._graph.intern(node) for node in nodes]
         versions = tuple(model.version for model in self._models)
-        cache_key = (tuple(map(id, roots)), window, id(target), versions)
+        cache_key = (tuple(map(id, roots)), window, id(target), versions, self._solver.points_version)
         if cache_key not in self._evaluators:
             check_temporal(nodes, target)
             context = None if domain is None else target.context_for(own)

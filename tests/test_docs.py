@@ -11,9 +11,14 @@ PAGES = Path(__file__).parent.parent / "docs"
 @pytest.mark.parametrize(
     ("page", "shown"),
     [
+        ("callbacks.md", r"# (\[ 0 25 50 75\])"),
+        ("deployment.md", r"# (\(2, 1\) 0\.0)"),
         ("derivatives.md", r"```\n(pass over.*?)…"),
         ("domains.md", r"# (0\.4142)"),
+        ("logging.md", r"# (2 0\.5 0\.25)"),
         ("models.md", r"\(tuned\.module\)\)  # (\d)"),
+        ("resampling.md", r"# (\(1, 1, 20, 1\))"),
+        ("training.md", r"# (20)"),
     ],
 )
 def test_programs_run(page, shown, capsys, tmp_path, monkeypatch):

@@ -140,7 +140,7 @@ def test_bad_samples(sample, message):
         ("left", {"reverse_normals": True}, ValueError, "reverse_normals=True needs normals=True"),
         ("left", {"time_value": 0.5}, ValueError, "needs a time-dependent domain"),
         ("interior", {"view_factor": True}, ValueError, "'interior' has no outward normals"),
-        ("left", {"resampling_strategy": object()}, NotImplementedError, "resampling_strategy"),
+        ("left", {"resampling_strategy": 3}, TypeError, "strategy of 'left' must be one of jno.sampler.*got 3"),
         ("left", {"point_data": True}, ValueError, "point_data=True.* needs an array"),
     ],
 )

@@ -26,7 +26,7 @@ def constant(value):
     return lambda geometry, n: np.full((n, 2), value)
 
 
-class Every:
+class Every(jno.sampler.RandomResampling):
     """A resampling strategy."""
 
 

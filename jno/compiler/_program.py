@@ -123,6 +123,12 @@ class Program:
             for name, source in self.sources.items()
         }
 
+    def replace(self, entries: Mapping[tuple[str, str], Any]) -> None:
+        """Put other arrays of the same shapes into the data, where the expressions read them."""
+        own = {name: array for name, array in entries.items() if name in self.layout.entries}
+        self.sources = {**self.sources, **{name: np.asarray(array) for name, array in own.items()}}
+        self.data = {**self.data, **{name: jnp.asarray(array) for name, array in own.items()}}
+
     def rows(self, chosen: Sequence[int] | np.ndarray) -> dict[tuple[str, str], np.ndarray]:
         """Host arrays of some of the samples: of what has one row per sample."""
         return {name: selected(self.sources[name], np.asarray(chosen)) for name in self.layout.batched}

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ._context import INITIAL, SampleRecord, materialise
-from ._drawing import drawn_request
+from ._drawable import Drawn
+from ._drawing import candidate_points, drawn_request
 from ._fields import PositionFields
 from ._geometry import Geometry
 from ._merge import row_geometries
@@ -23,6 +24,7 @@ from ._variables import (
     checked_data,
     data_options,
     is_data,
+    is_lazy,
     point_data,
     point_data_leaves,
     point_leaves,
@@ -66,7 +68,8 @@ class SampleAccess(PositionFields):
                 n) -> points (n, 2)`. The samplers `"uniform"`, `"latin_hypercube"`, `"sobol"`, `"halton"` and, along
                 curves, `"equispaced"` place exactly `n` points in the region itself on every kind of domain. An array
                 or a float instead of the pair attaches data (a number becomes `(1, 1)`).
-            resampling_strategy: who replaces the points during training; on polygon domains only.
+            resampling_strategy: who replaces the points during training, from `jno.sampler`; normals follow their
+                points. Data that is attached to the points does not.
             normals: also sample the unit outward normals, key `n_<key>`.
             reverse_normals: inward normals instead (a copy; other variables keep theirs).
             view_factor: also compute the view factors between the points of a boundary tag of the plane, see
@@ -87,8 +90,8 @@ class SampleAccess(PositionFields):
         Raises:
             ValueError: unknown tag, normals on a region that has none, an invalid count, sampler result or
                 time.
-            NotImplementedError: `resampling_strategy` on other domains than polygons; view factors that are not
-                available, see `compute_enclosure_view_factor`.
+            TypeError: a resampling strategy that is none.
+            NotImplementedError: view factors that are not available, see `compute_enclosure_view_factor`.
 
         Example:
             >>> import jno
@@ -97,8 +100,6 @@ class SampleAccess(PositionFields):
             >>> d.context["n_left"][0, 0, 0].tolist()
             [-1.0, 0.0]
         """
-        if resampling_strategy is not None and self._geometry.lazy is None:
-            raise NotImplementedError("variable(resampling_strategy=...) is not available yet.")
         if is_data(sample):
             point_options = {
                 "normals": normals,
@@ -107,10 +108,16 @@ class SampleAccess(PositionFields):
                 "return_indices": return_indices,
                 "time_value": time_value is not None,
                 "where": where is not None,
+                "resampling_strategy": resampling_strategy is not None,
             }
             data_options(tag, point_options)
             check_tag_name(tag)
             return self._attach_points(tag, sample, split) if point_data else self._attach(tag, sample, split)
+        if view_factor and resampling_strategy is not None:
+            raise ValueError(
+                f"variable({tag!r}, view_factor=True): view factors belong to points that stay; leave "
+                "resampling_strategy= out."
+            )
         if point_data:
             raise ValueError(f"variable({tag!r}, point_data=True) needs an array of points as its second argument.")
         if where is not None:
@@ -135,12 +142,13 @@ class SampleAccess(PositionFields):
         """`domain[tag]` is `domain.variable(tag)`."""
         return self.variable(tag)
 
-    def _data_key(self, name: str, array: np.ndarray) -> str:
+    def _data_key(self, name: str, array: Any) -> str:
         """The key of new data; attaching the same array again finds it."""
         if name in self._pool_tags():
             raise ValueError(f"{name!r} is a region of this domain and cannot name data; use another name.")
         known = self.context.get(name)
-        if known is not None and known.dtype == array.dtype and np.array_equal(known, array):
+        lazy = is_lazy(known) or is_lazy(array)
+        if known is array or (known is not None and not lazy and _equal(known, array)):
             return name
         key = self._store.fresh_key(name)
         if key != name:
@@ -201,7 +209,10 @@ class SampleAccess(PositionFields):
         return self.context[record.tag], self._indices(record) if return_indices else None, record.tag
 
     def draw_candidates(self, tag: str) -> tuple[Float[np.ndarray, "M D"] | None, Float[np.ndarray, "M D"] | None]:
-        """All points of a tag on all merged geometries, from which resampling chooses.
+        """Points of a tag on all merged geometries: all nodes, or fresh points of a shape.
+
+        Of a shape they are ten times as many as are in use, at least a thousand, drawn anew at every call. Training
+        draws candidates by itself, from the cells and facets of a mesh too.
 
         Args:
             tag: a tag of the geometry or a key of the context made from one.
@@ -234,7 +245,7 @@ class SampleAccess(PositionFields):
         sign = -1.0 if record is not None and record.reverse_normals else 1.0
         return points, sign * np.concatenate(known)
 
-    def context_for(self, recorded_on: Any) -> dict[str, np.ndarray]:
+    def context_for(self, recorded_on: Any) -> dict[str, Any]:
         """A context on this domain with the keys that another domain has sampled; neither domain is changed.
 
         What this domain has sampled itself under the same key is kept. Missing point sets are sampled here:
@@ -310,6 +321,16 @@ class SampleAccess(PositionFields):
         """A request for points of a shape: with a count, and with the resampling strategy that applies."""
         return drawn_request(request, tuple(group.geometry for group in self._groups), strategy)
 
+    def _resampling_records(self) -> list[SampleRecord]:
+        """The point sets that are replaced during training."""
+        return [record for record in self._store.records if record.resampling_strategy is not None]
+
+    def _candidates(
+        self, record: SampleRecord, row: int, count: int, generator: np.random.Generator, *, on_nodes: bool
+    ) -> Drawn:
+        """Candidates for the points of one batch row, and their outward normals."""
+        return candidate_points(row_geometries(self._groups)[row], record, count, generator, on_nodes=on_nodes)
+
     def _drawn_candidates(
         self, region: str, record: SampleRecord | None, geometries: list[Geometry]
     ) -> tuple[Float[np.ndarray, "M D"], Float[np.ndarray, "M D"] | None]:
@@ -331,6 +352,10 @@ class SampleAccess(PositionFields):
             )
         drawn = np.stack([indices for _, indices in self._store.rows[record.tag]])
         return drawn[0] if np.all(drawn == drawn[0]) else drawn
+
+
+def _equal(first: np.ndarray, second: np.ndarray) -> bool:
+    return first.dtype == second.dtype and np.array_equal(first, second)
 
 
 def _with_predicates(geometry: Geometry, other: Regions) -> Geometry:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from ._drawable import Drawn
 from ._geometry import Geometry
 from ._sampling import RandomStream, Rows, SampleSpec, draw_rows
+from ._tags import Tag
 from ._time import TimeAxis
 
 TIME_KEY = "__time__"
@@ -58,10 +60,10 @@ class SampleRecord:
 
 
 class SampleStore:
-    """Everything that a domain has sampled so far; nothing in it is ever overwritten."""
+    """Everything that a domain has sampled so far; only resampling overwrites points, never their number."""
 
     def __init__(self, draws: int = 0) -> None:
-        self.context: dict[str, np.ndarray] = {}
+        self.context: dict[str, Any] = {}
         self.records: list[SampleRecord] = []
         self.rows: dict[str, Rows] = {}
         self.handles: dict[str, int] = {}
@@ -127,7 +129,9 @@ class SampleStore:
             nodes = self.rows[record.tag] if same else ()
             # After re-meshing the nodes are others; a new tag leaves them as they are.
             current = all(old.points is new.points for (old, _), new in zip(nodes, geometries, strict=False))
-            if same and current and not clash:
+            strategy = request.resampling_strategy
+            resampled = strategy is None or strategy is record.resampling_strategy
+            if same and current and resampled and not clash:
                 return record
         return None
 
@@ -151,6 +155,38 @@ class SampleStore:
         updated = replace(record, normals=True, reverse_normals=reverse)
         self.records[self.records.index(record)] = updated
         return updated
+
+    def points_of(self, record: SampleRecord, row: int) -> Drawn:
+        """The points of one batch row and their outward normals, `None` for a region that has none."""
+        geometry, chosen = self.rows[record.tag][row]
+        normals = geometry.tags[record.region].normals
+        return geometry.pool(record.region)[chosen], None if normals is None else normals[chosen]
+
+    def replace_points(self, record: SampleRecord, rows: Sequence[Any]) -> None:
+        """Give a point set other `(points, outward normals)`, as many as it has: one for all batch rows, or one each.
+
+        Raises:
+            ValueError: another number of points, or of rows.
+        """
+        batch, levels, count, dimension = self.context[record.tag].shape
+        shapes = [points.shape for points, _ in rows]
+        if len(rows) not in (1, batch) or set(shapes) != {(count, dimension)}:
+            raise ValueError(
+                f"The points of {record.tag!r} must be one array ({count}, {dimension}), or {batch} of them; got "
+                f"{shapes}."
+            )
+        clouds = [_cloud(record.region, points, normals) for points, normals in rows]
+        self.rows[record.tag] = made = tuple(clouds * batch if len(clouds) == 1 else clouds)
+        self.context[record.tag] = stack_rows(made, lambda geometry: geometry.pool(record.region), levels)
+        if record.normals:
+            del self.context[f"n_{record.tag}"]
+            self.add_normals(record, reverse=record.reverse_normals, levels=levels)
+
+
+def _cloud(region: str, points: np.ndarray, normals: np.ndarray | None) -> tuple[Geometry, np.ndarray]:
+    """Points that are a geometry of their own."""
+    every = np.arange(len(points))
+    return Geometry(points, {region: Tag(region, every, normals=normals)}), every
 
 
 def stack_rows(rows: Rows, values: Callable[[Geometry], np.ndarray], levels: int) -> Float[np.ndarray, "B T N D"]:

@@ -2,51 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from jno.utils import get_logger
+import numpy as np
+
+from jno.sampler import RandomResampling, ResamplingStrategy
 
 from ._context import SampleRecord
+from ._drawable import Drawn
 from ._geometry import Geometry
 from ._sampling import SampleSpec
-
-
-@dataclass(frozen=True)
-class RandomResampling:
-    """Replace a fraction of the points by new random ones every few epochs.
-
-    Attributes:
-        resample_every: epochs between two replacements.
-        resample_fraction: share of the points that is replaced.
-        start_epoch: first epoch at which points may be replaced.
-    """
-
-    resample_every: int = 100
-    resample_fraction: float = 1.0
-    start_epoch: int = 0
 
 
 def drawn_request(request: SampleRecord, geometries: tuple[Geometry, ...], strategy: Any) -> SampleRecord:
     """The request as it is for nodes, or for points of the shape: with a count and a resampling strategy.
 
-    Without a count and without a mesh it is one point, which is replaced at random in every epoch unless a strategy was
-    given.
+    Of a shape without a count and without a mesh it is one point, which is replaced at random in every epoch unless a
+    strategy was given.
     """
     region = request.region
     lazies = [geometry.lazy for geometry in geometries if region in geometry.drawable and geometry.lazy is not None]
     if not lazies:
-        return replace(request, drawn=request.spec.is_named)
-    registered = lazies[0].strategy(region) if strategy is None else strategy
+        return replace(request, drawn=request.spec.is_named, resampling_strategy=_checked(request, strategy))
+    registered = _checked(request, lazies[0].strategy(region) if strategy is None else strategy)
     on_nodes = request.spec.is_whole and all(region in geometry.tags for geometry in geometries)
     unmeshed = all(geometry.mesh is None for geometry in geometries)
     if request.spec.count is None and unmeshed:
         request = replace(request, spec=SampleSpec(1, request.spec.sampler))
-        registered = RandomResampling(resample_every=1) if registered is None else registered
-    if registered is not None:
-        get_logger().once(
-            f"The resampling strategy of {request.base!r} is kept with the domain, but training does not resample yet: "
-            "its points stay as they are. Give a sufficient count, sample=(n, None).",
-            level="warning",
-        )
+        registered = RandomResampling(1, 1.0, 0) if registered is None else registered
     return replace(request, drawn=not on_nodes, resampling_strategy=registered)
+
+
+def _checked(request: SampleRecord, strategy: Any) -> ResamplingStrategy | None:
+    if strategy is None or isinstance(strategy, ResamplingStrategy):
+        return strategy
+    raise TypeError(
+        f"The resampling strategy of {request.base!r} must be one of jno.sampler, such as jno.sampler.rad(), or an "
+        f"instance of a subclass of jno.sampler.ResamplingStrategy; got {strategy!r}."
+    )
+
+
+def candidate_points(
+    geometry: Geometry, record: SampleRecord, count: int, generator: np.random.Generator, *, on_nodes: bool
+) -> Drawn:
+    """Points from which training may choose new ones, and their outward normals on a boundary.
+
+    They are drawn from the shape or from the cells or facets of the mesh. Where only nodes have a meaning, in a point
+    cloud, and for regions without cells and facets they are all points of the region.
+    """
+    region = record.region
+    tag = geometry.tags.get(region)
+    if tag is not None and (on_nodes or geometry.is_cloud or (tag.cells is None and tag.facets is None)):
+        return geometry.pool(region), tag.normals
+    sampler = record.spec.sampler if record.drawn else None
+    return geometry.draw(region, count, sampler, generator)

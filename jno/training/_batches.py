@@ -125,13 +125,16 @@ class HostFeed(Feed):
         self._draws = draws
         self._devices = devices
         self._seed = seed
-        shared = {name: jnp.asarray(s[:]) for name, s in program.sources.items() if name not in draws.names}
-        self._shared = devices.place_data(shared, ())
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jno-data")
-        self._next: tuple[int, Future[Any]] | None = None
+        self._seen: Any = None
 
     def data(self, epoch: int) -> Any:
         """The mini-batches of an epoch, already drawn."""
+        if self._seen is not self._program.sources:
+            self._seen = self._program.sources
+            self._next: tuple[int, Future[Any]] | None = None  # of points that have been replaced
+            shared = {name: jnp.asarray(s[:]) for name, s in self._seen.items() if name not in self._draws.names}
+            self._shared = self._devices.place_data(shared, ())
         ready = self._next
         own = ready[1].result() if ready is not None and ready[0] == epoch else self._read(epoch)
         self._next = (epoch + 1, self._reader.submit(self._read, epoch + 1))

@@ -18,6 +18,7 @@ from jno.utils import get_logger
 from jno.utils.callbacks import Callback
 
 from ._batches import Feed
+from ._points import Points
 from ._profile import Trace
 from ._progress import Progress
 from ._recorder import Recorder
@@ -74,9 +75,17 @@ class Run:
     """
 
     def __init__(
-        self, step: Step, feed: Feed, state: TrainState, names: list[str], recorder: Recorder, hooks: Hooks
+        self,
+        step: Step,
+        feed: Feed,
+        points: Points,
+        state: TrainState,
+        names: list[str],
+        recorder: Recorder,
+        hooks: Hooks,
     ) -> None:
         self.state = state
+        self._points = points
         self._step = step
         self._feed = feed
         self._names = names
@@ -105,6 +114,7 @@ class Run:
         while done < epochs:
             epoch = self._first + done
             state = self.state
+            self._points.renew(epoch, functools.partial(self._hooks.modules_of, state))
             weights = self._step.balancing.entries(state.balancers)
             modules = functools.partial(self._hooks.modules_of, state)
             self._hooks.tracked.record(epoch, modules, weights, state.key, self._recorder)
@@ -159,9 +169,8 @@ class Run:
         limits.append(hooks.inner_steps - done % hooks.inner_steps if hooks.stepwise else pace.steps)
         if hooks.hooked:
             limits.append(1)
-        tracker = hooks.tracked.next_after(epoch)
-        if tracker is not None:
-            limits.append(tracker)
+        events = (hooks.tracked.next_after(epoch), self._points.next_after(epoch))
+        limits += [event for event in events if event is not None]
         return max(1, min(limits))
 
     def _callbacks_stop(self, losses: np.ndarray, epoch: int) -> bool:

@@ -15,8 +15,13 @@ from jno.trace import Model
 from ._step import TrainState
 
 
-def snapshot(state: TrainState, models: Sequence[Model]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Arrays by name, and what else must be known to read them: weights by model and path, the rest by number."""
+def snapshot(
+    state: TrainState, models: Sequence[Model], points: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Arrays by name, and what else must be known to read them: weights by model and path, the rest by number.
+
+    ``points`` are those that resampling has replaced.
+    """
     trained = [model for model in models if model.layer_id in state.parameters]
     weights = {model.model_key: dict(leaf_paths(state.parameters[model.layer_id])) for model in trained}
     if len(weights) < len(trained):
@@ -28,6 +33,7 @@ def snapshot(state: TrainState, models: Sequence[Model]) -> tuple[dict[str, Any]
         "weights": weights,
         "optimizers": _numbered(state.optimizers),
         "balancers": _numbered(state.balancers),
+        "points": points,
         "key": state.key,
         "epoch": state.epoch,
     }

@@ -24,8 +24,10 @@ from ._memory import Memory
 from ._objective import Objective
 from ._options import Options, checked_options
 from ._phases import copied, modules, phases_of
+from ._points import Points
 from ._profile import Trace
 from ._recorder import Recorder
+from ._resampling import Resampling
 from ._snapshot import resumed, snapshot
 from ._step import Step, TrainState
 from ._trackers import Tracked
@@ -58,6 +60,7 @@ class Solver:
         self._tracked: dict[int | None, Tracked] = {}
         self._balanced = adaptive_weights([graph.intern(untracked(op)) for op in [*constraints, *trackers]])
         self._feeds: dict[Program, DeviceFeed] = {}
+        self._points: Points | None = None
         self._resumes_from: tuple[Any, dict[str, Any]] | None = None
         self._devices = devices
         self._seed = seed
@@ -92,23 +95,26 @@ class Solver:
         states = self._devices.place(self.memory.optimizer_states(step.phases, parameters, program.models))
         balancers = self.memory.balancer_states(step.balancing)
         state = TrainState(parameters, states, balancers, self.memory.key, jnp.int32(self.memory.epoch))
+        points = self._points_for(program)
         if self._resumes_from is not None:
             arrays, metadata = self._resumes_from
             state = self._devices.place(resumed(arrays, metadata["models"], state, program.models))
+            points.resume(arrays.get("points", {}))
             self._resumes_from = None
         recorder = self._recorder(int(state.epoch), program, parameters, options)
         tracked = self._trackers_for(options.window)
+        points.shown_to([program, *tracked.programs])
         hooks = Hooks(
             tracked=tracked,
             callbacks=options.callbacks,
             inner_steps=options.inner_steps,
             modules_of=lambda s: {m.layer_id: m.module for m in tracked.models} | modules(frozen, s.parameters),
-            snapshot=lambda s: snapshot(s, program.models),
+            snapshot=lambda s: snapshot(s, program.models, points.snapshot()),
             keywords=lambda: {"context": self._domain.context, "log": get_logger()},
         )
         self._announce(hooks, program, state, frozen, options.batchsize)
         feed = self._feed(program, draws, options)
-        run = Run(step, feed, state, self._names(), recorder, hooks)
+        run = Run(step, feed, points, state, self._names(), recorder, hooks)
         recorder.begin()
         try:
             run.advance(options.epochs, trace)
@@ -140,11 +146,21 @@ class Solver:
         pairs = zip(self._balanced, self.memory.balancers, strict=False)
         return {weights_key(node): jnp.asarray(weights) for node, (weights, _) in pairs}
 
+    @property
+    def points_version(self) -> int:
+        """How often collocation points were replaced."""
+        return 0 if self._points is None else self._points.version
+
     # --- what is built once -----------------------------------------------------------------------------------
     def _program(self, window: int | None) -> Program:
         if window not in self._programs:
             self._programs[window] = Program(self._constraints, self._domain, window=window, graph=self._graph)
         return self._programs[window]
+
+    def _points_for(self, program: Program) -> Points:
+        if self._points is None:
+            self._points = Points(Resampling(program, self._domain), self._seed)
+        return self._points
 
     def _groups_for(self, configuration: Any, models: Sequence[Model]) -> list[OptimizerGroup]:
         if configuration not in self._groups:

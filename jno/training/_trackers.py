@@ -25,7 +25,7 @@ class Tracked:
         self._trackers = list(trackers)
         self._names = list(names)
         self._functions = [eqx.filter_jit(program) for program in programs]
-        self._programs = list(programs)
+        self.programs = list(programs)
         self.models = list(dict.fromkeys(model for program in programs for model in program.models))
 
     def next_after(self, epoch: int) -> int | None:
@@ -39,7 +39,7 @@ class Tracked:
         due = [number for number, tracker in enumerate(self._trackers) if epoch % tracker.interval == 0]
         modules = modules_of() if due else {}
         for number in due:
-            program, function, reduce = self._programs[number], self._functions[number], self._trackers[number].reduce
+            program, function, reduce = self.programs[number], self._functions[number], self._trackers[number].reduce
             own = {model.layer_id: modules[model.layer_id] for model in program.models}
             data = self._devices.place_data({**program.data, **weights}, ())
             value = np.asarray(jax.device_get(function(self._devices.shown(own), data, key)[0]))

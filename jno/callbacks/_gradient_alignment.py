@@ -1,0 +1,66 @@
+"""One number for how well the gradients of the constraints agree."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from ._analysis import Analysis
+from ._figures import panels, series
+from ._losses import gradients_of, unit_rows
+from ._problem import Problem
+
+
+class GradientAlignment(Analysis):
+    r"""Alignment :math:`2\|\frac1N\sum_i g_i/\|g_i\|\|^2 - 1` of the gradients :math:`g_i` of all constraints.
+
+    It is 1 when all of them point the same way and -1 when they cancel; for two it is the cosine between them.
+
+    Args:
+        interval: epochs between two measurements.
+        mask: booleans like ``crux.models``, the parameters looked at; default None: all that are trained.
+
+    ``value`` is a number, ``result`` has ``epochs`` (S,) and ``alignment`` (S,).
+
+    Raises:
+        ValueError: ``interval`` is no integer of at least 1; when training begins: a mask that does not fit.
+
+    Example:
+        >>> import jno, optax
+        >>> x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
+        >>> p = jno.np.parameter(()).initialize(0.0).optimizer(optax.sgd(0.0))
+        >>> alignment = jno.callbacks.gradient_alignment()
+        >>> _ = jno.core([(p + 0 * x - 1).mse, (p + 0 * x + 1).mse]).solve(1, callbacks=[alignment])
+        INFO: epoch ...
+        >>> alignment.value
+        -1.0
+
+    Source: S. Wang, A. K. Bhartari, B. Li, P. Perdikaris, "Gradient alignment in physics-informed neural networks: a
+    second-order optimization perspective", arXiv:2502.00604 (2025).
+    """
+
+    fields: ClassVar[tuple[str, ...]] = ("alignment",)
+    shown: ClassVar[str | None] = "alignment"
+
+    def __init__(self, interval: int = 100, mask: Any = None) -> None:
+        super().__init__(interval, mask)
+
+    def _tool(self, problem: Problem) -> Any:
+        gradients = gradients_of(problem.program)
+
+        def alignment(*given: Any) -> Any:
+            mean = jnp.mean(unit_rows(gradients(*given)), axis=0)
+            return 2.0 * jnp.sum(jnp.abs(mean) ** 2) - 1.0
+
+        return eqx.filter_jit(alignment)
+
+    def _measure(self, tool: Any, problem: Problem, trainable: dict[int, Any], key: Any) -> dict[str, Any]:
+        return {"alignment": tool(*problem.split(trainable), problem.program.data, key)}
+
+    def _draw(self, figure: Any) -> None:
+        (axis,) = panels(figure, 1)[0]
+        series(axis, self.result["epochs"], self.result["alignment"][:, None], ["alignment"])
+        axis.set(yscale="linear", ylim=(-1.05, 1.05), ylabel="gradient alignment")
+        axis.axhline(0.0, color="black", linewidth=0.6)

@@ -1,0 +1,61 @@
+"""The norm of every constraint's gradient."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from ._analysis import Analysis
+from ._figures import panels, series
+from ._losses import gradients_of
+from ._problem import Problem
+
+
+class GradientNorms(Analysis):
+    r"""Norms :math:`\|\nabla_\theta L_i\|_2` of the gradients of all constraints.
+
+    The gradients are those of the constraints as `jno.core` got them, so ``2.0 * loss`` counts twice; the weights of
+    ``jno.fn.adaptive`` count as one. With respect to: the parameters as they are stored (before `Model.constrain`).
+
+    Args:
+        interval: epochs between two measurements.
+        mask: booleans like ``crux.models``, the parameters looked at; default None: all that are trained.
+
+    ``value`` is ``(N,)``, ``result`` has ``epochs`` (S,) and ``norms`` (S, N) for ``N`` constraints.
+
+    Raises:
+        ValueError: ``interval`` is no integer of at least 1; when training begins: a mask that does not fit.
+
+    Example:
+        >>> import jno, optax
+        >>> x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
+        >>> p = jno.np.parameter(()).initialize(3.0).optimizer(optax.sgd(0.0))
+        >>> norms = jno.callbacks.gradient_norms()
+        >>> _ = jno.core([(p + 0 * x).mse]).solve(1, callbacks=[norms])
+        INFO: epoch ...
+        >>> float(norms.value[0])
+        6.0
+
+    Source: S. Wang, Y. Teng, P. Perdikaris, "Understanding and mitigating gradient flow pathologies in
+    physics-informed neural networks", SIAM J. Sci. Comput. 43 (2021).
+    """
+
+    fields: ClassVar[tuple[str, ...]] = ("norms",)
+    shown: ClassVar[str | None] = "norms"
+
+    def __init__(self, interval: int = 100, mask: Any = None) -> None:
+        super().__init__(interval, mask)
+
+    def _tool(self, problem: Problem) -> Any:
+        gradients = gradients_of(problem.program)
+        return eqx.filter_jit(lambda *given: jnp.linalg.norm(gradients(*given), axis=1))
+
+    def _measure(self, tool: Any, problem: Problem, trainable: dict[int, Any], key: Any) -> dict[str, Any]:
+        return {"norms": tool(*problem.split(trainable), problem.program.data, key)}
+
+    def _draw(self, figure: Any) -> None:
+        (axis,) = panels(figure, 1)[0]
+        series(axis, self.result["epochs"], self.result["norms"], self._names)
+        axis.set_ylabel("norm of the gradient")

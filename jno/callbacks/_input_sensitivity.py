@@ -1,0 +1,108 @@
+"""How much an expression depends on each coordinate."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from jno.trace import Node, Placeholder, Variable, walk
+
+from ._analysis import Analysis
+from ._figures import panels, series
+from ._problem import Problem
+
+
+class InputSensitivity(Analysis):
+    r"""Mean :math:`|\partial u/\partial x_i|` over the points, for every coordinate (and time) that ``u`` contains.
+
+    Args:
+        expr: an expression on points, such as the call of a network; for a vector the mean is over its components too.
+        interval: epochs between two measurements.
+
+    ``value`` is ``(n,)``, in the order of `inputs`: that in which the variables appear in ``expr``. ``result`` has
+    ``epochs`` (S,) and ``values`` (S, n).
+
+    Attributes:
+        inputs: names of the coordinates: ``x``, ``y``, ``z``, ``t``; with their tag where the points are of several.
+
+    Raises:
+        TypeError: ``expr`` is no expression.
+        ValueError: it contains no coordinate; ``interval`` is no integer of at least 1.
+
+    Example:
+        >>> import jno, optax
+        >>> x, y, _ = jno.domain.rect(mesh_size=0.5).variable("interior")
+        >>> p = jno.np.parameter(()).initialize(3.0).optimizer(optax.sgd(0.0))
+        >>> sensitivity = jno.callbacks.input_sensitivity(p * x - y)
+        >>> _ = jno.core([(p * x - y).mse]).solve(1, callbacks=[sensitivity])
+        INFO: epoch ...
+        >>> sensitivity.inputs, sensitivity.value.tolist()
+        (('x', 'y'), [3.0, 1.0])
+    """
+
+    fields: ClassVar[tuple[str, ...]] = ("values",)
+    shown: ClassVar[str | None] = "values"
+
+    def __init__(self, expr: Any, interval: int = 100) -> None:
+        if not isinstance(expr, Placeholder):
+            raise TypeError(
+                f"InputSensitivity takes an expression, such as net(x, y), got {type(expr).__name__}; "
+                "call a network with variables first"
+            )
+        super().__init__(interval, expressions=[expr])
+        coordinates = _coordinates(expr)
+        if not coordinates:
+            raise ValueError(f"InputSensitivity: {expr!r} contains no coordinate; give an expression on points")
+        tags = {variable.tag for variable in coordinates if variable.axis == "spatial"}
+        self.inputs = tuple(_name(variable, with_tag=len(tags) > 1) for variable in coordinates)
+
+    def _tool(self, problem: Problem) -> Any:
+        (expr,) = self._expressions
+        assert isinstance(expr, Placeholder)
+        program = problem.over([expr.d(variable) for variable in _coordinates(expr)], "InputSensitivity")
+
+        def sensitivities(modules: Any, data: Any, key: Any) -> Any:
+            return jnp.stack([jnp.mean(jnp.abs(derivative)) for derivative in program(modules, data, key)])
+
+        return program, eqx.filter_jit(sensitivities)
+
+    def _measure(self, tool: Any, problem: Problem, trainable: dict[int, Any], key: Any) -> dict[str, Any]:
+        program, sensitivities = tool
+        return {"values": sensitivities(problem.modules(trainable, program), program.data, key)}
+
+    def _draw(self, figure: Any) -> None:
+        (axis,) = panels(figure, 1)[0]
+        names = [f"$\\partial/\\partial {name[0]}${name[1:]}" for name in self.inputs]
+        series(axis, self.result["epochs"], self.result["values"], names)
+        axis.set_ylabel("mean absolute derivative" if len(names) > 1 else f"mean absolute {names[0]}")
+
+
+def _coordinates(expr: Node) -> list[Variable]:
+    """The variables of single coordinates, copies of one counted once; components of normals are none."""
+    found: dict[Any, Variable] = {}
+    for node in walk([expr]):
+        if isinstance(node, Variable) and node.tag.partition("@")[0] not in node.domain.normal_tags:
+            for column in _columns(node):
+                found.setdefault((column.tag, column.axis, column.dim), column)
+    return list(found.values())
+
+
+def _columns(variable: Variable) -> list[Variable]:
+    if variable.axis == "temporal":
+        return [variable]
+    first, last = variable.dim
+    last = variable.domain.context[variable.tag].shape[-1] if last is None else last
+    if last == first + 1:
+        return [variable]
+    return [
+        Variable(variable.tag, (column, column + 1), variable.domain, copy=variable.copy)
+        for column in range(first, last)
+    ]
+
+
+def _name(variable: Variable, with_tag: bool) -> str:
+    if variable.axis == "temporal":
+        return "t"
+    return "xyz"[variable.dim[0]] + (f" ({variable.tag})" if with_tag else "")

@@ -1,0 +1,53 @@
+"""Losses and their gradients as functions of the weights, compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+
+from jno.compiler import Program
+
+from ._problem import combined
+
+
+def gradients_of(program: Program) -> Callable[..., Any]:
+    """``(looked_at, rest, data, key) -> (C, P)``: the gradient of every constraint's mean, flattened.
+
+    Each constraint is differentiated alone, so that one that is not finite leaves the others as they are.
+    """
+    parts = [program.part([position]) for position in range(len(program.roots))]
+
+    def gradients(looked_at: Any, rest: Any, data: Any, key: Any) -> Any:
+        weights, unravel = ravel_pytree(looked_at)
+
+        def of(part: Program) -> Any:
+            return jax.grad(lambda w: _means(part, unravel(w), rest, data, key)[0])(weights)
+
+        return jnp.stack([of(part) for part in parts])
+
+    return eqx.filter_jit(gradients)
+
+
+def total_of(program: Program, positions: Sequence[int] | None = None) -> Callable[..., Any]:
+    """``(looked_at, rest, data, key) -> ()``: the mean over some constraints of their means, not compiled."""
+    part = program if positions is None else program.part(positions)
+
+    def total(looked_at: Any, rest: Any, data: Any, key: Any) -> Any:
+        return jnp.mean(_means(part, looked_at, rest, data, key))
+
+    return total
+
+
+def unit_rows(gradients: Any) -> Any:
+    """Gradients of norm one; zero stays zero."""
+    norms = jnp.linalg.norm(gradients, axis=1, keepdims=True)
+    return jnp.where(norms > 0.0, gradients / jnp.where(norms > 0.0, norms, 1.0), 0.0)
+
+
+def _means(program: Program, looked_at: Any, rest: Any, data: Any, key: Any) -> Any:
+    return jnp.stack([jnp.mean(value) for value in program(combined(looked_at, rest), data, key)])

@@ -1,0 +1,105 @@
+"""The distribution of the residuals over the points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from jno.trace import BinaryOp, FunctionCall, Node, Reduction
+
+from ._analysis import Analysis
+from ._figures import panels, series
+from ._problem import Problem
+
+_REDUCTIONS = ("mse", "mae", "mean")
+
+
+class ResidualStats(Analysis):
+    """Mean, standard deviation, maximum and 99th percentile of the absolute residual of constraints, over the points.
+
+    The residual of ``r.mse``, ``r.mae``, ``r.mean``, ``jno.fn.mse(u, v)`` and ``jno.fn.mae(u, v)`` is ``r`` and
+    ``u - v``; a weight as in ``w * r.mse`` or ``r.mse / 2`` does not count. Of anything else it is the value of
+    the constraint.
+
+    Args:
+        interval: epochs between two measurements.
+        constraints: some of the expressions given to `jno.core`, the same objects; default None: all.
+
+    ``value`` is a dict: ``means``, ``stds``, ``maxes``, ``p99``, each ``(n,)``, and ``indices`` (n,), the positions of
+    the constraints. ``result`` has ``epochs`` (S,), the four statistics (S, n) and ``indices`` (n,).
+
+    Raises:
+        ValueError: ``interval`` is no integer of at least 1; when training begins: an expression that is not found
+            among the constraints.
+
+    Example:
+        >>> import jno, optax
+        >>> x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
+        >>> p = jno.np.parameter(()).initialize(3.0).optimizer(optax.sgd(0.0))
+        >>> stats = jno.callbacks.residual_stats()
+        >>> _ = jno.core([2.0 * (p * x).mse]).solve(1, callbacks=[stats])
+        INFO: epoch ...
+        >>> float(stats.value["means"][0]), float(stats.value["maxes"][0])
+        (1.5, 3.0)
+    """
+
+    fields: ClassVar[tuple[str, ...]] = ("means", "stds", "maxes", "p99", "indices")
+
+    def __init__(self, interval: int = 100, constraints: Sequence[Node] | None = None) -> None:
+        super().__init__(interval, expressions=constraints or ())
+        self._all = constraints is None
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The history: ``epochs`` (S,), the four statistics (S, n), and ``indices`` (n,)."""
+        history = super().result
+        return {**history, "indices": history["indices"][0] if len(history["epochs"]) else history["indices"]}
+
+    def _tool(self, problem: Problem) -> Any:
+        positions = problem.positions(None if self._all else self._expressions, "ResidualStats")
+        program = problem.program.over([residual(problem.constraints[position]) for position in positions])
+
+        def statistics(modules: Any, data: Any, key: Any) -> Any:
+            sizes = [jnp.abs(value).ravel() for value in program(modules, data, key)]
+            return {
+                "means": jnp.stack([jnp.mean(size) for size in sizes]),
+                "stds": jnp.stack([jnp.std(size) for size in sizes]),
+                "maxes": jnp.stack([jnp.max(size) for size in sizes]),
+                "p99": jnp.stack([jnp.percentile(size, 99.0) for size in sizes]),
+                "indices": jnp.array(positions),
+            }
+
+        return program, eqx.filter_jit(statistics)
+
+    def _measure(self, tool: Any, problem: Problem, trainable: dict[int, Any], key: Any) -> dict[str, Any]:
+        program, statistics = tool
+        return statistics(problem.modules(trainable, program), problem.program.data, key)
+
+    def _draw(self, figure: Any) -> None:
+        result = self.result
+        names = [self._names[index] for index in result["indices"]]
+        titles = {"means": "mean", "stds": "standard deviation", "p99": "99th percentile", "maxes": "maximum"}
+        for axis, (field, title) in zip(panels(figure, 2, 2).ravel(), titles.items(), strict=True):
+            series(axis, result["epochs"], result[field], names)
+            axis.set_title(f"|residual|: {title}", fontsize="medium")
+
+
+def residual(constraint: Node) -> Node:
+    """The point-wise part of a constraint; the constraint itself where none is found."""
+    found = _inside(constraint)
+    return constraint if found is None else found
+
+
+def _inside(node: Node) -> Node | None:
+    if isinstance(node, Reduction) and node.op in _REDUCTIONS:
+        return node.target
+    if isinstance(node, FunctionCall) and node.reduces_axis is not None and node.title in ("mse", "mae"):
+        prediction, target = node.args
+        return prediction - target
+    if isinstance(node, BinaryOp) and node.op in ("*", "/"):
+        right = None if node.op == "/" else _inside(node.right)
+        return _inside(node.left) if right is None else right
+    return None

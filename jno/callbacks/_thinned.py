@@ -1,0 +1,90 @@
+"""A gradient with respect to a network, compiled for some of the points."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from jno.compiler import NotPointwiseError, Program, check_pointwise
+from jno.trace import ModelCall, NetworkGradient, TensorTag, Variable, walk
+
+from ._problem import Problem
+
+
+def thinned(problem: Problem, gradient: NetworkGradient, count: int) -> Program:
+    """The gradient's program on about ``count`` points over all samples and time levels, evenly chosen.
+
+    Where points depend on each other, or not all tags of the expression have equally many, it has all of them.
+
+    Raises:
+        ValueError: a target with several components or without points, or a model that is not in the core.
+    """
+    whole = problem.over([gradient], "NTKSpectrum")
+    shape = _shape(problem, gradient, pointwise=False)
+    outer = 1 + (whole.window > 1)
+    if len(shape) > outer + 1 and int(np.prod(shape[outer + 1 :])) > 1:
+        raise ValueError(
+            f"NTKSpectrum: the expression is a vector with {shape[outer + 1 :]} components; take one, "
+            "u[..., 0].grad(net), and one callback for each"
+        )
+    if len(shape) <= outer:
+        raise ValueError(
+            "NTKSpectrum: the expression is reduced to one number; give the gradient of its point-wise part"
+        )
+    points = _points(whole, gradient)
+    if points is None or not _is_pointwise(problem, whole, gradient):
+        return whole
+    kept = max(1, count // (whole.layout.samples * whole.window))
+    if points <= kept:
+        return whole
+    chosen = np.linspace(0, points - 1, kept).round().astype(int)
+    context = dict(whole.context)
+    for tag in _tags(gradient):
+        array = np.asarray(context[tag])
+        if array.ndim > 2 and array.shape[-2] == points:
+            context[tag] = array[..., chosen, :]
+    return Program(
+        [gradient], whole.domain, window=problem.program.window, context=context, graph=problem.program.graph
+    )
+
+
+def _points(program: Program, gradient: NetworkGradient) -> int | None:
+    """The number of points of the expression, when its tags agree on one."""
+    tags = {node.tag for node in walk([gradient]) if isinstance(node, Variable) and node.axis == "spatial"}
+    counts = {np.shape(program.context[tag])[-2] for tag in tags}
+    return counts.pop() if len(counts) == 1 else None
+
+
+def _tags(gradient: NetworkGradient) -> set[str]:
+    leaves = [node for node in walk([gradient]) if isinstance(node, Variable | TensorTag)]
+    return {leaf.tag for leaf in leaves if isinstance(leaf, TensorTag) or leaf.axis == "spatial"}
+
+
+def _is_pointwise(problem: Problem, whole: Program, gradient: NetworkGradient) -> bool:
+    check_pointwise(whole, {model.layer_id: model.module for model in whole.models})
+    calls = [node for node in walk(whole.roots) if isinstance(node, ModelCall) and node.args]
+    if any(id(call) not in whole.graph.pointwise for call in calls):
+        return False
+    try:
+        _shape(problem, gradient, pointwise=True)
+    except NotPointwiseError:
+        return False
+    return True
+
+
+def _shape(problem: Problem, gradient: NetworkGradient, pointwise: bool) -> Any:
+    """Shape of what is differentiated; with ``pointwise`` an error where points depend on each other."""
+    base = problem.program
+    program = Program(
+        [gradient.target],
+        base.domain,
+        window=base.window,
+        context=base.context,
+        graph=base.graph,
+        pointwise_only=pointwise,
+    )
+    modules = {model.layer_id: model.module for model in program.models}
+    return eqx.filter_eval_shape(program, modules, program.abstract_data, jax.random.key(0))[0].shape

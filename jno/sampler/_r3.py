@@ -1,0 +1,93 @@
+"""R3: retain, resample, release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ._choice import exchanged
+from ._situation import Situation
+from ._strategy import ResamplingStrategy, checked_share
+
+_STATISTICS: dict[str, Callable[..., Any]] = {"mean": np.mean, "median": np.median}
+
+
+class R3(ResamplingStrategy):
+    """Retain the points with residuals above a threshold and replace all others by uniform points.
+
+    Points gather where the residual stays high and leave where it has become low, without a density to evaluate.
+
+    Args:
+        resample_every: epochs between two replacements; the paper replaces in every one.
+        resample_fraction: largest share of the points that is replaced.
+        start_epoch: first epoch before which points are replaced.
+        threshold: `"mean"` (the paper's) or `"median"` of the residuals of the points, or a number, as a share of the
+            largest residual.
+        min_retain: least share of the points that is retained, those with the largest residuals.
+        max_retain: largest share that is retained.
+
+    Raises:
+        ValueError: another threshold, or shares out of range.
+
+    Example:
+        >>> import jno
+        >>> x, y, t = jno.domain.rect().variable("interior", (50, None), jno.sampler.r3(threshold="median"))
+
+    Source: A. Daw, J. Bu, S. Wang, P. Perdikaris, A. Karpatne, "Mitigating propagation failures in physics-informed
+    neural networks using retain-resample-release (R3) sampling", 2023.
+    """
+
+    needs_residuals: ClassVar[bool] = True
+    candidate_factor: int = 1
+    candidate_minimum: int = 1
+
+    def __init__(
+        self,
+        resample_every: int = 100,
+        resample_fraction: float | int = 0.7,
+        start_epoch: int = 1000,
+        threshold: str | float | int = "mean",
+        min_retain: float | int = 0.3,
+        max_retain: float | int = 0.9,
+    ) -> None:
+        super().__init__(resample_every, resample_fraction, start_epoch)
+        if threshold not in _STATISTICS and (not isinstance(threshold, Real) or isinstance(threshold, bool)):
+            raise ValueError(f"threshold={threshold!r}: allowed are 'mean', 'median' and numbers")
+        self.threshold = threshold
+        self.retained = retained_shares(min_retain, max_retain)
+
+    def choose(self, situation: Situation, state: Any) -> tuple[Int[np.ndarray, " N"], Any]:
+        """See the class."""
+        scores = situation.point_scores
+        level = (
+            _STATISTICS[self.threshold](scores) if isinstance(self.threshold, str) else self.threshold * scores.max()
+        )
+        return released(situation, scores, float(level), self.retained, self.resample_fraction), state
+
+
+def released(
+    situation: Situation,
+    scores: Float[np.ndarray, " N"],
+    threshold: float,
+    shares: tuple[float, float],
+    fraction: float,
+) -> Int[np.ndarray, " N"]:
+    """All but the points above the threshold make room for uniform ones, within the shares that are retained."""
+    count = len(scores)
+    least = max(int(np.ceil(shares[0] * count)), count - int(np.floor(fraction * count)))
+    most = max(int(np.floor(shares[1] * count)), least)
+    retained = int(np.clip(np.sum(scores > threshold), least, most))
+    leaving = np.argsort(-scores, kind="stable")[retained:]
+    return exchanged(situation, leaving, np.zeros(len(situation.candidates)))
+
+
+def retained_shares(least: Any, most: Any) -> tuple[float, float]:
+    """Checked bounds of the share that is retained."""
+    shares = (checked_share("min_retain", least), checked_share("max_retain", most))
+    if shares[0] > shares[1]:
+        raise ValueError(f"min_retain={least} is greater than max_retain={most}")
+    return shares

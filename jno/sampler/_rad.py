@@ -1,0 +1,54 @@
+"""RAD: residual-based adaptive distribution."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Int
+
+from ._choice import exchanged, log_density
+from ._situation import Situation
+from ._strategy import ResamplingStrategy, checked_nonnegative, checked_positive
+
+
+class RAD(ResamplingStrategy):
+    """Replace a random share of the points by points of density `p(x) ∝ |r(x)|ᵏ / E|r|ᵏ + c`.
+
+    The new points are drawn, without repetition, from ten times as many candidates (at least 1000) as there are points,
+    by the residuals `r` there.
+
+    Args:
+        resample_every: epochs between two replacements.
+        resample_fraction: share of the points that is replaced; the paper replaces all.
+        start_epoch: first epoch before which points are replaced.
+        k: exponent of the residual, positive; the paper's default is 1.
+        c: how many of the points are uniform: about `c / (1 + c)`; the paper's default is 1.
+
+    Example:
+        >>> import jno
+        >>> adaptive = jno.sampler.rad(resample_every=200, resample_fraction=0.5, start_epoch=500, k=2)
+        >>> x, y, t = jno.domain.rect().variable("interior", (50, None), adaptive)
+
+    Source: C. Wu, M. Zhu, Q. Tan, Y. Kartha, L. Lu, "A comprehensive study of non-adaptive and residual-based adaptive
+    sampling for physics-informed neural networks", 2023.
+    """
+
+    needs_residuals: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        resample_every: int = 100,
+        resample_fraction: float | int = 0.1,
+        start_epoch: int = 1000,
+        k: float | int = 10.0,
+        c: float | int = 0.0,
+    ) -> None:
+        super().__init__(resample_every, resample_fraction, start_epoch)
+        self.k, self.c = checked_positive("k", k), checked_nonnegative("c", c)
+
+    def choose(self, situation: Situation, state: Any) -> tuple[Int[np.ndarray, " N"], Any]:
+        """See the class."""
+        count = len(situation.points)
+        leaving = situation.generator.permutation(count)[: self.leaving(count)]
+        return exchanged(situation, leaving, log_density(situation.pool_scores, self.k, self.c)), state

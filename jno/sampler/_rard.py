@@ -1,0 +1,50 @@
+"""RAR-D: residual-based adaptive refinement with distribution."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Int
+
+from ._choice import exchanged, log_density
+from ._situation import Situation
+from ._strategy import ResamplingStrategy, checked_positive
+
+
+class RARD(ResamplingStrategy):
+    """Keep the points and add points of density `p(x) ∝ |r(x)|^power`.
+
+    The paper lets the number of points grow. Here it stays (a tag of another size would be compiled again), and the
+    points with the smallest residuals make room for the new ones.
+
+    Args:
+        resample_every: epochs between two replacements.
+        resample_fraction: share of the points that is added, and that makes room.
+        start_epoch: first epoch before which points are replaced.
+        power: exponent of the residual, positive.
+
+    Example:
+        >>> import jno
+        >>> x, y, t = jno.domain.rect().variable("interior", (50, None), jno.sampler.rard(resample_every=50))
+
+    Source: C. Wu, M. Zhu, Q. Tan, Y. Kartha, L. Lu, "A comprehensive study of non-adaptive and residual-based adaptive
+    sampling for physics-informed neural networks", 2023.
+    """
+
+    needs_residuals: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        resample_every: int = 100,
+        resample_fraction: float | int = 0.1,
+        start_epoch: int = 1000,
+        power: float | int = 2.0,
+    ) -> None:
+        super().__init__(resample_every, resample_fraction, start_epoch)
+        self.power = checked_positive("power", power)
+
+    def choose(self, situation: Situation, state: Any) -> tuple[Int[np.ndarray, " N"], Any]:
+        """See the class."""
+        leaving = np.argsort(situation.point_scores, kind="stable")[: self.leaving(len(situation.points))]
+        return exchanged(situation, leaving, log_density(situation.pool_scores, self.power)), state

@@ -1,0 +1,46 @@
+"""What a strategy sees when it chooses points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True, eq=False)
+class Situation:
+    """The points of a tag, the candidates for their places, and how the network does at both.
+
+    Attributes:
+        points: the present points `(N, D)`.
+        candidates: fresh points of the region `(M, D)`, or all of its points where it has only so many.
+        scores: absolute residual at the present points for every time level `(T, N)`, at most one (`T = 1` on steady
+            domains); the influence for strategies that want that. `None` for strategies that need no residuals.
+        candidate_scores: the same at the candidates, `(T, M)`.
+        times: the time levels `(T,)`.
+        scale: the residual that a score of one stands for.
+        epoch: the epoch that comes next.
+        generator: the only source of randomness.
+    """
+
+    points: Float[np.ndarray, "N D"]
+    candidates: Float[np.ndarray, "M D"]
+    scores: Float[np.ndarray, "T N"] | None
+    candidate_scores: Float[np.ndarray, "T M"] | None
+    times: Float[np.ndarray, " T"]
+    scale: float
+    epoch: int
+    generator: np.random.Generator
+
+    @property
+    def point_scores(self) -> Float[np.ndarray, " N"]:
+        """One score for every present point: the mean over the time levels."""
+        assert self.scores is not None  # given to every strategy that needs residuals
+        return self.scores.mean(axis=0)
+
+    @property
+    def pool_scores(self) -> Float[np.ndarray, " M"]:
+        """One score for every candidate: the mean over the time levels."""
+        assert self.candidate_scores is not None
+        return self.candidate_scores.mean(axis=0)

@@ -1,0 +1,182 @@
+"""`ResamplingStrategy`: when points of a tag are replaced and which."""
+
+from __future__ import annotations
+
+import abc
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import jax
+import numpy as np
+from jaxtyping import Float, Int
+
+from ._situation import Situation
+
+
+class ResamplingStrategy(abc.ABC):
+    """Replaces points of a tag during training; how many a tag has never changes.
+
+    Whether points are replaced before an epoch follows from the epoch alone: at `start_epoch` (not before the first
+    epoch) and every `resample_every` epochs from there. So a run that is resumed resamples in the same epochs, and
+    there is nothing to update between epochs.
+
+    A strategy of your own names what it needs and implements `choose`.
+
+    Args:
+        resample_every: epochs between two replacements.
+        resample_fraction: share of the points that may be replaced at once.
+        start_epoch: first epoch before which points are replaced.
+
+    Attributes:
+        needs_residuals: whether `choose` wants residuals.
+        needs_influence: whether it wants the influence of every point on the training in their place: the derivative of
+            its squared residual along the gradient of the total loss.
+        candidate_factor: candidates for every point.
+        candidate_minimum: least number of candidates.
+
+    Raises:
+        TypeError: `resample_every` or `start_epoch` is no integer.
+        ValueError: a number out of range.
+    """
+
+    needs_residuals: ClassVar[bool]
+    needs_influence: ClassVar[bool] = False
+    candidate_factor: int = 10
+    candidate_minimum: int = 1000
+
+    def __init__(self, resample_every: int = 100, resample_fraction: float | int = 1.0, start_epoch: int = 0) -> None:
+        for name, value, least in (("resample_every", resample_every, 1), ("start_epoch", start_epoch, 0)):
+            if not isinstance(value, Integral) or isinstance(value, bool):
+                raise TypeError(f"{name}={value!r}: it must be an integer")
+            if value < least:
+                raise ValueError(f"{name}={value}: it must be at least {least}")
+        self.resample_every = int(resample_every)
+        self.resample_fraction = checked_share("resample_fraction", resample_fraction)
+        self.start_epoch = int(start_epoch)
+
+    @abc.abstractmethod
+    def choose(self, situation: Situation, state: Any) -> tuple[Int[np.ndarray, " N"], Any]:
+        """Which points come next, and the next state.
+
+        Returns:
+            for every place the number of a present point, or `N` plus the number of a candidate.
+        """
+
+    def init(self) -> Any:
+        """The state before the first replacement: a pytree, empty for strategies without one."""
+        return ()
+
+    def should_resample(self, epoch: int) -> bool:
+        """Whether points are replaced right before this epoch."""
+        since = epoch - self._first
+        return since >= 0 and since % self.resample_every == 0
+
+    def next_after(self, epoch: int) -> int:
+        """Epochs from `epoch` to the next replacement strictly later."""
+        since = epoch - self._first
+        return -since if since < 0 else self.resample_every - since % self.resample_every
+
+    def event(self, epoch: int) -> int:
+        """How many replacements were due before this epoch."""
+        return max(0, -(-(epoch - self._first) // self.resample_every))
+
+    def pool_size(self, count: int) -> int:
+        """Number of candidates for so many points."""
+        return max(self.candidate_factor * count, self.candidate_minimum)
+
+    def leaving(self, count: int) -> int:
+        """How many of `count` points make room: the share, at least one."""
+        return max(1, round(self.resample_fraction * count))
+
+    def resample(
+        self,
+        points: Float[np.ndarray, "N D"],
+        residuals: Float[np.ndarray, " R"] | None,
+        domain: Any,
+        tag: str,
+        epoch: int,
+        rng_key: Any,
+        candidates: Float[np.ndarray, "M D"] | None = None,
+        candidate_residuals: Float[np.ndarray, " M"] | None = None,
+    ) -> Float[np.ndarray, "N D"]:
+        """The next points of a tag; training calls `choose` with more knowledge.
+
+        Args:
+            points: the present points.
+            residuals: absolute residuals at them, `None` where none are needed.
+            domain: where candidates are drawn from, unless given.
+            tag: the tag of the points.
+            epoch: the epoch that comes next.
+            rng_key: a key of `jax.random`.
+            candidates: from which the new points are chosen.
+            candidate_residuals: absolute residuals there; default: that of the nearest present point.
+
+        Returns:
+            as many points. The present ones when the number of residuals is another than that of points.
+
+        Raises:
+            ValueError: residuals are needed and not given, or the tag has no candidates.
+
+        Example:
+            >>> import jax, jno, numpy as np
+            >>> x = np.linspace(0.0, 1.0, 11)[:, None]
+            >>> new = jno.sampler.rad(k=2).resample(
+            ...     x, x[:, 0], jno.domain.line(), "interior", 0, jax.random.PRNGKey(0), candidates=x + 0.01
+            ... )
+            >>> new.shape
+            (11, 1)
+        """
+        if residuals is not None and len(residuals) != len(points):
+            return points
+        if residuals is None and self.needs_residuals:
+            raise ValueError(f"{type(self).__name__} needs residuals at the points of {tag!r}; none were given")
+        if candidates is None:
+            candidates = domain.draw_candidates(tag)[0]
+        if candidates is None:
+            raise ValueError(f"there are no candidates for the points of {tag!r}: the domain has no such tag")
+        if residuals is not None and candidate_residuals is None:
+            from scipy.spatial import cKDTree
+
+            candidate_residuals = np.asarray(residuals)[cKDTree(points).query(candidates)[1]]
+        situation = Situation(
+            points=points,
+            candidates=candidates,
+            scores=None if residuals is None else np.abs(residuals)[None],
+            candidate_scores=None if candidate_residuals is None else np.abs(candidate_residuals)[None],
+            times=np.ones(1),
+            scale=1.0,
+            epoch=epoch,
+            generator=generator_of(rng_key),
+        )
+        return np.concatenate([points, candidates])[self.choose(situation, self.init())[0]]
+
+    @property
+    def _first(self) -> int:
+        """The first epoch with a replacement before it: fresh points need none."""
+        return self.start_epoch if self.start_epoch > 0 else self.resample_every
+
+
+def generator_of(key: Any, *branch: int) -> np.random.Generator:
+    """NumPy's generator of a key of `jax.random`, one for each branch."""
+    return np.random.default_rng([*np.asarray(jax.random.key_data(key)).ravel().tolist(), *branch])
+
+
+def checked_share(name: str, value: Any) -> float:
+    """A number between zero, exclusive, and one."""
+    if not isinstance(value, Real) or not 0.0 < float(value) <= 1.0:
+        raise ValueError(f"{name}={value!r}: it must be greater than 0 and at most 1")
+    return float(value)
+
+
+def checked_positive(name: str, value: Any) -> float:
+    """A positive number."""
+    if not isinstance(value, Real) or not float(value) > 0.0:
+        raise ValueError(f"{name}={value!r}: it must be a positive number")
+    return float(value)
+
+
+def checked_nonnegative(name: str, value: Any) -> float:
+    """A number that is not negative."""
+    if not isinstance(value, Real) or not float(value) >= 0.0:
+        raise ValueError(f"{name}={value!r}: it must be a number of at least 0")
+    return float(value)

@@ -1,0 +1,81 @@
+"""The points of a run, which resampling strategies replace between epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jno.compiler import Program
+
+from ._resampling import Resampling
+
+_STREAM = 0x5A3B
+"""Random stream of new points, apart from that of training: resampling does not change what else is drawn."""
+
+
+class Points:
+    """Replaces the points in all programs of a core when a strategy is due.
+
+    Args:
+        resampling: the tags with a strategy.
+        seed: of the new points; with the epoch it decides all of them, so a resumed run draws the same.
+    """
+
+    def __init__(self, resampling: Resampling, seed: int) -> None:
+        self._resampling = resampling
+        self._key = jax.random.fold_in(jax.random.PRNGKey(seed), _STREAM)
+        self._states = resampling.init()
+        self._entries: dict[tuple[str, str], Any] = {}
+        self._programs: list[Program] = []
+        self.version = 0
+        """How often points were replaced."""
+
+    def shown_to(self, programs: Sequence[Program]) -> None:
+        """The programs whose data is kept up to date; those new here get the points as they are."""
+        for program in programs:
+            if not any(program is known for known in self._programs):
+                self._programs.append(program)
+                program.replace(self._entries)
+
+    def next_after(self, epoch: int) -> int | None:
+        """Epochs from ``epoch`` to the next replacement strictly later."""
+        return self._resampling.next_after(epoch)
+
+    def renew(self, epoch: int, modules_of: Callable[[], dict[int, Any]]) -> None:
+        """Replace the points that are due right before ``epoch``."""
+        if self._resampling.due(epoch):
+            entries, self._states = self._resampling.resample(epoch, modules_of(), self._states, self._key)
+            self._put(entries)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Points and states of the strategies as arrays by name; empty while nothing was replaced."""
+        points = {f"{kind}:{tag}": array for (kind, tag), array in self._entries.items()}
+        states = {str(n): np.asarray(leaf) for n, leaf in enumerate(jax.tree_util.tree_leaves(self._states))}
+        return {**points, **{f"state:{name}": leaf for name, leaf in states.items()}} if points else {}
+
+    def resume(self, kept: dict[str, Any]) -> None:
+        """Take over a snapshot.
+
+        Raises:
+            ValueError: one of other tags or strategies.
+        """
+        leaves, structure = jax.tree_util.tree_flatten(self._states)
+        states = {name: leaf for name, leaf in kept.items() if name.startswith("state:")}
+        points = {name: array for name, array in kept.items() if name not in states}
+        if points and len(states) != len(leaves):
+            raise ValueError("the checkpoint was written with other resampling strategies")
+        if points:
+            values = [states[f"state:{number}"] for number in range(len(leaves))]
+            self._states = jax.tree_util.tree_unflatten(structure, values)
+            entries: dict[Any, Any] = {tuple(name.split(":", 1)): array for name, array in points.items()}
+            self._resampling.restore(entries)
+            self._put(entries)
+
+    def _put(self, entries: dict[Any, Any]) -> None:
+        self._entries |= entries
+        self.version += 1
+        for program in self._programs:
+            program.replace(entries)

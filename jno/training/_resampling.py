@@ -1,0 +1,194 @@
+"""Replacing collocation points between epochs, by the strategies that tags were given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from jno.compiler import Program
+from jno.sampler import ResamplingStrategy, Situation
+from jno.sampler._strategy import generator_of
+
+from ._scorer import Scorer, entries_of
+
+_SAMPLES = 16
+"""Most samples whose residuals decide about points that all samples share."""
+
+_DIRECTION = 0xD12
+"""Random stream of a gradient of the total loss, apart from what else is drawn with the key."""
+
+
+class Resampling:
+    """Everything a problem resamples: the tags of its constraints that have a strategy.
+
+    Args:
+        program: the constraints.
+        domain: the domain whose points are replaced.
+
+    Raises:
+        ValueError: a strategy needs residuals and no constraint has one on its tag.
+    """
+
+    def __init__(self, program: Program, domain: Any) -> None:
+        records = domain._resampling_records()
+        used = [record.tag for record in records if ("points", record.tag) in program.layout.entries]
+        self._tags = [_Tag(number, tag, program, domain) for number, tag in enumerate(used)]
+        # the points as they are now: an earlier call may have replaced those of the program
+        self._entries: dict[Any, Any] = {}
+        for tag in self._tags:
+            self._entries |= tag.entries()
+
+    def init(self) -> tuple[Any, ...]:
+        """The states of the strategies before training."""
+        return tuple(tag.init() for tag in self._tags)
+
+    def next_after(self, epoch: int) -> int | None:
+        """Epochs from `epoch` to the next replacement strictly later; `None` without strategies."""
+        return min((tag.strategy.next_after(epoch) for tag in self._tags), default=None)
+
+    def due(self, epoch: int) -> bool:
+        """Whether points are replaced right before an epoch."""
+        return any(tag.strategy.should_resample(epoch) for tag in self._tags)
+
+    def resample(
+        self, epoch: int, modules: Mapping[int, Any], states: tuple[Any, ...], key: Any
+    ) -> tuple[dict[tuple[str, str], Any], tuple[Any, ...]]:
+        """Replace the points that are due before an epoch, in the domain too.
+
+        Args:
+            epoch: the epoch that comes next.
+            modules: the models by id, as they are now.
+            states: of the strategies, from `init` or the last call.
+            key: the only source of randomness, beside the epoch.
+
+        Returns:
+            new entries of the data of any program on this domain, of the same shapes as before: points, normals and
+            nearest nodes of the tags; and the next states.
+        """
+        new = list(states)
+        changed: dict[tuple[str, str], Any] = {}
+        for number, tag in enumerate(self._tags):
+            if tag.strategy.should_resample(epoch):
+                entries, new[number] = tag.resample(epoch, modules, states[number], key, self._entries)
+                self._entries |= entries
+                changed |= entries
+        return changed, tuple(new)
+
+    def restore(self, entries: Mapping[tuple[str, str], Any]) -> None:
+        """Put the points of an earlier run, as entries of the data, into the domain.
+
+        Raises:
+            ValueError: a tag has no points there.
+        """
+        for tag in self._tags:
+            tag.restore(entries)
+            self._entries |= tag.entries()
+
+
+class _Tag:
+    """One tag and who replaces its points."""
+
+    def __init__(self, number: int, tag: str, program: Program, domain: Any) -> None:
+        self._number, self._name, self._program, self._domain = number, tag, program, domain
+        self.strategy: ResamplingStrategy = domain._store.find(tag).resampling_strategy
+        self._rows = program.sources["points", tag].shape[0]
+        self._scorer = None
+        if self.strategy.needs_residuals:
+            try:
+                self._scorer = Scorer(tag, program, influence=self.strategy.needs_influence)
+            except ValueError as error:
+                kind = type(self.strategy).__name__
+                raise ValueError(f"the resampling strategy {kind} of {tag!r} cannot be used: {error}") from error
+
+    def init(self) -> tuple[Any, ...]:
+        """One state for every set of points."""
+        return tuple(self.strategy.init() for _ in range(self._rows))
+
+    def resample(
+        self, epoch: int, modules: Mapping[int, Any], states: tuple[Any, ...], key: Any, entries: Mapping[Any, Any]
+    ) -> tuple[dict[Any, Any], tuple[Any, ...]]:
+        """The new entries of the data and the next states."""
+        direction = None
+        if self._scorer is not None and self.strategy.needs_influence:
+            samples = self._samples(generator_of(key, epoch, self._number, len(states)))
+            direction = self._scorer.direction(modules, entries, samples, jax.random.fold_in(key, _DIRECTION))
+        rows, new = [], []
+        for row, state in enumerate(states):
+            points, state = self._row(
+                row, epoch, modules, state, generator_of(key, epoch, self._number, row), entries, direction
+            )
+            rows.append(points)
+            new.append(state)
+        store = self._domain._store
+        store.replace_points(store.find(self._name), rows)
+        return self.entries(), tuple(new)
+
+    def restore(self, entries: Mapping[Any, Any]) -> None:
+        """Take over the points of an earlier run."""
+        if ("points", self._name) not in entries:
+            raise ValueError(f"there are no points of the tag {self._name!r} to go on with")
+        store = self._domain._store
+        record = store.find(self._name)
+        # in float32, as the data has them: exact for all that is computed with them
+        rows = np.asarray(entries["points", self._name])[:, 0]
+        if record.normals:
+            sign = -1.0 if record.reverse_normals else 1.0
+            normals = sign * np.asarray(entries["points", f"n_{self._name}"])[:, 0]
+            store.replace_points(record, list(zip(rows, normals, strict=True)))
+        else:
+            store.replace_points(record, [(points, None) for points in rows])
+
+    def entries(self) -> dict[Any, Any]:
+        """The points as entries of the data."""
+        store = self._domain._store
+        names = [self._name, *([f"n_{self._name}"] if store.find(self._name).normals else [])]
+        return entries_of({name: store.context[name] for name in names}, self._name, self._program)
+
+    def _row(
+        self,
+        row: int,
+        epoch: int,
+        modules: Any,
+        state: Any,
+        generator: np.random.Generator,
+        entries: Any,
+        direction: Any,
+    ) -> tuple[Any, Any]:
+        """The next points of a batch row with their normals, and the next state."""
+        domain, record = self._domain, self._domain._store.find(self._name)
+        points, normals = domain._store.points_of(record, row)
+        on_nodes = ("nearest", self._name) in self._program.layout.entries
+        pool, pool_normals = domain._candidates(
+            record, row, self.strategy.pool_size(len(points)), generator, on_nodes=on_nodes
+        )
+        every = np.concatenate([points, pool])
+        outward = None if normals is None else np.concatenate([normals, pool_normals])
+        times = domain.context[record.time_tag][:, 0]
+        scores, scale = None, 1.0
+        if self._scorer is not None:
+            shown = None if outward is None or not record.normals else outward * (-1.0) ** record.reverse_normals
+            samples = [row] if self._rows > 1 else self._samples(generator)
+            each = [self._scorer(modules, entries, int(b), every, shown, direction) for b in samples]
+            # points at a fixed time have the same residual at all levels
+            scores = np.mean([own for own, _ in each], axis=0)[: len(times)]
+            scale = max(own for _, own in each)
+        situation = Situation(
+            points=points,
+            candidates=pool,
+            scores=None if scores is None else scores[:, : len(points)],
+            candidate_scores=None if scores is None else scores[:, len(points) :],
+            times=times,
+            scale=scale,
+            epoch=epoch,
+            generator=generator,
+        )
+        choice, state = self.strategy.choose(situation, state)
+        return (every[choice], None if outward is None else outward[choice]), state
+
+    def _samples(self, generator: np.random.Generator) -> np.ndarray:
+        """Samples that stand for all."""
+        count = self._program.layout.samples
+        return np.sort(generator.permutation(count)[:_SAMPLES])
