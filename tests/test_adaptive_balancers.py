@@ -227,3 +227,37 @@ def test_the_list_of_names():
     assert names | {"dlrs"} <= set(dir(adaptive))
     with pytest.raises(AttributeError):
         adaptive.nothing  # noqa: B018
+
+
+def test_weights_follow_the_gradients_that_a_callback_measures():
+    domain, p, q, first, second = two_parameters()
+    norms = jno.callbacks.gradient_norms(interval=1)
+    w = adaptive.gradient_norm_balanced([first, second], tracker=norms)
+    crux = jno.core([w[0] * first, w[1] * second], domain=domain)
+    log = crux.solve(6, callbacks=[norms]).training_logs[0]
+    values, weights, rows = [2.0, 3.0], np.ones(2), []
+    for _ in range(6):
+        rows.append(weights * [values[0] ** 2, (values[1] - 1.0) ** 2])
+        slopes = np.array([2 * values[0], 2 * (values[1] - 1.0)])
+        values = [values[0] - 0.05 * weights[0] * slopes[0] / 2, values[1] - 0.1 * weights[1] * slopes[1] / 2]
+        inverse = 1.0 / np.abs([2 * values[0], 2 * (values[1] - 1.0)])
+        weights = 2 * inverse / inverse.sum()
+    np.testing.assert_allclose(log["losses"], rows, rtol=1e-4)
+    np.testing.assert_allclose([float(p.module.value), float(q.module.value)], values, rtol=1e-4)
+
+
+def test_weights_follow_the_kernels_that_callbacks_measure():
+    domain = jno.domain.line(mesh_size=0.25)
+    x, _ = domain.variable("interior")
+    xb, _ = domain.variable("boundary")
+    p = jno.np.parameter(()).initialize(2.0).optimizer(optax.sgd(0.0))
+    inner, outer = p * x, 3.0 * p * xb
+    trackers = [jno.callbacks.ntk_spectrum(e.grad(p.model), interval=1) for e in (inner, outer)]
+    losses = [(inner - 1.0).mse, outer.mse]
+    w = adaptive.ntk_balanced(losses, trackers=trackers, ema=0.0)
+    crux = jno.core([w[0] * losses[0], w[1] * losses[1]])
+    crux.solve(2, callbacks=trackers)
+    points = domain.context["interior"].ravel(), domain.context["boundary"].ravel()
+    traces = np.array([np.sum(points[0] ** 2), np.sum((3.0 * points[1]) ** 2)])
+    expected = traces.sum() / traces
+    np.testing.assert_allclose(np.ravel(crux.eval(list(w))), 2 * expected / expected.sum(), rtol=1e-4)

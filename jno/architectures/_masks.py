@@ -10,6 +10,9 @@ import numpy as np
 
 from jno.lora import LoRAWrapper, lora_trainable_filter, partial_lora_trainable_filter
 
+_SHOWN = 4
+"""Most differing paths that a message names."""
+
 
 def leaf_paths(module: Any) -> list[tuple[str, Any]]:
     """``(path, leaf)`` of every array leaf, e.g. ``hidden_layers/0/weight``."""
@@ -38,8 +41,8 @@ def checked_mask(module: Any, mask: Any, name: str) -> Any:
     given: Any = jax.tree_util.tree_structure(mask)
     if given != expected:
         raise ValueError(
-            f"mask of {name}: it must mirror the module's tree; build it from jax.tree_util.tree_map(lambda _: False, "
-            f"model.module) with equinox.tree_at. Expected {expected}, got {given}"
+            f"mask of {name}: it must mirror the module's tree, and differs at {_difference(module, mask)}; "
+            "build it from jax.tree_util.tree_map(lambda _: False, model.module) with equinox.tree_at"
         )
     for path, leaf in jax.tree_util.tree_flatten_with_path(mask)[0]:
         if not isinstance(leaf, bool | np.bool_):
@@ -49,6 +52,21 @@ def checked_mask(module: Any, mask: Any, name: str) -> Any:
     if not any(jax.tree_util.tree_leaves(selected)):
         raise ValueError(f"mask of {name} selects no trainable leaf")
     return selected
+
+
+def _difference(module: Any, mask: Any) -> str:
+    """Paths of leaves that only one of two trees has, or what their types are."""
+    own, other = ({"/".join(str(_entry(p)) for p in path) for path, _ in _leaves(tree)} for tree in (module, mask))
+    found = [f"{path} (missing)" for path in sorted(own - other)] + [
+        f"{path} (unknown)" for path in sorted(other - own)
+    ]
+    if not found:
+        return f"the type of a node: {type(mask).__name__} for {type(module).__name__}"
+    return ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
+
+
+def _leaves(tree: Any) -> list[Any]:
+    return jax.tree_util.tree_flatten_with_path(tree)[0]
 
 
 def _over_adapters(module: Any, mask: Any) -> Any:

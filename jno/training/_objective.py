@@ -79,7 +79,7 @@ class Objective:
             raise ValueError(
                 "this optimizer needs the residuals of one batch: it cannot be used with accumulation_steps="
             )
-        return self._residuals(_modules(parameters, fixed), batch, key, terms)
+        return self._residuals(modules(fixed, parameters), batch, key, terms)
 
     @functools.cached_property
     def _residuals(self) -> Residuals:
@@ -115,7 +115,7 @@ class Objective:
 
         def share(parameters: Any, block: Any) -> tuple[Any, Any]:
             number, own = block
-            losses = blocks.losses(_modules(parameters, fixed), {**rest, **own}, number, key)
+            losses = blocks.losses(modules(fixed, parameters), {**rest, **own}, number, key)
             losses = losses.astype(jnp.result_type(float))
             return jnp.mean(losses), losses
 
@@ -146,10 +146,11 @@ class Objective:
         return jax.lax.scan(add, self._nothing(parameters), jnp.arange(count))[0]
 
 
-def _modules(parameters: dict[int, Any], fixed: dict[int, Any]) -> dict[int, Any]:
+def modules(fixed: dict[int, Any], parameters: dict[int, Any]) -> dict[int, Any]:
+    """Whole modules by model id."""
     return {**fixed, **{i: eqx.combine(own, fixed[i]) for i, own in parameters.items()}}
 
 
 def _means(program: Program, parameters: Any, fixed: Any, batch: Any, key: Any) -> Any:
-    values = program(_modules(parameters, fixed), batch, key)
+    values = program(modules(fixed, parameters), batch, key)
     return jnp.stack([jnp.mean(value) for value in values])

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import equinox as eqx
 import jax
 
 from jno.compiler import Program, trained_models
@@ -66,11 +65,6 @@ def _phase(name: str, substep: Substep, program: Program, groups: Sequence[Optim
 def initial_states(phases: Sequence[Phase], parameters: dict[int, Any]) -> list[list[Any]]:
     """Fresh optimizer states by phase and group."""
     return [[group.transform.init(group.pick(parameters)) for group in phase.groups] for phase in phases]
-
-
-def modules(fixed: dict[int, Any], parameters: dict[int, Any]) -> dict[int, Any]:
-    """Whole modules by model id."""
-    return {i: eqx.combine(parameters[i], rest) if i in parameters else rest for i, rest in fixed.items()}
 
 
 def copied(tree: Any) -> Any:

@@ -21,9 +21,9 @@ from ._devices import Devices
 from ._groups import OptimizerGroup, optimizer_groups
 from ._loop import Hooks, Run
 from ._memory import Memory
-from ._objective import Objective
+from ._objective import Objective, modules
 from ._options import Options, checked_options
-from ._phases import copied, modules, phases_of
+from ._phases import copied, phases_of
 from ._points import Points
 from ._profile import Trace
 from ._recorder import Recorder
