@@ -405,9 +405,25 @@ def test_view_factors_take_no_strategy():
 def test_a_strategy_without_residuals_to_look_at():
     domain = jno.domain.rect(mesh_size=0.25)
     x, *_ = domain.variable("interior", (5, None), jno.sampler.rad())
-    a, *_ = domain.variable("left", (5, None))
     with pytest.raises(ValueError, match="strategy RAD of 'interior' cannot be used: no constraint has a residual"):
-        Resampling(Program([(x - a).mse], domain), domain)
+        Resampling(Program([x[:1] - 0.5], domain), domain)
+
+
+@pytest.mark.parametrize("strategy", [jno.sampler.rad, jno.sampler.random])
+def test_points_that_are_paired_with_others(strategy):
+    domain = jno.domain.rect(mesh_size=0.25)
+    x, *_ = domain.variable("interior", (5, None), strategy())
+    a, *_ = domain.variable("left", (5, None))
+    with pytest.raises(ValueError, match=r"'interior' cannot be resampled: .* the points of another tag"):
+        jno.core([(x - a).mse, jno.np.parameter(()).optimizer(optax.sgd(0.1)) ** 2]).solve(1)
+
+
+def test_points_with_view_factors():
+    domain = jno.domain.rect(mesh_size=0.25)
+    for tag in ("left", "right"):
+        domain.variable(tag, (5, None), jno.sampler.random(), normals=True)
+    with pytest.raises(ValueError, match="the points of 'left' are resampled, and view factors belong to fixed points"):
+        domain.compute_enclosure_view_factor(["left", "right"])
 
 
 def test_data_with_one_row_per_point():

@@ -154,6 +154,11 @@ class Enclosures(Regions, ABC):
             raise ValueError(
                 f"The tag {tag!r} was sampled without normals; call domain.variable({tag!r}, ..., normals=True)."
             )
+        if record.resampling_strategy is not None:
+            raise ValueError(
+                f"the points of {tag!r} are resampled, and view factors belong to fixed points; leave out its "
+                "resampling_strategy."
+            )
         return record
 
 

@@ -12,7 +12,7 @@ from jno.compiler import Program
 from jno.sampler import ResamplingStrategy, Situation
 from jno.sampler._strategy import generator_of
 
-from ._scorer import Scorer, entries_of
+from ._scorer import Scorer, check_independent, entries_of
 
 _SAMPLES = 16
 """Most samples whose residuals decide about points that all samples share."""
@@ -29,7 +29,8 @@ class Resampling:
         domain: the domain whose points are replaced.
 
     Raises:
-        ValueError: a strategy needs residuals and no constraint has one on its tag.
+        ValueError: a strategy needs residuals and no constraint has one on its tag; a constraint pairs the points of a
+            tag with data, or with other points.
     """
 
     def __init__(self, program: Program, domain: Any) -> None:
@@ -95,6 +96,7 @@ class _Tag:
         self._number, self._name, self._program, self._domain = number, tag, program, domain
         self.strategy: ResamplingStrategy = domain._store.find(tag).resampling_strategy
         self._rows = program.sources["points", tag].shape[0]
+        check_independent(tag, program)
         self._scorer = None
         if self.strategy.needs_residuals:
             try:

@@ -21,6 +21,28 @@ _LANES = 2**15
 """Points times time levels in one evaluation: bounds its memory."""
 
 
+def check_independent(tag: str, program: Program) -> None:
+    """Refuse constraints that pair the points of a tag with something else, which new points would no longer fit.
+
+    Raises:
+        ValueError: a constraint has no value at another number of these points.
+    """
+    modules = {model.layer_id: model.module for model in program.models}
+    data = dict(program.abstract_data)
+    for name in (("points", tag), ("points", f"n_{tag}"), ("nearest", tag)):
+        if name in data:
+            shape = data[name].shape
+            data[name] = jax.ShapeDtypeStruct((*shape[:2], shape[2] + 1, *shape[3:]), data[name].dtype)
+    try:
+        jax.eval_shape(lambda given, key: program(dict(modules), given, key), data, jax.random.PRNGKey(0))
+    except ValueError as error:
+        raise ValueError(
+            f"the points of {tag!r} cannot be resampled: a constraint combines them with something that has one row "
+            "for every point, such as data or the points of another tag; give it as an expression of the coordinates. "
+            f"{error}"
+        ) from error
+
+
 class Scorer:
     """The residuals of the constraints on one tag, evaluated at points given to it.
 
@@ -30,8 +52,7 @@ class Scorer:
         influence: return the influence of the points instead of their residuals.
 
     Raises:
-        ValueError: no constraint has a residual on the points of this tag alone, or one combines it with data that has
-            one row per point.
+        ValueError: no constraint has a residual on the points of this tag alone.
     """
 
     def __init__(self, tag: str, program: Program, *, influence: bool) -> None:
@@ -139,13 +160,7 @@ class Scorer:
                 for name, a in data.items()
                 if name[0] in ("points", "nearest")
             }
-            try:
-                (value,) = jax.eval_shape(lambda given: probe(dict(modules), given), {**data, **at})
-            except ValueError as error:
-                raise ValueError(
-                    f"the points of {self._tag!r} cannot be resampled: a constraint combines them with something that "
-                    f"has one row for every point, such as data; give it as an expression of the coordinates. {error}"
-                ) from error
+            (value,) = jax.eval_shape(lambda given: probe(dict(modules), given), {**data, **at})
             axis = 2 if probe.window > 1 else 1
             counts.append(value.shape[axis] if len(value.shape) > axis else None)
         return counts[0] is not None and counts[1] == counts[0] + 1
