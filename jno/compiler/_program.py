@@ -126,8 +126,10 @@ class Program:
     def replace(self, entries: Mapping[tuple[str, str], Any]) -> None:
         """Put other arrays of the same shapes into the data, where the expressions read them."""
         own = {name: array for name, array in entries.items() if name in self.layout.entries}
-        self.sources = {**self.sources, **{name: np.asarray(array) for name, array in own.items()}}
-        self.data = {**self.data, **{name: jnp.asarray(array) for name, array in own.items()}}
+        if own:
+            self.sources = {**self.sources, **{name: np.asarray(array) for name, array in own.items()}}
+        if own and "data" in vars(self):  # otherwise nobody has asked for it yet
+            self.data = {**self.data, **{name: jnp.asarray(array) for name, array in own.items()}}
 
     def rows(self, chosen: Sequence[int] | np.ndarray) -> dict[tuple[str, str], np.ndarray]:
         """Host arrays of some of the samples: of what has one row per sample."""
