@@ -133,8 +133,6 @@ def _truncate(directory):
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-# Orbax reads all arrays at once; when one fails, the others find their event loop closed
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_damaged_checkpoint_is_skipped(tmp_path):
     crux, *_ = problem()
     keep = CheckpointCallback(tmp_path, save_interval_epochs=5)

@@ -83,6 +83,7 @@ class CheckpointFolder:
         wanted = self._args.Composite(state=self._args.StandardRestore(), metadata=self._args.JsonRestore())
         for candidate in reversed(available if step is None else [step]):
             try:
+                _check_arrays(self.directory / str(candidate) / "state")
                 found = self._manager.restore(candidate, args=wanted)
             except _READ_ERRORS as error:
                 if step is not None:
@@ -103,3 +104,19 @@ class CheckpointFolder:
     def close(self) -> None:
         """Wait, and let go of the directory."""
         self._manager.close()
+
+
+def _check_arrays(directory: Path) -> None:
+    """Read all arrays one after the other.
+
+    Orbax reads them at once, and where one is damaged the others find its event loop closed, which can end the process.
+
+    Raises:
+        ValueError: one cannot be read.
+    """
+    import tensorstore  # comes with Orbax
+
+    base = {"driver": "file", "path": f"{directory}/"}
+    store = tensorstore.KvStore.open({"driver": "ocdbt", "base": base}).result()
+    for key in store.list().result():
+        store.read(key).result()
