@@ -167,3 +167,12 @@ def test_lora_after_the_core_was_built():
     crux.compile()
     crux.solve(1)
     assert wrapped_layers(net.module)
+
+
+def test_the_history_counts_the_parameters_of_adapters():
+    net = jno.nn(network()).freeze().lora(rank=2).optimizer(optax.sgd(0.1))
+    crux, _ = problem(net)
+    log = crux.solve(1).training_logs[0]
+    rows = [(1, 1, 8), (2, 8, 8), (1, 8, 1)]  # rank (clamped to the sides), inputs, outputs
+    assert log["lora_params"] == log["trainable_params"] == sum(r * (i + o) for r, i, o in rows)
+    assert log["total_params"] == log["trainable_params"] + log["frozen_params"]

@@ -127,12 +127,14 @@ class HostFeed(Feed):
         self._seed = seed
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jno-data")
         self._seen: Any = None
+        self._shared: dict[Any, Any] = {}
+        self._next: tuple[int, Future[Any]] | None = None
 
     def data(self, epoch: int) -> Any:
         """The mini-batches of an epoch, already drawn."""
         if self._seen is not self._program.sources:
             self._seen = self._program.sources
-            self._next: tuple[int, Future[Any]] | None = None  # of points that have been replaced
+            self._next = None  # what was read ahead has points that have been replaced
             shared = {name: jnp.asarray(s[:]) for name, s in self._seen.items() if name not in self._draws.names}
             self._shared = self._devices.place_data(shared, ())
         ready = self._next

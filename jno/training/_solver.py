@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from jno.compiler import Graph, Program, adaptive_weights, needs_window, untracked, weights_key
 from jno.loggers import ConsoleLogger, RunDescription, active_loggers, distinct_names
+from jno.lora import lora_trainable_filter
 from jno.trace import Model, Node, Tracker
 from jno.utils import CheckpointFolder, get_logger, get_stop_on_nonfinite
 
@@ -83,6 +84,11 @@ class Solver:
             raise ValueError("an expression integrates over time: solve(min_consecutive=...) must be at least 2")
         self._hint_window(program, options.window)
         draws = Draws(program.layout.batched, program.layout.samples, options.batchsize, options.accumulation_steps)
+        if options.offload_data and not program.layout.batched:
+            raise ValueError(
+                "offload_data=True keeps data with one row per sample on the host, and the constraints use none; leave "
+                "it out"
+            )
         if program.layout.batched:
             self._devices.check_batch(options.batchsize or samples, options.batchsize)
         configuration = tuple((model.layer_id, model.version) for model in program.models)
@@ -271,6 +277,12 @@ def _split(models: Sequence[Model], groups: Sequence[OptimizerGroup]) -> tuple[d
 
 
 def _counts(models: Sequence[Model], parameters: dict[int, Any]) -> dict[str, int]:
-    total = sum(leaf.size for m in models for leaf in jax.tree_util.tree_leaves(eqx.filter(m.module, eqx.is_array)))
-    trained = sum(leaf.size for leaf in jax.tree_util.tree_leaves(parameters))
-    return {"trainable_params": trained, "frozen_params": total - trained, "total_params": total, "lora_params": 0}
+    total = sum(_size(model.module, eqx.is_array) for model in models)
+    trained = _size(parameters, eqx.is_array)
+    adapters = sum(_size(model.module, lora_trainable_filter(model.module)) for model in models)
+    counts = {"trainable_params": trained, "frozen_params": total - trained, "total_params": total}
+    return {**counts, "lora_params": adapters}
+
+
+def _size(tree: Any, chosen: Any) -> int:
+    return sum(leaf.size for leaf in jax.tree_util.tree_leaves(eqx.filter(tree, chosen)))
