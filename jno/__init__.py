@@ -6,6 +6,7 @@ JAX function that trains (``solve``) and evaluates (``eval``).
 
 from importlib.metadata import PackageNotFoundError, version
 
+from . import bayesian as bayesian
 from . import callbacks as callbacks
 from . import fn as fn
 from . import jnp_ops as np
@@ -16,6 +17,7 @@ from . import optimizers as optimizers
 from . import sampler as sampler
 from . import schedule as schedule
 from . import trackers as trackers
+from . import tuner as tuner
 from .adaptive import LearningRateSchedule as LearningRateSchedule
 from .adaptive import WeightSchedule as WeightSchedule
 from .architectures import nn as nn
@@ -35,6 +37,7 @@ from .trace import NetworkGradient as NetworkGradient
 from .trace import Placeholder as Placeholder
 from .trace import Variable as Variable
 from .training import NonFiniteLossWarning as NonFiniteLossWarning
+from .training import SamplingWarning as SamplingWarning
 from .utils import Callback as Callback
 from .utils import Logger as Logger
 from .utils import SignatureError as SignatureError
@@ -72,9 +75,11 @@ __all__ = [
     "NetworkGradient",
     "NonFiniteLossWarning",
     "Placeholder",
+    "SamplingWarning",
     "SignatureError",
     "Variable",
     "WeightSchedule",
+    "bayesian",
     "callbacks",
     "core",
     "do",
@@ -103,5 +108,6 @@ __all__ = [
     "schedule",
     "setup",
     "trackers",
+    "tuner",
     "wandb_finish",
 ]

@@ -10,15 +10,18 @@ from typing import Any
 import equinox as eqx
 import jax
 
-from jno.architectures import build_module, is_uninitialized
+from jno.architectures import ArchSpace, build_module, is_uninitialized
 from jno.compiler import (
+    DrawEvaluator,
     Graph,
+    PointEvaluator,
     Program,
     check_pointwise,
     check_temporal,
     discover_domain,
     infer_shapes,
     models_of,
+    models_with_draws,
     plan_text,
     shape_tree,
     untracked,
@@ -32,12 +35,16 @@ from jno.trace import (
     Tracker,
     Variable,
     as_node,
+    choices_of,
+    decided,
     dump_tree,
     flatten,
     unflatten,
     walk,
 )
 from jno.training import Devices, Memory, Solver
+from jno.tuner import Arch, Found, TuningHistory
+from jno.tuner import sweep as run_sweep
 from jno.utils import get_logger, get_seed
 from jno.utils import load as load_object
 from jno.utils import save as save_object
@@ -83,15 +90,25 @@ class core:
     ) -> None:
         if not isinstance(constraints, list | tuple):
             raise TypeError(f"core() takes a list of expressions, got {type(constraints).__name__}; write core([loss])")
-        self._take_expressions([_as_constraint(item, position) for position, item in enumerate(constraints)])
-        self.domain = domain if domain is not None or not self.all_ops else discover_domain(self.all_ops)
-        self.seed = get_seed()
-        self._memory = Memory(key=jax.random.PRNGKey(self.seed))
-        self.training_logs: list[dict[str, Any]] = []
-        self.log = get_logger()
+        operations = [_as_constraint(item, position) for position, item in enumerate(constraints)]
+        self._begin(operations, domain, get_seed())
         self.compile(mesh)
         if resume_from is not None:
             self.restore_checkpoint(resume_from)
+
+    def _begin(self, written: list[Any], domain: Any, seed: int) -> None:
+        choices_of(written)  # refuses two of one name
+        self._written = written
+        self._chosen: dict[str, int] = {}
+        self._take_expressions([decided(operation, self._chosen) for operation in written])
+        self.domain = domain if domain is not None or not self.all_ops else discover_domain(self.all_ops)
+        self.seed = seed
+        self._memory = Memory(key=jax.random.PRNGKey(seed))
+        self.training_logs: list[dict[str, Any]] = []
+        self.log = get_logger()
+        self.best_config: dict[str, Any] | None = None
+        self.best_arch: Arch | None = None
+        self.tuning_history: TuningHistory | None = None
 
     def _take_expressions(self, operations: list[Any]) -> None:
         self.all_ops = operations
@@ -101,6 +118,7 @@ class core:
     # --- building ---------------------------------------------------------------------------------------------
     def compile(self, mesh: tuple[int, ...] | None = (1, 1)) -> core:
         """Rebuild what the constructor built: graph, data, models (pending weights, dtype), shape checks."""
+        self._wanted_mesh = mesh
         self._devices = Devices.of_shape(mesh)
         self._graph = Graph()
         self._evaluators: dict[Any, Any] = {}
@@ -239,6 +257,107 @@ class core:
         )
         return statistics(self.training_logs)
 
+    def sweep(
+        self,
+        space: ArchSpace,
+        optimizer: Any,
+        budget: int | None,
+        devices: Any = None,
+        *,
+        objective: Any = None,
+        executor: Any = None,
+        workers: int | None = None,
+        journal: str | Path | None = None,
+        prune: bool = False,
+    ) -> statistics:
+        """Search architectures and options of training, and train with the best ones.
+
+        Searched are the dimensions of ``space``, those of networks wrapped with a space, every `jno.np.choice` of the
+        problem (by position), and what `Model.tune` declared (``<model_key>__freeze`` and so on).  A trial trains a
+        copy of the problem, with the weights the models have now and the seed of this core; networks wrapped with a
+        space are built anew from the seed.  So trials know nothing of each other, and the same sweep gives the same
+        trials.
+
+        Options of training in a configuration and what they are without: ``epochs`` (2000); ``optimizer``, which
+        replaces that of every trained model (models that have none: ``optax.adam``), but not those of masks and
+        posteriors; ``learning_rate``, a number or schedule, for the same models, whose optimizers must be factories
+        such as ``optax.adam`` (1e-3 where a factory has none); ``constraint_weights`` or ``weight_schedule``, numbers
+        or a schedule for the constraints (none); ``batchsize``, ``min_consecutive``, ``accumulation_steps``,
+        ``inner_steps``, ``checkpoint_gradients``, as `solve` takes them.  `Model.tune` of a model counts before them.
+
+        The best trial is that of the smallest objective; a pruned one is never the best.  Its configuration is then
+        put into the models and expressions of this core, which trains once more, in the same way: on the same single
+        device it gives the same numbers.  The core goes on with it: `solve`, `eval` (of expressions with choices too).
+
+        Args:
+            space: a `jno.np.tune.space`; it may be empty when the problem itself brings dimensions.
+            optimizer: name of an optimizer of Nevergrad, e.g. ``"NGOpt"``, ``"OnePlusOne"``, ``"CMA"``; its class; or
+                ``None``, which tries the whole grid.
+            budget: number of trials; without meaning for a grid.
+            devices: where trials run, one on a device at a time: ``None`` for all devices, their number, a platform
+                such as ``"gpu"``, a list of their numbers, or a `jno.tuner.DeviceConfig`.
+            objective: an expression whose mean is compared, e.g. a validation error; default: the mean of the
+                constraints without their weights.  It is evaluated after training, at all time levels.
+            executor: ``None`` runs trials in threads of this process, one per device; an integer in so many processes
+                of their own; or a `concurrent.futures.Executor`, such as that of Dask or Ray.
+            workers: number of trials at a time on an ``Executor``.
+            journal: file to which every finished trial is appended, and from which an interrupted sweep goes on.
+            prune: give up trials whose loss stays above the median of the others.
+
+        Returns:
+            the history of the last training, that with the best configuration.  :attr:`best_config` (options by name),
+            :attr:`best_arch` and :attr:`tuning_history` (all trials, with their failures) tell the rest.
+
+        Raises:
+            ValueError: nothing to search; dimensions that nothing uses or that contradict each other; an unknown
+                optimizer of Nevergrad; a budget, devices or a journal that do not fit.
+            TypeError: an argument of a wrong type.
+            RuntimeError: every trial failed; the message names the first error.
+            ImportError: ``optimizer`` needs Nevergrad (``jno-jax[tune]``).
+
+        Example:
+            >>> import jno, optax
+            >>> domain = jno.domain.line(mesh_size=0.5)
+            >>> k = jno.np.parameter((), name="k").optimizer(optax.sgd)
+            >>> crux = jno.core([(k - 1.0).mse], domain=domain)
+            >>> space = jno.np.tune.space().unique("epochs", [5]).unique("learning_rate", [0.01, 0.5])
+            >>> history = crux.sweep(space, None, None)  # doctest: +ELLIPSIS
+            INFO: ...
+            >>> crux.best_config
+            {'epochs': 5, 'learning_rate': 0.5}
+
+        Source: Nevergrad, https://facebookresearch.github.io/nevergrad
+        """
+        found = run_sweep(
+            build_core,
+            self._written,
+            self.domain,
+            self.seed,
+            space,
+            optimizer,
+            budget,
+            objective=objective,
+            prune=prune,
+            devices=devices,
+            executor=executor,
+            workers=workers,
+            journal=journal,
+        )
+        return self._adopt(found)
+
+    def _adopt(self, found: Found) -> statistics:
+        """Train with the best configuration."""
+        self.tuning_history = found.history
+        self.best_config = found.configuration
+        self.best_arch = found.space.arch(found.configuration)
+        configured = found.apply(self._written, self.seed)
+        self._chosen = configured.chosen
+        self._take_expressions(configured.operations)
+        self._memory = Memory(key=jax.random.PRNGKey(self.seed))
+        self.compile(self._wanted_mesh)
+        self.solve(**configured.options)
+        return statistics(self.training_logs[-1:])
+
     # --- evaluation -------------------------------------------------------------------------------------------
     def eval(
         self,
@@ -256,43 +375,61 @@ class core:
                 sampled there as on the training domain (whole point sets, or the same count).
             min_consecutive: length of the time window (from the first level); ``None`` for all levels.
             key: random key; noise is drawn and the window start is random with it, noise is zero without.
-            samples: ``"auto"``, ``"chain"`` or ``"point"``; without Bayesian models the first and last agree.
+            samples: what to do with models that have ``posterior_samples``.  ``"auto"``: an expression that depends
+                on one, be it below derivatives, integrals or function calls, is evaluated for every draw; ``"chain"``:
+                the same, and an error if none does; ``"point"``: with the weights in the modules (the last position of
+                the first chain, the mean of an approximation).  Draws of several models belong together: the same
+                number of each is taken at a time.
 
         Returns:
             array ``(B, N, D)`` for point expressions, ``(B,)`` for reduced ones (``(B, W, ...)`` for a window of
-            several levels), unbatched for expressions of parameters only; a list for two or more expressions.
+            several levels), unbatched for expressions of parameters only; a list for two or more expressions.  For
+            every draw there is a leading axis of draws, and with several chains one of chains before it.
 
         Raises:
-            ValueError: an expression uses a model that no constraint of this core contains.
+            ValueError: an expression uses a model that no constraint of this core contains; ``samples="chain"``
+                without draws; models with different numbers of draws in one expression.
         """
         if samples not in ("auto", "chain", "point"):
             raise ValueError(f"samples={samples!r}: allowed are 'auto', 'chain' and 'point'")
-        if samples == "chain":
-            raise ValueError("samples='chain': no Bayesian model appears in the dependencies of the expressions")
         operations = operation if isinstance(operation, list | tuple) else [operation]
         nodes = [untracked(_as_constraint(op, position)) for position, op in enumerate(operations)]
         if not nodes:
             raise ValueError("eval() needs at least one expression")
-        values = self._evaluate(nodes, domain, min_consecutive, key)
-        return values[0] if len(values) == 1 else values
+        nodes = [decided(node, self._chosen) for node in nodes]
+        drawn = [samples != "point" and bool(models_with_draws([node])) for node in nodes]
+        if samples == "chain" and not any(drawn):
+            raise ValueError(
+                "samples='chain': no Bayesian model with draws appears in the dependencies of the expressions; declare "
+                "one with model.bayesian(...) and call solve(), or use samples='auto'"
+            )
+        values: dict[int, Any] = {}
+        for over_draws in (False, True):
+            places = [place for place, chosen in enumerate(drawn) if chosen == over_draws]
+            if places:
+                chosen = [nodes[place] for place in places]
+                found = self._evaluate(chosen, domain, min_consecutive, key, over_draws=over_draws)
+                values.update(zip(places, found, strict=True))
+        return values[0] if len(nodes) == 1 else [values[place] for place in range(len(nodes))]
 
-    def _evaluate(self, nodes: list[Node], domain: Any, window: int | None, key: Any) -> list[Any]:
+    def _evaluate(self, nodes: list[Node], domain: Any, window: int | None, key: Any, *, over_draws: bool) -> list[Any]:
         own = self.domain if self.domain is not None else discover_domain(nodes)
         target = own if domain is None else domain
         roots = [self._graph.intern(node) for node in nodes]
         versions = tuple(model.version for model in self._models)
-        cache_key = (tuple(map(id, roots)), window, id(target), versions, self._solver.points_version)
+        cache_key = (tuple(map(id, roots)), window, id(target), versions, self._solver.points_version, over_draws)
         if cache_key not in self._evaluators:
             check_temporal(nodes, target)
             context = None if domain is None else target.context_for(own)
             program = Program(nodes, target, window=window, context=context, graph=self._graph)
             self._check_models(program)
             check_pointwise(program, self.models)
-            self._evaluators[cache_key] = (program, eqx.filter_jit(program), target)
-        program, function, _ = self._evaluators[cache_key]
+            evaluator: Any = DrawEvaluator(program) if over_draws else PointEvaluator(program)
+            self._evaluators[cache_key] = (program, evaluator, target)
+        program, evaluator, _ = self._evaluators[cache_key]
         modules = {model.layer_id: eqx.nn.inference_mode(model.module) for model in program.models}
         data = self._devices.place_data({**program.data, **self._solver.weights()}, ())
-        return program.with_sample_axis(function(self._devices.shown(modules), data, key))
+        return evaluator(self._devices.shown(modules), data, key)
 
     def _check_models(self, program: Program) -> None:
         known = {model.layer_id for model in self._models}
@@ -349,6 +486,7 @@ class core:
         nodes = [untracked(_as_constraint(op, position)) for position, op in enumerate(operations)]
         if not nodes:
             raise ValueError("export() needs at least one expression")
+        nodes = [decided(node, self._chosen) for node in nodes]
         domain = self.domain if self.domain is not None else discover_domain(nodes)
         check_temporal(nodes, domain)
         program = Program(nodes, domain, graph=self._graph)
@@ -431,14 +569,28 @@ class core:
         return load_object(path, public_key_path, signature_path, expected_type=cls)
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("domain", "seed", "training_logs", "log")
+        kept = ("domain", "seed", "training_logs", "log", "_chosen", "best_config", "best_arch", "tuning_history")
         state = {name: self.__dict__[name] for name in kept}
-        return {**state, "expressions": flatten(self.all_ops), "_memory": self._memory.for_host()}
+        expressions = flatten([*self._written, *self.all_ops])
+        # read first, so that new ids have the order of the old ones, in which chains are remembered
+        models = sorted(self._models, key=lambda model: model.layer_id)
+        return {"models": models, **state, "expressions": expressions, "_memory": self._memory.for_host()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._take_expressions(unflatten(*state.pop("expressions")))
+        del state["models"]
+        expressions = unflatten(*state.pop("expressions"))
+        count = len(expressions) // 2
+        self._written = expressions[:count]
+        self._take_expressions(expressions[count:])
         self.__dict__.update(state)
         self.compile()
+
+
+def build_core(operations: Sequence[Any], domain: Any, seed: int) -> core:
+    """A core with a seed that is not that of the configuration."""
+    built = object.__new__(core)
+    built._begin(list(operations), domain, seed)
+    return built.compile()
 
 
 def build_models(program: Program, models: Sequence[Model], seed: int) -> None:

@@ -8,6 +8,7 @@ components.
 - Element-wise functions, reductions, shape changes, tensor algebra per point, `linalg`.
 - Derivatives and integrals in function form: `grad`, `laplacian`, `divergence`, `symgrad`, `integrate`, ...
 - `function` wraps your own JAX function, `parameter` makes a trainable array, `nn` builds networks.
+- `choice` leaves a decision between expressions to ``core.sweep``; `tune.space` is the space it searches.
 - Creation functions and dtypes (`linspace`, `zeros`, `float32`, ...) are those of ``jax.numpy`` and return
   arrays.
 
@@ -44,6 +45,7 @@ from jax.numpy import ones as ones
 from jax.numpy import pi as pi
 from jax.numpy import zeros as zeros
 
+from jno import _tune
 from jno._constants import ConstantNamespace as ConstantNamespace
 from jno._constants import constant as constant
 from jno._symbolic import abs as abs
@@ -121,8 +123,13 @@ from jno._symbolic import transpose as transpose
 from jno._symbolic import var as var
 from jno._symbolic import vector as vector
 from jno._symbolic import where as where
+from jno.architectures import Arch as Arch
+from jno.architectures import ArchSpace as ArchSpace
+from jno.trace import Choice
 
 π = pi
+choice = Choice
+tune = _tune
 
 
 def __getattr__(name: str) -> Any:

@@ -18,7 +18,9 @@ PAGES = Path(__file__).parent.parent / "docs"
         ("logging.md", r"# (2 0\.5 0\.25)"),
         ("models.md", r"\(tuned\.module\)\)  # (\d)"),
         ("resampling.md", r"# (\(1, 1, 20, 1\))"),
+        ("search.md", r"# (32 0\.01)"),
         ("training.md", r"# (20)"),
+        ("uncertainty.md", r"# (\(4, 300, 1, 40, 1\))"),
     ],
 )
 def test_programs_run(page, shown, capsys, tmp_path, monkeypatch):

@@ -1,7 +1,12 @@
 """Networks and parameters: wrapping, initialisation, masks."""
 
+from ._arch import Arch as Arch
 from ._build import build_module as build_module
 from ._constrain import constrained as constrained
+from ._dimensions import Dimension as Dimension
+from ._dimensions import Options as Options
+from ._dimensions import nevergrad as nevergrad
+from ._dimensions import plain_label as plain_label
 from ._flax import is_uninitialized as is_uninitialized
 from ._masks import checked_mask as checked_mask
 from ._masks import leaf_paths as leaf_paths
@@ -10,5 +15,10 @@ from ._masks import trainable_filter as trainable_filter
 from ._masks import trained_leaves as trained_leaves
 from ._parameter import Parameter as Parameter
 from ._parameter import parameter as parameter
+from ._parameter import shown as shown
+from ._parameter import with_leaves as with_leaves
+from ._search_space import TRAINING_NAMES as TRAINING_NAMES
+from ._search_space import ArchSpace as ArchSpace
 from ._summary import print_summary as print_summary
+from ._tunable import TunableModule as TunableModule
 from .models import nn as nn

@@ -25,7 +25,7 @@ def build_module(model: Model, key: Any) -> None:
     if pending is not None:
         chosen = next((k for k in (pending.key, model.default_key) if k is not None), key)
         model.module = initialized(model.module, pending.weights, chosen, model.model_key)
-        model.pending_initialization = None
+        model.applied_initialization, model.pending_initialization = pending, None
     for constraint in model.controls.constraints:
         if constraint.mask is not None:
             checked_mask(model.module, constraint.mask, f"{model.model_key}.constrain()")
@@ -36,7 +36,7 @@ def build_module(model: Model, key: Any) -> None:
             mask = checked_mask(model.module, mask, f"{model.model_key}.lora()")
         own_key = jax.random.fold_in(key, _ADAPTER_STREAM)
         model.module = apply_lora(model.module, key=own_key, param_mask=mask, **adapters.options)
-        model.pending_adapters = None
+        model.applied_adapters, model.pending_adapters = adapters, None
     if model.controls.dtype is not None:
         model.module = cast_floating(model.module, model.controls.dtype)
 

@@ -21,6 +21,18 @@ class Parameter(eqx.Module):
         return self.value
 
 
+def shown(leaves: Any) -> Any:
+    """Leaves of a module as users see them: of a parameter its array, of a network the pytree."""
+    return leaves.value if isinstance(leaves, Parameter) else leaves
+
+
+def with_leaves(module: Any, given: Any) -> Any:
+    """The module with the leaves that `shown` gave in place of its own."""
+    if isinstance(module, Parameter):
+        return eqx.tree_at(lambda parameter: parameter.value, module, given)
+    return eqx.combine(given, module)
+
+
 def parameter(shape: tuple[int, ...] | int = (), *, key: Any = None, name: str | None = None) -> ModelCall:
     """A trainable array, zero until ``initialize`` is called.
 

@@ -11,6 +11,8 @@ import equinox as eqx
 from jno.trace import Model
 
 from ._flax import wrap_linen, wrap_nnx
+from ._search_space import ArchSpace
+from ._tunable import TunableModule
 
 
 class nn:
@@ -28,24 +30,36 @@ class nn:
 
     @classmethod
     def wrap(cls, module: Any, space: Any = None, name: str = "", weight_path: str | None = None) -> Model:
-        """A `Model` over ``module``.
+        """A `Model` over ``module``; a `TunableModule` over a class with a search space.
 
         Args:
             module: an Equinox module (all of ``foundax``), a Flax Linen module (initialised when the first core that
                 uses it is built) or a Flax NNX module.  It is called with whole arrays ``(N, D)``; a module written
                 for single points is mapped over the points.
-            space: search space for architecture sweeps; ``module`` must then be a class.
+            space: a `jno.np.tune.space` whose architectures ``core.sweep`` tries.  ``module`` must then be a class, or
+                a function that returns a module, whose parameters are ``arch`` (the whole `jno.np.Arch`) or the names
+                in the space, and ``key``.
             name: display name.
             weight_path: pretrained weights, as for ``Model.initialize``.
 
         Raises:
-            TypeError: ``module`` is not a module.
+            TypeError: ``module`` is not a module, ``space`` no search space, or a constructor that does not take the
+                options of the space.
             ValueError: ``space`` together with an instance.
+
+        Example:
+            >>> import foundax, jno
+            >>> space = jno.np.tune.space().unique("width", [8, 16])
+            >>> net = jno.nn.wrap(lambda width, key: foundax.mlp(1, hidden_dims=width, key=key), space)
+            >>> net.arch
+            Arch({'width': 8})
         """
         if space is not None:
-            if not inspect.isclass(module):
+            if not (inspect.isclass(module) or inspect.isfunction(module)):
                 raise ValueError(f"wrap(space=...) needs a module class, got an instance of {type(module).__name__}")
-            raise NotImplementedError("wrap(space=...): architecture search is not available in this version")
+            if not isinstance(space, ArchSpace):
+                raise TypeError(f"wrap(space=...) takes a jno.np.tune.space(), got {type(space).__name__}")
+            return TunableModule(module, space, _as_equinox, name, weight_path)
         return Model(_as_equinox(module), name, weight_path)
 
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jno.trace import Integral, Node, Noise, TensorTag, Variable, walk
+from jno.trace import Integral, Node, Noise, TensorTag, Variable, decided, walk
 
 from . import _lower_derivatives, _lower_integrals, _lower_leaves, _lower_models, _lower_operations  # noqa: F401
 from ._collapse import collapse
@@ -60,7 +60,7 @@ class Program:
         self.graph = graph if graph is not None else Graph()
         self.domain = domain
         self._pointwise_only = pointwise_only
-        self.expressions = [self.graph.intern(expression) for expression in expressions]
+        self.expressions = [self.graph.intern(decided(expression, {})) for expression in expressions]
         self.roots = [self.graph.intern(root) for root in collapse(self.expressions)]
         self.draws = number_draws(self.roots)
         self.models = models_of(self.roots)

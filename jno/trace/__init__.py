@@ -3,6 +3,9 @@
 from ._placeholder import Placeholder as Placeholder  # isort: skip  (closes the import cycle of the node classes)
 from ._adaptive import AdaptiveWeight as AdaptiveWeight
 from ._adaptive import Balanced as Balanced
+from ._choice import Choice as Choice
+from ._choice import choices_of as choices_of
+from ._choice import decided as decided
 from ._derivatives import Derivative as Derivative
 from ._derivatives import DerivativeSum as DerivativeSum
 from ._derivatives import Hessian as Hessian
@@ -18,11 +21,13 @@ from ._leaves import Noise as Noise
 from ._leaves import TensorTag as TensorTag
 from ._leaves import Variable as Variable
 from ._leaves import as_node as as_node
+from ._model import BuildsTransform as BuildsTransform
 from ._model import Controls as Controls
 from ._model import Initialization as Initialization
 from ._model import Model as Model
 from ._model import ModelCall as ModelCall
 from ._model import ParameterGroup as ParameterGroup
+from ._model import is_optimizer as is_optimizer
 from ._node import Node as Node
 from ._operations import BinaryOp as BinaryOp
 from ._operations import FunctionCall as FunctionCall
@@ -32,10 +37,14 @@ from ._operations import Reduction as Reduction
 from ._operations import Reshape as Reshape
 from ._operations import Tracker as Tracker
 from ._operations import UnaryOp as UnaryOp
+from ._posterior import Posterior as Posterior
+from ._posterior import Sampling as Sampling
+from ._posterior import Variational as Variational
 from ._render import dump_tree as dump_tree
 from ._render import render as render
 from ._render import title as title
 from ._substitute import defining_variables as defining_variables
 from ._substitute import substitute as substitute
+from ._tuning import Tuning as Tuning
 from ._walk import rewrite as rewrite
 from ._walk import walk as walk

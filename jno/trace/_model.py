@@ -14,17 +14,20 @@ from jno.utils import get_logger
 
 from ._leaves import as_node
 from ._placeholder import Placeholder
+from ._posterior import Posterior, Sampling, StartsFromLogDensity, Variational
+from ._tuning import Tuning, checked_tuning
 
 _layer_ids = itertools.count(1)
 
 
 @dataclasses.dataclass(frozen=True)
 class ParameterGroup:
-    """An optimizer for the leaves a mask selects (``mask=None``: every leaf no other group takes)."""
+    """An optimizer, or a posterior, for the leaves a mask selects (``mask=None``: every leaf no other group takes)."""
 
     mask: Any
     optimizer: Any = None
     scale: Any = None
+    posterior: Posterior | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +87,13 @@ class Model:
         module: an Equinox module (see ``jno.nn.wrap`` for other kinds).
         name: display name; default ``model_<id>``.
         weight_path: pretrained weights, loaded as by :meth:`initialize`.
+
+    Attributes:
+        posterior_samples: draws of a model with :meth:`bayesian` or :meth:`vi` after ``core.solve``, else ``None``:
+            arrays ``(chains, draws, *shape)``, one array for a parameter, for a network its pytree (``None`` where a
+            leaf is not sampled).
+        posterior_diagnostics: arrays ``(chains, draws)`` by name, as far as the kernel has them: ``is_divergent``,
+            ``acceptance_rate``, ``energy``; ``None`` for stochastic gradients and :meth:`vi`.
     """
 
     def __init__(self, module: Any, name: str = "", weight_path: str | None = None) -> None:
@@ -94,6 +104,12 @@ class Model:
         self.controls = Controls()
         self.pending_initialization = None if weight_path is None else Initialization(weight_path)
         self.pending_adapters: Adapters | None = None
+        self.pending_start: Initialization | None = None
+        self.applied_initialization: Initialization | None = None
+        self.applied_adapters: Adapters | None = None
+        self.tuning = Tuning()
+        self.posterior_samples: Any = None
+        self.posterior_diagnostics: dict[str, Any] | None = None
         self.open_mask: Any = None
         self.default_key: Any = None
         self.version = 0
@@ -136,7 +152,7 @@ class Model:
         Raises:
             TypeError: ``opt_fn`` is neither.
         """
-        if not (callable(opt_fn) or _is_transformation(opt_fn) or isinstance(opt_fn, BuildsTransform)):
+        if not is_optimizer(opt_fn):
             raise TypeError(
                 f"optimizer({opt_fn!r}): expected an optax transform such as optax.adam(1e-3) or a factory such as "
                 f"optax.adam, got {type(opt_fn).__name__}"
@@ -148,10 +164,9 @@ class Model:
                     f"{self.model_key}.optimizer() replaces {len(self.controls.groups)} parameter group(s) set before; "
                     "to keep groups beside a default, call optimizer() first and mask(...).optimizer() afterwards"
                 )
-            return self._change(
-                default_group=dataclasses.replace(self.controls.default_group, optimizer=opt_fn), groups=()
-            )
-        return self._set_group(mask, optimizer=opt_fn)
+            default = dataclasses.replace(self.controls.default_group, optimizer=opt_fn, posterior=None)
+            return self._change(default_group=default, groups=())
+        return self._set_group(mask, optimizer=opt_fn, posterior=None)
 
     def scale(self, schedule: Any) -> Model:
         """Multiply the updates of the optimizer by a number or schedule (after ``mask(M)``: of that group).
@@ -187,6 +202,123 @@ class Model:
         """
         self.open_mask = param_mask
         return self
+
+    # --- uncertainty ------------------------------------------------------------------------------------------
+    def bayesian(
+        self,
+        kernel_factory: Any,
+        *,
+        prior: Any = None,
+        warmup: int = 500,
+        keep: int = 1000,
+        thin: int = 1,
+        adapt: bool = True,
+        num_chains: int = 1,
+        init_jitter: float | int = 0.0,
+        likelihood_scale: float | int = 1.0,
+        **kernel_kwargs: Any,
+    ) -> Model:
+        """Sample the parameters from their posterior instead of optimising them; after ``mask(M)`` the selected ones.
+
+        The log density is ``-likelihood_scale * loss + prior``, with the loss `core.solve` minimises: the mean over
+        constraints.  For ``N`` measurements with Gaussian noise of standard deviation σ as the mean square of the
+        only constraint, ``likelihood_scale = N / (2 σ²)`` (times the number of constraints, of which the loss is the
+        mean).  Every epoch of ``solve`` makes one transition of the kernel; models with optimizers are trained beside
+        it, on the mean over chains.  Models with equal settings are sampled together, others one after the other,
+        each given the others.
+
+        Args:
+            kernel_factory: a function of Blackjax such as ``blackjax.nuts``, ``hmc``, ``mala``, ``sgld``, ``sghmc``, or
+                any that returns ``init`` and ``step`` as these do.  Its first argument is a log density
+                (``logdensity_fn``) or a stochastic gradient of it (``grad_estimator``); the name tells which.
+            prior: log density of the parameters (see `jno.bayesian.priors`): a function of what
+                :attr:`posterior_samples` holds of one draw; default ``N(0, 10²)`` for every parameter.
+            warmup: transitions before the first draw is kept.  With window adaptation they come before the first
+                epoch, otherwise they are the first epochs.
+            keep: most draws that are kept: the newest.
+            thin: keep every so many-th draw.
+            adapt: let window adaptation (as in Stan) choose ``step_size`` and ``inverse_mass_matrix`` of kernels that
+                have both and an acceptance rate (NUTS, HMC).  ``step_size`` is then where it starts;
+                ``target_acceptance_rate`` (0.8) and ``is_mass_matrix_diagonal`` (True) are passed on.
+            num_chains: independent chains, vectorised.
+            init_jitter: standard deviation of the noise added to the start of every chain.
+            likelihood_scale: see above.
+            kernel_kwargs: passed to the factory; for stochastic gradients ``step_size`` may be a schedule
+                ``count -> value``.
+
+        Raises:
+            ValueError: numbers out of range; after :meth:`vi`; when training begins: a kernel without ``step_size``,
+                unknown keywords, a loss that is random for a kernel that needs the log density.
+            TypeError: arguments of a wrong type.
+
+        Source: BlackJAX (Cabezas et al. 2024, arXiv:2402.10797); B-PINNs (Yang, Meng, Karniadakis 2021).
+        """
+        record = Sampling(
+            kernel_factory, prior, warmup, keep, thin, adapt, num_chains, init_jitter, likelihood_scale, kernel_kwargs
+        )
+        return self._random(record)
+
+    def vi(
+        self,
+        factory: Any,
+        *,
+        optimizer: Any,
+        num_samples: int = 8,
+        posterior_draws: int = 500,
+        prior: Any = None,
+        likelihood_scale: float | int = 1.0,
+        init_log_std: float | int = -3.0,
+        init_mu_at_position: bool = True,
+        **options: Any,
+    ) -> Model:
+        """Approximate the posterior of :meth:`bayesian` by a Gaussian instead; after ``mask(M)`` of the selected ones.
+
+        Every epoch of ``solve`` makes one step on the evidence lower bound.  The module then holds the mean.
+
+        Args:
+            factory: ``blackjax.meanfield_vi``, ``blackjax.fullrank_vi``, or any that returns ``init``, ``step`` and
+                ``sample`` as these do.
+            optimizer: optax transform with its learning rate.
+            num_samples: draws that estimate the gradient of a step.
+            posterior_draws: draws put into :attr:`posterior_samples` after ``solve``.
+            prior: as in :meth:`bayesian`.
+            likelihood_scale: as in :meth:`bayesian`.
+            init_log_std: logarithm of the standard deviations at the start.
+            init_mu_at_position: whether the mean starts at the weights the model has, or at zero.
+            options: passed to the factory.
+
+        Raises:
+            ValueError: numbers out of range; after :meth:`bayesian`; when training begins: unknown options, an
+                initializer that needs the log density.
+            TypeError: arguments of a wrong type.
+
+        Source: Kucukelbir et al. 2017, "Automatic differentiation variational inference", JMLR 18(14).
+        """
+        record = Variational(
+            factory,
+            prior,
+            optimizer,
+            num_samples,
+            posterior_draws,
+            likelihood_scale,
+            init_log_std,
+            init_mu_at_position,
+            options,
+        )
+        return self._random(record)
+
+    def _random(self, record: Posterior) -> Model:
+        mask = self.take_mask()
+        group = self.controls.default_group if mask is None else self._group(mask)
+        if group.posterior is not None and type(group.posterior) is not type(record):
+            raise ValueError(
+                f"{self.model_key}: bayesian() and vi() are mutually exclusive; call reset() or optimizer(...) before "
+                "changing from one to the other"
+            )
+        self._change(frozen=False)
+        if mask is None:
+            return self._change(default_group=ParameterGroup(None, posterior=record), freeze_masks=())
+        return self._set_group(mask, optimizer=None, scale=None, posterior=record)
 
     def constrain(self, transform: Any) -> Model:
         """Transform the parameters before every use, e.g. to keep them positive; after ``mask(M)`` the selected ones.
@@ -281,17 +413,64 @@ class Model:
             weights: path of an Equinox ``.eqx`` file; directory of a checkpoint (of `jno.callbacks.checkpoint`, newest
                 or that of one step, or of any module saved by Orbax), with several models ``"directory::model"``; a
                 pytree like the module; an array or number (for a parameter); or an initializer
-                ``(key, shape, dtype) -> array`` applied to every floating leaf.
+                ``(key, shape, dtype) -> array`` applied to every floating leaf.  For a model with :meth:`bayesian` also
+                `jno.bayesian.pathfinder`, ``laplace`` or ``svgd``, which choose where its chains start, from the
+                weights it has by then.
             key: random key for a callable; default: derived from the seed.
         """
-        self.pending_initialization = Initialization(weights, key)
+        if isinstance(weights, StartsFromLogDensity) and weights.requires_logdensity:
+            self.pending_start = Initialization(weights, key)
+        else:
+            self.pending_initialization, self.pending_start = Initialization(weights, key), None
+        self.posterior_samples = self.posterior_diagnostics = None
         self.version += 1
         return self
 
+    def tune(
+        self,
+        *,
+        freeze: list[Any] | None = None,
+        lora: list[Any] | None = None,
+        optimizer: list[Any] | None = None,
+        lr: list[Any] | None = None,
+        dtype: list[Any] | None = None,
+    ) -> Model:
+        """Let ``core.sweep`` try several settings of this model; without a sweep it changes nothing.
+
+        Every control with candidates is a dimension of the search, ``<model_key>__freeze`` and so on; controls without
+        stay as the model has them.  In a trial, ``freeze`` comes before ``lora``: a frozen model with adapters trains
+        the adapters only.  Several calls add up, the last one about a control counts.
+
+        Args:
+            freeze: booleans; ``False`` trains the whole model.
+            lora: pairs ``(rank, alpha)`` for :meth:`lora`, or ``None`` for no adapters.
+            optimizer: optax transforms or factories; the chosen one replaces that of the model, not those of masks.
+            lr: learning rates: numbers or schedules as for :meth:`scale`; the optimizer must then be a factory with a
+                parameter ``learning_rate``.
+            dtype: floating dtype objects.
+
+        Raises:
+            TypeError: an argument that is no list, or a candidate of the wrong type.
+            ValueError: no argument, or an empty list.
+
+        Example:
+            >>> import foundax, jax, jno, optax
+            >>> net = jno.nn(foundax.mlp(1, hidden_dims=4, key=jax.random.PRNGKey(0)), name="net")
+            >>> net = net.tune(freeze=[True, False], lora=[(4, 1.0), None], optimizer=[optax.adam], lr=[1e-3, 1e-4])
+        """
+        given = {"freeze": freeze, "lora": lora, "optimizer": optimizer, "lr": lr, "dtype": dtype}
+        self.tuning = checked_tuning(self.tuning, is_optimizer, **given)
+        return self
+
     def reset(self) -> Model:
-        """Forget all controls (optimizers, groups, masks, freezing, transforms, dtype) and requests; weights stay."""
-        self.pending_initialization = None
+        """Forget all controls (optimizers, posteriors, groups, masks, freezing, transforms, dtype), requests and draws;
+        weights stay.
+        """
+        self.applied_initialization = self.applied_adapters = None
+        self.tuning = Tuning()
+        self.pending_initialization = self.pending_start = None
         self.pending_adapters = None
+        self.posterior_samples = self.posterior_diagnostics = None
         self.open_mask = None
         self.weight_path = None
         self.controls = Controls()
@@ -382,6 +561,11 @@ class Model:
         self.version += 1
         return self
 
+    def _group(self, mask: Any) -> ParameterGroup:
+        """The group set for a mask so far."""
+        same = (group for group in self.controls.groups if group.mask is mask or group.mask == mask)
+        return next(same, ParameterGroup(mask))
+
     def _set_group(self, mask: Any, **changes: Any) -> Model:
         groups = list(self.controls.groups)
         for position, group in enumerate(groups):
@@ -389,6 +573,11 @@ class Model:
                 groups[position] = dataclasses.replace(group, **changes)
                 return self._change(groups=tuple(groups))
         return self._change(groups=(*groups, ParameterGroup(mask, **changes)))
+
+
+def is_optimizer(value: Any) -> bool:
+    """Whether ``value`` is an optax transform, a factory of one, or builds one when training begins."""
+    return callable(value) or _is_transformation(value) or isinstance(value, BuildsTransform)
 
 
 def _is_transformation(value: Any) -> bool:
@@ -450,9 +639,34 @@ class ModelCall(Placeholder):
         self.model.lora(*arguments, **options)
         return self
 
+    def bayesian(self, kernel_factory: Any, **options: Any) -> ModelCall:
+        """See `Model.bayesian`."""
+        self.model.bayesian(kernel_factory, **options)
+        return self
+
+    def vi(self, factory: Any, **options: Any) -> ModelCall:
+        """See `Model.vi`."""
+        self.model.vi(factory, **options)
+        return self
+
+    @property
+    def posterior_samples(self) -> Any:
+        """See `Model.posterior_samples`."""
+        return self.model.posterior_samples
+
+    @property
+    def posterior_diagnostics(self) -> dict[str, Any] | None:
+        """See `Model.posterior_diagnostics`."""
+        return self.model.posterior_diagnostics
+
     def initialize(self, weights: Any, *, key: Any = None) -> ModelCall:
         """See `Model.initialize`."""
         self.model.initialize(weights, key=key)
+        return self
+
+    def tune(self, **candidates: Any) -> ModelCall:
+        """See `Model.tune`."""
+        self.model.tune(**candidates)
         return self
 
     def reset(self) -> ModelCall:

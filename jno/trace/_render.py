@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ._adaptive import AdaptiveWeight
+from ._choice import Choice
 from ._derivatives import DerivativeSum, Hessian, Jacobian, NetworkGradient
 from ._integrals import Integral, IntegralTime
 from ._leaves import Constant, Literal, Noise, TensorTag, Variable
@@ -87,6 +88,7 @@ _TITLES: dict[type, Callable[[Any], str]] = {
     Integral: lambda n: "Integral",
     IntegralTime: lambda n: "IntegralTime",
     AdaptiveWeight: lambda n: f"{type(n.balanced.rule).__name__}[{n.index}]",
+    Choice: lambda n: f"choice[{n.dimension}]",
     Print: lambda n: f"print[{n.what if isinstance(n.what, str) else 'callable'}]",
     Tracker: lambda n: f"tracker[{n.interval}]",
 }

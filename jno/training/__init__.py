@@ -1,6 +1,7 @@
 """Training: one loop, small strategies."""
 
 from ._devices import Devices as Devices
+from ._draws import SamplingWarning as SamplingWarning
 from ._groups import OptimizerGroup as OptimizerGroup
 from ._groups import as_transform as as_transform
 from ._loop import NonFiniteLossWarning as NonFiniteLossWarning

@@ -32,10 +32,12 @@ class Devices:
     def of_shape(cls, shape: Any) -> Devices:
         """The mesh of a shape ``(batch, model)``; ``None`` and ``(1, 1)`` take all devices for data.
 
+        Under ``jax.default_device(device)`` that device is the only one.
+
         Raises:
             ValueError: a shape whose product is not the number of devices.
         """
-        devices = np.array(jax.devices())
+        devices = np.array(_available())
         wanted = (1, 1) if shape is None else tuple(shape)
         if len(wanted) != 2 or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in wanted):
             raise ValueError(f"mesh={shape!r}: expected (batch, model), two integers of at least 1")
@@ -45,7 +47,7 @@ class Devices:
         if wanted[0] * wanted[1] != len(devices):
             raise ValueError(
                 f"mesh={shape!r} asks for {wanted[0] * wanted[1]} devices, JAX has {len(devices)}: batch * model must "
-                "equal the number of devices"
+                "equal the number of devices (inside jax.default_device there is one)"
             )
         return cls(Mesh(devices.reshape(wanted), (_BATCH, _MODEL)), chosen)
 
@@ -146,3 +148,11 @@ class Devices:
         if array.shape[axis] % self.mesh.shape[_BATCH]:
             return PartitionSpec()
         return PartitionSpec(*[None] * axis, _BATCH)
+
+
+def _available() -> list[Any]:
+    chosen = jax.config.jax_default_device  # type: ignore[attr-defined]
+    if chosen is None:
+        return jax.devices()
+    # the name of a platform stands for its first device
+    return [jax.devices(chosen)[0] if isinstance(chosen, str) else chosen]

@@ -1,4 +1,4 @@
-"""Optimizer groups: which leaves of which model are trained by which transform."""
+"""Which leaves of which model are trained by which transform, or sampled."""
 
 from __future__ import annotations
 
@@ -36,25 +36,46 @@ class OptimizerGroup:
         return eqx.filter(parameters[self.layer_id], self.selected)
 
 
-def optimizer_groups(models: Sequence[Model], constraints: int) -> list[OptimizerGroup]:
-    """The groups of all models, for a problem of so many constraints; frozen models have none.
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """What was asked for the leaves ``selected`` (a filter of the module) of a model."""
+
+    model: Model
+    name: str
+    selected: Any
+    request: ParameterGroup
+
+
+def claims(models: Sequence[Model]) -> list[Claim]:
+    """Who takes which leaves; frozen models have no claims.
 
     Raises:
-        ValueError: a trainable leaf that no optimizer takes, overlapping masks.
+        ValueError: a trainable leaf that nobody takes, overlapping masks.
     """
-    return [group for model in models for group in _groups_of(model, constraints)]
+    return [claim for model in models for claim in _claims_of(model)]
 
 
-def _groups_of(model: Model, constraints: int) -> list[OptimizerGroup]:
+def optimizer_groups(claims: Sequence[Claim], constraints: int) -> list[OptimizerGroup]:
+    """The groups with optimizers, for a problem of so many constraints."""
+    return [_group(claim, constraints) for claim in claims if claim.request.posterior is None]
+
+
+def _claims_of(model: Model) -> list[Claim]:
     controls, name = model.controls, model.model_key
     if model.pending_adapters is not None:
         raise ValueError(f"{name}.lora() was called after this core was built; build a new core, or call compile()")
     if controls.frozen:
         return []
-    if controls.default_group.optimizer is None and not controls.groups:
+    default = controls.default_group
+    if _is_empty(default) and not controls.groups:
         raise ValueError(
             f"model {name!r} has no optimizer: call {name}.optimizer(optax.adam(1e-3)) or {name}.freeze() "
             "before solve()"
+        )
+    if default.posterior is not None and controls.groups:
+        raise ValueError(
+            f"model {name!r}: a global .bayesian() or .vi() samples all of its leaves and cannot stand beside the "
+            f"{len(controls.groups)} parameter group(s) set after mask(...); give it a mask of its own, or reset()"
         )
     remaining = trained_leaves(model.module, controls.adapters)
     for mask in controls.freeze_masks:
@@ -69,32 +90,41 @@ def _groups_of(model: Model, constraints: int) -> list[OptimizerGroup]:
         masked.append((group, selected))
     found = []
     for number, (group, selected) in enumerate(masked):
-        optimizer = group.optimizer if group.optimizer is not None else controls.default_group.optimizer
-        if optimizer is None:
+        if group.optimizer is None and group.posterior is None:
+            group = dataclasses.replace(group, optimizer=default.optimizer)
+        if _is_empty(group):
             raise ValueError(f"model {name!r}: group {number} has a scale but no optimizer")
         chosen = jax.tree_util.tree_map(lambda a, b: a and b, selected, remaining)
-        found.append(_group(model, f"{name}[{number}]", chosen, optimizer, group.scale, constraints))
+        found.append(Claim(model, f"{name}[{number}]", chosen, group))
         remaining = _and_not(remaining, selected)
     if any(jax.tree_util.tree_leaves(remaining)):
-        if controls.default_group.optimizer is None:
+        if _is_empty(default):
             raise ValueError(
                 f"model {name!r} has no optimizer for the leaves outside its masks: add {name}.optimizer(...) or "
                 f"{name}.mask(...).freeze() for them"
             )
-        found.append(
-            _group(model, name, remaining, controls.default_group.optimizer, controls.default_group.scale, constraints)
-        )
+        found.append(Claim(model, name, remaining, default))
+    for claim in found:
+        if claim.request.posterior is not None and claim.request.scale is not None:
+            raise ValueError(
+                f"scale() of {claim.name}: it multiplies updates of an optimizer; sampled leaves have none"
+            )
     return found
+
+
+def _is_empty(group: ParameterGroup) -> bool:
+    return group.optimizer is None and group.posterior is None
 
 
 def _and_not(first: Any, second: Any) -> Any:
     return jax.tree_util.tree_map(lambda a, b: bool(a and not b), first, second)
 
 
-def _group(model: Model, name: str, selected: Any, optimizer: Any, scale: Any, constraints: int) -> OptimizerGroup:
-    transform = as_transform(optimizer, name, scale is not None)
+def _group(claim: Claim, constraints: int) -> OptimizerGroup:
+    name, scale = claim.name, claim.request.scale
+    transform = as_transform(claim.request.optimizer, name, scale is not None)
     rule = None if scale is None else as_scale(scale, name, constraints)
-    return OptimizerGroup(model.layer_id, name, selected, scaled(transform, rule))
+    return OptimizerGroup(claim.model.layer_id, name, claim.selected, scaled(transform, rule))
 
 
 def as_transform(optimizer: Any, name: str, scaled: bool) -> optax.GradientTransformationExtraArgs:

@@ -17,7 +17,8 @@ from ._step import TrainState
 
 @dataclasses.dataclass
 class Memory:
-    """Random key, epoch, states of balancers and optimizers; the last are forgotten when a model is configured anew."""
+    """Random key, epoch, states of balancers, optimizers and chains; the last two are forgotten when a model is
+    configured anew."""
 
     key: Any
     epoch: int = 0
@@ -26,6 +27,9 @@ class Memory:
 
     balancers: list[Any] = dataclasses.field(default_factory=list)
     """States of the balancers."""
+
+    chains: dict[tuple[Any, ...], Any] = dataclasses.field(default_factory=dict)
+    """(positions and versions of the models, block, phase) → chains."""
 
     def balancer_states(self, balancing: Balancing) -> list[Any]:
         """The remembered states of the balancers, or fresh ones."""
@@ -42,17 +46,48 @@ class Memory:
         ]
         return copied(kept)
 
+    def chain_states(self, phases: Sequence[Phase], empty: list[list[Any]], models: Sequence[Model]) -> list[list[Any]]:
+        """The remembered chains of every phase and block, or those of ``empty``."""
+        kept = [
+            [_like(fresh, self.chains[key]) if key in self.chains else fresh for key, fresh in zip(keys, own, strict=True)]
+            for keys, own in zip(_block_keys(phases, models), empty, strict=True)
+        ]
+        return copied(kept)
+
     def keep(self, phases: Sequence[Phase], state: TrainState, models: Sequence[Model]) -> None:
         """Remember the end of a run."""
         for keys, own in zip(_keys(phases, models), state.optimizers, strict=True):
             self.optimizers.update(zip(keys, own, strict=True))
+        # only the newest: draws are large
+        self.chains = {
+            key: own
+            for keys, states in zip(_block_keys(phases, models), state.chains, strict=True)
+            for key, own in zip(keys, states, strict=True)
+        }
         self.key, self.epoch, self.balancers = state.key, int(state.epoch), state.balancers
 
     def for_host(self) -> Memory:
         """A copy with NumPy arrays, for files."""
-        return Memory(*jax.device_get((self.key, self.epoch, self.optimizers, self.balancers)))
+        return Memory(*jax.device_get((self.key, self.epoch, self.optimizers, self.balancers, self.chains)))
+
+
+def _like(fresh: Any, remembered: Any) -> Any:
+    """The remembered leaves with the ids that the models have now."""
+    return jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(fresh), jax.tree_util.tree_leaves(remembered))
 
 
 def _keys(phases: Sequence[Phase], models: Sequence[Model]) -> list[list[tuple[int, int, str, str]]]:
-    positions = {model.layer_id: (number, model.version) for number, model in enumerate(models)}
+    positions = _positions(models)
     return [[(*positions[group.layer_id], group.name, phase.name) for group in phase.groups] for phase in phases]
+
+
+def _block_keys(phases: Sequence[Phase], models: Sequence[Model]) -> list[list[tuple[Any, ...]]]:
+    positions = _positions(models)
+    return [
+        [(tuple(positions[i] for i in block.selected), block.name, phase.name) for block in phase.blocks]
+        for phase in phases
+    ]
+
+
+def _positions(models: Sequence[Model]) -> dict[int, tuple[int, int]]:
+    return {model.layer_id: (number, model.version) for number, model in enumerate(models)}

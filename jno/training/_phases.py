@@ -6,10 +6,12 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import equinox as eqx
 import jax
 
 from jno.compiler import Program, trained_models
 
+from ._chains import Block
 from ._groups import OptimizerGroup
 from ._objective import Objective
 from ._options import Options, Substep
@@ -17,49 +19,72 @@ from ._options import Options, Substep
 
 @dataclasses.dataclass(frozen=True)
 class Phase:
-    """So many steps on the mean of some constraints; only ``groups`` are updated, with states of their own."""
+    """So many steps on the mean of some constraints: updates of ``groups``, then transitions of ``blocks``."""
 
     name: str
     constraints: tuple[int, ...]
     steps: int
     objective: Objective
     groups: tuple[OptimizerGroup, ...]
+    blocks: tuple[Block, ...] = ()
 
     def split(self, parameters: dict[int, Any]) -> tuple[dict[int, Any], dict[int, Any]]:
-        """Leaves that this phase trains, and the other models' leaves."""
+        """Leaves of the models that the phase's optimizers train, without sampled ones, and all other leaves."""
         own = {group.layer_id for group in self.groups}
-        return {i: p for i, p in parameters.items() if i in own}, {i: p for i, p in parameters.items() if i not in own}
+        trained = {i: p for i, p in parameters.items() if i in own}
+        rest = {i: p for i, p in parameters.items() if i not in own}
+        for block in self.blocks:
+            for i in own & block.selected.keys():
+                sampled, trained[i] = eqx.partition(trained[i], block.selected[i])
+                rest[i] = eqx.combine(sampled, rest[i]) if i in rest else sampled
+        return trained, rest
 
 
-def phases_of(program: Program, groups: Sequence[OptimizerGroup], options: Options, **how: Any) -> tuple[Phase, ...]:
+def phases_of(
+    program: Program, groups: Sequence[OptimizerGroup], sampled: Sequence[Block], options: Options, **how: Any
+) -> tuple[Phase, ...]:
     """One phase on everything, or one per entry of `substeps`.
 
     Args:
         program: all constraints.
         groups: who updates what.
+        sampled: what is sampled.
         options: the options of the call.
         how: keywords of `Objective`.
 
     Raises:
-        ValueError: a substep whose constraints depend on no trained model.
+        ValueError: a substep whose constraints depend on no trained model; sampled leaves that several substeps reach.
     """
     if not options.substeps:
         everything = tuple(range(len(program.roots)))
-        return (Phase("", everything, 1, Objective(program, **how), tuple(groups)),)
-    return tuple(
-        _phase(f"substep {number}", substep, program, groups, how) for number, substep in enumerate(options.substeps)
+        return (Phase("", everything, 1, Objective(program, **how), tuple(groups), tuple(sampled)),)
+    phases = tuple(
+        _phase(f"substep {number}", substep, program, groups, sampled, how)
+        for number, substep in enumerate(options.substeps)
     )
+    for block in sampled:
+        reached = [phase.name for phase in phases if block in phase.blocks]
+        if len(reached) != 1:
+            raise ValueError(
+                f"{block.name} is sampled, so the constraints of exactly one substep must depend on it (others may "
+                f"through .stop_gradient); found {', '.join(reached) or 'none'}"
+            )
+    return phases
 
 
-def _phase(name: str, substep: Substep, program: Program, groups: Sequence[OptimizerGroup], how: Any) -> Phase:
+def _phase(
+    name: str, substep: Substep, program: Program, groups: Sequence[OptimizerGroup], blocks: Sequence[Block], how: Any
+) -> Phase:
     reached = {model.layer_id for model in trained_models([program.roots[i] for i in substep.constraints])}
     own = tuple(group for group in groups if group.layer_id in reached)
-    if not own:
+    sampled = tuple(block for block in blocks if block.selected.keys() & reached)
+    if not own and not sampled:
         raise ValueError(
             f"{name} on the constraints {list(substep.constraints)} has nothing to train: they depend on no model "
             "with an optimizer, or only through .stop_gradient"
         )
-    return Phase(name, substep.constraints, substep.steps, Objective(program.part(substep.constraints), **how), own)
+    objective = Objective(program.part(substep.constraints), **how)
+    return Phase(name, substep.constraints, substep.steps, objective, own, sampled)
 
 
 def initial_states(phases: Sequence[Phase], parameters: dict[int, Any]) -> list[list[Any]]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from jno.loggers import training_is_quiet
+
 
 class Progress:
     """The bar of one solve call; nothing where the output is no terminal."""
@@ -19,7 +21,7 @@ class Progress:
         self._task: Any = None
 
     def __enter__(self) -> Progress:
-        if sys.stdout.isatty():
+        if sys.stdout.isatty() and not training_is_quiet():
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
 

@@ -33,6 +33,7 @@ def snapshot(
         "weights": weights,
         "optimizers": _numbered(state.optimizers),
         "balancers": _numbered(state.balancers),
+        "chains": _numbered(state.chains),
         "points": points,
         "key": state.key,
         "epoch": state.epoch,
@@ -64,6 +65,7 @@ def resumed(arrays: dict[str, Any], names: Sequence[str], state: TrainState, mod
         parameters=parameters,
         optimizers=_filled(state.optimizers, arrays.get("optimizers", {}), "optimizer states"),
         balancers=_filled(state.balancers, arrays.get("balancers", {}), "states of balancers"),
+        chains=_filled(state.chains, arrays.get("chains", {}), "Markov chains"),
         key=jnp.asarray(arrays["key"]),
         epoch=jnp.asarray(arrays["epoch"], state.epoch.dtype),
     )
@@ -87,8 +89,8 @@ def _filled(fresh: Any, kept: dict[str, Any], what: str) -> Any:
     values = [kept.get(str(number)) for number in range(len(leaves))]
     if len(kept) != len(leaves) or not all(map(_fits, leaves, values)):
         raise ValueError(
-            f"the {what} of the checkpoint do not fit: resume with the optimizers, balancers and substeps= it was "
-            "written with"
+            f"the {what} of the checkpoint do not fit: resume with the optimizers, posteriors, balancers and "
+            "substeps= it was written with"
         )
     filled = [jnp.asarray(value, leaf.dtype) for leaf, value in zip(leaves, values, strict=True)]
     return jax.tree_util.tree_unflatten(structure, filled)

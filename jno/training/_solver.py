@@ -18,14 +18,17 @@ from jno.utils import CheckpointFolder, get_logger, get_stop_on_nonfinite
 
 from ._balancing import Balancing
 from ._batches import DeviceFeed, Draws, Feed, HostFeed
+from ._chains import Block
 from ._devices import Devices
-from ._groups import OptimizerGroup, optimizer_groups
+from ._draws import write_posteriors
+from ._groups import OptimizerGroup, claims, optimizer_groups
 from ._loop import Hooks, Run
 from ._memory import Memory
 from ._objective import Objective, modules
 from ._options import Options, checked_options
 from ._phases import copied, phases_of
 from ._points import Points
+from ._posterior import blocks_of, check_epochs, check_problem, pending_starts
 from ._profile import Trace
 from ._recorder import Recorder
 from ._resampling import Resampling
@@ -57,7 +60,7 @@ class Solver:
         self._trackers = list(trackers)
         self._programs: dict[int | None, Program] = {}
         self._steps: dict[Any, Step] = {}
-        self._groups: dict[Any, list[OptimizerGroup]] = {}
+        self._groups: dict[Any, tuple[list[OptimizerGroup], list[Block]]] = {}
         self._tracked: dict[int | None, Tracked] = {}
         self._balanced = adaptive_weights([graph.intern(untracked(op)) for op in [*constraints, *trackers]])
         self._feeds: dict[Program, DeviceFeed] = {}
@@ -92,21 +95,30 @@ class Solver:
         if program.layout.batched:
             self._devices.check_batch(options.batchsize or samples, options.batchsize)
         configuration = tuple((model.layer_id, model.version) for model in program.models)
-        groups = self._groups_for(configuration, program.models)
-        if not groups:
+        groups, blocks = self._trained_by(configuration, program.models, bool(options.substeps))
+        if not groups and not blocks:
             raise ValueError("every model is frozen: there is nothing to train")
-        parameters, frozen = _split(program.models, groups)
-        parameters = self._devices.place(parameters)
-        step = self._step(program, groups, frozen, draws, configuration, options)
-        states = self._devices.place(self.memory.optimizer_states(step.phases, parameters, program.models))
-        balancers = self.memory.balancer_states(step.balancing)
-        state = TrainState(parameters, states, balancers, self.memory.key, jnp.int32(self.memory.epoch))
         points = self._points_for(program)
-        if self._resumes_from is not None:
-            arrays, metadata = self._resumes_from
+        check_problem(
+            blocks, program, draws, options, balanced=bool(self._balanced), resampled=points.next_after(0) is not None
+        )
+        starts = pending_starts(blocks, program.models)
+        parameters, frozen = _split(program.models, groups, blocks)
+        parameters = self._devices.place(parameters)
+        step = self._step(program, (groups, blocks), frozen, draws, configuration, options)
+        feed = self._feed(program, draws, options)
+        states = self._devices.place(self.memory.optimizer_states(step.phases, parameters, program.models))
+        empty = step.empty_chains(parameters, feed.data(self.memory.epoch)) if blocks else [[] for _ in step.phases]
+        chains = self._devices.place(self.memory.chain_states(step.phases, empty, program.models))
+        balancers = self.memory.balancer_states(step.balancing)
+        state = TrainState(parameters, states, chains, balancers, self.memory.key, jnp.int32(self.memory.epoch))
+        resumes = self._resumes_from
+        if resumes is not None:
+            arrays, metadata = resumes
             state = self._devices.place(resumed(arrays, metadata["models"], state, program.models))
             points.resume(arrays.get("points", {}))
             self._resumes_from = None
+        state = self._begun(step, state, feed, starts, options.epochs, resumed=resumes is not None)
         recorder = self._recorder(int(state.epoch), program, parameters, options)
         tracked = self._trackers_for(options.window)
         points.shown_to([program, *tracked.programs])
@@ -119,7 +131,6 @@ class Solver:
             keywords=lambda: {"context": self._domain.context, "log": get_logger()},
         )
         self._announce(hooks, program, state, frozen, options.batchsize)
-        feed = self._feed(program, draws, options)
         run = Run(step, feed, points, state, self._names(), recorder, hooks)
         recorder.begin()
         try:
@@ -128,10 +139,24 @@ class Solver:
             trained = modules(frozen, run.state.parameters)
             for model in program.models:
                 model.module = trained[model.layer_id]
+                if model.layer_id in run.state.parameters:
+                    model.posterior_samples = model.posterior_diagnostics = None
             self.memory.keep(step.phases, run.state, program.models)
+            write_posteriors(step.phases, run.state, program.models)
             logs.append(recorder.log())
             recorder.end()
         hooks.each("on_training_end")
+
+    def _begun(
+        self, step: Step, state: TrainState, feed: Feed, starts: Any, epochs: int, *, resumed: bool
+    ) -> TrainState:
+        """The state with all chains started; initializers are served once."""
+        for phase, chains in zip(step.phases, state.chains, strict=True):
+            for line in check_epochs(phase.blocks, chains, epochs * phase.steps):
+                get_logger().info(line)
+        if any(phase.blocks for phase in step.phases):
+            state = step.begin(state, feed.data(int(state.epoch)), starts, resumed=resumed)
+        return state
 
     def resume(self, directory: str | Path, step: int | None) -> None:
         """Let the next ``solve`` go on from a checkpoint.
@@ -168,20 +193,26 @@ class Solver:
             self._points = Points(Resampling(program, self._domain), self._seed)
         return self._points
 
-    def _groups_for(self, configuration: Any, models: Sequence[Model]) -> list[OptimizerGroup]:
-        if configuration not in self._groups:
-            self._groups[configuration] = optimizer_groups(models, len(self._constraints))
-        return self._groups[configuration]
+    def _trained_by(
+        self, configuration: Any, models: Sequence[Model], apart: bool
+    ) -> tuple[list[OptimizerGroup], list[Block]]:
+        """Groups with optimizers, and blocks of sampled leaves (``apart``: one per model)."""
+        key = (configuration, apart)
+        if key not in self._groups:
+            own = claims(models)
+            self._groups[key] = optimizer_groups(own, len(self._constraints)), blocks_of(own, together=not apart)
+        return self._groups[key]
 
     def _step(
-        self, program: Program, groups: Any, frozen: Any, draws: Draws, configuration: Any, options: Options
+        self, program: Program, updaters: Any, frozen: Any, draws: Draws, configuration: Any, options: Options
     ) -> Step:
         stop = get_stop_on_nonfinite()
         checkpoint, drawn = options.checkpoint_gradients, options.offload_data
         key = (id(program), draws, configuration, stop, checkpoint, drawn, options.substeps)
         if key not in self._steps:
             how: dict[str, Any] = {"draws": draws, "checkpoint": checkpoint, "blocks": not self._devices.several}
-            phases = phases_of(program, groups, options, **how)
+            groups, blocks = updaters
+            phases = phases_of(program, groups, blocks, options, **how)
             rest = tuple(i for i in range(len(program.roots)) if i not in phases[0].constraints)
             observed = (Objective(program.part(rest), **how), rest) if rest else None
             self._steps[key] = Step(
@@ -258,14 +289,17 @@ class Solver:
         )
 
 
-def _split(models: Sequence[Model], groups: Sequence[OptimizerGroup]) -> tuple[dict[int, Any], dict[int, Any]]:
+def _split(
+    models: Sequence[Model], groups: Sequence[OptimizerGroup], blocks: Sequence[Block]
+) -> tuple[dict[int, Any], dict[int, Any]]:
     """Trained leaves by model (fresh copies: the step may reuse their memory) and modules without them."""
     trained: dict[int, Any] = {}
-    for group in groups:
-        selected = group.selected
-        if group.layer_id in trained:
-            selected = jax.tree_util.tree_map(lambda a, b: a or b, trained[group.layer_id], selected)
-        trained[group.layer_id] = selected
+    claimed = [(group.layer_id, group.selected) for group in groups]
+    claimed += [pair for block in blocks for pair in block.selected.items()]
+    for layer_id, selected in claimed:
+        if layer_id in trained:
+            selected = jax.tree_util.tree_map(lambda a, b: a or b, trained[layer_id], selected)
+        trained[layer_id] = selected
     parameters, frozen = {}, {}
     for model in models:
         if model.layer_id in trained:

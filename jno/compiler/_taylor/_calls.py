@@ -129,7 +129,7 @@ def _rows_back(value: Any, parts: Parts) -> Jet:
 # --- everything else -------------------------------------------------------------------------------------------------
 def nested_jvp(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
     r"""Parts of f(z), :math:`\sum_k D^k f(z)[\delta z, …, \delta z]/k!`, by nested `jax.jvp`."""
-    for inner in _equations(eqn):
+    for inner in equations_within(eqn):
         if inner.primitive.name in _CUSTOM_VJP:
             _custom_vjp(taylor, inner, jets, keys)
     taylor.fallen_back.add(eqn.primitive.name)
@@ -153,13 +153,13 @@ def nested_jvp(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) ->
     return [Jet(value, parts) for value, parts in zip(bind_equation(eqn, values), found, strict=True)]
 
 
-def _equations(eqn: Any) -> Iterator[Any]:
+def equations_within(eqn: Any) -> Iterator[Any]:
     """All equations of the jaxprs an equation holds."""
     for value in jax.tree_util.tree_leaves(list(eqn.params.values()), is_leaf=_is_jaxpr):
         if _is_jaxpr(value):
             for inner in value.eqns:
                 yield inner
-                yield from _equations(inner)
+                yield from equations_within(inner)
 
 
 def _is_jaxpr(value: Any) -> bool:

@@ -1,0 +1,109 @@
+"""`TunableModule`: a network whose architecture a sweep chooses."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+
+from jno.trace import Model
+from jno.utils import get_seed
+
+from ._arch import Arch
+from ._search_space import ArchSpace
+
+
+class TunableModule(Model):
+    """A network that is built from an architecture: what ``jno.nn.wrap(Class, space=...)`` gives.
+
+    The class gets its architecture in one of two ways.  A constructor with a parameter ``arch`` is called with the
+    `Arch`; any other one with the options as keyword arguments, under their names in the space.  A parameter ``key``
+    gets a random key.  Until a sweep has chosen, the network is that of the first options and lower ends, so a core
+    builds and evaluates.
+
+    Args:
+        build: a class of modules, or a function that returns a module.
+        space: its dimensions of the category ``"architecture"`` are those of the network.
+        as_module: makes an Equinox module of what ``build`` returns.
+        name: display name.
+        weight_path: pretrained weights, which must fit the architecture.
+
+    Raises:
+        TypeError: the constructor does not take an option of the space, or needs more than it is given.
+    """
+
+    def __init__(
+        self,
+        build: Callable[..., Any],
+        space: ArchSpace,
+        as_module: Callable[[Any], Any],
+        name: str = "",
+        weight_path: str | None = None,
+    ) -> None:
+        super().__init__(None, name, weight_path)
+        self.build = build
+        self.space = space
+        self._as_module = as_module
+        self.arch = space.arch(space.default)
+        self.module = self.instantiate(key=jax.random.fold_in(jax.random.PRNGKey(get_seed()), self.layer_id))
+
+    def instantiate(self, arch: Arch | Mapping[str, Any] | None = None, key: Any = None) -> Any:
+        """A new module.
+
+        Args:
+            arch: the architecture, an `Arch` or a mapping; default: the one the model has now.
+            key: random key of the weights; default: derived from the seed.
+
+        Raises:
+            TypeError: the constructor does not take it.
+        """
+        chosen = self.arch if arch is None else arch if isinstance(arch, Arch) else Arch(arch)
+        random = jax.random.PRNGKey(get_seed()) if key is None else key
+        return self._as_module(self.build(**_arguments(self.build, chosen, random)))
+
+    def take(self, arch: Arch, key: Any) -> None:
+        """Become the network of an architecture, with new weights; requests such as adapters count again."""
+        self.arch = arch
+        self.module = self.instantiate(arch, key)
+        self.pending_initialization = self.pending_initialization or self.applied_initialization
+        self.pending_adapters = self.pending_adapters or self.applied_adapters
+        self.version += 1
+
+    def accepts(self, name: str) -> bool:
+        """Whether the constructor can be given an option of this name."""
+        parameters = inspect.signature(self.build).parameters
+        return "arch" in parameters or name in parameters or _takes_any(parameters)
+
+
+def _takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:
+    return any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
+
+
+def _arguments(build: Callable[..., Any], arch: Arch, key: Any) -> dict[str, Any]:
+    parameters = inspect.signature(build).parameters
+    name = build.__name__ if inspect.isclass(build) or inspect.isfunction(build) else type(build).__name__
+    given: dict[str, Any] = {"arch": arch} if "arch" in parameters else dict(arch.choices)
+    refused = [option for option in given if option not in parameters]
+    if refused and not _takes_any(parameters):
+        raise TypeError(
+            f"{name} takes neither arch nor {', '.join(map(repr, refused))} of the search space: its constructor has "
+            f"the parameters ({', '.join(parameters)})"
+        )
+    if "key" in parameters:
+        given["key"] = key
+    positional = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    missing = [
+        parameter.name
+        for parameter in parameters.values()
+        if parameter.default is inspect.Parameter.empty
+        and parameter.kind not in positional
+        and parameter.name not in given
+    ]
+    if missing:
+        raise TypeError(
+            f"{name} needs {', '.join(map(repr, missing))}, which the search space does not name; add them with "
+            "category='architecture', give them defaults, or take arch instead"
+        )
+    return given

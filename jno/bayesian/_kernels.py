@@ -1,0 +1,249 @@
+"""Transition kernels: one interface over what Blackjax's factories return."""
+
+from __future__ import annotations
+
+import abc
+import inspect
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+
+from jno.trace import Sampling
+
+from ._factories import (
+    WINDOW_OPTIONS,
+    check_options,
+    factory_name,
+    library,
+    parameters_of,
+    window_options,
+)
+
+Target = Callable[[Any], Any]
+"""The log density of a position (a pytree)."""
+
+_TUNED = ("step_size", "inverse_mass_matrix")
+"""What window adaptation chooses."""
+
+_FACTS = ("is_divergent", "acceptance_rate", "energy")
+"""What of a transition's information is kept."""
+
+
+class Kernel(abc.ABC):
+    """One transition of a Markov chain, as pure functions."""
+
+    exact: ClassVar[bool]
+    """Whether it needs the log density itself, which must not be random, or only an unbiased gradient."""
+    adapts: bool = False
+    """Whether window adaptation tunes it."""
+
+    @abc.abstractmethod
+    def init(self, key: Any, target: Target, position: Any, tuning: Any) -> Any:
+        """The state of a chain at ``position``."""
+
+    @abc.abstractmethod
+    def step(self, key: Any, target: Target, state: Any, tuning: Any, count: Any) -> tuple[Any, dict[str, Any]]:
+        """The next state, and facts about the transition with number ``count``."""
+
+    @abc.abstractmethod
+    def tuning(self, position: Any) -> dict[str, Any]:
+        """The arrays that adaptation changes, before it."""
+
+    def adapted(self, key: Any, target: Target, position: Any, start: dict[str, Any], steps: int) -> tuple[Any, Any]:
+        """Position and tuning after so many steps of window adaptation, for kernels that it tunes."""
+        raise ValueError(f"{type(self).__name__} has nothing to adapt")
+
+
+def kernel_of(record: Sampling, name: str) -> Kernel:
+    """The kernel that was asked for the model ``name``.
+
+    Raises:
+        ValueError: a factory whose first argument is neither a log density nor a gradient, unknown or missing options.
+        ImportError: Blackjax is not installed.
+    """
+    parameters = parameters_of(record.factory)
+    first = next(iter(parameters), "")
+    called = f"{name}.bayesian({factory_name(record.factory)})"
+    rest = {n: p for n, p in parameters.items() if n != first}
+    if "estimator" in first:
+        return StochasticGradientKernel(record, called, rest)
+    if "logdensity" in first and "grad" not in first and "optimizer" not in rest:
+        return LogDensityKernel(record, called, rest)
+    raise ValueError(
+        f"{called}: the first argument of a kernel factory is named 'logdensity_fn' or 'grad_estimator', that of this "
+        f"one {first!r}" + (" beside an optimizer: use vi()" if "optimizer" in rest else "")
+    )
+
+
+class LogDensityKernel(Kernel):
+    """Kernels that evaluate the log density: ``factory(logdensity_fn, **options) -> (init, step)``."""
+
+    exact = True
+
+    def __init__(self, record: Sampling, called: str, parameters: dict[str, inspect.Parameter]) -> None:
+        self._factory = record.factory
+        self._called = called
+        tuned = [name for name in _TUNED if name in parameters]
+        may_adapt = record.adapt and record.warmup > 0 and len(tuned) == len(_TUNED)
+        check_options(called, parameters, record.options, given=tuple(tuned), also=WINDOW_OPTIONS if may_adapt else ())
+        self._window = window_options(record.options)
+        # what has a default of its own and was not given is left to the factory
+        self._tuned = {n: record.options.get(n) for n in tuned if n in record.options or _is_needed(parameters[n])}
+        self._options = {n: v for n, v in record.options.items() if n not in (*self._window, *tuned)}
+        self.adapts = may_adapt and len(self._tuned) == len(_TUNED) and "acceptance_rate" in self._probed()
+        if "step_size" in self._tuned and self._tuned["step_size"] is None and not self.adapts:
+            raise ValueError(
+                f"{called} requires a step_size: give step_size=..., or adapt=True and warmup > 0 to a kernel with an "
+                "acceptance rate, step_size and inverse_mass_matrix, such as blackjax.nuts"
+            )
+        if self._window and not self.adapts:
+            raise ValueError(f"{called}: {', '.join(self._window)} are options of window adaptation, which is not done")
+
+    def _probed(self) -> dict[str, Any]:
+        """The facts about a transition, seen on a density of one number."""
+        normal, position = lambda x: -jnp.sum(x**2) / 2, jnp.zeros(1)
+        tuning = {"step_size": jnp.ones(()), "inverse_mass_matrix": jnp.ones(1)}
+
+        def transition(key: Any) -> Any:
+            state = self.init(key, normal, position, tuning)
+            return self.step(key, normal, state, tuning, 0)[1]
+
+        return jax.eval_shape(transition, jax.random.PRNGKey(0))
+
+    def tuning(self, position: Any) -> dict[str, Any]:
+        """Step size and inverse mass matrix, as far as the kernel has them."""
+        flat, _ = ravel_pytree(position)
+        found = {}
+        for name, value in self._tuned.items():
+            if value is None:
+                value = jnp.ones((), flat.dtype) if name == "step_size" else jnp.ones(flat.size, flat.dtype)
+            found[name] = jnp.asarray(value, flat.dtype)
+        matrix = found.get("inverse_mass_matrix")
+        if matrix is not None and matrix.ndim and matrix.shape not in ((flat.size,), (flat.size, flat.size)):
+            raise ValueError(
+                f"{self._called}: inverse_mass_matrix has shape {matrix.shape}; for {flat.size} sampled numbers it "
+                f"must be ({flat.size},) or ({flat.size}, {flat.size})"
+            )
+        return found
+
+    def init(self, key: Any, target: Target, position: Any, tuning: Any) -> Any:
+        """See `Kernel.init`."""
+        function = self._algorithm(target, tuning).init
+        return function(position, key) if len(inspect.signature(function).parameters) > 1 else function(position)
+
+    def step(self, key: Any, target: Target, state: Any, tuning: Any, count: Any) -> tuple[Any, dict[str, Any]]:
+        """See `Kernel.step`."""
+        state, info = self._algorithm(target, tuning).step(key, state)
+        return state, _facts(info)
+
+    def adapted(self, key: Any, target: Target, position: Any, start: dict[str, Any], steps: int) -> tuple[Any, Any]:
+        """Stan's window adaptation, by Blackjax."""
+        matrix = start["inverse_mass_matrix"]
+        dense = matrix.ndim == 2
+        options = {"is_mass_matrix_diagonal": not dense, **self._window}
+        if self._tuned["inverse_mass_matrix"] is not None or dense:
+            options["initial_inverse_mass_matrix"] = matrix
+        adaptation = library().window_adaptation(
+            _Algorithm(self),
+            target,
+            initial_step_size=start["step_size"],
+            adaptation_info_fn=lambda state, info, _: (),
+            **options,
+        )
+        (state, tuned), _ = adaptation.run(key, position, steps)
+        return state.position, {name: tuned[name] for name in start}
+
+    def _algorithm(self, target: Target, tuning: Any) -> Any:
+        return self._factory(target, **tuning, **self._options)
+
+
+def _is_needed(parameter: inspect.Parameter) -> bool:
+    return parameter.default is inspect.Parameter.empty
+
+
+class _Algorithm:
+    """A kernel in the form window adaptation takes."""
+
+    def __init__(self, kernel: LogDensityKernel) -> None:
+        self._kernel = kernel
+
+    def init(self, position: Any, target: Target) -> Any:
+        """State at a position; the tuning does not enter it."""
+        return self._kernel.init(None, target, position, self._kernel.tuning(position))
+
+    def build_kernel(self) -> Callable[..., Any]:
+        """The transition with step size and inverse mass matrix as arguments."""
+
+        def transition(key: Any, state: Any, target: Target, step_size: Any, inverse_mass_matrix: Any) -> Any:
+            tuning = {"step_size": step_size, "inverse_mass_matrix": inverse_mass_matrix}
+            return self._kernel._algorithm(target, tuning).step(key, state)
+
+        return transition
+
+
+class StochasticGradientKernel(Kernel):
+    """Kernels that need a gradient only: ``factory(grad_estimator, **options)``, whose step takes the step size."""
+
+    exact = False
+
+    def __init__(self, record: Sampling, called: str, parameters: dict[str, inspect.Parameter]) -> None:
+        self._factory = record.factory
+        options = dict(record.options)
+        algorithm = self._factory(lambda position, minibatch: position, **_taken(parameters, options))
+        stepping = list(inspect.signature(algorithm.step).parameters.values())[3:]
+        self._step_options = {p.name: options.pop(p.name) for p in stepping if p.name in options}
+        needed = [p.name for p in stepping if _is_needed(p) and p.name not in self._step_options]
+        if "step_size" in needed:
+            raise ValueError(f"{called} requires a step_size: a number, or a schedule of the number of transitions")
+        if needed:
+            raise ValueError(f"{called}: its step needs {', '.join(needed)}; give them as keywords")
+        check_options(called, parameters, options, also=tuple(p.name for p in stepping))
+        self._options = options
+
+    def tuning(self, position: Any) -> dict[str, Any]:
+        """Nothing is tuned."""
+        return {}
+
+    def init(self, key: Any, target: Target, position: Any, tuning: Any) -> Any:
+        """See `Kernel.init`."""
+        return self._algorithm(target).init(position)
+
+    def step(self, key: Any, target: Target, state: Any, tuning: Any, count: Any) -> tuple[Any, dict[str, Any]]:
+        """See `Kernel.step`."""
+        given = {n: value(count) if callable(value) else value for n, value in self._step_options.items()}
+        return self._algorithm(target).step(key, state, None, **given), {}
+
+    def _algorithm(self, target: Target) -> Any:
+        # the mini-batch is part of the target already
+        return self._factory(lambda position, minibatch: jax.grad(target)(position), **self._options)
+
+
+def _taken(parameters: dict[str, inspect.Parameter], options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name in parameters}
+
+
+@runtime_checkable
+class _NamedFields(Protocol):
+    """A named tuple, which Blackjax's states and information are."""
+
+    def _asdict(self) -> dict[str, Any]: ...
+
+
+def _facts(info: Any) -> dict[str, Any]:
+    fields = info._asdict() if isinstance(info, _NamedFields) else {}
+    return {name: fields[name] for name in _FACTS if name in fields}
+
+
+def position_of(state: Any) -> Any:
+    """The position in a kernel's state: a field of it, or the state itself."""
+    fields = state._asdict() if isinstance(state, _NamedFields) else {}
+    return fields.get("position", state)
+
+
+def log_density_of(state: Any) -> Any:
+    """The log density of the position, if the state holds it."""
+    fields = state._asdict() if isinstance(state, _NamedFields) else {}
+    return fields.get("logdensity")

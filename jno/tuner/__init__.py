@@ -1,0 +1,14 @@
+"""Search over architectures and training options: what ``core.sweep`` runs on."""
+
+from jno.architectures import Arch as Arch
+from jno.architectures import ArchSpace as ArchSpace
+from jno.trace import Choice as Choice
+
+from ._device_config import DeviceConfig as DeviceConfig
+from ._history import TuningHistory as TuningHistory
+from ._sweep import Found as Found
+from ._sweep import sweep as sweep
+from ._trial import Outcome as Outcome
+from ._trial import Trial as Trial
+
+__all__ = ["Arch", "ArchSpace", "Choice", "DeviceConfig", "Found", "Outcome", "Trial", "TuningHistory", "sweep"]

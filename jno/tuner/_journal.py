@@ -1,0 +1,123 @@
+"""Finished trials in a file, one JSON line each, to go on from after an interruption."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, final
+
+from ._trial import Outcome, Trial
+
+_FORMAT = 1
+
+
+@final
+class Journal:
+    """The file of one sweep: a first line that describes it, then one line for each finished trial.
+
+    A line counts when it is complete: what a crash cut off is removed.  Failed trials are finished ones.
+
+    Args:
+        path: the file; missing directories are created.  An existing journal is gone on with.
+        description: what the sweep is, as JSON values.
+        in_flight: how many trials are asked for before the first is told; a journal that exists says it itself,
+            because the trials depend on it.
+
+    Raises:
+        ValueError: the file is the journal of another sweep (naming what differs), damaged or no journal.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], description: Mapping[str, Any], in_flight: int) -> None:
+        self.path = Path(path)
+        self._outcomes: dict[int, Outcome] = {}
+        lines = _complete_lines(self.path)
+        if lines:
+            self.in_flight = self._check(self._parsed(0, lines[0]), description)
+            for number, line in enumerate(lines[1:], 1):
+                outcome = self._outcome(number, line)
+                self._outcomes[outcome.number] = outcome
+        else:
+            self.in_flight = in_flight
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._append({"jno_sweep": _FORMAT, "in_flight": in_flight, "description": description})
+
+    def __len__(self) -> int:
+        """Number of finished trials."""
+        return len(self._outcomes)
+
+    def outcome_of(self, trial: Trial) -> Outcome | None:
+        """What the journal says about a trial; None when it has not finished.
+
+        Raises:
+            ValueError: the trial of that number was another one.
+        """
+        found = self._outcomes.get(trial.number)
+        if found is not None and _text(found.labels) != _text(trial.labels):
+            raise ValueError(
+                f"{self.path}: trial {trial.number} was {_text(found.labels)}, this sweep tries {_text(trial.labels)}; "
+                "the optimizer or its version has changed, or lines are missing: use another journal="
+            )
+        return found
+
+    def add(self, outcome: Outcome) -> None:
+        """Write a finished trial."""
+        self._outcomes[outcome.number] = outcome
+        self._append(dataclasses.asdict(outcome))
+
+    def _append(self, entry: Mapping[str, Any]) -> None:
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(_text(entry) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def _check(self, head: Any, description: Mapping[str, Any]) -> int:
+        if not isinstance(head, dict) or head.get("jno_sweep") != _FORMAT:
+            raise ValueError(f"{self.path} is no journal of a sweep: its first line is {_shortened(_text(head))}")
+        told: dict[str, Any] = head["description"]
+        different = [
+            f"{name} was {_shortened(_text(told.get(name)))}, is {_shortened(_text(description.get(name)))}"
+            for name in dict.fromkeys([*told, *description])
+            if _text(told.get(name)) != _text(description.get(name))
+        ]
+        if different:
+            raise ValueError(
+                f"{self.path} is the journal of another sweep: {'; '.join(different)}. Use another journal=, or remove "
+                "the file"
+            )
+        return int(head["in_flight"])
+
+    def _outcome(self, number: int, line: str) -> Outcome:
+        entry = self._parsed(number, line)
+        names = {field.name for field in dataclasses.fields(Outcome)}
+        if not isinstance(entry, dict) or set(entry) != names:
+            raise ValueError(f"{self.path}, line {number + 1} is no finished trial: {_shortened(line)}")
+        # JSON has no numbers as keys
+        return Outcome(**{**entry, "rungs": {int(rung): loss for rung, loss in entry["rungs"].items()}})
+
+    def _parsed(self, number: int, line: str) -> Any:
+        try:
+            return json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{self.path}, line {number + 1} is damaged: {_shortened(line)} ({error})") from error
+
+
+def _complete_lines(path: Path) -> list[str]:
+    """The lines of a file that end; the rest of the last one is cut off, for the next line to begin there."""
+    if not path.exists():
+        return []
+    content = path.read_bytes()
+    complete = content[: content.rfind(b"\n") + 1]
+    if len(complete) < len(content):
+        os.truncate(path, len(complete))
+    return complete.decode("utf-8").splitlines()
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 200 else text[:200] + "…"

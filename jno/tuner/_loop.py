@@ -1,0 +1,131 @@
+"""The loop of a search."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Any
+
+from ._history import status
+from ._job import Job, Jobs
+from ._journal import Journal
+from ._pool import Pool
+from ._progress import Progress
+from ._strategies import Strategy
+from ._trial import Outcome, Trial
+
+_PATIENCE = 0.5
+"""Seconds between looks: not every system lets Ctrl-C end a wait."""
+
+
+@dataclasses.dataclass(eq=False)
+class _Entry:
+    """A trial that was asked for and not yet told."""
+
+    trial: Trial
+    values: dict[str, Any]
+    job: Job
+    future: Future[Outcome] | None = None
+    outcome: Outcome | None = None
+
+
+class Loop:
+    """Asks, runs, waits and tells, in an order that does not depend on how long trials take."""
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        labels: Callable[[dict[str, Any]], dict[str, Any]],
+        pool: Pool,
+        journal: Journal | None,
+        progress: Progress,
+        jobs: Jobs,
+    ) -> None:
+        self._strategy = strategy
+        self._labels = labels
+        self._pool = pool
+        self._journal = journal
+        self._progress = progress
+        self._jobs = jobs
+        self._waiting: deque[_Entry] = deque()
+        self._told: list[Outcome] = []
+        self._asked = 0
+        self.done: list[tuple[Trial, Outcome]] = []
+
+    def go(self, in_flight: int) -> None:
+        """Run all trials, so many at a time."""
+        while True:
+            while len(self._waiting) < in_flight and self._ask():
+                pass
+            if not self._waiting:
+                return
+            head = self._waiting[0]
+            while head.outcome is None:
+                self._collect()
+            self._waiting.popleft()
+            self._strategy.tell(head.values, head.outcome.objective)
+            self._told.append(head.outcome)
+
+    def _ask(self) -> bool:
+        values = self._strategy.ask()
+        if values is None:
+            return False
+        trial = Trial(self._asked, dict(values), self._labels(values))
+        self._asked += 1
+        entry = _Entry(trial, values, self._jobs.job(trial, self._told))
+        self._waiting.append(entry)
+        known = None if self._journal is None else self._journal.outcome_of(trial)
+        repeated = self._repeated(trial)
+        if known is not None:
+            self._finish(entry, known, replayed=True)
+        elif repeated is not None:
+            self._finish(entry, repeated, replayed=False)
+        else:
+            entry.future = self._pool.submit(entry.job)
+            self._collect(wait_for_one=False)
+        return True
+
+    def _repeated(self, trial: Trial) -> Outcome | None:
+        """The outcome of an equal trial that was told: trials are seeded, so it would be the same again."""
+        told = {outcome.number for outcome in self._told if status(outcome) == "finished"}
+        for before, outcome in self.done:
+            if before.number in told and _equal(before.configuration, trial.configuration):
+                return dataclasses.replace(outcome, number=trial.number, seconds=0.0)
+        return None
+
+    def _collect(self, *, wait_for_one: bool = True) -> None:
+        """Take up what has finished, whoever's turn it is; wait a moment for one."""
+        running = {entry.future: entry for entry in self._waiting if entry.future is not None}
+        finished = wait(running, _PATIENCE if wait_for_one else 0.0, return_when=FIRST_COMPLETED).done
+        for entry in [running[future] for future in running if future in finished]:
+            future = entry.future
+            assert future is not None
+            error = future.exception()
+            again = None if error is None else self._pool.submit_again(entry.job, error)
+            if again is not None:
+                entry.future = again
+            elif error is None:
+                self._finish(entry, future.result(), replayed=False)
+            elif isinstance(error, Exception):
+                lost = Outcome(entry.trial.number, entry.trial.labels, None, 0.0, f"{type(error).__name__}: {error}")
+                self._finish(entry, lost, replayed=False)
+            else:
+                raise error
+
+    def _finish(self, entry: _Entry, outcome: Outcome, *, replayed: bool) -> None:
+        entry.future, entry.outcome = None, outcome
+        self.done.append((entry.trial, outcome))
+        if self._journal is not None and not replayed:
+            self._journal.add(outcome)
+        self._progress.add(outcome, replayed=replayed)
+
+
+def _equal(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether the same options were chosen; options of unknown kinds are the same when they are the same object."""
+
+    def same(a: Any, b: Any) -> bool:
+        return a is b or (type(a) is type(b) and isinstance(a, (int, float, str)) and a == b)
+
+    return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
