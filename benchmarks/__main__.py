@@ -19,6 +19,7 @@ from ._imports import import_seconds
 from ._measure import Effort, measure, measure_evaluation, measure_overhead, median, ratio
 from ._report import show, summary, write
 from ._runners import BARE, SOLVE
+from ._sampling import sampling_row
 from .libraries import missing
 from .problems import PROBLEMS
 
@@ -42,6 +43,7 @@ _OTHER_ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "overhead": _overhead_row,
     "domain": domain_row,
     "differences": differences_row,
+    "sampling": sampling_row,
 }
 
 

@@ -18,6 +18,7 @@ DEMOS = {
     "burgers": "viscous Burgers equation with a steep front, soft initial and boundary conditions",
     "burgers_ssbroyden": "the same to four digits: self-scaled Broyden method after Adam, float64 (minutes)",
     "inverse": "diffusivity and source amplitude from noisy sensor readings (--data FILE)",
+    "bpinn_poisson": "uncertainty: Poisson equation with noisy source and boundary values, Hamiltonian Monte Carlo",
     "deeponet": "operator learning over 100 conductivities, physics only",
     "darcy_fno": "operator learning from 500 solved permeability fields, Fourier neural operator",
 }

@@ -1,5 +1,8 @@
 """Saving and loading problems and histories of real runs."""
 
+import subprocess
+import sys
+
 import cloudpickle
 import equinox as eqx
 import foundax
@@ -203,3 +206,35 @@ def test_history_summary(history, capsys):
     printed = capsys.readouterr().out
     for text in ("solve calls", "epochs", "7", "final loss fit", "trainable parameters", "13"):
         assert text in printed
+
+
+SCRIPT = """
+import sys
+import equinox as eqx, jax, jax.numpy as jnp, jno
+
+class Net(eqx.Module):
+    w: jax.Array
+    def __call__(self, x):
+        return self.w * x
+
+if sys.argv[1] == "save":
+    x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
+    jno.core([jno.nn(Net(jnp.full(1, 3.0)), name="net").freeze()(x).mse]).save(sys.argv[2])
+else:
+    loaded = jno.core.load(sys.argv[2])
+    print("weights", [float(w[0]) for w in jax.tree_util.tree_leaves(loaded.models)])
+"""
+
+
+def test_a_network_of_the_script_itself_is_found_again(tmp_path):
+    script, other, file = tmp_path / "script.py", tmp_path / "other.py", tmp_path / "core.jno"
+    script.write_text(SCRIPT)
+    other.write_text(f"import jno\njno.core.load({str(file)!r})")
+
+    def run(*command):
+        return subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True, timeout=120)
+
+    saved = run(script, "save", file)
+    assert saved.returncode == 0, saved.stderr
+    assert "weights [3.0]" in run(script, "load", file).stdout
+    assert "the class Net of __main__ is not known in this process" in run(other).stderr

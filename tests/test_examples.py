@@ -12,7 +12,9 @@ from jno._cli import DEMOS, load_example
 burgers, darcy_fno, deeponet, inverse, poisson = map(
     load_example, ("burgers", "darcy_fno", "deeponet", "inverse", "poisson")
 )
-burgers_ssbroyden, poisson_engd = map(load_example, ("burgers_ssbroyden", "poisson_engd"))
+bpinn_poisson, burgers_ssbroyden, poisson_engd = map(
+    load_example, ("bpinn_poisson", "burgers_ssbroyden", "poisson_engd")
+)
 
 
 def picture(folder, name):
@@ -21,7 +23,7 @@ def picture(folder, name):
     assert len(data) > 5_000
 
 
-# --- the seven demos, shortened -------------------------------------------------------------------------------
+# --- the eight demos, shortened -------------------------------------------------------------------------------
 def test_poisson(tmp_path, capsys):
     numbers = poisson.main(epochs=1200, out=tmp_path, mesh_size=0.1)
     assert numbers["relative_l2"] < 1e-2
@@ -84,6 +86,15 @@ def test_darcy_fno(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[-1].startswith("mean relative L2 error at 20 unseen permeabilities: ")
 
 
+@pytest.mark.slow
+def test_bpinn_poisson(tmp_path, capsys):
+    # a few draws; tests/test_bayesian_calibration.py looks at the band
+    numbers = bpinn_poisson.main(epochs=20, out=tmp_path, warmup=100, num_integration_steps=20)
+    assert numbers["largest_error"] < 0.3
+    picture(tmp_path, "bpinn_poisson")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("the 95 % band of u covers the exact solution at ")
+
+
 def test_every_example_is_a_demo():
     assert {path.stem for path in Path(poisson.__file__).parent.glob("*.py")} == set(DEMOS)
 
@@ -109,6 +120,12 @@ def test_collocation_points_crowd_at_the_front():
     assert np.abs(x).max() <= 1
     assert 0 <= t.min() < t.max() <= 1
     assert 300 < np.sum(np.abs(x) < 0.1) < 400  # a tenth of one half, 54 % of the other
+
+
+def test_source_of_the_bayesian_example():
+    x, h = np.linspace(0.05, 0.95, 19), 1e-3
+    u = [bpinn_poisson.exact_solution(x + shift) for shift in (-h, 0, h)]
+    np.testing.assert_allclose(-(u[0] - 2 * u[1] + u[2]) / h**2, bpinn_poisson.source(x), atol=1e-3)
 
 
 def test_cole_hopf_initial_and_boundary_values():

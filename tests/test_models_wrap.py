@@ -248,12 +248,6 @@ def test_space_with_an_instance():
         jno.nn(quadratic(), space={"width": [1, 2]})
 
 
-def test_space_is_a_later_feature():
-    with pytest.raises(NotImplementedError, match="space"):
-        jno.nn.wrap(Quadratic, space={"width": [1, 2]})
-
-
-# --- calls ------------------------------------------------------------------------------------------------------
 def test_wrong_input_width_names_model_and_shape():
     _, x, _ = line()
     net = jno.nn(eqx.nn.MLP(3, 1, 4, 1, key=KEY), name="wide")

@@ -5,6 +5,7 @@ from ._blocks import blocks_for as blocks_for
 from ._discover import check_temporal as check_temporal
 from ._discover import discover_domain as discover_domain
 from ._evaluators import DrawEvaluator as DrawEvaluator
+from ._evaluators import OverModules as OverModules
 from ._evaluators import PointEvaluator as PointEvaluator
 from ._evaluators import models_with_draws as models_with_draws
 from ._finite_difference import uses_stencil as uses_stencil

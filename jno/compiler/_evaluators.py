@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -25,12 +26,34 @@ _ALIVE = 8
 """How many intermediate results of the largest size are taken to exist at the same time."""
 
 
+class OverModules:
+    """A jitted ``function(modules, *arrays)``.
+
+    What it compiled is forgotten with it, while `equinox.filter_jit` remembers functions, and with them whole domains,
+    for the rest of the process.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._compiled = jax.jit(functools.partial(self._whole, function), static_argnums=1)
+
+    @staticmethod
+    def _whole(function: Callable[..., Any], arrays: Any, static: tuple[tuple[Any, ...], Any], *rest: Any) -> Any:
+        leaves, structure = static
+        return function(eqx.combine(arrays, jax.tree_util.tree_unflatten(structure, leaves)), *rest)
+
+    def __call__(self, modules: Any, *rest: Any) -> Any:
+        """The function's result."""
+        arrays, others = eqx.partition(modules, eqx.is_array)
+        leaves, structure = jax.tree_util.tree_flatten(others)
+        return self._compiled(arrays, (tuple(leaves), structure), *rest)
+
+
 class PointEvaluator:
     """A program with the weights in the modules."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._function = eqx.filter_jit(program)
+        self._function = OverModules(program)
 
     def __call__(self, modules: dict[int, Any], data: Any, key: Any) -> list[Any]:
         """The values as users see them."""
@@ -45,7 +68,7 @@ class DrawEvaluator:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._chunk = eqx.filter_jit(self._of_chunk)
+        self._chunk = OverModules(self._of_chunk)
         self._sizes: dict[int, tuple[int, Any]] = {}
 
     def __call__(self, modules: dict[int, Any], data: Any, key: Any) -> list[Any]:
@@ -59,12 +82,12 @@ class DrawEvaluator:
         for start in range(0, total, size):
             first = min(start, total - size)  # the last chunk begins early, so that all have one shape
             own = jax.tree_util.tree_map(lambda leaf, first=first: leaf[first : first + size], flat)
-            for result, values in zip(gathered, self._chunk(own, modules, data, key), strict=True):
+            for result, values in zip(gathered, self._chunk(modules, own, data, key), strict=True):
                 result[first : first + size] = values
         axes = (count,) if chains == 1 else (chains, count)
         return [jnp.asarray(result.reshape(*axes, *result.shape[1:])) for result in gathered]
 
-    def _of_chunk(self, draws: Any, modules: dict[int, Any], data: Any, key: Any) -> list[Any]:
+    def _of_chunk(self, modules: dict[int, Any], draws: Any, data: Any, key: Any) -> list[Any]:
         return jax.vmap(lambda own: self._of_one(own, modules, data, key))(draws)
 
     def _of_one(self, draw: Any, modules: dict[int, Any], data: Any, key: Any) -> list[Any]:

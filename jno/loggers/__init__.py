@@ -13,8 +13,6 @@ from ._active import install_wandb as install_wandb
 from ._active import wandb_finish as wandb_finish
 from ._console_logger import ConsoleLogger as ConsoleLogger
 from ._console_logger import ConsoleLogger as console
-from ._console_logger import quiet_training as quiet_training
-from ._console_logger import training_is_quiet as training_is_quiet
 from ._csv_logger import CSVLogger as CSVLogger
 from ._csv_logger import CSVLogger as csv
 from ._metric_logger import MetricLogger as MetricLogger
@@ -37,9 +35,7 @@ __all__ = [
     "csv",
     "distinct_names",
     "install_wandb",
-    "quiet_training",
     "tensorboard",
-    "training_is_quiet",
     "wandb",
     "wandb_finish",
 ]

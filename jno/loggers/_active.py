@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jno.utils import console_is_quiet
+
 from ._metric_logger import MetricLogger
 from ._wandb_logger import WandbLogger
 
@@ -21,12 +23,14 @@ _active = _Active()
 def active_loggers() -> tuple[MetricLogger, ...]:
     """Return the process-wide metric loggers: that of `jno.setup(wandb=True)`, until `wandb_finish`.
 
+    Trials of a sweep have none.
+
     Example:
         >>> from jno.loggers import active_loggers
         >>> active_loggers()
         ()
     """
-    return () if _active.wandb is None else (_active.wandb,)
+    return () if _active.wandb is None or console_is_quiet() else (_active.wandb,)
 
 
 def install_wandb(logger: WandbLogger) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from contextvars import ContextVar
 from typing import Any, final
 
 import numpy as np
@@ -13,36 +10,6 @@ from jaxtyping import Float, Int
 from jno.utils import get_logger
 
 from ._metric_logger import MetricLogger, RunDescription
-
-_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
-
-
-@contextlib.contextmanager
-def quiet_training() -> Iterator[None]:
-    """No lines of losses and no progress bar of training in this context, as in the trials of a sweep.
-
-    Example:
-        >>> from jno.loggers import quiet_training, training_is_quiet
-        >>> with quiet_training():
-        ...     training_is_quiet()
-        True
-    """
-    token = _quiet.set(True)
-    try:
-        yield
-    finally:
-        _quiet.reset(token)
-
-
-def training_is_quiet() -> bool:
-    """Return whether this code runs inside `quiet_training`.
-
-    Example:
-        >>> from jno.loggers import training_is_quiet
-        >>> training_is_quiet()
-        False
-    """
-    return _quiet.get()
 
 
 @final
@@ -78,7 +45,7 @@ class ConsoleLogger(MetricLogger):
         self, epochs: Int[np.ndarray, " m"], losses: Float[np.ndarray, "m C"], seconds: Float[np.ndarray, " m"]
     ) -> None:
         """Print the last of these epochs when a line is due."""
-        if len(epochs) == 0 or training_is_quiet():
+        if len(epochs) == 0:
             return
         before, self._done = self._done, self._done + len(epochs)
         due = self._done // self._every > before // self._every

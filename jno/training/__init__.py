@@ -8,5 +8,5 @@ from ._loop import NonFiniteLossWarning as NonFiniteLossWarning
 from ._memory import Memory as Memory
 from ._scales import as_scale as as_scale
 from ._solver import Solver as Solver
+from ._state import TrainState as TrainState
 from ._step import Step as Step
-from ._step import TrainState as TrainState

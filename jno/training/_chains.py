@@ -37,7 +37,7 @@ class ChainState:
     divergent: Any
     """Divergent transitions after the warm-up."""
     broken: Any
-    """Transitions after the warm-up whose log density or acceptance rate was not finite."""
+    """Transitions after the warm-up that met a log density or acceptance rate that is not a number."""
     transitions: Any
     kept: Any
     started: Any
@@ -126,7 +126,7 @@ class MarkovBlock(Block):
 
         def first(position: Leaves) -> Any:
             state = self._kernel.init(key, target, position, tuning)
-            moved, facts, row = self._transition(key, loss, {}, state, tuning, None, jnp.int32(0))
+            moved, facts, row, _ = self._transition(key, loss, {}, state, tuning, None, jnp.int32(0))
             return moved, row, (position, facts)
 
         state, row, kept = jax.eval_shape(first, position)
@@ -209,13 +209,14 @@ class MarkovBlock(Block):
 
         keys = jax.random.split(key, self.chains) if self.chains > 1 else key[None]
         trees = (keys, state.kernel, state.tuning, state.losses, others)
-        kernel, facts, row = over_chains(of_chain, self.chains, *trees)
-        return self._recorded(dataclasses.replace(state, losses=row), kernel, facts)
+        kernel, facts, row, broken = over_chains(of_chain, self.chains, *trees)
+        return self._recorded(dataclasses.replace(state, losses=row), kernel, facts, broken)
 
     def _transition(
         self, key: Any, loss: Loss, others: Leaves, own: Any, tuning: Any, row: Any, count: Any
-    ) -> tuple[Any, dict[str, Any], Any]:
-        """State, facts, and losses of the new position: of the evaluation whose density the state holds.
+    ) -> tuple[Any, dict[str, Any], Any, Any]:
+        """State, facts, losses of the new position (of the evaluation whose density the state holds), and whether a
+        density was not a number.
 
         ``row`` are those of the old position, ``None`` if they are not known.  Kernels that evaluate the density in
         loops, or whose states do not hold it, tell nothing.
@@ -223,16 +224,19 @@ class MarkovBlock(Block):
         target = self.log_density(loss, others)
         step = lambda *arrays: self._kernel.step(arrays[0], target, *arrays[1:])  # noqa: E731
         (moved, facts), rows = with_marks(step, key, own, tuning, count)
+        broken = ~jnp.isfinite(facts.get("acceptance_rate", jnp.zeros(())))
+        for seen in rows:  # kernels reject such proposals; -inf is no mistake but a place without probability
+            broken |= jnp.isnan(seen[-1])
         density = log_density_of(moved)
         if density is None or not rows:
-            return moved, facts, jnp.zeros(0)
+            return moved, facts, jnp.zeros(0), broken
         found = jnp.full_like(rows[0], jnp.nan) if row is None else row
         for seen in rows:
             found = jnp.where(seen[-1] == density, seen, found)
         again = lambda: self._row(loss, others, position_of(moved)).astype(found.dtype)  # noqa: E731
-        return moved, facts, jax.lax.cond(found[-1] == density, lambda: found, again)
+        return moved, facts, jax.lax.cond(found[-1] == density, lambda: found, again), broken
 
-    def _recorded(self, state: ChainState, kernel: Any, facts: dict[str, Any]) -> ChainState:
+    def _recorded(self, state: ChainState, kernel: Any, facts: dict[str, Any], broken: Any) -> ChainState:
         past = state.transitions >= self.plan.discard
         keeping = past & ((state.transitions + 1 - self.plan.discard) % self.plan.thin == 0)
         slot = state.kept % self.plan.keep
@@ -241,7 +245,6 @@ class MarkovBlock(Block):
             return ring.at[:, slot].set(jnp.where(keeping, new, ring[:, slot]))
 
         divergent = facts.get("is_divergent", jnp.zeros(self.chains, bool))
-        broken = ~jnp.isfinite(facts.get("acceptance_rate", jnp.zeros(self.chains)))
         return ChainState(
             kernel,
             state.losses,

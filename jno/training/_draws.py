@@ -15,7 +15,7 @@ from jno.utils import get_logger
 
 from ._chains import Block, ChainState, MarkovBlock, VariationalBlock, joined
 from ._phases import Phase
-from ._step import TrainState
+from ._state import TrainState
 
 _DRAW_STREAM = 0xD4A3
 """Random stream of the draws from approximations."""
@@ -37,9 +37,11 @@ def write_posteriors(phases: Sequence[Phase], state: TrainState, models: Sequenc
     for number, (block, own) in enumerate(pairs):
         if isinstance(block, MarkovBlock):
             order = newest(own, block.plan.keep)
-            found = jax.tree_util.tree_map(lambda ring, order=order: ring[:, order], own.draws)
+            # on the host: the number of draws changes from call to call, and each would be compiled
+            draws_of, facts_of = jax.device_get((own.draws, own.facts))
+            found = jax.tree_util.tree_map(lambda ring, order=order: ring[:, order], draws_of)
             complaints += _complaints(block, own, found, order)
-            facts = {name: ring[:, order] for name, ring in own.facts.items()}
+            facts = {name: ring[:, order] for name, ring in facts_of.items()}
         else:
             assert isinstance(block, VariationalBlock)
             found, facts = _approximate(block, own, chains, jax.random.fold_in(state.key, _DRAW_STREAM + number)), {}
@@ -63,7 +65,7 @@ def newest(state: ChainState, keep: int) -> np.ndarray:
 
 
 def _approximate(block: VariationalBlock, own: Any, chains: int, key: Any) -> Any:
-    found = block.drawn(key, own, chains * block.draws)
+    found = jax.device_get(block.drawn(key, own, chains * block.draws))
     return jax.tree_util.tree_map(lambda leaf: leaf.reshape(chains, block.draws, *leaf.shape[1:]), found)
 
 
@@ -80,7 +82,7 @@ def _complaints(block: Block, own: ChainState, draws: Any, order: np.ndarray) ->
         )
     if broken:
         found.append(
-            f"{block.name}: {broken} of {transitions} transitions met a log density that is not finite: lower "
+            f"{block.name}: {broken} of {transitions} transitions met a log density that is not a number: lower "
             "step_size, or keep parameters where the loss is defined with constrain()"
         )
     if stuck:

@@ -22,7 +22,8 @@ from ._points import Points
 from ._profile import Trace
 from ._progress import Progress
 from ._recorder import Recorder
-from ._step import CHUNK, Step, TrainState
+from ._state import TrainState
+from ._step import CHUNK, Step
 from ._trackers import Tracked
 
 _CHUNK_SECONDS = 0.3

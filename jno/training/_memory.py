@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -11,8 +12,9 @@ import jax
 from jno.trace import Model
 
 from ._balancing import Balancing
+from ._chains import Block
 from ._phases import Phase, copied, initial_states
-from ._step import TrainState
+from ._state import TrainState
 
 
 @dataclasses.dataclass
@@ -46,13 +48,27 @@ class Memory:
         ]
         return copied(kept)
 
-    def chain_states(self, phases: Sequence[Phase], empty: list[list[Any]], models: Sequence[Model]) -> list[list[Any]]:
-        """The remembered chains of every phase and block, or those of ``empty``."""
+    def chain_states(
+        self, phases: Sequence[Phase], empty: Callable[[Phase, Block], Any], models: Sequence[Model]
+    ) -> Any:
+        """The remembered chains of every phase and block, or those that ``empty`` makes."""
         kept = [
-            [_like(fresh, self.chains[key]) if key in self.chains else fresh for key, fresh in zip(keys, own, strict=True)]
-            for keys, own in zip(_block_keys(phases, models), empty, strict=True)
+            [
+                self._remembered(key, block, functools.partial(empty, phase, block))
+                for key, block in zip(keys, phase.blocks, strict=True)
+            ]
+            for phase, keys in zip(phases, _block_keys(phases, models), strict=True)
         ]
         return copied(kept)
+
+    def _remembered(self, key: tuple[Any, ...], block: Block, empty: Callable[[], Any]) -> Any:
+        if key not in self.chains:
+            return empty()
+        found = self.chains[key]
+        if block.positions(found).keys() == block.selected.keys():
+            return found
+        # read from a file: the models have new ids, in the order of the old ones
+        return jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(empty()), jax.tree_util.tree_leaves(found))
 
     def keep(self, phases: Sequence[Phase], state: TrainState, models: Sequence[Model]) -> None:
         """Remember the end of a run."""
@@ -69,11 +85,6 @@ class Memory:
     def for_host(self) -> Memory:
         """A copy with NumPy arrays, for files."""
         return Memory(*jax.device_get((self.key, self.epoch, self.optimizers, self.balancers, self.chains)))
-
-
-def _like(fresh: Any, remembered: Any) -> Any:
-    """The remembered leaves with the ids that the models have now."""
-    return jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(fresh), jax.tree_util.tree_leaves(remembered))
 
 
 def _keys(phases: Sequence[Phase], models: Sequence[Model]) -> list[list[tuple[int, int, str, str]]]:

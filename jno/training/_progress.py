@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jno.loggers import training_is_quiet
+from jno.utils import console_is_quiet
 
 
 class Progress:
@@ -21,7 +21,7 @@ class Progress:
         self._task: Any = None
 
     def __enter__(self) -> Progress:
-        if sys.stdout.isatty() and not training_is_quiet():
+        if sys.stdout.isatty() and not console_is_quiet():
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jno.architectures import leaf_paths
 from jno.trace import Model
 
-from ._step import TrainState
+from ._state import TrainState
 
 
 def snapshot(

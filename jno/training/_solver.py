@@ -33,7 +33,8 @@ from ._profile import Trace
 from ._recorder import Recorder
 from ._resampling import Resampling
 from ._snapshot import resumed, snapshot
-from ._step import Step, TrainState
+from ._state import TrainState
+from ._step import Step
 from ._trackers import Tracked
 
 
@@ -108,7 +109,7 @@ class Solver:
         step = self._step(program, (groups, blocks), frozen, draws, configuration, options)
         feed = self._feed(program, draws, options)
         states = self._devices.place(self.memory.optimizer_states(step.phases, parameters, program.models))
-        empty = step.empty_chains(parameters, feed.data(self.memory.epoch)) if blocks else [[] for _ in step.phases]
+        empty = lambda phase, block: step.empty(phase, block, parameters, feed.data(self.memory.epoch))  # noqa: E731
         chains = self._devices.place(self.memory.chain_states(step.phases, empty, program.models))
         balancers = self.memory.balancer_states(step.balancing)
         state = TrainState(parameters, states, chains, balancers, self.memory.key, jnp.int32(self.memory.epoch))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import equinox as eqx
 import jax
 import numpy as np
 
-from jno.compiler import Program
+from jno.compiler import OverModules, Program
 from jno.trace import Tracker
 
 from ._devices import Devices
@@ -24,7 +23,7 @@ class Tracked:
         self._devices = devices
         self._trackers = list(trackers)
         self._names = list(names)
-        self._functions = [eqx.filter_jit(program) for program in programs]
+        self._functions = [OverModules(program) for program in programs]
         self.programs = list(programs)
         self.models = list(dict.fromkeys(model for program in programs for model in program.models))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from abc import ABC, abstractmethod
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -9,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Any, final
 
-import cloudpickle
+from jno.utils import dumps
 
 from ._device_config import DeviceConfig
 from ._job import Job
@@ -102,7 +103,7 @@ class Processes(Pool):
     def submit(self, job: Job) -> Future[Outcome]:
         """Start it in the process of its number, which is free when as many trials are in flight as processes."""
         process = self._processes[job.trial.number % self.workers]
-        return self._threads.submit(process.run, job.trial, cloudpickle.dumps(job))
+        return self._threads.submit(process.run, job.trial, dumps(job))
 
     def close(self) -> None:
         """End the processes."""
@@ -138,7 +139,7 @@ class Borrowed(Pool):
             return self._instead.submit(job)
         try:
             # options and expressions may be closures, which plain pickle refuses
-            future: Future[Outcome] = self._executor.submit(_run, cloudpickle.dumps(job))
+            future: Future[Outcome] = self._executor.submit(_run, dumps(job))
         except BrokenProcessPool:
             return self._own().submit(job)
         self._futures.append(future)
@@ -209,4 +210,4 @@ def _at_least_one(name: str, value: Any) -> int:
 
 
 def _run(payload: bytes) -> Outcome:
-    return cloudpickle.loads(payload)()
+    return pickle.loads(payload)()

@@ -14,9 +14,9 @@ import numpy as np
 
 from jno.compiler import untracked
 from jno.trace import choices_of, decided, flatten, unflatten
+from jno.utils import dumps
 
 from ._configure import Configured, Names, configure
-from ._pickling import dumps
 from ._pruning import MedianRule, rung_losses
 from ._quiet import quiet_trial
 from ._trial import Outcome, Trial

@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 
-from jno.loggers import quiet_training
+from jno.utils import quiet_console
 
 _lock = threading.Lock()
 _running: list[warnings.catch_warnings] = []
@@ -28,7 +28,7 @@ def quiet_trial() -> Iterator[None]:
         else:
             _running.append(_running[0])
     try:
-        with quiet_training():
+        with quiet_console():
             yield
     finally:
         with _lock:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
 from jno.architectures import ArchSpace, plain_label
-from jno.trace import Tracker
+from jno.trace import Tracker, dump_tree
 
 from ._configure import Configured, Names, configure
 from ._history import TuningHistory
@@ -75,12 +76,17 @@ def sweep(
         "optimizer": plain_label(optimizer),
         "budget": strategy.total,
         "seed": seed,
-        "objective": "mean of the constraints" if compared is None else str(compared),
+        "objective": "mean of the constraints" if compared is None else _text(compared),
         "prune": prune,
-        "constraints": [str(constraint) for constraint in constraints],
+        "constraints": [_text(constraint) for constraint in constraints],
     }
     history = search(problem.run, strategy, merged.labels, description=description, prune=prune, **how)
     return Found(history, _best(history), merged, names)
+
+
+def _text(expression: Any) -> str:
+    """A short form of an expression, with the digest of its whole tree."""
+    return f"{expression} #{hashlib.sha256(dump_tree(expression).encode()).hexdigest()[:12]}"
 
 
 def _best(history: TuningHistory) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 import signal
 import threading
 import traceback
 from multiprocessing.connection import Connection
 from typing import Any, final
 
-import cloudpickle
+from jno.utils import dumps
 
 from ._trial import Outcome, Trial
 
@@ -63,7 +64,7 @@ class Worker:
                 process.join()
                 self._forget()
                 raise WorkerDiedError(f"the worker process died ({_reason(process.exitcode)})") from error
-        outcome, failure = cloudpickle.loads(answer)
+        outcome, failure = pickle.loads(answer)
         if failure is not None:
             return Outcome(trial.number, trial.labels, None, 0.0, error=failure[0], traceback=failure[1])
         return outcome
@@ -111,12 +112,12 @@ def serve(connection: Connection) -> None:
             payload = connection.recv_bytes()
         except EOFError:
             return
-        connection.send_bytes(cloudpickle.dumps(_answer(payload)))
+        connection.send_bytes(dumps(_answer(payload)))
 
 
 def _answer(payload: bytes) -> tuple[Outcome | None, tuple[str, str] | None]:
     try:
-        return cloudpickle.loads(payload)(), None
+        return pickle.loads(payload)(), None
     except Exception as error:  # whatever the trial could not handle: it goes to the other process as text
         return None, (f"{type(error).__name__}: {error}", traceback.format_exc())
 

@@ -15,8 +15,11 @@ from jno.utils._config import get_seed as get_seed
 from jno.utils._config import get_stop_on_nonfinite as get_stop_on_nonfinite
 from jno.utils._config import load_config as load_config
 from jno.utils._logger import Logger as Logger
+from jno.utils._logger import console_is_quiet as console_is_quiet
 from jno.utils._logger import get_logger as get_logger
 from jno.utils._logger import init_default_logger as init_default_logger
+from jno.utils._logger import quiet_console as quiet_console
+from jno.utils._pickling import dumps as dumps
 from jno.utils._serialization import load as load
 from jno.utils._serialization import save as save
 from jno.utils._serialization import write_atomically as write_atomically

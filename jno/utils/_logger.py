@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+
 _FILE_NAME = "log.log"
 _ONCE_LEVELS = ("info", "warning", "debug")
+
+
+@contextlib.contextmanager
+def quiet_console() -> Iterator[None]:
+    """No messages on the console and no progress bars in this context, as in the trials of a sweep.
+
+    Example:
+        >>> from jno.utils import Logger, quiet_console
+        >>> with quiet_console():
+        ...     Logger().info("not shown")
+    """
+    token = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
+
+
+def console_is_quiet() -> bool:
+    """Return whether this code runs inside `quiet_console`.
+
+    Example:
+        >>> from jno.utils import console_is_quiet
+        >>> console_is_quiet()
+        False
+    """
+    return _quiet.get()
 
 
 class Logger:
@@ -61,7 +93,7 @@ class Logger:
 
     def _emit(self, level: str, message: Any, *, console: bool = True) -> None:
         to_file, to_console = self.log_print
-        if to_console and console:
+        if to_console and console and not _quiet.get():
             # sys.stdout at call time: it may be redirected after the logger was made
             print(f"{level}: {message}", file=sys.stdout, flush=True)
         if to_file and self.file is not None:
@@ -111,7 +143,8 @@ class Logger:
             raise ValueError(f"Invalid level {level!r}; allowed: {', '.join(_ONCE_LEVELS)}.")
         text = str(message)
         if text not in self._said:
-            self._said.add(text)
+            if not _quiet.get():
+                self._said.add(text)
             self._emit(level.upper(), text, console=level != "debug" or self.verbose)
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import platform
 import struct
 import warnings
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from jno.utils._config import get_rsa_private_key, get_rsa_public_key
+from jno.utils._pickling import dumps
 from jno.utils._signatures import SignatureError, default_signature_path, signed, verify
 
 # As in PNG: a non-ASCII byte, then line ends, so that a transfer in text mode breaks the magic itself.
@@ -66,9 +68,7 @@ def save(
         >>> jno.load(file)
         {'answer': 42}
     """
-    import cloudpickle
-
-    payload = cloudpickle.dumps(obj)
+    payload = dumps(obj)
     header = {
         "format": _FORMAT_VERSION,
         "kind": _kind(type(obj)),
@@ -254,10 +254,8 @@ def _damaged(path: Path, how: str) -> ValueError:
 
 
 def _unpickle(path: Path, header: dict[str, Any], payload: bytes) -> Any:
-    import cloudpickle
-
     try:
-        return cloudpickle.loads(payload)
+        return pickle.loads(payload)
     except (ImportError, AttributeError) as error:
         raise ValueError(
             f"{str(path)!r} holds a {header['kind']} that cannot be rebuilt here ({error}). "

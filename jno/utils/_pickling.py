@@ -1,4 +1,4 @@
-"""Pickling for other processes, where classes of modules need care."""
+"""Pickling for files and other processes, where classes of modules need care."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ def dumps(value: Any) -> bytes:
     Cloudpickle sends classes that cannot be imported as code.  Equinox knows fields and constructor of a class from the
     moment it is created, and cloudpickle creates it empty: its modules would have no parameters.  So such classes are
     sent by name.  That finds them in this process, and in processes that run the same script.
+
+    Example:
+        >>> import pickle
+        >>> from jno.utils import dumps
+        >>> pickle.loads(dumps([1, 2]))
+        [1, 2]
     """
     import cloudpickle
 
@@ -45,9 +51,9 @@ def _class_named(process: str, number: int, module: str, name: str) -> Any:
         return _classes[number]
     found = _found(module, name)
     if found is None:
-        raise RuntimeError(
-            f"the class {name} of {module} is not known in this process: to run trials in other processes, define "
-            "networks at the top level of a module that can be imported there"
+        raise ImportError(
+            f"the class {name} of {module} is not known in this process: define networks at the top level of a module "
+            "that can be imported here, or of the script itself"
         )
     return found
 
