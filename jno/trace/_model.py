@@ -89,9 +89,9 @@ class Model:
         weight_path: pretrained weights, loaded as by :meth:`initialize`.
 
     Attributes:
-        posterior_samples: draws of a model with :meth:`bayesian` or :meth:`vi` after ``core.solve``, else ``None``: NumPy
-            arrays ``(chains, draws, *shape)``, of a parameter one array, of a network its pytree (``None`` where a leaf
-            is not sampled).
+        posterior_samples: draws of a model with :meth:`bayesian` or :meth:`vi` after ``core.solve``, else ``None``:
+            NumPy arrays ``(chains, draws, *shape)``, of a parameter one array, of a network its pytree (``None`` where
+            a leaf is not sampled).
         posterior_diagnostics: arrays ``(chains, draws)`` by name, as far as the kernel has them: ``is_divergent``,
             ``acceptance_rate``, ``energy``; ``None`` for stochastic gradients and :meth:`vi`.
     """
