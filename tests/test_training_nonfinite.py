@@ -6,7 +6,8 @@ import optax
 import pytest
 
 import jno
-from jno.training import NonFiniteLossWarning
+from jno.training import Devices, NonFiniteLossWarning
+from jno.training._loop import _Pace as Pace
 from jno.utils.callbacks import Callback
 
 
@@ -151,3 +152,22 @@ def test_a_frozen_model_may_hold_anything_that_is_not_used():
     crux = jno.core([(p - q[0]) ** 2], domain=domain)
     np.testing.assert_array_equal(crux.solve(2).total_loss_history, [0.0, 0.0])
     assert float(q.module.value[0]) == 1.0
+
+
+def test_loops_of_fixed_length_do_the_same(monkeypatch):
+    """On GPUs epochs run in blocks of 32, which are looked at afterwards."""
+    monkeypatch.setattr(Pace, "steps", property(lambda pace: 75))
+    outcomes = []
+    for blocks in (False, True):
+        monkeypatch.setattr(Devices, "launches_ahead", blocks)
+        crux, p, q = diverging(rate=1.5)  # 2.5**49 is the first square above 3.4e38
+        with pytest.warns(NonFiniteLossWarning, match="non-finite loss at epoch 49: blow-up"):
+            stopped = crux.solve(200)
+        fine, _, r = diverging(rate=0.1)
+        whole = fine.solve(100)
+        outcomes.append([stopped.total_loss_history, p.module.value, q.module.value, crux.rng])
+        outcomes[-1] += [whole.total_loss_history, r.module.value, fine.rng]
+    for one, other in zip(*outcomes, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+    assert len(outcomes[1][0]) == 49
+    assert len(outcomes[1][4]) == 100

@@ -52,12 +52,11 @@ class PointEvaluator:
     """A program with the weights in the modules."""
 
     def __init__(self, program: Program) -> None:
-        self._program = program
-        self._function = OverModules(program)
+        self._function = OverModules(lambda *given: program.with_sample_axis(program(*given)))
 
     def __call__(self, modules: dict[int, Any], data: Any, key: Any) -> list[Any]:
         """The values as users see them."""
-        return self._program.with_sample_axis(self._function(modules, data, key))
+        return self._function(modules, data, key)
 
 
 class DrawEvaluator:

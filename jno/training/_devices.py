@@ -57,6 +57,11 @@ class Devices:
         return self.mesh.size > 1
 
     @property
+    def launches_ahead(self) -> bool:
+        """Whether a loop that asks for its end in every round keeps the device waiting for the host, as on GPUs."""
+        return self.mesh.devices.flat[0].platform != "cpu"
+
+    @property
     def parameter_sharding(self) -> PartitionSpec:
         """How parameters with two axes are cut; others along their last axis likewise, vectors not at all."""
         return PartitionSpec(None, _MODEL)

@@ -23,7 +23,7 @@ from ._profile import Trace
 from ._progress import Progress
 from ._recorder import Recorder
 from ._state import TrainState
-from ._step import CHUNK, Step
+from ._step import BLOCK, CHUNK, Step
 from ._trackers import Tracked
 
 _CHUNK_SECONDS = 0.3
@@ -244,7 +244,8 @@ class _Pace:
         """Steps for the next call: one first, which compiles, then by the time of the call before."""
         if self._seconds_per_step is None:
             return 1
-        return int(np.clip(_CHUNK_SECONDS / self._seconds_per_step, 1, CHUNK))
+        steps = int(np.clip(_CHUNK_SECONDS / self._seconds_per_step, 1, CHUNK))
+        return steps if steps < BLOCK else steps // BLOCK * BLOCK
 
     def timed(self, count: int, call: Callable[[], Any]) -> Any:
         """Run ``call`` and learn from it; the first call includes compilation, so the second is short as well."""

@@ -9,6 +9,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jno.trace import Initialization
 
@@ -24,6 +25,9 @@ from ._state import TrainState
 
 CHUNK = 1024
 """Most epochs of one device call: the length of its loss buffer."""
+
+BLOCK = 32
+"""Epochs of a loop of fixed length, on devices that would wait for the end of an open one in every round."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +109,7 @@ class Step:
         # Without the finite check nothing is ever replayed, so the old state's memory can be reused.
         donated = () if stop_on_nonfinite else (0,)
         self._run = jax.jit(self._many, donate_argnums=donated)
+        self._block = jax.jit(self._fixed, donate_argnums=donated)
         self._differentiate = jax.jit(self._gradients)
         self._apply = jax.jit(self._updated)
 
@@ -135,10 +140,19 @@ class Step:
             the new state, how many epochs were finished (fewer when a loss was not finite), and the losses ``(m, C)``
             of these epochs plus, after a stop, the row that was not finite.
         """
-        state, done, losses = self._run(state, self._frozen_arrays, data, jnp.int32(count))
-        finished = int(done)
-        rows = finished if finished == count else finished + 1
-        return state, finished, jax.device_get(losses)[:rows]
+        rows = []
+        for _ in range(count // BLOCK if self._devices.launches_ahead else 0):
+            state, losses = self._block(state, self._frozen_arrays, data)
+            rows.append(losses)
+        rest = count - BLOCK * len(rows)
+        if rest:
+            state, _, losses = self._run(state, self._frozen_arrays, data, jnp.int32(rest))
+            rows.append(losses[:rest])
+        found = np.concatenate(jax.device_get(rows))
+        bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
+        if not self.stops_on_nonfinite or not len(bad):
+            return state, count, found
+        return state, int(bad[0]), found[: bad[0] + 1]
 
     def run_hooked(self, state: TrainState, data: Any, hook: Hook) -> tuple[TrainState, int, Any]:
         """One epoch of one phase, with the gradients shown to ``hook`` before the update; as `run` otherwise."""
@@ -165,6 +179,17 @@ class Step:
         state, done, losses, _ = jax.lax.while_loop(going, body, (state, jnp.int32(0), losses, jnp.bool_(True)))
         held = dataclasses.replace(state, parameters=self._devices.hold(state.parameters))
         return held, done, losses
+
+    def _fixed(self, state: TrainState, frozen: Any, data: Any) -> tuple[TrainState, Any]:
+        """`BLOCK` epochs, whatever their losses are: whoever asked for them finds out, and goes back."""
+        dtype = jnp.result_type(float)
+
+        def one(state: TrainState, _: None) -> tuple[TrainState, Any]:
+            new, row = self._one(state, frozen, data)
+            return new, row.astype(dtype)
+
+        state, losses = jax.lax.scan(one, state, length=BLOCK)
+        return dataclasses.replace(state, parameters=self._devices.hold(state.parameters)), losses
 
     # --- one epoch --------------------------------------------------------------------------------------------
     def _one(self, state: TrainState, frozen: Any, data: Any) -> tuple[TrainState, Any]:
