@@ -128,9 +128,14 @@ def interleaved(runners: Mapping[str, Runner], effort: Effort) -> dict[str, list
 
 
 def _block_steps(runner: Runner, effort: Effort) -> int:
-    runner.advance(2)
-    step = timed(lambda: runner.advance(effort.fewest_steps)).per(effort.fewest_steps)
-    return max(effort.fewest_steps, round(effort.block_seconds / step.processor))
+    """Steps of a block, from calls long enough that what a call costs besides its steps does not count."""
+    count = effort.fewest_steps
+    while True:
+        runner.advance(count)  # calls of another length may compile something
+        duration = timed(functools.partial(runner.advance, count)).processor
+        if duration >= effort.block_seconds / 4:
+            return max(effort.fewest_steps, round(count * effort.block_seconds / max(duration, 1e-9)))
+        count *= 4
 
 
 def measure_evaluation(problem: Problem, effort: Effort) -> dict[str, Seconds]:
