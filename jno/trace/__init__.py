@@ -6,6 +6,9 @@ from ._adaptive import Balanced as Balanced
 from ._choice import Choice as Choice
 from ._choice import choices_of as choices_of
 from ._choice import decided as decided
+from ._controls import Controls as Controls
+from ._controls import Initialization as Initialization
+from ._controls import ParameterGroup as ParameterGroup
 from ._derivatives import Derivative as Derivative
 from ._derivatives import DerivativeSum as DerivativeSum
 from ._derivatives import Hessian as Hessian
@@ -22,11 +25,8 @@ from ._leaves import TensorTag as TensorTag
 from ._leaves import Variable as Variable
 from ._leaves import as_node as as_node
 from ._model import BuildsTransform as BuildsTransform
-from ._model import Controls as Controls
-from ._model import Initialization as Initialization
 from ._model import Model as Model
 from ._model import ModelCall as ModelCall
-from ._model import ParameterGroup as ParameterGroup
 from ._model import is_optimizer as is_optimizer
 from ._node import Node as Node
 from ._operations import BinaryOp as BinaryOp
