@@ -147,8 +147,9 @@ class Step:
         rest = count - BLOCK * len(rows)
         if rest:
             state, _, losses = self._run(state, self._frozen_arrays, data, jnp.int32(rest))
-            rows.append(losses[:rest])
-        found = np.concatenate(jax.device_get(rows))
+            rows.append(losses)
+        # cut on the host: on the device every length would be compiled
+        found = np.concatenate(jax.device_get(rows))[:count]
         bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
         if not self.stops_on_nonfinite or not len(bad):
             return state, count, found
