@@ -2,13 +2,15 @@
 
 import sys
 
+import blackjax
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
-from jno.bayesian import LogDensityInitializer, laplace, pathfinder, svgd
+from jno.bayesian import LogDensityInitializer, kernel_of, laplace, pathfinder, svgd
+from jno.trace import Sampling
 
 KEY = jax.random.PRNGKey(0)
 MEAN = np.array([1.0, -2.0, 0.5, 3.0])
@@ -180,3 +182,16 @@ def test_a_missing_library_is_named(monkeypatch):
     for start in (pathfinder(), svgd()):
         with pytest.raises(ImportError, match=r"pip install 'jno-jax\[bayes\]'"):
             start(KEY, gaussian, around(0.0), 1)
+
+
+@pytest.mark.parametrize(("suggested", "options"), [([4.0, 0.25], {}), (None, {"is_mass_matrix_diagonal": False})])
+def test_adaptation_begins_with_the_matrix_that_was_suggested(suggested, options):
+    """Four transitions adapt the step size only, so the matrix stays what it was."""
+    record = Sampling(blackjax.nuts, None, 4, 10, 1, True, 1, 0.0, 1.0, options)
+    kernel = kernel_of(record, "k")
+    position = jnp.zeros(2)
+    start = kernel.tuning(position) | ({} if suggested is None else {"inverse_mass_matrix": jnp.array(suggested)})
+    _, tuned = kernel.adapted(jax.random.PRNGKey(0), lambda x: -jnp.sum(x**2) / 2, position, start, 4)
+    expected = np.eye(2) if suggested is None else suggested
+    np.testing.assert_allclose(tuned["inverse_mass_matrix"], expected)
+    assert tuned["step_size"] != start["step_size"]

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-_WINDOW = ("target_acceptance_rate", "is_mass_matrix_diagonal")
+WINDOW_OPTIONS = ("target_acceptance_rate", "is_mass_matrix_diagonal")
 """Options of window adaptation, which no factory takes."""
 
 
@@ -89,7 +89,4 @@ def check_options(
 
 def window_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options of window adaptation among others."""
-    return {name: value for name, value in options.items() if name in _WINDOW}
-
-
-WINDOW_OPTIONS = _WINDOW
+    return {name: value for name, value in options.items() if name in WINDOW_OPTIONS}

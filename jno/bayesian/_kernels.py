@@ -119,7 +119,9 @@ class LogDensityKernel(Kernel):
         found = {}
         for name, value in self._tuned.items():
             if value is None:
-                value = jnp.ones((), flat.dtype) if name == "step_size" else jnp.ones(flat.size, flat.dtype)
+                dense = self._window.get("is_mass_matrix_diagonal") is False
+                identity = jnp.eye(flat.size) if dense else jnp.ones(flat.size)
+                value = jnp.ones(()) if name == "step_size" else identity
             found[name] = jnp.asarray(value, flat.dtype)
         matrix = found.get("inverse_mass_matrix")
         if matrix is not None and matrix.ndim and matrix.shape not in ((flat.size,), (flat.size, flat.size)):
@@ -142,14 +144,12 @@ class LogDensityKernel(Kernel):
     def adapted(self, key: Any, target: Target, position: Any, start: dict[str, Any], steps: int) -> tuple[Any, Any]:
         """Stan's window adaptation, by Blackjax."""
         matrix = start["inverse_mass_matrix"]
-        dense = matrix.ndim == 2
-        options = {"is_mass_matrix_diagonal": not dense, **self._window}
-        if self._tuned["inverse_mass_matrix"] is not None or dense:
-            options["initial_inverse_mass_matrix"] = matrix
+        options = {"is_mass_matrix_diagonal": matrix.ndim < 2, **self._window}
         adaptation = library().window_adaptation(
             _Algorithm(self),
             target,
             initial_step_size=start["step_size"],
+            initial_inverse_mass_matrix=matrix,
             adaptation_info_fn=lambda state, info, _: (),
             **options,
         )

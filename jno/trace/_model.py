@@ -204,6 +204,16 @@ class Model:
                 unknown keywords, a loss that is random for a kernel that needs the log density.
             TypeError: arguments of a wrong type.
 
+        Example:
+            >>> import blackjax, jno
+            >>> domain = jno.domain.line(mesh_size=0.5)
+            >>> k = jno.np.parameter((), name="k")
+            >>> k = k.bayesian(blackjax.mala, step_size=0.1, warmup=10, keep=20, num_chains=2)
+            >>> history = jno.core([(k - 1.0).mse], domain=domain).solve(30)  # doctest: +ELLIPSIS
+            INFO: ...
+            >>> k.posterior_samples.shape
+            (2, 20)
+
         Source: BlackJAX (Cabezas et al. 2024, arXiv:2402.10797); B-PINNs (Yang, Meng, Karniadakis 2021).
         """
         record = Sampling(
@@ -244,6 +254,16 @@ class Model:
             ValueError: numbers out of range; after :meth:`bayesian`; when training begins: unknown options, an
                 initializer that needs the log density.
             TypeError: arguments of a wrong type.
+
+        Example:
+            >>> import blackjax, jno, optax
+            >>> domain = jno.domain.line(mesh_size=0.5)
+            >>> k = jno.np.parameter((), name="k")
+            >>> k = k.vi(blackjax.meanfield_vi, optimizer=optax.adam(0.1), posterior_draws=50)
+            >>> history = jno.core([(k - 1.0).mse], domain=domain).solve(30)  # doctest: +ELLIPSIS
+            INFO: ...
+            >>> k.posterior_samples.shape
+            (1, 50)
 
         Source: Kucukelbir et al. 2017, "Automatic differentiation variational inference", JMLR 18(14).
         """

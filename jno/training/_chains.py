@@ -245,17 +245,15 @@ class MarkovBlock(Block):
             return ring.at[:, slot].set(jnp.where(keeping, new, ring[:, slot]))
 
         divergent = facts.get("is_divergent", jnp.zeros(self.chains, bool))
-        return ChainState(
-            kernel,
-            state.losses,
-            state.tuning,
-            jax.tree_util.tree_map(put, state.draws, position_of(kernel)),
-            jax.tree_util.tree_map(put, state.facts, facts),
-            state.divergent + (divergent & past),
-            state.broken + (broken & past),
-            state.transitions + 1,
-            state.kept + keeping,
-            state.started,
+        return dataclasses.replace(
+            state,
+            kernel=kernel,
+            draws=jax.tree_util.tree_map(put, state.draws, position_of(kernel)),
+            facts=jax.tree_util.tree_map(put, state.facts, facts),
+            divergent=state.divergent + (divergent & past),
+            broken=state.broken + (broken & past),
+            transitions=state.transitions + 1,
+            kept=state.kept + keeping,
         )
 
     def positions(self, state: Any) -> Leaves:
