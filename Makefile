@@ -6,12 +6,15 @@ JOBS ?= 2
 SOURCES := jno tests benchmarks docs examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint bench docs clean
+.PHONY: help demo test test-fast test-all test-latest test-lowest mutate lint bench docs clean
 
 help:
 	@echo "make demo      solve a first problem"
 	@echo "make test      lint, type check and fast tests"
-	@echo "make test-all  the same with the slow tests"
+	@echo "make test-fast FILES=tests/test_fn.py   only these tests"
+	@echo "make test-all  lint and all tests, compiled with XLA's optimiser"
+	@echo "make test-latest, make test-lowest   fast tests with the newest and the oldest allowed packages"
+	@echo "make mutate ROOMS=training   which breaks of the code no test notices (without ROOMS: all)"
 	@echo "make bench     benchmark table"
 	@echo "make docs      documentation in site/"
 	@echo "make clean     remove .venv and everything generated"
@@ -39,10 +42,29 @@ lint: .venv/.installed-dev
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" --durations=10
+
+test-fast: .venv/.installed-dev
+	$(BIN)/python -m pytest -m "not slow" $(FILES)
 
 test-all: lint
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --durations=10 --optimized
+
+# without the pinned versions of constraints.txt
+test-latest:
+	$(PYTHON) -m venv .venv-latest
+	.venv-latest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[dev]'
+	.venv-latest/bin/python -m pytest -n $(JOBS) -m "not slow"
+
+# packages of that age warn about each other
+test-lowest:
+	$(PYTHON) -m venv --clear .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet uv
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct -e '.[dev]'
+	.venv-lowest/bin/python -m pytest -n $(JOBS) -m "not slow" -W ignore::DeprecationWarning -W ignore::FutureWarning
+
+mutate: .venv/.installed-dev
+	JOBS=$(JOBS) $(BIN)/python tests/mutate.py $(ROOMS)
 
 bench: .venv/.installed-bench
 	$(BIN)/python -m benchmarks
@@ -51,5 +73,5 @@ docs: .venv/.installed-docs
 	$(BIN)/mkdocs build --strict
 
 clean:
-	rm -rf .venv site build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-latest .venv-lowest site build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 	find jno tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -28,6 +28,9 @@ _ENVIRONMENT = (
 )
 
 
+pytest_plugins = ["compilations"]
+
+
 @pytest.fixture(autouse=True)
 def _default_settings(monkeypatch, tmp_path_factory):
     """No JNO_* variable, no configuration file of the developer, default AD modes, console-only logger."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import foundax
 import jax
 import numpy as np
-from jax.extend.core import jaxprs_in_params
 
 import jno
 from jno.compiler import Program
+
+try:
+    from jax.extend.core import jaxprs_in_params
+except ImportError:  # before JAX 0.10
+    from jax.core import jaxprs_in_params
 
 AD = "automatic_differentiation"
 FD = "finite_difference"
@@ -127,4 +132,21 @@ def count_primitive(jaxpr: Any, name: str) -> int:
         total += equation.primitive.name == name
         for inner in jaxprs_in_params(equation.params):
             total += count_primitive(inner, name)
+    return total
+
+
+def function_calls(action: Callable[[], Any]) -> int:
+    """Number of calls of functions, Python's and others, that an action takes: its work, whatever the machine."""
+    total = 0
+
+    def count(frame: Any, event: str, argument: Any) -> None:
+        nonlocal total
+        total += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        action()
+    finally:
+        sys.setprofile(before)
     return total

@@ -74,7 +74,7 @@ def test_rlw_draws_from_the_dirichlet_distribution():
     draws = np.asarray(draws) / 3
     np.testing.assert_allclose(draws.sum(axis=1), 1.0, rtol=1e-5)
     np.testing.assert_allclose(draws.mean(axis=0), 1 / 3, atol=0.02)
-    np.testing.assert_allclose(draws.var(axis=0), (1 / 3) * (2 / 3) / 7, rtol=0.15)  # α₀ = 6
+    np.testing.assert_allclose(draws.var(axis=0).mean(), (1 / 3) * (2 / 3) / 7, rtol=0.05)  # α₀ = 6
 
 
 def test_lbpinns_is_adam_on_the_likelihood():
@@ -101,7 +101,7 @@ def test_weights_of_measured_norms():
 
 def test_weights_of_measured_traces():
     trackers = [types.SimpleNamespace(value=None, latest_epoch=None) for _ in range(2)]
-    balancer = adaptive.ntk_balanced(trackers=trackers, ema=0.5)
+    balancer = adaptive.ntk_balanced(trackers=trackers, ema=0.75)
     trackers[0].value, trackers[0].latest_epoch = {"trace": 1.0}, 0
     assert balancer([1.0, 1.0]) == (1.0, 1.0)
     trackers[1].value, trackers[1].latest_epoch = {"trace": 3.0}, 0
@@ -109,7 +109,8 @@ def test_weights_of_measured_traces():
     np.testing.assert_allclose(balancer([1.0, 1.0]), [1.5, 0.5], rtol=1e-6)  # measured only once
     for tracker, trace in zip(trackers, (3.0, 3.0), strict=True):
         tracker.value, tracker.latest_epoch = {"trace": trace}, 10
-    np.testing.assert_allclose(balancer([1.0, 1.0]), [1.2, 0.8], rtol=1e-6)  # averaged: 2 and 3
+    for _ in range(2):  # averaged: 1.5 and 3, and what was measured counts once
+        np.testing.assert_allclose(balancer([1.0, 1.0]), [4 / 3, 2 / 3], rtol=1e-6)
 
 
 def test_reset_forgets():
@@ -183,14 +184,15 @@ def test_the_rule_is_asked_once_an_epoch_with_line_searches_and_substeps():
     np.testing.assert_allclose(seen, expected, rtol=1e-5)
 
 
-def test_networks_in_their_losses_are_balanced_over_samples():
+@pytest.mark.parametrize("options", [{}, {"batchsize": 1, "accumulation_steps": 3}])
+def test_networks_in_their_losses_are_balanced_over_samples(options):
     domain = 3 * jno.domain.line(mesh_size=0.25)
     a = domain.variable("a", np.arange(12.0).reshape(3, 1, 4, 1) / 12.0)
     p = jno.np.parameter(()).initialize(2.0).optimizer(optax.sgd(0.0))
     losses = [(p * a).mse, (p - a).mse]
     w = adaptive.lbpinns_loss_balancing(losses, lr_s=0.3)
     crux = jno.core([w[0] * losses[0], w[1] * losses[1]])
-    crux.solve(2)
+    crux.solve(2, **options)
     values = np.arange(12.0) / 12.0
     mean = [np.mean((2 * values) ** 2), np.mean((2 - values) ** 2)]
     rule = adaptive.lbpinns_loss_balancing(lr_s=0.3)
@@ -225,7 +227,7 @@ def test_errors():
 def test_the_list_of_names():
     names = {"softadapt", "relobralo", "dwa", "rlw", "lbpinns_loss_balancing", "gradient_norm_balanced", "ntk_balanced"}
     assert names | {"dlrs"} <= set(dir(adaptive))
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="nothing"):
         adaptive.nothing  # noqa: B018
 
 

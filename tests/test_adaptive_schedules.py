@@ -16,7 +16,7 @@ def values(schedule, epochs):
 
 @pytest.mark.parametrize("traced", [False, True])
 def test_formulas(traced):
-    epochs = np.arange(0, 130, 7)
+    epochs = np.arange(0, 130, 5)  # where a schedule changes, too
     table = {
         LearningRateSchedule.constant(0.3): np.full(len(epochs), 0.3),
         LearningRateSchedule.cosine(100, 1.0, 0.1): 0.1
@@ -94,7 +94,7 @@ def rates_by_hand(losses, lr0, window, down, stay, up, low=1e-10, high=1.0):
 
 def test_dlrs_follows_the_rule():
     random = np.random.default_rng(0)
-    losses = np.exp(np.cumsum(random.normal(size=60) * 0.7))
+    losses = np.concatenate([[1.0, 2.5], np.exp(np.cumsum(random.normal(size=58) * 0.7))])  # a slope of 1.5 / 1.75
     expected = rates_by_hand(losses, 0.35, 5, 0.4, 0.15, 0.2)
     with jax.enable_x64(True):
         scheduler = DLRS(0.35, 5, 0.4, 0.15, 0.2)

@@ -16,6 +16,7 @@ KEY = jax.random.PRNGKey(0)
 MEAN = np.array([1.0, -2.0, 0.5, 3.0])
 COVARIANCE = np.array([[1.0, 0.5, 0.0, 0.0], [0.5, 2.0, 0.3, 0.0], [0.0, 0.3, 0.2, 0.0], [0.0, 0.0, 0.0, 4.0]])
 PRECISION = np.linalg.inv(COVARIANCE)
+SPREAD = np.sqrt(np.outer(COVARIANCE.diagonal(), COVARIANCE.diagonal()))
 
 
 def gaussian(position):
@@ -49,8 +50,8 @@ def test_laplace_is_exact_for_gaussians():
         chains, matrix = rows(positions), options["inverse_mass_matrix"]
         assert matrix.dtype == chains.dtype == jnp.float64
     np.testing.assert_allclose(matrix, COVARIANCE, atol=1e-10)
-    np.testing.assert_allclose(standardised(chains), 0, atol=0.06)
-    np.testing.assert_allclose(np.cov(chains.T), COVARIANCE, atol=0.2)
+    np.testing.assert_allclose(standardised(chains), 0, atol=0.05)
+    np.testing.assert_allclose((np.cov(chains.T) - COVARIANCE) / SPREAD, 0, atol=0.05)
 
 
 def test_laplace_finds_the_mode():
@@ -65,8 +66,8 @@ def test_laplace_diagonal_gives_conditional_variances():
     positions, options = laplace(map_steps=0, ridge=0.5)(KEY, gaussian, around(MEAN), 2000)
     variances = 1 / (PRECISION.diagonal() + 0.5)
     np.testing.assert_allclose(options["inverse_mass_matrix"], variances, rtol=1e-4)
-    np.testing.assert_allclose(rows(positions).mean(axis=0), MEAN, atol=0.1)
-    np.testing.assert_allclose(rows(positions).var(axis=0), variances, rtol=0.15)
+    np.testing.assert_allclose((rows(positions).mean(axis=0) - MEAN) / np.sqrt(variances), 0, atol=0.07)
+    np.testing.assert_allclose(rows(positions).var(axis=0), variances, rtol=0.1)
 
 
 def test_laplace_says_where_it_is_at_no_mode(capsys):
@@ -83,10 +84,17 @@ def test_pathfinder_finds_mean_and_covariance(start, double):
         positions, options = pathfinder(imm_estimator_samples=4000)(KEY, gaussian, around(start), 4000)
         chains, variances = rows(positions), np.asarray(options["inverse_mass_matrix"])
         assert variances.dtype == chains.dtype == (jnp.float64 if double else jnp.float32)
-    np.testing.assert_allclose(standardised(chains), 0, atol=0.08)
-    spread = np.sqrt(np.outer(COVARIANCE.diagonal(), COVARIANCE.diagonal()))
-    np.testing.assert_allclose((np.cov(chains.T) - COVARIANCE) / spread, 0, atol=0.2)
-    np.testing.assert_allclose(variances / COVARIANCE.diagonal(), 1, atol=0.2)
+    np.testing.assert_allclose(standardised(chains), 0, atol=0.05)
+    np.testing.assert_allclose((np.cov(chains.T) - COVARIANCE) / SPREAD, 0, atol=0.1)
+    np.testing.assert_allclose(variances / COVARIANCE.diagonal(), 1, atol=0.06)
+
+
+def test_pathfinder_ends_with_a_step_of_newton():
+    """One step of L-BFGS in one dimension leaves the right curvature at the wrong place."""
+    start = pathfinder(maxiter=1, imm_estimator_samples=4000)
+    chains, options = start(KEY, lambda x: -8.0 * jnp.sum((x - 1.0) ** 2), jnp.array([3.0]), 2000)
+    np.testing.assert_allclose(chains.mean(), 1.0, atol=0.02)  # three standard deviations and a half
+    np.testing.assert_allclose([np.var(chains), options["inverse_mass_matrix"][0]], 1 / 16, rtol=0.06)
 
 
 @pytest.mark.slow
@@ -94,7 +102,7 @@ def test_pathfinder_says_when_there_is_no_path(capsys):
     density = lambda x: -jnp.sum((x - 1.0) ** 2)  # noqa: E731
     chains, options = pathfinder(maxiter=2, num_samples=5)(KEY, density, jnp.ones(3), 2)
     assert chains.shape == (2, 3)
-    np.testing.assert_allclose(options["inverse_mass_matrix"], 1, atol=0.3)
+    np.testing.assert_allclose(options["inverse_mass_matrix"], 1, atol=0.15)
     assert "pathfinder starts where the log density has no slope" in capsys.readouterr().out
 
 
@@ -105,7 +113,7 @@ def test_svgd_spreads_over_a_gaussian():
     np.testing.assert_allclose(standardised(chains), 0, atol=0.1)
     # particles are known to spread less than the density does
     np.testing.assert_allclose(chains.var(axis=0) / COVARIANCE.diagonal(), 0.75, atol=0.2)
-    assert np.corrcoef(chains.T)[0, 1] == pytest.approx(0.5 / np.sqrt(2), abs=0.15)
+    assert np.corrcoef(chains.T)[0, 1] == pytest.approx(0.5 / np.sqrt(2), abs=0.08)
 
 
 def test_svgd_with_one_particle_climbs_to_the_mode():
@@ -121,7 +129,7 @@ def test_svgd_takes_other_kernels():
     start = svgd(200, optimizer=optax.adam(0.1), kernel=inverse_multiquadric, init_jitter=1.0)
     chains, _ = start(KEY, lambda x: -jnp.sum((x - 1) ** 2) / 2, jnp.zeros(2), 20)
     np.testing.assert_allclose(chains.mean(axis=0), 1, atol=0.02)
-    np.testing.assert_allclose(chains.var(axis=0), 0.9, atol=0.2)
+    np.testing.assert_allclose(chains.var(axis=0), 0.9, atol=0.08)
 
 
 @pytest.mark.parametrize("start", [pathfinder(maxiter=1), laplace(map_steps=1), svgd(num_iters=1)])

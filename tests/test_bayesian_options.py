@@ -10,6 +10,8 @@ import pytest
 from helpers import mlp
 
 import jno
+from jno.bayesian import GaussianApproximation
+from jno.trace import Variational
 from jno.utils.callbacks import Callback
 
 MALA = {"step_size": 0.1}
@@ -69,6 +71,19 @@ def test_numbers_out_of_range(options, message):
 def test_numbers_out_of_range_in_vi(options, message):
     with pytest.raises(ValueError, match=message):
         parameter().vi(blackjax.meanfield_vi, optimizer=optax.adam(1e-2), **options)
+
+
+@pytest.mark.parametrize("factory", [blackjax.meanfield_vi, blackjax.fullrank_vi])
+def test_approximations_begin_with_the_deviation_asked_for(factory):
+    position = {"a": jnp.array([1.0, -2.0]), "b": jnp.array([[0.5]])}
+    for at_position in (True, False):
+        record = Variational(factory, None, optax.adam(1e-2), 1, 1, 1.0, -3.0, at_position, {})
+        approximation = GaussianApproximation(record, "net")
+        draws = approximation.sample(jax.random.PRNGKey(0), approximation.init(position), 4000)
+        rows = np.concatenate([draws["a"], draws["b"][:, 0]], axis=1)
+        mean = np.array([1.0, -2.0, 0.5]) if at_position else np.zeros(3)
+        np.testing.assert_allclose((rows - mean).mean(axis=0) / np.exp(-3.0), 0.0, atol=0.06)
+        np.testing.assert_allclose(np.cov(rows.T) / np.exp(-6.0), np.eye(3), atol=0.08)
 
 
 def test_arguments_of_a_wrong_type():

@@ -159,7 +159,7 @@ def test_gaussian_approximation_of_a_gaussian(name):
     core.solve(3000)
     mean, precision = closed_form()
     deviation = np.sqrt(np.diag(exact(precision)))
-    np.testing.assert_allclose(np.asarray(p.module.value) / deviation, mean / deviation, atol=0.1)
+    np.testing.assert_allclose(np.asarray(p.module.value) / deviation, mean / deviation, atol=0.02)
     # the Kullback-Leibler divergence of independent normal parameters is least at the conditional variances
     wanted = {"meanfield_vi": np.diag(1 / np.diag(precision)), "fullrank_vi": exact(precision)}[name]
     assert p.posterior_samples.shape == (1, 4000, 2)
@@ -254,7 +254,7 @@ def test_one_leaf_is_optimised_and_the_other_sampled():
     assert net.posterior_samples.a is None
     draws = net.posterior_samples.b
     assert draws.shape == (8, keep, 1)
-    np.testing.assert_allclose(np.var(np.asarray(draws)), 1 / precision[1, 1], rtol=0.1)
+    np.testing.assert_allclose(np.var(np.asarray(draws)), 1 / precision[1, 1], rtol=0.04)
     check_mean(draws, mean[1] - precision[0, 1] / precision[1, 1] * (a - mean[0]))
     # the module holds the last position of the first chain
     np.testing.assert_array_equal(net.module.b, draws[0, -1])
@@ -309,7 +309,7 @@ def test_likelihood_scale_multiplies_the_mean_over_constraints():
     jno.core([(k - c).mse for c in (1.0, 3.0)], domain=jno.domain.line(mesh_size=0.5)).solve(4200)
     draws = np.asarray(k.posterior_samples)[..., None]
     check_mean(draws, 2.0)
-    np.testing.assert_allclose(draws.var(), 0.25, rtol=0.1)
+    np.testing.assert_allclose(draws.var(), 0.25, rtol=0.05)
 
 
 def test_default_prior_is_wide():
@@ -317,7 +317,7 @@ def test_default_prior_is_wide():
     k = jno.np.parameter((), name="k")
     k.bayesian(blackjax.mala, warmup=100, keep=4000, num_chains=4, step_size=100.0)
     jno.core([(0.0 * k).mse], domain=jno.domain.line(mesh_size=0.5)).solve(4100)
-    np.testing.assert_allclose(np.asarray(k.posterior_samples).std(), 10.0, rtol=0.05)
+    np.testing.assert_allclose(np.asarray(k.posterior_samples).std(), 10.0, rtol=0.02)
 
 
 def test_constrained_parameter_is_sampled_as_it_is_stored():
@@ -326,9 +326,9 @@ def test_constrained_parameter_is_sampled_as_it_is_stored():
     stored.bayesian(blackjax.mala, prior=priors.gaussian(0.5), warmup=200, keep=4000, num_chains=4, step_size=0.15)
     core = jno.core([(0.0 * stored).mse], domain=jno.domain.line(mesh_size=0.5))
     core.solve(4200)
-    np.testing.assert_allclose(np.asarray(stored.posterior_samples).std(), 0.5, rtol=0.05)
+    np.testing.assert_allclose(np.asarray(stored.posterior_samples).std(), 0.5, rtol=0.02)
     np.testing.assert_allclose(core.eval(stored), np.exp(stored.posterior_samples), rtol=1e-6)
-    np.testing.assert_allclose(float(core.eval(stored).mean()), np.exp(0.125), rtol=0.05)
+    np.testing.assert_allclose(float(core.eval(stored).mean()), np.exp(0.125), rtol=0.02)
 
 
 # --- which draws are kept -------------------------------------------------------------------------------------
@@ -374,7 +374,7 @@ def test_init_jitter_scatters_the_starts():
     k, core = one_number(warmup=0, keep=1, num_chains=2000, init_jitter=0.3, step_size=1e-10)
     core.solve(1)
     starts = np.asarray(k.posterior_samples)[:, 0, 0]
-    np.testing.assert_allclose([starts.mean(), starts.std()], [0.5, 0.3], atol=0.03)
+    np.testing.assert_allclose([starts.mean(), starts.std()], [0.5, 0.3], atol=0.02)
 
 
 def test_step_size_of_stochastic_gradients_may_be_a_schedule():

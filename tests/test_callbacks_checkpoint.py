@@ -52,9 +52,10 @@ def test_training_goes_on_bit_for_bit(tmp_path):
     assert keep.latest_step() == 30
     keep.close()
     resumed, *others = problem(resume_from=str(tmp_path))
-    log = resumed.solve(30, batchsize=2).training_logs[0]
-    np.testing.assert_array_equal(log["epoch"], np.arange(30, 60))
-    np.testing.assert_array_equal(log["total_loss"], whole[30:])
+    resumed.solve(10, batchsize=2)
+    logs = resumed.solve(20, batchsize=2).training_logs  # a checkpoint is read once
+    np.testing.assert_array_equal(np.concatenate([log["epoch"] for log in logs]), np.arange(30, 60))
+    np.testing.assert_array_equal(np.concatenate([log["total_loss"] for log in logs]), whole[30:])
     for a, b in zip(arrays(*others), arrays(*nets), strict=True):
         np.testing.assert_array_equal(a, b)
     earlier, *_ = problem()
@@ -63,16 +64,18 @@ def test_training_goes_on_bit_for_bit(tmp_path):
 
 
 def resampled(**options):
-    """Points that follow the residual and the chance, inside and, with their normals, on the boundary."""
+    """Points that follow the residual, and a front with a state; on the boundary with inward normals."""
     domain = jno.domain.rect(mesh_size=0.2)
-    rad = jno.sampler.rad(resample_every=5, resample_fraction=0.5, start_epoch=0)
-    x, y, _ = domain.variable("interior", (30, "uniform"), resampling_strategy=rad)
-    some = jno.sampler.random(resample_every=10, resample_fraction=0.5, start_epoch=0)
-    xb, yb, _, nx, ny = domain.variable("boundary", (20, "uniform"), normals=True, split=True, resampling_strategy=some)
+    front = jno.sampler.cr3(resample_every=5, start_epoch=0, alpha=20.0, gamma0=0.0, eta_g=0.02, epsilon=0.0)
+    x, y, _ = domain.variable("interior", (30, "uniform"), resampling_strategy=front)
+    rad = jno.sampler.rad(resample_every=10, resample_fraction=0.5, start_epoch=0, k=1)
+    how = {"normals": True, "reverse_normals": True, "split": True, "resampling_strategy": rad}
+    xb, yb, _, nx, ny = domain.variable("boundary", (20, "uniform"), **how)
     module = foundax.mlp(2, hidden_dims=4, num_layers=1, key=jax.random.PRNGKey(0))
     net = jno.nn(module, name="u").optimizer(optax.adam(1e-2))
     flux = nx * net(xb, yb).d(xb) + ny * net(xb, yb).d(yb)
-    return jno.core([(net(x, y).laplacian(x, y) + jno.np.exp(5 * x)).mse, flux.mse], **options), domain
+    pde, edge = (net(x, y).laplacian(x, y) + jno.np.exp(5 * x)).mse, (flux + nx * xb - 0.5).mse
+    return jno.core([pde, edge], **options), domain
 
 
 def test_replaced_points_go_on(tmp_path):
@@ -177,6 +180,17 @@ def test_the_best_are_kept(tmp_path):
     keep = CheckpointCallback(tmp_path, 1, max_to_keep=2, best_fn=lambda m: m["total_loss"])
     crux.solve(6, callbacks=[keep])
     assert keep.all_steps() == [1, 2]  # the loss grows
+    keep.close()
+
+
+def test_outer_steps_and_the_interval_of_checkpoints(tmp_path):
+    """Called after 3, 6, 9, … epochs, it writes at the first call after every fourth epoch."""
+    domain = jno.domain.line(mesh_size=0.25)
+    domain.variable("interior")
+    p = jno.np.parameter(()).initialize(1.0).optimizer(optax.sgd(0.1))
+    keep = CheckpointCallback(tmp_path, 4, max_to_keep=None)
+    jno.core([p**2], domain=domain).solve(15, inner_steps=3, callbacks=[keep])
+    assert keep.all_steps() == [6, 9, 12]
     keep.close()
 
 

@@ -61,10 +61,23 @@ def test_hessian_of_squares():
     domain = jno.domain.line(mesh_size=0.5)
     p = jno.np.parameter((3,)).optimizer(optax.sgd(0.0))
     q = jno.np.parameter(()).optimizer(optax.sgd(0.0))
-    spectrum = jno.callbacks.hessian_spectrum(k=4)
-    jno.core([(p**2 * np.array([[1.0], [2.0], [2.0]])).sum - 5.0 * q**2], domain=domain).solve(1, callbacks=[spectrum])
-    np.testing.assert_allclose(spectrum.value, [4.0, 4.0, 2.0, -10.0], rtol=1e-5)
-    assert spectrum.result["sharpness"][0] == pytest.approx(4.0, rel=1e-5)
+    every, some = jno.callbacks.hessian_spectrum(k=4), jno.callbacks.hessian_spectrum(k=2)
+    loss = (p**2 * np.array([[1.0], [2.0], [2.0]])).sum - 5.0 * q**2
+    jno.core([loss], domain=domain).solve(1, callbacks=[every, some])
+    np.testing.assert_allclose(every.value, [4.0, 4.0, 2.0, -10.0], rtol=1e-5)
+    np.testing.assert_allclose(some.value, [4.0, -10.0], rtol=1e-5)  # the largest in magnitude
+    assert every.result["sharpness"][0] == pytest.approx(4.0, rel=1e-5)
+
+
+def test_hessian_of_some_constraints():
+    """Of the mean of ``p²`` and ``3 q²`` and of the second alone."""
+    domain = jno.domain.line(mesh_size=0.5)
+    p, q = (jno.np.parameter(()).optimizer(optax.sgd(0.0)) for _ in range(2))
+    first, second = p**2, 3.0 * q**2
+    total, one = jno.callbacks.hessian_spectrum(k=2), jno.callbacks.hessian_spectrum(k=2, constraints=[second])
+    jno.core([first, second], domain=domain).solve(1, callbacks=[total, one])
+    np.testing.assert_allclose(total.value, [3.0, 1.0], rtol=1e-5)
+    np.testing.assert_allclose(one.value, [6.0, 0.0], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("steps", [30, 60])
@@ -79,6 +92,13 @@ def test_lanczos(steps):
     if steps == 60:
         np.testing.assert_allclose(found, np.sort(values), atol=1e-4)
     np.testing.assert_allclose([found[0], found[-1]], [-40.0, 90.0], rtol=1e-5)
+
+
+def test_lanczos_where_one_vector_spans_the_krylov_space():
+    start = jax.random.normal(jax.random.key(1), (4,))
+    for factor in (2.0, -3.0):
+        parts = tridiagonal(lambda v, factor=factor: factor * v, start, 4, jax.random.key(2))
+        np.testing.assert_allclose(ritz_values(*map(np.asarray, parts)), [factor] * 4, rtol=1e-5)
 
 
 def test_hessian_options(fit):
@@ -106,6 +126,19 @@ def test_landscape_of_a_square(tmp_path):
     np.testing.assert_array_equal(landscape.result["landscapes"][0], landscape.result["landscapes"][1])
     assert landscape.plot(tmp_path / "l.png") is landscape
     assert (tmp_path / "l.png").stat().st_size > 5000
+
+
+def test_landscape_along_two_directions():
+    """Of a linear loss it is a plane whose slopes differ."""
+    domain = jno.domain.line(mesh_size=0.5)
+    p = jno.np.parameter((3,)).initialize(jnp.array([1.0, 2.0, 3.0])).optimizer(optax.sgd(0.0))
+    landscape = jno.callbacks.loss_landscape(n_grid=3)
+    jno.core([(p * np.array([[1.0], [-2.0], [4.0]])).sum], domain=domain).solve(1, callbacks=[landscape])
+    along_first, along_second = np.diff(landscape.value, axis=0), np.diff(landscape.value, axis=1)
+    assert landscape.value[1, 1] == pytest.approx(9.0)
+    np.testing.assert_allclose(along_first, along_first[0, 0], rtol=1e-4)
+    np.testing.assert_allclose(along_second, along_second[0, 0], rtol=1e-4)
+    assert abs(along_first[0, 0] - along_second[0, 0]) > 0.1
 
 
 def test_landscape_of_a_network(fit):
@@ -170,6 +203,21 @@ def test_kernel_of_a_linear_model(tmp_path):
     assert spectrum.result["trace"].shape == (2,)
     assert spectrum.plot(tmp_path / "k.png") is spectrum
     assert (tmp_path / "k.png").stat().st_size > 5000
+
+
+def test_kernel_at_both_ends():
+    """At two points a and b the rows ``(1, a)`` and ``(1, b)`` of a linear model make a kernel that is not singular."""
+    domain = jno.domain.line((0.5, 2.0), mesh_size=0.5)
+    x, _ = domain.variable("interior")
+    net = jno.nn(eqx.nn.Linear(1, 1, key=jax.random.PRNGKey(0))).optimizer(optax.sgd(0.1))
+    spectrum = jno.callbacks.ntk_spectrum(net(x).grad(net), n_points=2, top_k=1, interval=1)
+    jno.core([net(x).mse]).solve(1, callbacks=[spectrum])
+    a, b = np.asarray(domain.context["interior"])[0, 0, [0, -1], 0]
+    small, large = np.linalg.eigvalsh([[1.0 + a * a, 1.0 + a * b], [1.0 + a * b, 1.0 + b * b]])
+    value = spectrum.value
+    np.testing.assert_allclose([value["lambda_min"], value["lambda_max"]], [small, large], rtol=1e-4)
+    assert value["condition_number"] == pytest.approx(large / small, rel=1e-4)
+    np.testing.assert_allclose(value["eigvals_topk"], [large], rtol=1e-4)
 
 
 def test_kernel_of_a_residual(fit):

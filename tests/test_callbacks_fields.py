@@ -69,16 +69,19 @@ def test_of_some_constraints():
 
 # --- inputs -------------------------------------------------------------------------------------------------------
 def test_sensitivities_follow_the_weights(tmp_path):
-    """``u = p x³ + sin(y) t``: mean ``3 p x²``, ``|cos(y) t|``, ``|sin y|`` over points and times, with p falling."""
+    """``u = p x³ + sin(4 y) t``: means of ``3 p x²``, ``|4 cos(4 y) t|``, ``|sin 4 y|`` over points and times.
+
+    The parameter falls, and the last two change their sign.
+    """
     domain = unit_square(0.25, time=(0.0, 1.0, 3))
     x, y, t = domain.variable("interior")
     p = jno.np.parameter(()).initialize(2.0).optimizer(optax.sgd(0.1))
-    u = p * x**3 + jno.np.sin(y) * t
+    u = p * x**3 + jno.np.sin(4.0 * y) * t
     sensitivity = jno.callbacks.input_sensitivity(u, interval=2)
     jno.core([p**2 + 0.0 * u.mean]).solve(3, min_consecutive=None, callbacks=[sensitivity])
     a, b = coordinates(domain, "interior")
     assert sensitivity.inputs == ("x", "y", "t")
-    slopes = [3.0 * np.mean(a**2), 0.5 * np.mean(np.cos(b)), np.mean(np.sin(b))]
+    slopes = [3.0 * np.mean(a**2), 0.5 * np.mean(np.abs(4.0 * np.cos(4.0 * b))), np.mean(np.abs(np.sin(4.0 * b)))]
     expected = [[2.0 * 0.8 ** (epoch + 1) * slopes[0], slopes[1], slopes[2]] for epoch in (0, 2)]
     np.testing.assert_allclose(sensitivity.result["values"], expected, rtol=1e-5)
     np.testing.assert_array_equal(sensitivity.result["epochs"], [0, 2])

@@ -143,6 +143,29 @@ def test_of_a_zero_gradient():
     np.testing.assert_allclose(alignment.value, -1.0, atol=1e-6)
 
 
+def test_of_tiny_gradients():
+    """Directions do not depend on the size of the losses."""
+    domain, _, (p, q) = parameters(1.0, 1.0)
+    p.optimizer(optax.sgd(0.0))
+    q.optimizer(optax.sgd(0.0))
+    cosines, alignment = jno.callbacks.cos_similarity(), jno.callbacks.gradient_alignment()
+    losses = [1e-15 * (3.0 * p + 4.0 * q), 1e-25 * (4.0 * p + 3.0 * q), 1e-15 * (4.0 * p - 3.0 * q)]
+    jno.core(losses, domain=domain).solve(1, callbacks=[cosines, alignment])
+    expected = [[1.0, 0.96, 0.0], [0.96, 1.0, 0.28], [0.0, 0.28, 1.0]]
+    np.testing.assert_allclose(cosines.value, expected, atol=1e-6)
+
+
+def test_of_three_constraints():
+    """Unit gradients ``(1, 0)``, ``(0, 1)`` and ``(3, 4) / 5``: their mean has the square ``(1.6² + 1.8²) / 9``."""
+    domain, _, (p, q) = parameters(1.0, 1.0)
+    p.optimizer(optax.sgd(0.0))
+    q.optimizer(optax.sgd(0.0))
+    cosines, alignment = jno.callbacks.cos_similarity(), jno.callbacks.gradient_alignment()
+    jno.core([2.0 * p, 7.0 * q, 3.0 * p + 4.0 * q], domain=domain).solve(1, callbacks=[cosines, alignment])
+    np.testing.assert_allclose(cosines.value, [[1.0, 0.0, 0.6], [0.0, 1.0, 0.8], [0.6, 0.8, 1.0]], atol=1e-6)
+    np.testing.assert_allclose(alignment.value, 2.0 * (1.6**2 + 1.8**2) / 9.0 - 1.0, rtol=1e-5)
+
+
 def test_of_samples_and_time():
     """All samples and, with a window of all levels, all times count."""
     domain = 3 * jno.domain.line(mesh_size=0.5, time=(0.0, 1.0, 3))

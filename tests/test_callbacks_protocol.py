@@ -174,6 +174,10 @@ def test_stops_after_patience(mode, min_delta, metrics, best, epoch):
 def test_a_baseline_must_be_improved_on():
     stop, _ = stopped(metrics=[5.0, 4.0, 3.0, 2.0], baseline=1.0, patience=4)
     assert (stop.best_metric, stop.stopped_epoch) == (1.0, 3)
+    later, again = descent(), jno.callbacks.early_stopping(metric_fn=lambda **kw: 5.0, baseline=1.0, patience=4)
+    later.solve(5)
+    later.solve(40, callbacks=[again])
+    assert again.stopped_epoch == 8  # of epochs 5 to 8 none is better
 
 
 def test_patience_counts_epochs():

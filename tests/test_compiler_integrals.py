@@ -237,6 +237,15 @@ def test_time_integrals_of_boundary_fluxes():
     np.testing.assert_allclose(values[2], [[0.5] * 3], rtol=1e-6)
 
 
+def test_finite_differences_inside_both_integrals():
+    """At every time the quadrature points take the values of their own mesh nodes."""
+    domain = jno.domain.line(mesh_size=0.25, time=(0.0, 2.0, 3))
+    x, t = domain.variable("interior", sample=(3, None))
+    slope = (x**2 * t).d(x, scheme="finite_difference")
+    value = evaluate((x * slope.integrate(t)).integrate(), min_consecutive=None)
+    np.testing.assert_allclose(value, np.full((1, 3), 4 * (1 / 3 + 0.25**2 / 6)), rtol=1e-5)
+
+
 def test_parameter_gradients_of_time_integrals():
     domain = jno.domain.line(mesh_size=0.5, time=(0.0, 2.0, 3))
     x, t = domain.variable("interior")

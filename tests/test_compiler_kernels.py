@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import coordinates, count_primitive, evaluate, jaxpr_of, mlp, unit_square
-from jax.extend.core import jaxprs_in_params
+from helpers import coordinates, count_primitive, evaluate, jaxpr_of, jaxprs_in_params, mlp, unit_square
 from meshes import disk
 
 import jno

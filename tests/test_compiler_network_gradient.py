@@ -133,6 +133,24 @@ def test_coupled_points_are_differentiated_together(square):
     np.testing.assert_allclose(value[0], expected, rtol=1e-4, atol=1e-6)
 
 
+class Centred(eqx.Module):
+    """Couples points as batch normalisation does."""
+
+    weight: jax.Array
+
+    def __call__(self, x, y):
+        values = jnp.tanh(jnp.concatenate([x, y], axis=-1) @ self.weight)
+        return values - jnp.mean(values, axis=0, keepdims=True)
+
+
+def test_networks_that_couple_points_are_differentiated_at_all_points_together(square):
+    _, (x, y), points = square
+    net = jno.nn(Centred(jnp.asarray([[1.0], [-2.0]])))
+    value = evaluate(net(x, y).grad(net))
+    expected = by_hand(lambda m: m(points[:, :1], points[:, 1:])[:, 0], net.module)
+    np.testing.assert_allclose(value[0], expected, rtol=1e-4, atol=1e-6)
+
+
 def test_networks_and_variables_do_not_mix(square):
     _, (x, y), _ = square
     net = mlp(2)

@@ -92,16 +92,19 @@ def test_working_precision_of_a_network():
     reference, value, slope, exact_slope, mixed = core.eval([u, v, v.d(x), u.d(x), v * x])
     assert value.dtype == jnp.bfloat16
     assert mixed.dtype == jnp.float32
-    np.testing.assert_allclose(np.asarray(value, np.float32), reference, atol=0.05)
-    np.testing.assert_allclose(np.asarray(slope, np.float32), exact_slope, atol=0.1)
+    np.testing.assert_allclose(np.asarray(value, np.float32), reference, atol=4e-3)
+    np.testing.assert_allclose(np.asarray(slope, np.float32), exact_slope, atol=1e-3)
 
 
 @pytest.mark.parametrize("scheme", [AD, f"{AD}:forward", f"{AD}:reverse", f"{AD}:fwd-over-rev", "finite_difference"])
 def test_second_derivatives_of_a_network_of_low_precision(scheme):
     domain = unit_square(0.5)
     x, y, _ = domain.variable("interior")
-    v = mlp(2, layers=1).dtype(jnp.float16)(x, y)
-    assert np.all(np.isfinite(evaluate(v.laplacian(x, y, scheme=scheme)).astype(np.float32)))
+    low, exact = mlp(2, layers=1).dtype(jnp.float16), mlp(2, layers=1)
+    value, expected = evaluate([net(x, y).laplacian(x, y, scheme=scheme) for net in (low, exact)])
+    assert np.abs(expected).max() > 0.2
+    tolerance = 4e-3 if scheme == "finite_difference" else 1e-3  # differences lose digits
+    np.testing.assert_allclose(value.astype(np.float32), expected, rtol=0, atol=tolerance)
 
 
 def test_integers_are_not_cast_by_the_working_precision():

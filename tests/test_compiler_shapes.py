@@ -205,6 +205,8 @@ def test_an_array_of_rank_three_has_no_time_axis():
     _, x, k = attach(3, table)
     np.testing.assert_allclose(evaluate(k), table, rtol=1e-6)
     assert evaluate([k, x])[0].shape == (3, 4, 2)
+    _, _, single = attach(3, table[:, :1])
+    np.testing.assert_allclose(evaluate(single), table[:, :1], rtol=1e-6)
 
 
 def test_leading_dimension_that_fits_no_number_of_samples():

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import equinox as eqx
 import foundax
 import jax
 import numpy as np
@@ -66,6 +67,14 @@ def test_compile_keeps_weights_and_continues_from_them():
     crux.compile()
     losses = crux.solve(1).total_loss_history
     assert losses[2] < losses[1] < losses[0]
+
+
+def test_two_networks_of_one_initializer_differ():
+    _, x, _ = line()
+    first, second = (network().initialize(jax.nn.initializers.normal(0.5)) for _ in range(2))
+    jno.core([first(x) - second(x)])
+    pairs = zip(*(jax.tree_util.tree_leaves(eqx.filter(n.module, eqx.is_array)) for n in (first, second)), strict=True)
+    assert not any(np.array_equal(a, b) for a, b in pairs)
 
 
 # --- refused ----------------------------------------------------------------------------------------------------

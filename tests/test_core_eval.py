@@ -1,5 +1,6 @@
 """core.eval: shapes, weights, other domains, random terms."""
 
+import equinox as eqx
 import foundax
 import jax
 import jax.numpy as jnp
@@ -142,6 +143,36 @@ def test_a_network_that_was_not_called():
     net = jno.nn(network().module, name="net")
     with pytest.raises(TypeError, match="'net'; call it with variables first"):
         jno.core([net(x)]).eval(net)
+
+
+def test_points_that_training_has_replaced():
+    domain = jno.domain.csg([(0, 0), (1, 0), (1, 1), (0, 1)])
+    x, _, _ = domain.variable("interior", (6, None), jno.sampler.random(2, 1.0, 0))
+    p = jno.np.parameter(()).optimizer(optax.sgd(0.0))
+    crux = jno.core([x.mean + 0.0 * p])
+    seen = []
+    for _ in range(3):
+        np.testing.assert_allclose(crux.eval(x)[0, :, 0], domain.context["interior"][0, 0, :, 0], rtol=1e-6)
+        seen.append(float(crux.eval(x.mean)[0]))
+        crux.solve(3)
+    assert len(set(seen)) == 3
+
+
+class Dropped(eqx.Module):
+    """Points, half of them dropped in training."""
+
+    dropout: eqx.nn.Dropout = eqx.field(default_factory=lambda: eqx.nn.Dropout(0.5))
+
+    def __call__(self, x, key=None):
+        return self.dropout(x, key=key)
+
+
+def test_evaluation_is_inference():
+    domain, x, _ = line()
+    net = jno.nn(Dropped())
+    crux = jno.core([net(x).mse])
+    for key in (jax.random.PRNGKey(1), None):
+        np.testing.assert_array_equal(crux.eval(net(x), key=key)[0], domain.context["interior"][0, 0])
 
 
 # --- another domain ---------------------------------------------------------------------------------------------

@@ -3,9 +3,10 @@
 import jax
 import numpy as np
 import pytest
-from shapely.geometry import Point, box
+from shapely.geometry import Point, Polygon, box
 
 import jno
+from jno.domain._distance import exact_distance
 
 SHAPES = {
     "square": box(0, 0, 1, 1),
@@ -68,6 +69,17 @@ def test_distance_beyond_a_part_of_the_boundary():
     )
 
 
+def test_distance_to_triangles():
+    """Above the triangle, beside each of its edges and beyond its corners, whichever corner comes first."""
+    triangle = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.2, 0.7, 0.0]])
+    points = np.random.default_rng(0).uniform(-1.0, 2.0, (60, 3)).astype(np.float32)
+    plane = [Polygon(triangle[:, :2]).distance(Point(p[:2])) for p in points]
+    for shift in range(3):
+        distance = jax.jit(exact_distance(np.roll(triangle, shift, axis=0)[None]))
+        found = distance(*np.split(points, 3, axis=1))
+        np.testing.assert_allclose(np.ravel(found), np.hypot(plane, points[:, 2]), rtol=1e-5, atol=1e-6)
+
+
 def test_distance_of_samples_and_levels():
     d = 3 * jno.domain(box(0, 0, 1, 1), time=(0.0, 1.0, 4))
     x, _, _ = d.variable("interior", sample=(20, None))
@@ -120,6 +132,24 @@ def test_smooth_distance(name):
         ends, normals = d.context["boundary"][0, 0], d.context["n_boundary"][0, 0]
         assert np.abs(jax.jit(jax.vmap(at))(ends)).max() < 1e-12
         np.testing.assert_allclose(np.sum(jax.jit(jax.vmap(jax.grad(at)))(ends) * -normals, axis=1), 1.0, atol=1e-9)
+
+
+def test_smooth_distance_is_that_of_the_paper():
+    """Sukumar and Srivastava 2022: distances to lines, trimmed by disks over the edges, joined as 1 / Σ(1/φ)."""
+    corners = np.array(SHAPES["L"].exterior.coords)
+    start, stop = corners[:-1], corners[1:]
+    with jax.enable_x64(True):
+        d = jno.domain(SHAPES["L"])
+        d.variable("interior", sample=(100, None))
+        d.distance_function(smooth=True)
+        points = d.context["interior"][0, 0][:, None]
+    along = stop - start
+    length = np.linalg.norm(along, axis=1)
+    line = (along[:, 0] * (points - start)[..., 1] - along[:, 1] * (points - start)[..., 0]) / length
+    trim = ((length / 2) ** 2 - np.sum((points - (start + stop) / 2) ** 2, axis=-1)) / length
+    edges = np.sqrt(line**2 + ((np.sqrt(trim**2 + line**4) - trim) / 2) ** 2)
+    expected = 1.0 / np.sum(1.0 / edges, axis=1)
+    np.testing.assert_allclose(d.context["__dist_interior__"][0, 0, :, 0], expected, rtol=1e-6)
 
 
 def test_smooth_distance_is_finite_at_all_nodes_and_solves_a_problem():

@@ -143,7 +143,7 @@ def test_edges_are_about_as_long_as_asked_for(built, name):
     # the edges of the disk are given by its number of corners
     assert 0.5 * d.ds < edges.min() or name == "disk"
     assert edges.max() < 1.7 * d.ds
-    assert edges.mean() == pytest.approx(d.ds, rel=0.2)
+    assert edges.mean() == pytest.approx(d.ds, rel=0.08)
 
 
 @pytest.mark.parametrize(

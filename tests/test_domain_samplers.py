@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from meshes import mesh_domain
 from scipy.stats import chisquare
 from shapely.geometry import Point, box
 
@@ -109,6 +110,16 @@ def test_equispaced_points_are_midpoints(build):
 def test_equispaced_points_of_an_interval():
     points, _ = drawn(jno.domain.line((0, 2)), "interior", 4, "equispaced")
     assert np.allclose(points[:, 0], [0.25, 0.75, 1.25, 1.75])
+
+
+def test_points_of_an_uneven_mesh_are_even():
+    line = mesh_domain([[0.0], [0.5], [2.0]], [[0, 1], [1, 2]])
+    points, _ = drawn(line, "interior", 8, "equispaced")
+    np.testing.assert_allclose(np.sort(points[:, 0]), (np.arange(8) + 0.5) / 4, rtol=1e-6)
+    triangles = mesh_domain([[0, 0], [4, 0], [4, 1], [0, 1], [1, 0]], [[0, 4, 3], [4, 1, 2], [4, 2, 3]])
+    points, _ = drawn(triangles, "interior", 4000, "sobol")
+    counts = np.histogram2d(*points.T, bins=(8, 2))[0]
+    np.testing.assert_allclose(counts, 250, atol=25)
 
 
 def test_point_sets_are_subsets_without_repetition():

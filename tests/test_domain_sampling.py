@@ -542,6 +542,17 @@ def test_context_for_replays_all_requests():
     assert np.array_equal(context["__time__"][:, 0], np.linspace(0, 1, 5))
 
 
+def test_initial_points_are_replayed_at_the_own_start():
+    train = domain.rect(mesh_size=0.5, time=(0.0, 1.0, 3))
+    train.variable("initial")
+    train.variable("interior", time_value=0.9)
+    context = domain.rect(mesh_size=0.5, time=(0.5, 1.4, 4)).context_for(train)
+    assert context["initial"].shape == (1, 1, 9, 2)
+    assert context["__time_initial__"].tolist() == [[0.5]]
+    # the nearest level of each domain: 1.0 of the first, 1.1 of the second
+    np.testing.assert_allclose(context["__time_interior__"], [[1.1]], rtol=1e-6)
+
+
 def test_context_for_uses_all_points_when_there_are_fewer():
     train, other = domain.rect(mesh_size=0.1), domain.rect(mesh_size=0.5)
     train.variable("left", (8, None), normals=True)

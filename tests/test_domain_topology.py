@@ -108,9 +108,9 @@ def test_simplices_are_found_whatever_the_order_of_their_nodes(width, seed, n_po
 
 def test_marks_tell_equal_simplices_apart():
     known = np.array([[0, 1], [1, 0]])
-    marks = (np.array([0, 1]), np.array([1, 0, 1]))
-    slot, found = find_simplices(known, np.array([[0, 1], [1, 0], [1, 2]]), 3, marks)
-    assert found.tolist() == [True, True, False]
+    marks = (np.array([0, 1]), np.array([1, 0, 1, 0]))
+    slot, found = find_simplices(known, np.array([[0, 1], [1, 0], [1, 2], [0, 2]]), 3, marks)
+    assert found.tolist() == [True, True, False, False]
     assert slot[:2].tolist() == [1, 0]
 
 
@@ -137,10 +137,12 @@ def test_used_nodes_and_nodal_sums():
 
 def test_keys_of_huge_meshes_do_not_overflow():
     n_points = 2**31
-    tetrahedra = np.array([[0, 1, 2, n_points - 1], [n_points - 1, 2, 1, 0], [0, 1, 3, n_points - 1]])
-    first, second, third = simplex_keys(tetrahedra, n_points)
+    last = n_points - 1
+    # of the first nodes 1 and 3 a product with n_points**3, in 64 bits, would leave nothing
+    tetrahedra = np.array([[1, 5, 7, last], [last, 7, 5, 1], [1, 5, 8, last], [3, 5, 7, last]])
+    first, second, third, fourth = simplex_keys(tetrahedra, n_points)
     assert first == second
-    assert first != third
+    assert len({first, third, fourth}) == 3
 
 
 # -- determinants ----

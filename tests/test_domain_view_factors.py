@@ -7,7 +7,9 @@ import pytest
 from shapely.geometry import Point, box
 
 import jno
-from jno.domain._view_factors import blocked
+from jno.domain import _view_factors
+from jno.domain._arcs import Arcs, arcs_of
+from jno.domain._view_factors import blocked, exchange
 
 SIDES = ("bottom", "right", "top", "left")
 UNIT = [(0, 0), (1, 0), (1, 1), (0, 1)]
@@ -99,7 +101,33 @@ def test_tags_of_a_mesh_keep_their_own_exchange():
     outside = notch.context["f_boundary__boundary"][0, 0].sum(axis=1)
     by_node = dict(zip(notch.tag_indices["boundary"].tolist(), outside, strict=True))
     exchanged = sum(weight * by_node[node] for node, weight in zip(owned.nodes.tolist(), owned.weights, strict=True))
-    assert exchanged == pytest.approx(2 * 0.5 * (1 - np.sqrt(2) / 2), rel=0.05)
+    assert exchanged == pytest.approx(2 * 0.5 * (1 - np.sqrt(2) / 2), rel=1e-6)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_pieces_partly_behind_one_another_are_cut(mirrored):
+    """A floor of length 1 and a wall beside it that goes on below it, where the floor does not see it."""
+    floor = np.array([[[1.0, 0.0], [0.0, 0.0]]])
+    wall = np.array([[[1.5, 1.0], [1.5, -1.0]]])
+    if mirrored:  # pieces are seen from their right-hand side
+        floor, wall = floor[:, ::-1] * [-1.0, 1.0], wall[:, ::-1] * [-1.0, 1.0]
+    one, other = (Arcs(segments, np.zeros(1, dtype=np.int64), 1) for segments in (floor, wall))
+    expected = (np.sqrt(1.25) + 1.5 - 0.5 - np.sqrt(3.25)) / 2
+    for pair in ((one, other), (other, one)):
+        assert exchange(*pair, np.zeros((0, 2, 2)), 1e-9).areas[0, 0] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("places", [(1.9, 0.2, 3.0, 1.1), (1.5, 3.9, 0.9, 2.5)])
+def test_points_of_a_closed_curve_own_half_the_way_to_their_neighbours(places):
+    """Of the unit square, by arc length; the piece of the first or of the last point goes over the first corner."""
+    corners = np.array([*UNIT, UNIT[0]], dtype=float)
+    segments = np.stack([corners[:-1], corners[1:]], axis=1)
+    normals = np.array([[0.0, -1.0], [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    points = np.stack([np.interp(places, np.arange(5), corners[:, axis]) for axis in (0, 1)], axis=1)
+    order = np.argsort(places)
+    gaps = np.diff(np.array(places)[order], append=places[order[0]] + 4.0)
+    found = arcs_of("boundary", points, segments, normals, 1e-9)
+    np.testing.assert_allclose(found.measures[order], (gaps + np.roll(gaps, 1)) / 2, rtol=1e-12)
 
 
 # -- what stands in between ----
@@ -130,7 +158,46 @@ def test_a_screen_hides_a_known_part():
 
     crossed = length(a, e) + length(b, c)
     uncrossed = length(a, left, c) + length(b, right, e)
-    assert factor(d, "bottom", "top") == pytest.approx((crossed - uncrossed) / 2, abs=2e-3)
+    assert factor(d, "bottom", "top") == pytest.approx((crossed - uncrossed) / 2, abs=6e-4)
+
+
+def behind_an_opening(n, left, right):
+    """Two opposite walls of length 1, a screen with an opening half-way between them, `n` points on each wall."""
+    gas = jno.domain(UNIT, name="gas")
+    gas.add_boundary_segments("screen", [[(0.0, 0.5), (left, 0.5)], [(right, 0.5), (1.0, 0.5)]])
+    d = sampled(gas, ("bottom", "top"), n)
+    d.compute_enclosure_view_factor(["bottom", "top"])
+    return d
+
+
+def through_an_opening(below, above, left, right):
+    """Length of the shortest string between the two heights that passes the opening half-way."""
+    middle = np.clip((below + above) / 2, left, right)
+    return np.hypot(middle - below, 0.5) + np.hypot(above - middle, 0.5)
+
+
+def test_every_point_behind_an_opening_sees_its_part():
+    """No end of a piece lies in line with an edge of the opening; the strings are exact for every pair of pieces."""
+    n, left, right = 25, 0.265, 0.635
+    d = behind_an_opening(n, left, right)
+    ends = [d.context[tag][0, 0, :, :1] + np.array([[-0.5, 0.5]]) / n for tag in ("bottom", "top")]
+    (a, b), (c, e) = ends[0].T[:, :, None], ends[1].T[:, None]
+    crossed = through_an_opening(a, e, left, right) + through_an_opening(b, c, left, right)
+    uncrossed = through_an_opening(a, c, left, right) + through_an_opening(b, e, left, right)
+    expected = n * (crossed - uncrossed) / 2
+    found = d.context["f_bottom__top"][0, 0]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    np.testing.assert_allclose(found.sum(axis=1), expected.sum(axis=1), atol=1e-4)
+    np.testing.assert_allclose(d.context["f_top__bottom"][0, 0], found.T, atol=1e-14)
+    assert factor(d, "bottom", "top") == pytest.approx(expected.sum() / n, abs=1e-5)
+
+
+def test_long_curves_are_treated_in_parts(monkeypatch):
+    whole = behind_an_opening(25, 0.265, 0.635)
+    monkeypatch.setattr(_view_factors, "_AT_ONCE", 100)  # four pieces, or three pairs, at a time
+    parts = behind_an_opening(25, 0.265, 0.635)
+    for name in ("f_bottom+top", "v_bottom+top"):
+        np.testing.assert_allclose(parts.context[name], whole.context[name], atol=1e-14)
 
 
 def test_rays_that_end_on_walls_are_free():

@@ -23,7 +23,40 @@ def picture(folder, name):
     assert len(data) > 5_000
 
 
-# --- the eight demos, shortened -------------------------------------------------------------------------------
+# --- demos in a short form: a few seconds each, and clearly on their way to the solution -----------------------------
+SHORT = {
+    "poisson": ({"epochs": 150, "mesh_size": 0.2}, {"relative_l2": 0.5}, "relative L2 error: "),
+    "burgers": (
+        {"epochs": 100, "nu": 0.1 / np.pi, "points": 21, "levels": 6},
+        {"relative_l2": 0.35},
+        "relative L2 error: ",
+    ),
+    "inverse": ({"epochs": 1000, "points": 8, "levels": 4}, {"k_error": 0.65, "a_error": 0.6}, "relative errors: k "),
+    "deeponet": (
+        {"epochs": 400, "samples": 20, "points": 12, "batchsize": 10},
+        {"relative_l2": 0.4},
+        "relative L2 error at an unseen conductivity: ",
+    ),
+    "darcy_fno": (
+        {"epochs": 40, "samples": 20, "unseen": 5, "cells": 8, "width": 6, "modes": 3, "layers": 2},
+        {"relative_l2": 0.35},
+        "mean relative L2 error at 5 unseen permeabilities: ",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_short_forms(name, tmp_path, capsys):
+    options, bounds, last_line = SHORT[name]
+    numbers = load_example(name).main(out=tmp_path, **options)
+    for error, bound in bounds.items():
+        assert numbers[error] < bound
+    picture(tmp_path, name)
+    assert capsys.readouterr().out.splitlines()[-1].startswith(last_line)
+
+
+# --- the eight demos, shortened to what reaches a small error -----------------------------------------------------
+@pytest.mark.slow
 def test_poisson(tmp_path, capsys):
     numbers = poisson.main(epochs=1200, out=tmp_path, mesh_size=0.1)
     assert numbers["relative_l2"] < 1e-2
@@ -31,6 +64,7 @@ def test_poisson(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == f"relative L2 error: {numbers['relative_l2']:.2e}"
 
 
+@pytest.mark.slow
 def test_burgers(tmp_path, capsys):
     # ten times the viscosity: a wider front takes fewer points and epochs
     numbers = burgers.main(800, tmp_path, nu=0.1 / np.pi, points=31, levels=12)
@@ -57,6 +91,7 @@ def test_burgers_ssbroyden(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == f"relative L2 error: {numbers['relative_l2']:.2e}"
 
 
+@pytest.mark.slow
 def test_inverse(tmp_path, capsys):
     numbers = inverse.main(epochs=2500, out=tmp_path, points=12, levels=8)
     assert numbers["k"] == pytest.approx(inverse.DIFFUSIVITY, rel=0.15)
@@ -72,6 +107,7 @@ def test_inverse_reports_no_error_for_readings_of_unknown_origin(tmp_path, capsy
     assert capsys.readouterr().out.splitlines()[-1].startswith("diffusivity k = ")
 
 
+@pytest.mark.slow
 def test_deeponet(tmp_path, capsys):
     numbers = deeponet.main(epochs=1500, out=tmp_path, samples=50, points=20, batchsize=25)
     assert numbers["relative_l2"] < 0.1
@@ -79,6 +115,7 @@ def test_deeponet(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[-1].startswith("relative L2 error at an unseen conductivity: ")
 
 
+@pytest.mark.slow
 def test_darcy_fno(tmp_path, capsys):
     numbers = darcy_fno.main(epochs=300, out=tmp_path, samples=100, unseen=20, cells=16, width=12, modes=4, layers=3)
     assert numbers["relative_l2"] < 0.1

@@ -138,6 +138,17 @@ def test_smooth_losses_have_the_curvature_of_half_the_square_at_zero():
     assert np.isfinite(fn.log_cosh(X, Y).fn(jax.numpy.asarray(1e4), jax.numpy.zeros(())))
 
 
+def test_relative_losses_of_targets_of_both_signs():
+    target, node = y - 0.5, Y - 0.5
+    assert target.min() < -0.1
+    assert target.max() > 0.1
+    residual, size = x - target, abs(target)
+    assert value(fn.relative_l1(X, node, eps=0.1)) == pytest.approx(abs(residual).sum() / (size.sum() + 0.1))
+    expected = np.linalg.norm(residual) / (np.linalg.norm(target) + 0.1)
+    assert value(fn.relative_l2(X, node, eps=0.1)) == pytest.approx(expected)
+    assert value(fn.mape(X, node, eps=0.1)) == pytest.approx(np.mean(abs(residual) / (size + 0.1)))
+
+
 def test_complex_residuals():
     assert value(fn.mse(X * 1j, Y)) == pytest.approx(np.mean(abs(1j * x - y) ** 2))
     assert value(fn.relative_l2(X * 1j, Y)) == pytest.approx(np.linalg.norm(1j * x - y) / np.linalg.norm(y))
@@ -155,6 +166,8 @@ def test_cosine_similarity_of_rows():
     cosines = (a * b).sum(-1) / (np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1))
     node = fn.cosine_similarity(jnn.vector(X, Y, Z), jnn.vector(Y, Z, X))
     np.testing.assert_allclose(value(node), cosines, rtol=1e-12)
+    small = fn.cosine_similarity(1e-3 * jnn.vector(X, Y, Z), 1e-3 * jnn.vector(Y, Z, X))
+    np.testing.assert_allclose(value(small), cosines, rtol=1e-12)
     nothing = fn.cosine_similarity(jnn.vector(0 * X, 0 * Y), jnn.vector(X, Y))
     assert np.all(value(nothing) == 0)
     gradient = jax.grad(lambda v: nothing.fn(v, jax.numpy.ones(2)))(jax.numpy.zeros(2))

@@ -1,5 +1,6 @@
 """CSVLogger, called as training calls it; the files are read by the csv module and by NumPy."""
 
+import contextlib
 import csv
 import pickle
 import resource
@@ -217,41 +218,43 @@ for start in range(0, 10**9, 7):
 
 
 # --- a disk that fails --------------------------------------------------------------------------------------------
-@pytest.fixture
-def limited():
-    """Return a function after which this process cannot make files longer than so many bytes."""
+@contextlib.contextmanager
+def longest_file(size):
+    """Within the block this process cannot make files longer than so many bytes: pytest's own output may be one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_does_not_stop_training(tmp_path, limited):
+def test_a_full_disk_does_not_stop_training(tmp_path):
     path = tmp_path / "loss.csv"
     logger = CSVLogger(path)
     logger.begin(description())
     log(logger, 0, 3)
     whole = path.read_bytes()
-    limited(len(whole) + 10)  # room for a part of the next line: it is written, and taken back
-    with pytest.warns(UserWarning, match=r"loss\.csv' cannot be written \(.*File too large\): training goes on"):
-        log(logger, 3, 3)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        log(logger, 6, 3)
-        logger.end(None)
+    with longest_file(len(whole) + 10):  # room for a part of the next line: it is written, and taken back
+        with pytest.warns(UserWarning, match=r"loss\.csv' cannot be written \(.*File too large\): training goes on"):
+            log(logger, 3, 3)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            log(logger, 6, 3)
+            logger.end(None)
     assert path.read_bytes() == whole
 
-    limited(10**9)  # the next solve call tries again
-    logger.begin(description())
+    logger.begin(description())  # the next solve call tries again
     log(logger, 9, 1)
     assert [row["epoch"] for row in rows_of(path)] == ["0", "1", "2", "9"]
 
 
-def test_a_disk_that_is_full_from_the_start(tmp_path, limited):
+def test_a_disk_that_is_full_from_the_start(tmp_path):
     logger = CSVLogger(tmp_path / "loss.csv")
-    limited(10)
-    with pytest.warns(UserWarning, match=r"File too large\): training goes on"):
-        logger.begin(description())
-    log(logger, 0, 3)
+    with longest_file(10):
+        with pytest.warns(UserWarning, match=r"File too large\): training goes on"):
+            logger.begin(description())
+        log(logger, 0, 3)
     assert logger.path.read_bytes() == b""
 
 

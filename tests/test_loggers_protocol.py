@@ -129,6 +129,7 @@ def test_console_line(capsys):
     [
         (100, [1] * 100, [0, *range(9, 100, 10)]),
         (1000, [1, 99, 50, 50, 800], [0, 99, 199, 999]),
+        (1000, [1, 149, 40, 60, 100, 649], [0, 149, 249, 349, 998]),  # the end of a batch need not be that of a tenth
         (25, [1, 24], [0, 24]),
         (25, [5, 0, 5], [4, 9]),  # ended early; an empty batch has no line
     ],
@@ -136,6 +137,7 @@ def test_console_line(capsys):
 def test_console_shows_tenths(capsys, epochs, batches, shown):
     lines = lines_of(capsys, epochs, batches)
     assert [int(line.split()[2]) for line in lines] == shown
+    assert all(line.endswith("(1.00 ms/epoch)") for line in lines)
 
 
 def test_console_starts_afresh_with_each_solve(capsys):

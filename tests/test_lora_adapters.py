@@ -143,7 +143,7 @@ def test_half_precision(name):
     x = inputs((8,)).astype(jnp.bfloat16)
     wrapper = adapted(name, layer)
     assert {leaf.dtype for leaf in jax.tree_util.tree_leaves(wrapper)} == {jnp.dtype("bfloat16")}
-    np.testing.assert_allclose(wrapper(x).astype(float), layer(x).astype(float), atol=0.05)
+    np.testing.assert_allclose(wrapper(x).astype(float), layer(x).astype(float), atol=0.005)
 
 
 # --- layers of other shapes -----------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ def test_random_factors_have_the_variance_of_the_formula():
     layer = eqx.nn.Linear(256, 128, key=KEY)
     np.testing.assert_allclose(np.std(adapted("LoRA", layer, rank=64).A) * 16, 1, atol=0.03)
     vera = adapted("VeRA", layer, rank=64)
-    np.testing.assert_allclose([np.std(vera.A) * 16, np.std(vera.B) * 8], 1, atol=0.03)
+    np.testing.assert_allclose([np.std(vera.A) * 16, np.std(vera.B) * 8], 1, atol=0.02)
 
 
 @pytest.mark.parametrize(("name", "part"), [("PiSSA", slice(0, 3)), ("MiLoRA", slice(3, 6))])

@@ -68,6 +68,16 @@ def test_layers_that_are_not_wrapped_stay_trainable():
     assert not any(".base" in path for path in names)
 
 
+def test_layers_that_are_not_wrapped_stay_frozen_after_freeze():
+    net = jno.nn(network()).freeze().lora(rank=1, target="hidden_layers/1").optimizer(optax.sgd(0.1))
+    crux, _ = problem(net)
+    before = net.module
+    crux.solve(2)
+    names = changed(before, net.module)
+    assert names
+    assert all(path.startswith(".hidden_layers[1]") and path.endswith((".A", ".B")) for path in names)
+
+
 def test_the_first_matching_spec_counts():
     specs = [
         {"target": "hidden_layers/0", "rank": 1, "alpha": 1.0},

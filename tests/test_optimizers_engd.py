@@ -32,9 +32,13 @@ class Squares:
 
 
 def one_step(optimizer, matrix, right, start):
-    loss = Squares(lambda p: matrix @ p["a"] - right)
-    updates, state = optimizer.update(jax.grad(loss)(start), optimizer.init(start), start, value_fn=loss, value=0.0)
-    return optax.apply_updates(start, updates)["a"], state
+    @jax.jit
+    def step(start):
+        loss = Squares(lambda p: matrix @ p["a"] - right)
+        updates, state = optimizer.update(jax.grad(loss)(start), optimizer.init(start), start, value_fn=loss, value=0.0)
+        return optax.apply_updates(start, updates)["a"], state
+
+    return step(start)
 
 
 @pytest.mark.parametrize("shape", [(12, 5), (5, 12), (7, 7)])
@@ -66,23 +70,29 @@ def test_the_gram_matrix_is_kept_for_an_interval():
         calls = []
 
         other = Squares(lambda p: 2 * (matrix @ p["a"] - right))  # the kept matrix is that of the first problem
+        update = jax.jit(lambda state: optimizer.update(start, state, start, value_fn=other)[1])
         for _ in range(3):
-            _, state = optimizer.update(start, state, start, value_fn=other)
+            state = update(state)
             calls.append(np.asarray(state.metric.values))
         np.testing.assert_array_equal(calls[0], calls[1])
         np.testing.assert_allclose(calls[2], 2 * calls[1], rtol=1e-9)
 
 
-def test_the_gram_matrix_of_chosen_terms():
+def test_the_gram_matrix_of_chosen_terms(monkeypatch):
     with jax.enable_x64(True):
         (matrix, right), (other, shift) = linear(9, 4), linear(3, 4, seed=1)
         loss = Squares(lambda p: matrix @ p - right, lambda p: other @ p - shift)
         start = jnp.ones(4)
-        gradient = jax.grad(loss)(start)
+        gradient = jax.jit(jax.grad(loss))(start)
         for interval in (1, 2):
             optimizer = engd([0], gram_interval=interval, line_search=False)
-            updates, _ = optimizer.update(gradient, optimizer.init(start), start, value_fn=loss)
+            step = jax.jit(lambda p, g, own=optimizer: own.update(g, own.init(p), p, value_fn=loss)[0])
+            updates = step(start, gradient)
             np.testing.assert_allclose(updates, -np.linalg.solve(matrix.T @ matrix, gradient / 2), rtol=1e-9)
+        monkeypatch.setattr(_engd, "_DENSE", 1)  # by conjugate gradients
+        optimizer = engd([0], line_search=False)
+        step = jax.jit(lambda p, g: optimizer.update(g, optimizer.init(p), p, value_fn=loss)[0])
+        np.testing.assert_allclose(step(start, gradient), -np.linalg.solve(matrix.T @ matrix, gradient / 2), rtol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(9, 4), (4, 9)])
@@ -111,14 +121,29 @@ def test_small_eigenvalues_are_cut_off():
 
 
 def test_damped_where_no_multiple_of_the_direction_improves():
-    def residual(p):  # a barrier on the way of Gauss and Newton, and none on that of steepest descent
-        return jnp.array([1e-3 * (p[0] - 1.0), p[1] - 1.0, jnp.where(p[0] > 1e-9, 9.0, 0.0)])
+    """In any units: the damping is measured by the largest eigenvalue, here the square of the scale."""
+
+    def residual(p):  # a barrier at less than 2**-30 on the way of Gauss and Newton, and none for large damping
+        return jnp.array([1e-6 * (p[0] - 1.0), p[1] - 1.0, jnp.where(p[0] > 3e-10, 9.0, 0.0)])
+
+    @jax.jit
+    def step(scale):
+        start, loss, optimizer = jnp.zeros(2), Squares(lambda p: scale * residual(p)), engd()
+        return optimizer.update(jax.grad(loss)(start), optimizer.init(start), start, value_fn=loss)[0]
 
     with jax.enable_x64(True):
-        start, loss = jnp.zeros(2), Squares(residual)
-        optimizer = engd()
-        updates, _ = optimizer.update(jax.grad(loss)(start), optimizer.init(start), start, value_fn=loss)
-        assert float(loss(start + updates)) < float(loss(start))
+        # the smallest damping 10**k whose step stays in front of the barrier is 0.01
+        expected = np.array([1e-12, 1.0]) / (np.array([1e-12, 1.0]) + 0.01)
+        for scale in (1.0, 3e-4, 700.0):
+            np.testing.assert_allclose(step(scale), expected, rtol=1e-9)
+
+
+def test_steps_to_losses_that_are_no_numbers_are_passed_over():
+    """Newton's step for log p = 0 from 3 ends at 3 - 3 log 3 < 0, half of it in front of the root."""
+    with jax.enable_x64(True):
+        start, loss, optimizer = jnp.array([3.0]), Squares(jnp.log), engd()
+        step = jax.jit(lambda p: optimizer.update(jax.grad(loss)(p), optimizer.init(p), p, value_fn=loss)[0])
+        np.testing.assert_allclose(step(start), -1.5 * np.log(3.0), rtol=1e-12)
 
 
 def test_directions_of_no_weight_are_left_out():

@@ -18,6 +18,7 @@ FACTORIES = {
     "engd": lambda: optimizers.engd(),
     "lbfgs": lambda: optax.lbfgs(),
 }
+SECOND_ORDER = ("ssbroyden", "ssbfgs", "engd", "lbfgs")
 
 
 @pytest.mark.parametrize("name", FACTORIES)
@@ -28,7 +29,7 @@ def test_fits_a_function(name):
     crux = jno.core([(net(x) - jno.np.sin(3 * x)).mse])
     losses = crux.solve(60).total_loss_history
     assert np.all(np.isfinite(losses))
-    assert losses[-1] < 0.5 * losses[0]
+    assert losses[-1] < (1e-6 if name in SECOND_ORDER else 0.25) * losses[0]
     crux.solve(5)  # the state goes on
 
 

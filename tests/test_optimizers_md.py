@@ -57,8 +57,10 @@ def test_the_first_gains_are_the_norms_of_the_first_axis(gain_map):
         ("row", "col"): {"row": rows, "col": np.ones(3)},
         ("col", "row"): {"row": np.ones(4), "col": columns},
     }
-    for axes, expected in cases.items():
-        found = gains(md_decouple(optax.sgd(0.1), gain_axis=axes, gain_map=gain_map).init(w), gain_map)
+    optimizers = [md_decouple(optax.sgd(0.1), gain_axis=axes, gain_map=gain_map) for axes in cases]
+    states = jax.jit(lambda w: [optimizer.init(w) for optimizer in optimizers])(w)
+    for state, expected in zip(states, cases.values(), strict=True):
+        found = gains(state, gain_map)
         assert found.keys() == expected.keys()
         for axis, values in expected.items():
             np.testing.assert_allclose(found[axis], values, rtol=1e-7)
@@ -79,22 +81,33 @@ def test_steps_are_those_of_a_model_with_the_factors_as_parameters(axes, gain_ma
         return w * function(factors["col"]) if "col" in factors else w
 
     optimizer = md_decouple(base, gain_lr=0.02, gain_axis=axes, gain_map=gain_map)
-    w, state = start, optimizer.init(start)
-    latents = dict(state.latents[0])
-    v = start / product({"V": jnp.ones_like(start), **latents})
-    base_state, gain_state = base.init(v), gain.init(latents)
-    for _ in range(15):
+
+    @jax.jit
+    def first(w):
+        state = optimizer.init(w)
+        latents = dict(state.latents[0])
+        v = w / product({"V": jnp.ones_like(w), **latents})
+        return (w, state), (v, latents, base.init(v), gain.init(latents))
+
+    @jax.jit
+    def step(ours, reference):
+        v, latents, base_state, gain_state = reference
         grad = jax.grad(lambda factors: loss(product(factors)))({"V": v, **latents})
         updates, base_state = base.update(grad.pop("V"), base_state, v)
         v = v + updates
         updates, gain_state = gain.update(grad, gain_state, latents)
         latents = optax.apply_updates(latents, updates)
-
+        w, state = ours
         updates, state = optimizer.update(jax.grad(loss)(w), state, w)
-        w = optax.apply_updates(w, updates)
-        np.testing.assert_allclose(w, product({"V": v, **latents}), rtol=1e-10, atol=1e-12)
-        for axis, latent in latents.items():
-            np.testing.assert_allclose(state.latents[0][axis], latent, rtol=1e-10)
+        reference = (v, latents, base_state, gain_state)
+        return (optax.apply_updates(w, updates), state), reference, product({"V": v, **latents})
+
+    ours, reference = first(start)
+    for _ in range(15):
+        ours, reference, expected = step(ours, reference)
+        np.testing.assert_allclose(ours[0], expected, rtol=1e-10, atol=1e-12)
+        for axis, latent in reference[1].items():
+            np.testing.assert_allclose(ours[1].latents[0][axis], latent, rtol=1e-10)
 
 
 @pytest.mark.usefixtures("float64")
@@ -112,12 +125,15 @@ def test_without_a_gain_rate_it_is_the_base_on_the_direction():
     base = optax.adam(0.05)
     optimizer = md_decouple(base, gain_lr=0.0)
     v, base_state, state = w / rows, base.init(w), optimizer.init(w)
-    for seed in range(5):
-        g = matrix(seed)
-        updates, base_state = base.update(rows * g, base_state, v)
-        v = v + updates
+
+    @jax.jit
+    def step(g, w, state, v, base_state):
+        change, base_state = base.update(rows * g, base_state, v)
         updates, state = optimizer.update(g, state, w)
-        w = w + updates
+        return w + updates, state, v + change, base_state
+
+    for seed in range(5):
+        w, state, v, base_state = step(matrix(seed), w, state, v, base_state)
         np.testing.assert_allclose(w, rows * v, rtol=1e-10)
 
 
@@ -132,6 +148,21 @@ def test_leaves_that_are_no_matrices_are_the_base():
     assert found["none"] is None
     for name in ("b", "s", "k"):
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-5)
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_base_gets_the_gradient_of_the_directions():
+    """Also by keyword, as line searches do."""
+
+    def update(updates, state, params, *, grad, value):
+        return jax.tree.map(jnp.negative, grad), state
+
+    by_keyword = optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
+    w, gradient, found = matrix(), matrix(1), []
+    for base in (by_keyword, optax.sgd(1.0)):
+        optimizer = md_decouple(base, gain_lr=0.0)
+        found.append(optimizer.update(gradient, optimizer.init(w), w, grad=gradient, value=1.0)[0])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-12)
 
 
 # --- training ---------------------------------------------------------------------------------------------------

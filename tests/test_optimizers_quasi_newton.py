@@ -170,6 +170,17 @@ def test_negative_curvature_leaves_the_matrix(method):
     np.testing.assert_allclose(second[0], first[1].inverse_hessian @ np.array([0.9, 1.5]), rtol=1e-5)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_curvature_of_the_size_of_rounding_leaves_the_matrix(method):
+    """The gradient turns at a right angle to the step but for 1e-9 of it, which single precision does not resolve."""
+    known = [([0.0, 0.0], [1.0, 2.0]), ([-0.1, -0.3], [0.5, 1.0])]
+    across = ([0.9, -0.3], [0.5 + 2.0**-24, 2.0])
+    before, after = run([*known, across], method)[1:]
+    assert 0 < np.float32(across[1][0]) - np.float32(0.5) < 1e-7
+    np.testing.assert_array_equal(before[1].inverse_hessian, after[1].inverse_hessian)
+    assert int(after[1].pairs) == 1
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_gradient_that_is_not_finite_gives_no_update_and_is_forgotten(bad):
     start, spoilt, after = run([([0.0, 0.0], [1.0, 2.0]), ([-0.1, -0.2], [bad, 1.0]), ([-0.1, -0.2], [0.5, 1.0])])

@@ -117,7 +117,7 @@ def test_the_mesh_size_is_met():
         d = csg(SQUARE, mesh_size=size)
         edges, _ = edge_counts(d)
         lengths = np.linalg.norm(np.diff(d.points[edges], axis=1)[:, 0], axis=1)
-        assert lengths.mean() == pytest.approx(size, rel=0.15)
+        assert lengths.mean() == pytest.approx(size, rel=0.06)
         assert lengths.max() < 1.7 * size
 
 
@@ -341,7 +341,8 @@ def test_sizes_of_nested_regions():
     assert corners[1] > 1.5 * coarse[1]
     assert corners[0] > coarse[0]
     assert filled[0] >= 4 * corners[0]
-    assert filled[0] == pytest.approx(2 / np.sqrt(3) * 0.04 / 0.01**2, rel=0.15)
+    # of equilateral triangles, and half of those at the boundary more
+    assert filled[0] == pytest.approx(2 / np.sqrt(3) * 0.04 / 0.01**2 + 0.8 / 0.01 / 2, rel=0.04)
 
 
 def test_without_interpolation_the_inside_has_the_density_of_a_uniform_mesh():
@@ -457,12 +458,13 @@ def test_all_kinds_of_tags_survive_meshing_again():
 def test_tags_on_a_mesh():
     d = csg(SQUARE, mesh_size=0.1)
     d.tag("left_top", lambda x, y: (x == 0) & (y >= 0.5 - 1e-9))
-    assert measure(d, "left_top") == pytest.approx(0.5, abs=0.1)
+    assert measure(d, "left_top") == pytest.approx(0.5, abs=1e-9)
     assert np.allclose(d.normals_by_tag["left_top"], (-1, 0))
     d.tag("blob", lambda x, y: (x - 0.5) ** 2 + (y - 0.5) ** 2 < 0.09)
     with pytest.raises(ValueError, match="The tag 'blob' has no outward normals"):
         d.variable("blob", normals=True)
-    assert measure(d, "blob") == pytest.approx(0.09 * np.pi, rel=0.3)
+    inside = np.all(np.hypot(*(d.points - 0.5).T)[d.mesh.cells] < 0.3, axis=1)
+    assert measure(d, "blob") == pytest.approx(signed_areas(d)[inside].sum(), rel=1e-9)
 
 
 def test_tags_that_are_newer_than_the_mesh():

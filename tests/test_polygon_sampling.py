@@ -185,6 +185,14 @@ def test_precedence_of_samplers():
     assert len(np.unique(built_in, axis=0)) == 50
 
 
+def test_samplers_of_the_first_operand_count():
+    one = csg(SQUARE, name="one", samplers={"interior": constant(0.25)})
+    other = csg(box(0, 0, 2, 1), name="two", samplers={"interior": constant(0.75), "two": constant(0.5)})
+    both = one + other
+    assert np.all(drawn(both, "interior", 5) == 0.25)
+    assert np.all(drawn(both, "interior_two", 5) == 0.5)
+
+
 def test_samplers_get_the_geometry_and_the_count():
     seen = []
 

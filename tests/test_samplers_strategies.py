@@ -1,5 +1,6 @@
 """Resampling strategies against their densities, thresholds and gates."""
 
+import dataclasses
 import inspect
 
 import jax
@@ -274,6 +275,8 @@ def test_the_front_moves_by_the_rule_of_the_paper():
     time = (points[:, 0] - every.min()) / np.ptp(every)
     _, gamma = strategy.choose(now, strategy.init())
     assert gamma == pytest.approx(10 * 1e-3 * np.exp(-2.0 * strategy.gate(time, 0.0).mean()))
+    _, gamma = strategy.choose(dataclasses.replace(now, scale=3.0), strategy.init())  # residuals of three
+    assert gamma == pytest.approx(10 * 1e-3 * np.exp(-2.0 * 9.0 * strategy.gate(time, 0.0).mean()))
     _, gamma = jno.sampler.cr3(resample_every=10**6, gamma0=0.0).choose(now, np.float64(0.0))
     assert gamma == pytest.approx(0.1), "delta_max"
 

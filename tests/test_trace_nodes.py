@@ -22,6 +22,9 @@ from jno.trace import (
     Placeholder,
     TensorTag,
     Variable,
+    dump_tree,
+    flatten,
+    unflatten,
     walk,
 )
 
@@ -98,6 +101,20 @@ def test_walk_visits_each_node_once_children_first(xy):
     assert len(order) == len(set(order)) == 5
     assert order[-1] is root
     assert order.index(u) > order.index(x)
+
+
+def test_flat_records_hold_the_same_graph(square):
+    """Integrals without an outer variable, calls of many arguments, and what is shared."""
+    domain, (x, y, t) = square
+    a, b, _ = domain.variable("interior")
+    u = jno.np.concat([x, y, x * y]).name("u")
+    roots = [u.integrate() + u[..., 0], (x * a + b * y).integrate(var=x), u.hessian(x, y), (x * t).integrate(t), u]
+    again = unflatten(*flatten(roots))
+    assert list(map(dump_tree, again)) == list(map(dump_tree, roots))
+    assert len(list(walk(again))) == len(list(walk(roots)))
+    assert again[0].left.integration_var is None
+    assert again[0].left.target is again[2].target is again[4]
+    assert again[1].integration_var is again[2].variables[0]
 
 
 def _shifted(m, v):

@@ -264,6 +264,9 @@ def test_component_of_shape_n_acts_as_a_column(xy):
     check(jno.np.maximum(v[..., 0], y), np.maximum(xn, yn))
     check(jno.np.concat([v[..., 0], y]), np.hstack([xn, yn]))
     check(jno.np.where(v[..., 0] > 0.5, y, v[..., 2]), np.where(xn > 0.5, yn, xn * yn))
+    check(v.T[0] + y, xn + yn)
+    cube = np.asarray([[[1.0]], [[2.0]]])
+    check((v * cube)[1][..., 0] + y, 2 * xn + yn)
 
 
 def test_component_of_a_network_and_its_derivatives_are_aligned(square):
@@ -325,7 +328,7 @@ def test_array_operations_build_placeholders_without_evaluating(xy):
 
 @pytest.mark.parametrize("operand", ["a", None, object(), {"a": 1}, [["a"]], mlp])
 def test_operands_that_are_no_numbers(xy, operand):
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"cannot use .* in an expression"):
         xy[0] + operand
 
 

@@ -25,7 +25,7 @@ def _problem():
     u = net(x, y)
     return [
         (u.laplacian(x, y) + k * u - 1.0).mse,
-        (u * u.d(x)).mae,
+        (u * u.grad(x, y)).mae,
         (net(xb, yb) * xb).mean,
         ((k - 2.0) ** 2).mse,
     ], [net, k]
@@ -85,6 +85,34 @@ def test_blocks_hold_every_point_once(monkeypatch):
     inside = np.asarray(domain.context["interior"][0, 0], dtype=np.float32)
     np.testing.assert_array_equal(points[: len(inside)], inside)
     np.testing.assert_array_equal(points[len(inside) :], np.tile(inside[-1], (len(points) - len(inside), 1)))
+
+
+def test_every_block_has_its_own_dropout(monkeypatch):
+    """At equal inputs blocks of equal size differ by what is dropped alone."""
+    domain = jno.domain.rect(mesh_size=0.1)
+    x, y, _ = domain.variable("interior")
+    module = foundax.mlp(2, hidden_dims=8, num_layers=2, dropout_rate=0.5, key=jax.random.PRNGKey(0))
+    net = jno.nn(module)
+    found = _blocks(monkeypatch, [(net(0.0 * x, 0.0 * y) - 1.0).mse])
+    assert found.count == 8
+    cut, rest = found.split(Program([x.mse], domain, graph=Graph()).data)
+    first = {name: array[0] for name, array in cut.items()}
+    losses = jax.jit(lambda block: found.losses({net.layer_id: module}, {**rest, **first}, block, jax.random.key(0)))
+    assert len({float(losses(block)[0]) for block in range(7)}) == 7
+
+
+@pytest.mark.parametrize("window", [1, 2])
+def test_time_levels_are_not_mixed_in_blocks(monkeypatch, window):
+    """Every epoch sees one window of the levels 1, 2, 4, at all of its points."""
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 512)
+    monkeypatch.setattr(jno.compiler._pointwise, "_MANY", 1)
+    domain = jno.domain.rect(mesh_size=0.25, time=(1.0, 3.0, 3))
+    x, y, t = domain.variable("interior")
+    net = jno.nn(_network().module).optimizer(optax.sgd(0.0))
+    crux = jno.core([(2.0 ** (t - 1.0) + 0.0 * net(x, y)).mean])
+    losses = crux.solve(12, min_consecutive=window).total_loss_history
+    expected = {1: {1.0, 2.0, 4.0}, 2: {1.5, 3.0}}[window]
+    assert {round(float(loss), 4) for loss in losses} == expected
 
 
 COUPLED = {

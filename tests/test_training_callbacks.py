@@ -96,11 +96,14 @@ def test_called_once_per_outer_step():
 
 
 def test_trackers_do_not_split_outer_steps():
-    crux, _ = descent(lambda p: p.tracker(interval=2))
+    crux, _ = descent(lambda p: p.tracker(interval=2), lambda p: p.tracker(interval=3))
     recorder = Recorder()
     history = crux.solve(12, inner_steps=6, callbacks=[recorder])
     assert [kw["epoch"] for kw in recorder.epochs] == [5, 11]
-    np.testing.assert_array_equal(history.training_logs[0]["track_stats"][0]["epoch"], np.arange(0, 12, 2))
+    for entry, interval in zip(history.training_logs[0]["track_stats"], (2, 3), strict=True):
+        epochs = np.arange(0, 12, interval)
+        np.testing.assert_array_equal(entry["epoch"], epochs)
+        np.testing.assert_allclose(entry["values"], 2.0 * 0.8**epochs, rtol=1e-5)
 
 
 def test_outer_steps_may_be_longer_than_one_device_call():
@@ -313,7 +316,8 @@ class Told(jno.loggers.MetricLogger):
 
 
 def test_what_a_logger_is_told():
-    crux, _ = descent(lambda p: p.tracker(interval=3), lambda p: p.tracker(interval=3))
+    named = lambda p: (1.0 * p).name("value").tracker(interval=3)  # noqa: E731
+    crux, _ = descent(named, named)
     told = Told()
     crux.solve(4, inner_steps=2, callbacks=[told, Recorder(stop_at=3)])
     (_, run), *middle, (_, reason) = told.calls

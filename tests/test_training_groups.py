@@ -181,6 +181,18 @@ def test_freezing_between_solves():
     assert (float(p.module.value), float(q.module.value)) == (0.5, 0.25)
 
 
+def test_new_weights_of_a_frozen_model():
+    """The compiled step is kept between calls, but not the weights of models that it does not train."""
+    domain = jno.domain.line(mesh_size=1.0)
+    p = jno.np.parameter(()).initialize(0.0).optimizer(optax.sgd(0.5))
+    q = jno.np.parameter(()).initialize(1.0).freeze()
+    crux = jno.core([(p - q) ** 2], domain=domain)
+    crux.solve(1)
+    q.model.module = eqx.tree_at(lambda m: m.value, q.module, jnp.float32(3.0))
+    crux.solve(1)
+    assert float(p.module.value) == 3.0
+
+
 def test_all_frozen():
     net = jno.nn(cubic()).optimizer(optax.sgd(1.0)).freeze()
     with pytest.raises(ValueError, match="every model is frozen: there is nothing to train"):

@@ -69,10 +69,52 @@ def test_a_line_search_sees_the_mean_over_all_mini_batches():
         np.testing.assert_allclose(a, b, atol=1e-4)
 
 
-def test_more_mini_batches_than_samples_repeat_samples_in_different_ones():
-    crux, _ = data_problem()
-    losses = crux.solve(3, batchsize=8, accumulation_steps=5).total_loss_history
-    assert np.all(np.isfinite(losses))
+BASE = 16
+"""Sample ``k`` of `counted_problem` has the value ``BASE**k``: the digits of a sum tell how often each was drawn."""
+
+
+def counted_problem():
+    domain = 5 * jno.domain.line(mesh_size=0.5)
+    f = domain.variable("f", BASE ** np.arange(5.0)[:, None])
+    p = jno.np.parameter(()).optimizer(optax.sgd(0.0))
+    return jno.core([f + 0.0 * p])
+
+
+def digits(sums):
+    """How often each sample is in each of the sums."""
+    return np.round(sums).astype(int)[:, None] // BASE ** np.arange(5) % BASE
+
+
+def drawn(crux, epochs, *, batchsize, accumulation_steps=1, **options):
+    """How often each sample was drawn in each epoch."""
+    history = crux.solve(epochs, batchsize=batchsize, accumulation_steps=accumulation_steps, **options)
+    return digits(history.total_loss_history[-epochs:] * batchsize * accumulation_steps)
+
+
+@pytest.mark.parametrize("offload", [False, True])
+def test_more_mini_batches_than_samples_repeat_samples_in_different_ones(offload):
+    counts = drawn(counted_problem(), 12, batchsize=3, accumulation_steps=4, offload_data=offload)
+    np.testing.assert_array_equal(counts.sum(axis=1), 12)
+    assert counts.max() <= 4  # no mini-batch holds a sample twice
+    assert np.any(counts % 4)  # nor are all of them the same
+    assert len(np.unique(counts, axis=0)) > 4
+
+
+@pytest.mark.parametrize("offload", [False, True])
+def test_mini_batches_hold_no_sample_twice_where_there_are_enough(offload):
+    counts = drawn(counted_problem(), 12, batchsize=2, accumulation_steps=2, offload_data=offload)
+    np.testing.assert_array_equal(np.sort(counts, axis=1), [[0, 1, 1, 1, 1]] * 12)
+    assert np.all(counts.sum(axis=0) < 12)  # every sample is left out at times
+
+
+def test_every_mini_batch_has_its_own_noise():
+    """With ``f = ±1`` equal noise would cancel in the mean over two mini-batches of one sample."""
+    domain = 2 * jno.domain.line(mesh_size=0.5)
+    f = domain.variable("f", np.array([[1.0], [-1.0]]))
+    p = jno.np.parameter(()).optimizer(optax.sgd(0.0))
+    crux = jno.core([f * jno.noise.gaussian() + 0.0 * p])
+    losses = crux.solve(3, batchsize=1, accumulation_steps=2).total_loss_history
+    assert np.all(np.abs(losses) > 1e-3)
 
 
 def test_second_order_optimizers_refuse_accumulated_residuals():
@@ -89,12 +131,40 @@ def test_data_on_the_host_trains_like_data_on_the_device():
 
 
 def test_the_rows_of_an_epoch_follow_from_the_seed():
-    once = data_problem()[0].solve(6, batchsize=5, offload_data=True).total_loss_history
-    crux = data_problem()[0]
+    still = optax.sgd(0.0)  # the losses are those of the rows alone
+    once = data_problem(optimizer=still)[0].solve(6, batchsize=5, offload_data=True).total_loss_history
+    crux = data_problem(optimizer=still)[0]
     crux.solve(2, batchsize=5, offload_data=True)
     in_two = crux.solve(4, batchsize=5, offload_data=True).total_loss_history
     np.testing.assert_array_equal(in_two, once)
     assert len(np.unique(once)) == 6
+
+
+def test_points_that_are_replaced_are_not_read_ahead():
+    """Every sample has points of its own, new ones every two epochs: the host must send those of the epoch."""
+
+    def losses(**options):
+        domain = 2 * jno.domain.csg([(0, 0), (1, 0), (1, 1), (0, 1)])
+        x, *_ = domain.variable("interior", (4, None), jno.sampler.random(2, 1.0, 0))
+        p = jno.np.parameter(()).optimizer(optax.sgd(0.0))
+        log = jno.core([x.mean + 0.0 * p]).solve(6, **options).total_loss_history
+        return log, np.mean(domain.context["interior"][..., 0])
+
+    expected, last = losses()
+    assert len(np.unique(expected)) == 3
+    found, own_last = losses(batchsize=2, offload_data=True)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose([found[-1], own_last], last, rtol=1e-6)
+
+
+def test_options_of_one_call_do_not_stay_for_the_next():
+    """On the device a step draws its rows; from the host they come drawn."""
+    crux = counted_problem()
+    for offload in (False, True, False, True):
+        counts = drawn(crux, 4, batchsize=3, offload_data=offload)
+        np.testing.assert_array_equal(np.sort(counts, axis=1), [[0, 0, 1, 1, 1]] * 4)
+    everything = crux.solve(1).total_loss_history[-1:]
+    np.testing.assert_array_equal(digits(everything * 5), [[1] * 5])
 
 
 def test_files_are_read_row_by_row(tmp_path):
@@ -226,14 +296,57 @@ def test_substeps_go_on_in_the_next_call():
     assert float(p.module.value) == float(other.module.value)
 
 
-def test_schedules_count_the_steps():
+def _rising(count):
+    """Parameters whose update in step ``n`` is ``-n`` where the loss is the parameter itself."""
     domain = jno.domain.line(mesh_size=0.25)
     domain.variable("interior")
-    seen = jno.np.parameter(()).optimizer(optax.sgd(1.0)).model.scale(lambda step: jnp.where(step == 5, 1.0, 0.0))
-    crux = jno.core([(seen() - 1.0) ** 2], domain=domain)
+    made = [jno.np.parameter(()).optimizer(optax.sgd(1.0)) for _ in range(count)]
+    for parameter in made:
+        parameter.model.scale(lambda step: 1.0 * step)
+    return jno.core(made, domain=domain), made
+
+
+def test_schedules_count_the_steps():
+    """The losses of an epoch are those before its first step: ``-(0 + 1 + … + (3 k - 1))``."""
+    crux, (p,) = _rising(1)
     losses = crux.solve(4, substeps=[([0], 3)]).total_loss_history
-    np.testing.assert_allclose(losses, [1.0, 1.0, 1.0, 1.0])  # one full step on a quadratic: 0 → 2 in step 5
-    assert float(seen.module.value) == 2.0
+    np.testing.assert_array_equal(losses, [0.0, -3.0, -15.0, -36.0])
+    assert float(p.module.value) == -66.0
+
+
+def test_substeps_are_counted_one_after_the_other():
+    crux, (p, q) = _rising(2)
+    losses = crux.solve(3, substeps=[([0], 2), [1]]).training_logs[0]["losses"]
+    np.testing.assert_array_equal(losses, [[0.0, 0.0], [-1.0, -2.0], [-8.0, -7.0]])
+    assert (float(p.module.value), float(q.module.value)) == (-(0 + 1 + 3 + 4 + 6 + 7), -(2 + 5 + 8))
+
+
+@pytest.mark.parametrize("random", ["rows", "noise"])
+def test_every_substep_has_its_own_mini_batch_and_noise(random):
+    """The gradients are what was drawn: twice in an epoch for the first parameter, once for the second."""
+    domain = 4 * jno.domain.line(mesh_size=0.5)
+    f = domain.variable("f", np.array([[1.0], [2.0], [4.0], [8.0]]))
+    made = [jno.np.parameter(()).optimizer(optax.sgd(1.0)) for _ in range(2)]
+    value, options = (f, {"batchsize": 1}) if random == "rows" else (0.0 * f + jno.noise.gaussian(), {})
+    crux = jno.core([*(p * value for p in made), *(p.tracker() for p in made)])
+    log = crux.solve(9, substeps=[([0], 2), [1]], **options).training_logs[0]
+    first, second = (-np.diff(entry["values"].ravel()) for entry in log["track_stats"])
+    assert np.any(np.abs(first - 2.0 * second) > 1e-3)
+    if random == "rows":
+        pairs = {1.0 * (a + b) for a in (1, 2, 4, 8) for b in (1, 2, 4, 8)}
+        assert set(first) <= pairs
+        assert set(second) <= {1.0, 2.0, 4.0, 8.0}
+        assert set(first) - {2.0, 4.0, 8.0, 16.0}  # the two steps of a substep differ as well
+
+
+def test_the_substeps_of_one_call_do_not_stay_for_the_next():
+    crux, p, _ = _two_parameters()
+    crux.solve(1)
+    before = float(p.module.value)
+    crux.solve(1, substeps=[[1]])
+    assert float(p.module.value) == before
+    crux.solve(1, substeps=[[0], [1]])
+    assert float(p.module.value) != before
 
 
 def test_the_constraints_of_no_substep_are_recorded():
@@ -315,6 +428,38 @@ def test_a_callback_replaces_the_gradients():
         np.testing.assert_allclose(a, b, atol=1e-6)
     assert [kw["epoch"] for kw in halved.shown] == [0, 1, 2, 3]
     assert set(halved.shown[0]) == {"trainable", "context", "rng", "epoch"}
+
+
+def test_callbacks_replace_the_gradients_one_after_the_other():
+    class Negated(Callback):
+        def on_before_update(self, *, grads, **kw):
+            return jax.tree_util.tree_map(lambda g: -g, grads)
+
+    (crux, (p,)), (plain, (q,)) = _rising(1), _rising(1)
+    crux.solve(4, callbacks=[Negated(), Halved()])
+    plain.solve(4)
+    assert float(q.module.value) == -6.0
+    assert float(p.module.value) == 3.0
+
+
+def test_looking_at_gradients_does_not_change_the_training():
+    class Looks(Callback):
+        def on_before_update(self, **kw):
+            return None
+
+    def trained(*callbacks):
+        domain = 4 * jno.domain.line(mesh_size=0.25)
+        x, _ = domain.variable("interior")
+        f = domain.variable("f", np.arange(4.0)[:, None])
+        p = jno.np.parameter(()).initialize(2.0).optimizer(optax.sgd(0.1, momentum=0.5))
+        p.model.scale(lambda epoch, losses: 1.0 / (1.0 + epoch + losses[0]))
+        first, second = (p * x - f + jno.noise.gaussian(0.5)).mse, (p * f).mse
+        w = jno.fn.adaptive.softadapt([first, second])
+        crux = jno.core([w[0] * first, w[1] * second])
+        return crux.solve(5, batchsize=2, callbacks=list(callbacks)).training_logs[0]["losses"], p.module.value
+
+    for found, expected in zip(trained(Looks()), trained(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_gradients_of_another_structure_are_refused():

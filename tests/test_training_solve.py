@@ -175,6 +175,19 @@ class Watch(Callback):
         return None
 
 
+def test_a_first_solve_compiles_no_program_for_each_array():
+    """One each to test the points, for the optimizer states, for the epochs, and to look at the weights."""
+
+    def run(width):
+        module = foundax.mlp(2, hidden_dims=width, num_layers=3, key=jax.random.PRNGKey(0))
+        x, y, _ = jno.domain.rect(mesh_size=1 / width).variable("interior")
+        u = jno.nn(module).optimizer(optax.adam(1e-3))(x, y)
+        return compilations(lambda: jno.core([u.laplacian(x, y).mse, (u - x).mse]).solve(2, callbacks=[Watch()]))
+
+    run(3)  # programs of no size
+    assert run(5) <= 5
+
+
 def test_a_second_solve_compiles_nothing():
     _, x, _ = line()
     net = network()

@@ -62,7 +62,7 @@ def test_goes_on_after_an_interruption(tmp_path):
     path = tmp_path / "new" / "sweep.jsonl"
     through = Halving()
     expected = swept(Run(), through, None)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
         swept(Run(interrupted_before=5), Halving(), path)
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert lines[0] == {"jno_sweep": 1, "in_flight": 1, "description": ABOUT}

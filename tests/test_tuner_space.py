@@ -109,6 +109,11 @@ def test_samples_of_a_logarithmic_range_are_uniform_on_its_scale():
     assert abs(short - 0.5) < 0.1
 
 
+def test_integers_are_rounded():
+    depth = ArchSpace().int_range("depth", 1, 9, log_scale=True).get("depth")
+    assert [depth.decode(value) for value in (0.4, 1.6, 2.4, 8.5001, 9.6)] == [1, 2, 2, 9, 9]
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [

@@ -241,6 +241,15 @@ def test_strategies_propose_what_their_seed_says_and_survive_failures(optimizer)
     assert run(1) != run(2)
 
 
+def test_failures_are_told_as_worse_than_the_worst():
+    strategy = strategy_of(rates(), "OnePlusOne", 6, 0)
+    told = []
+    strategy._optimizer.register_callback("tell", lambda optimizer, candidate, loss: told.append(loss))
+    for objective in (None, -2.0, None, 3.0, 1.0, None):
+        strategy.tell(strategy.ask(), objective)
+    assert told == [1e12, -2.0, 1.0, 3.0, 1.0, 7.0]
+
+
 def test_several_proposals_may_be_open():
     strategy = strategy_of(rates(), "OnePlusOne", 4, 0)
     opened = [strategy.ask() for _ in range(3)]

@@ -175,6 +175,7 @@ def test_tune_records_candidates_and_reset_forgets_them():
         ({"lora": [4]}, TypeError, r"must be a pair \(rank, alpha\)"),
         ({"optimizer": ["adam"]}, TypeError, r"must be an optax transform or a factory such as optax.adam"),
         ({"lr": [-1.0]}, TypeError, r"must be a positive number or a schedule"),
+        ({"lr": [0.0]}, TypeError, r"must be a positive number or a schedule"),
         ({"lr": [True]}, TypeError, r"must be a positive number or a schedule"),
         ({"dtype": ["float32"]}, TypeError, r"must be a floating dtype object such as jnp.float32"),
         ({"dtype": [jnp.int32]}, TypeError, r"must be a floating dtype object"),

@@ -45,8 +45,11 @@ def total_of(program: Program, positions: Sequence[int] | None = None) -> Callab
 
 def unit_rows(gradients: Any) -> Any:
     """Gradients of norm one; zero stays zero."""
-    norms = jnp.linalg.norm(gradients, axis=1, keepdims=True)
-    return jnp.where(norms > 0.0, gradients / jnp.where(norms > 0.0, norms, 1.0), 0.0)
+    # first to entries of at most one: in single precision the squares of entries below 1e-19 are zero
+    largest = jnp.max(jnp.abs(gradients), axis=1, keepdims=True)
+    scaled = gradients / jnp.where(largest > 0.0, largest, 1.0)
+    norms = jnp.linalg.norm(scaled, axis=1, keepdims=True)
+    return scaled / jnp.where(norms > 0.0, norms, 1.0)
 
 
 def _means(program: Program, looked_at: Any, rest: Any, data: Any, key: Any) -> Any:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import numpy as np
 
 from jno.utils import get_logger
@@ -156,3 +157,11 @@ def _nearest_nodes(points: np.ndarray, domain: Any) -> np.ndarray:
         rows = np.broadcast_to(points[:, 0], (len(domain._row_mesh), *points.shape[2:]))
         nearest = np.stack([trees[mesh].query(row)[1] for mesh, row in zip(domain._row_mesh, rows, strict=True)])
     return nearest.astype(np.int32)[:, None]
+
+
+def on_device(array: Any) -> jax.Array:
+    """A copy of a host array on the device, whose memory it does not share.
+
+    ``jnp.asarray`` compiles a program for every shape.
+    """
+    return jax.device_put(np.array(array))

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+try:
+    from jax.errors import InconclusiveDimensionOperation as InconclusiveDimensionOperation
+except ImportError:  # before JAX 0.10
+    from jax.core import InconclusiveDimensionOperation as InconclusiveDimensionOperation
+
 
 def bind_equation(eqn: Any, inputs: Sequence[Any]) -> list[Any]:
     """Evaluate one jaxpr equation.  ``get_bind_params`` returned ``(functions, params)`` before JAX 0.10."""

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jno.trace import (
@@ -125,19 +124,21 @@ def _coupled(targets: list[Node], tag: str, whole: Program, modules: Mapping[int
     context = {**whole.context, tag + _FIXED: whole.context[tag]}
     program = Program(tested, whole.domain, context=context, graph=whole.graph)
     data = program.few()
-    points = data["points", tag]
+    points = np.asarray(data["points", tag])
     if points.shape[2] == 1:
         return set()
     own = {model.layer_id: modules[model.layer_id] for model in program.models}
     evaluate = jax.jit(lambda data: program(own, data, jax.random.key(0)))
-    centre = jnp.mean(points, axis=(0, 1, 2))
-    moved = points.at[:, :, ::2].set(centre + _STRETCH * (points[:, :, ::2] - centre) + 0.01)
-    before, after = evaluate(data), evaluate({**data, ("points", tag): moved})
+    # by NumPy: every operation of JAX would be compiled
+    centre = np.mean(points, axis=(0, 1, 2))
+    moved = points.copy()
+    moved[:, :, ::2] = centre + _STRETCH * (points[:, :, ::2] - centre) + 0.01
+    before, after = (jax.device_get(evaluate({**data, ("points", tag): at})) for at in (points, moved))
     changed = set()
     for target, a, b in zip(targets, before, after, strict=True):
         # (B, N, ...): the points that stayed
-        kind = np.complex128 if jnp.iscomplexobj(a) else np.float64
-        first, second = np.asarray(a[:, 1::2], dtype=kind), np.asarray(b[:, 1::2], dtype=kind)
+        kind = np.complex128 if np.iscomplexobj(a) else np.float64
+        first, second = (np.asarray(values[:, 1::2], dtype=kind) for values in (a, b))
         if a.shape[1] != points.shape[2] or not np.allclose(first, second, rtol=1e-5, atol=1e-7, equal_nan=True):
             changed.add(id(target))
     return changed

@@ -15,7 +15,7 @@ from jno.trace import Integral, Node, Noise, TensorTag, Variable, decided, walk
 
 from . import _lower_derivatives, _lower_integrals, _lower_leaves, _lower_models, _lower_operations  # noqa: F401
 from ._collapse import collapse
-from ._data import KINDS, prepare, selected
+from ._data import KINDS, on_device, prepare, selected
 from ._finite_difference import uses_stencil
 from ._fold import OuterAxes, fold, frontier
 from ._graph import Graph, adaptive_weights, models_of, noise_nodes, point_tag, weights_key
@@ -111,9 +111,8 @@ class Program:
     @functools.cached_property
     def data(self) -> dict[tuple[str, str], Any]:
         """The arrays on the device."""
-        # what is no array in memory is a data set of a file
-        held = {n: s if isinstance(s, np.ndarray) else s[:] for n, s in self.sources.items()}
-        return {name: jnp.asarray(source) for name, source in held.items()}
+        # [:] reads what is a data set of a file
+        return {name: on_device(source[:]) for name, source in self.sources.items()}
 
     @property
     def abstract_data(self) -> dict[tuple[str, str], jax.ShapeDtypeStruct]:
@@ -129,7 +128,7 @@ class Program:
         if own:
             self.sources = {**self.sources, **{name: np.asarray(array) for name, array in own.items()}}
         if own and "data" in vars(self):  # otherwise nobody has asked for it yet
-            self.data = {**self.data, **{name: jnp.asarray(array) for name, array in own.items()}}
+            self.data = {**self.data, **{name: on_device(array) for name, array in own.items()}}
 
     def rows(self, chosen: Sequence[int] | np.ndarray) -> dict[tuple[str, str], np.ndarray]:
         """Host arrays of some of the samples: of what has one row per sample."""
@@ -138,7 +137,7 @@ class Program:
     def few(self) -> dict[tuple[str, str], Any]:
         """The data of at most two samples, on the device."""
         own = self.rows(range(min(2, self.layout.samples)))
-        return {name: jnp.asarray(own.get(name, source)) for name, source in self.sources.items()}
+        return {name: on_device(own.get(name, source)) for name, source in self.sources.items()}
 
     def __call__(
         self, modules: dict[int, Any], data: Mapping[Any, Any], key: Any = None, shapes: Any = None, passes: Any = None

@@ -8,7 +8,8 @@ from typing import Any
 
 import jax
 from jax import export
-from jax.errors import InconclusiveDimensionOperation
+
+from jno.compiler import InconclusiveDimensionOperation
 
 from ._function import ArrayFunction
 

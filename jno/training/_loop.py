@@ -230,7 +230,12 @@ def _like(answer: Any, gradients: Any, name: str) -> Any:
 
 def all_finite(tree: Any) -> bool:
     """Whether every array of a pytree is finite."""
-    return all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree_util.tree_leaves(tree))
+    return bool(_all_finite(jax.tree_util.tree_leaves(tree)))
+
+
+@jax.jit
+def _all_finite(leaves: list[Any]) -> Any:
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves])) if leaves else True
 
 
 class _Pace:

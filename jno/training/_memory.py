@@ -41,12 +41,13 @@ class Memory:
         self, phases: Sequence[Phase], parameters: dict[int, Any], models: Sequence[Model]
     ) -> list[list[Any]]:
         """The remembered state of every phase and group, or a fresh one.  Copies: the step may reuse their memory."""
-        states = initial_states(phases, parameters)
-        kept = [
-            [self.optimizers.get(key, fresh) for key, fresh in zip(keys, own, strict=True)]
-            for keys, own in zip(_keys(phases, models), states, strict=True)
-        ]
-        return copied(kept)
+        keys = _keys(phases, models)
+        remembered = self.optimizers
+        if not all(key in remembered for of_phase in keys for key in of_phase):
+            states = initial_states(phases, parameters)
+            fresh = {key: own for pair in zip(keys, states, strict=True) for key, own in zip(*pair, strict=True)}
+            remembered = fresh | remembered
+        return copied([[remembered[key] for key in of_phase] for of_phase in keys])
 
     def chain_states(
         self, phases: Sequence[Phase], empty: Callable[[Phase, Block], Any], models: Sequence[Model]

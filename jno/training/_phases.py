@@ -8,6 +8,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import numpy as np
 
 from jno.compiler import Program, trained_models
 
@@ -88,10 +89,19 @@ def _phase(
 
 
 def initial_states(phases: Sequence[Phase], parameters: dict[int, Any]) -> list[list[Any]]:
-    """Fresh optimizer states by phase and group."""
-    return [[group.transform.init(group.pick(parameters)) for group in phase.groups] for phase in phases]
+    """Fresh optimizer states by phase and group, from one program: every operation alone would be compiled too."""
+
+    def states(parameters: dict[int, Any]) -> list[list[Any]]:
+        return [[group.transform.init(group.pick(parameters)) for group in phase.groups] for phase in phases]
+
+    return jax.jit(states)(parameters)
 
 
 def copied(tree: Any) -> Any:
     """Arrays of their own: the step may reuse their memory."""
-    return jax.tree_util.tree_map(lambda leaf: jax.numpy.array(leaf), tree)
+
+    def copy(leaf: Any) -> Any:
+        # without a program for every shape; of NumPy's arrays `device_put` may take the memory
+        return jax.device_put(np.array(leaf) if isinstance(leaf, np.ndarray) else leaf, may_alias=False)
+
+    return jax.tree_util.tree_map(copy, tree)

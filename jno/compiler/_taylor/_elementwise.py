@@ -239,8 +239,7 @@ def _clamp(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> lis
     if jets[0].parts or jets[2].parts:
         return taylor.fallback(taylor, eqn, jets, keys)
     (value,) = bind_equation(eqn, [low, operand, high])
-    inside = jnp.where((operand > low) & (operand < high), 1, 0).astype(value.dtype)
-    return [_weighted([jets[1]], [inside], value)]
+    return [_chosen([jets[1]], [(operand > low) & (operand < high)], value)]
 
 
 @rule("select_n")
