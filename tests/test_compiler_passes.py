@@ -205,6 +205,18 @@ def test_terms_that_cancel(square):
     close(half, second, 1e-6)
 
 
+def test_sums_that_occur_twice(square):
+    """One sum of derivatives, which other terms share: its coefficient is the sum over all places."""
+    _, x, y = square
+    u = mlp(2)(x, y)
+
+    def total(first, second):
+        shared = u.d2(x, second) - 0.25 * u.d2(y, second) + u
+        return 2 * (shared + shared) - shared / 4 + u.d2(y, second)
+
+    agree(total)
+
+
 def test_sums_of_very_different_size():
     """SI units: a diffusivity of 1e-15 m²/s balances rates where lengths are micrometres."""
     domain = unit_square(0.5)

@@ -47,7 +47,8 @@ def unit_rows(gradients: Any) -> Any:
     """Gradients of norm one; zero stays zero."""
     # first to entries of at most one: in single precision the squares of entries below 1e-19 are zero
     largest = jnp.max(jnp.abs(gradients), axis=1, keepdims=True)
-    scaled = gradients / jnp.where(largest > 0.0, largest, 1.0)
+    # the barrier keeps XLA from squaring numerator and denominator apart
+    scaled = jax.lax.optimization_barrier(gradients / jnp.where(largest > 0.0, largest, 1.0))
     norms = jnp.linalg.norm(scaled, axis=1, keepdims=True)
     return scaled / jnp.where(norms > 0.0, norms, 1.0)
 

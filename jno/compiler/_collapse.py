@@ -54,26 +54,43 @@ def _number(node: Node) -> float | None:
     return None
 
 
+def _parts(node: Any) -> _Terms:
+    """``(coefficient, child)`` of a node that `_is_linear`, from left to right."""
+    if isinstance(node, UnaryOp):
+        return [(-1.0, node.target)]
+    if node.op in ("+", "-"):
+        return [(1.0, node.left), (1.0 if node.op == "+" else -1.0, node.right)]
+    left, right = _number(node.left), _number(node.right)
+    if left is not None and node.op == "*":
+        return [(left, node.right)]
+    assert right is not None
+    return [(1 / right if node.op == "/" else right, node.left)]
+
+
 def _flatten(head: Any) -> _Terms:
-    """``(coefficient, node)`` whose sum is the expression, from left to right."""
-    found: _Terms = []
-    stack: _Terms = [(1.0, head)]
+    """``(coefficient, node)`` whose sum is the expression, every node once, from left to right.
+
+    A sum that occurs in several places is entered once: ``u = u + u`` n times has n steps, not 2ⁿ.
+    """
+    parts: dict[int, _Terms] = {}
+    children_first: list[Any] = []
+    terms: dict[int, Any] = {}
+    stack: list[tuple[Any, bool]] = [(head, False)]
     while stack:
-        factor, node = stack.pop()
-        if not _is_linear(node):
-            found.append((factor, node))
-        elif isinstance(node, UnaryOp):
-            stack.append((-factor, node.target))
-        elif node.op in ("+", "-"):
-            stack.append((factor if node.op == "+" else -factor, node.right))
-            stack.append((factor, node.left))
-        else:
-            left, right = _number(node.left), _number(node.right)
-            if left is not None and node.op == "*":
-                stack.append((factor * left, node.right))
-            elif right is not None:
-                stack.append((factor / right if node.op == "/" else factor * right, node.left))
-    return found
+        node, entered = stack.pop()
+        if entered:
+            children_first.append(node)
+        elif not _is_linear(node):
+            terms.setdefault(id(node), node)
+        elif id(node) not in parts:
+            parts[id(node)] = _parts(node)
+            stack.append((node, True))
+            stack.extend((child, False) for _, child in reversed(parts[id(node)]))
+    coefficients = {id(head): 1.0}
+    for node in reversed(children_first):
+        for weight, child in parts[id(node)]:
+            coefficients[id(child)] = coefficients.get(id(child), 0.0) + weight * coefficients[id(node)]
+    return [(coefficients[number], node) for number, node in terms.items()]
 
 
 def _merged(head: Any) -> Any:
