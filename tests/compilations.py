@@ -11,6 +11,7 @@ turns it on, and a test marked ``optimized`` always has it.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -113,6 +114,13 @@ def pytest_configure(config: Any) -> None:
     if directory is not None:
         prune(directory)
     config.pluginmanager.register(_Report(config, directory), "jno-compilations-report")
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage less often, and not among what is imported: that saves a tenth of the time of tracing."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 @pytest.fixture(autouse=True)

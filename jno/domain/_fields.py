@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from numbers import Real
 from typing import Any, TypeVar
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
@@ -74,7 +75,8 @@ class PositionFields(Enclosures):
             facets, normals = _planes(geometry, facets, normals)
         function = smooth_distance(facets, normals) if smooth else exact_distance(facets)
         points = np.asarray(self.context[coordinates[0].tag][:, :1], dtype=np.float64)
-        rows = [np.asarray(function(*(row[0, :, i : i + 1] for i in range(self.dimension)))) for row in points]
+        values = jax.jit(function)  # one program instead of one for every operation
+        rows = [np.asarray(values(*(row[0, :, i : i + 1] for i in range(self.dimension)))) for row in points]
         if name is not None:
             check_tag_name(name)
         self._attach(f"__dist_{tag}__" if name is None else name, np.stack(rows)[:, None])
