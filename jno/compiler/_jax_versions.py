@@ -18,3 +18,11 @@ def bind_equation(eqn: Any, inputs: Sequence[Any]) -> list[Any]:
     with eqn.ctx.manager:
         result = eqn.primitive.bind(*functions, *inputs, **params)
     return list(result) if eqn.primitive.multiple_results else [result]
+
+
+def scan_counts(eqn: Any) -> tuple[int, int]:
+    """How many operands of a ``scan`` are constants, and how many the carry.  JAX 0.12 has trees of them."""
+    if "num_consts" in eqn.params:
+        return eqn.params["num_consts"], eqn.params["num_carry"]
+    constants, carry, _ = eqn.params["ft_in"].unpack()
+    return len(list(constants.vals)), len(list(carry.vals))

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend import core as jex
 
-from .._jax_versions import bind_equation
+from .._jax_versions import bind_equation, scan_counts
 from ._elementwise import acts_elementwise, elementwise_call
 from ._interpreter import Pass, is_differentiable, rule
 from ._jets import Jet, Parts, add, block_axis, scaled, spread
@@ -65,7 +65,7 @@ def _custom_vjp(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -
 @rule("scan")
 def _scan(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
     """A scan whose carry holds values and parts; a part that any step makes is carried from the start."""
-    first, count = eqn.params["num_consts"], eqn.params["num_carry"]
+    first, count = scan_counts(eqn)
     inner, consts = eqn.params["jaxpr"], jets[:first]
     wanted = [keys if is_differentiable(var) else frozenset[int]() for var in inner.jaxpr.outvars]
     block = len(taylor.streams.block)
