@@ -310,7 +310,7 @@ def test_vera_shares_its_projections_between_layers():
     first, second = tuned.hidden_layers
     np.testing.assert_array_equal(first.A, second.A)
     np.testing.assert_array_equal(first.B, second.B)
-    np.testing.assert_array_equal(tuned.output_layer.B, first.B[:5])
+    np.testing.assert_allclose(tuned.output_layer.B, first.B[:5], rtol=1e-6)
     smaller = adapted("VeRA", eqx.nn.Linear(3, 8, key=KEY), rank=4)
     np.testing.assert_allclose(smaller.A * np.sqrt(3), first.A[:, :3] * np.sqrt(8), rtol=1e-6)
 

@@ -171,7 +171,7 @@ def test_failures_are_recorded_and_do_not_win(capsys):
     assert diverged.objective is None
     assert diverged.error.startswith("FloatingPointError: training stopped: non-finite loss at epoch")
     assert broken.error == "ArithmeticError: three is too much"
-    assert "raise ArithmeticError" in broken.traceback
+    assert ", in sometimes\n" in broken.traceback  # the line itself only where pickled code keeps its file
     assert crux.best_config["learning_rate"] == 1e-3
     shown = capsys.readouterr().out
     assert "three is too much" in shown
