@@ -275,6 +275,15 @@ def test_an_executor_of_processes_and_what_follows_when_it_breaks():
     assert history.outcomes[4].rungs[0] not in theirs
 
 
+@pytest.fixture
+def heard_interrupts():
+    """Ctrl-C raises here also where the tests themselves were started to ignore it (in the background, with nohup)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard_interrupts")
 def test_ctrl_c_ends_processes_and_keeps_the_journal(tmp_path, capsys):
     journal = tmp_path / "sweep.jsonl"
 

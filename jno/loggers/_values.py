@@ -39,6 +39,7 @@ def histogram_of(array: Float[np.ndarray, ...]) -> tuple[Int[np.ndarray, _], Flo
         return None
     try:
         with np.errstate(invalid="ignore", over="ignore"):
-            return np.histogram(finite, bins=_BINS)
-    except ValueError:  # the entries are too close to each other for bins in float64, or too far apart
+            counts, edges = np.histogram(finite, bins=_BINS)
+    except (ValueError, IndexError):  # entries too close to each other or too far apart (NumPy 2.0: IndexError)
         return None
+    return (counts, edges) if np.all(np.diff(edges) > 0) else None  # NumPy 2.0 returns bins of no width
