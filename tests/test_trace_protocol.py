@@ -1,18 +1,17 @@
-"""What an expression is besides arithmetic: identity, labels, printing, trackers, re-calling, trees."""
+"""What an expression is besides arithmetic: identity, labels, printing, trackers, trees."""
 
 import re
 
 import jax
 import numpy as np
 import pytest
-from helpers import WAVE, coordinates, evaluate, mlp, unit_square
+from helpers import coordinates, evaluate, mlp, unit_square
 
 import jno
 from jno.trace import (
     BinaryOp,
     ModelCall,
     Tracker,
-    defining_variables,
     dump_tree,
 )
 
@@ -214,88 +213,6 @@ def test_trackers_are_no_constraints(xy):
     assert core.n_constraints == 1
     assert len(core.trackers) == 1
     np.testing.assert_allclose(core.eval(core.trackers[0]), 0.5)
-
-
-# --- re-calling -----------------------------------------------------------------------------------------------
-def test_recall_at_other_points(square):
-    domain, (x, y, _) = square
-    xb, yb, _ = domain.variable("boundary")
-    u = WAVE.build(jno.np, x, y)
-    value = evaluate(u(xb, yb))[0, :, 0]
-    np.testing.assert_allclose(value, WAVE.build(np, *coordinates(domain, "boundary")), rtol=1e-5, atol=1e-6)
-
-
-def test_recall_replaces_variables_inside_derivatives(square):
-    domain, (x, y, _) = square
-    xb, yb, _ = domain.variable("boundary")
-    u = WAVE.build(jno.np, x, y)
-    value, laplacian = evaluate([u.d(x)(xb, yb), (2 * u.laplacian(x, y))(xb, yb)])
-    points = coordinates(domain, "boundary")
-    xx, _, yy = WAVE.second(*points)
-    np.testing.assert_allclose(value[0, :, 0], WAVE.first(*points)[0], rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(laplacian[0, :, 0], 2 * (xx + yy), rtol=1e-4, atol=1e-4)
-
-
-def test_recall_of_a_network(square):
-    domain, (x, y, _) = square
-    xb, yb, _ = domain.variable("boundary")
-    net = mlp(2)
-    u = net(x, y)
-    again, direct = evaluate([u(xb, yb).d(yb), net(xb, yb).d(yb)])
-    np.testing.assert_allclose(again, direct, rtol=1e-6)
-
-
-def test_recall_is_positional_in_order_of_first_appearance(square):
-    domain, (x, y, _) = square
-    u = y - 2 * x
-    assert defining_variables(u) == (y, x)
-    xn, yn = coordinates(domain, "interior")
-    swapped, partly = evaluate([u(x, y), u(x)])
-    np.testing.assert_allclose(swapped[0, :, 0], xn - 2 * yn, atol=1e-6)
-    np.testing.assert_allclose(partly[0, :, 0], xn - 2 * xn, atol=1e-6)
-
-
-def test_recall_with_nothing_keeps_the_expression(xy):
-    u = xy[0] + xy[1]
-    np.testing.assert_array_equal(evaluate(u()), evaluate(u))
-
-
-def test_recall_replaces_simultaneously(xy):
-    """``u(y, x)`` swaps; it does not replace one after the other."""
-    x, y = xy
-    u = x - 3 * y
-    np.testing.assert_allclose(evaluate(u(y, x)), evaluate(y - 3 * x), atol=1e-6)
-
-
-def test_recall_with_values(square):
-    domain, (x, y, _) = square
-    u = x**2 + y
-    xn = coordinates(domain, "interior")[0]
-    np.testing.assert_allclose(evaluate(u(x, 0.5))[0, :, 0], xn**2 + 0.5, rtol=1e-6)
-
-
-def test_recall_with_too_many_arguments(xy):
-    x, y = xy
-    with pytest.raises(ValueError, match=r"has 2 variable\(s\) .*called with 3 arguments"):
-        (x + y)(x, y, x)
-    with pytest.raises(TypeError, match="is a parameter and takes no arguments"):
-        jno.np.parameter((1,))(x)
-
-
-def test_recall_of_a_derivative_with_a_number_is_refused(xy):
-    x, y = xy
-    with pytest.raises(TypeError, match=r"cannot be re-called with .*not a Variable"):
-        (x * y).d(x)(1.0)
-
-
-def test_recall_keeps_labels_and_the_old_expression(xy):
-    x, y = xy
-    u = (x * x).name("u")
-    again = u(y)
-    assert again.metadata.label == "u"
-    again.name("v")
-    assert u.metadata.label == "u"
-    assert defining_variables(u) == (x,)
 
 
 # --- shape and eval -------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax.numpy as jnp
 
-from jno.trace import Node, Placeholder, Variable, walk
+from jno.compiler import bound_in_context
+from jno.trace import Node, Placeholder, Variable
 
 from ._analysis import Analysis
 from ._figures import panels, series
@@ -82,7 +83,7 @@ class InputSensitivity(Analysis):
 def _coordinates(expr: Node) -> list[Variable]:
     """The variables of single coordinates, copies of one counted once; components of normals are none."""
     found: dict[Any, Variable] = {}
-    for node in walk([expr]):
+    for node in bound_in_context([expr]):
         if isinstance(node, Variable) and node.tag.partition("@")[0] not in node.domain.normal_tags:
             for column in _columns(node):
                 found.setdefault((column.tag, column.axis, column.dim), column)

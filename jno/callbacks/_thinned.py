@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from jno.compiler import NotPointwiseError, Program, check_pointwise
+from jno.compiler import NotPointwiseError, Program, bound_in_context, check_pointwise
 from jno.trace import ModelCall, NetworkGradient, TensorTag, Variable, walk
 
 from ._problem import Problem
@@ -53,14 +53,14 @@ def thinned(problem: Problem, gradient: NetworkGradient, count: int) -> Program:
 
 def _points(program: Program, gradient: NetworkGradient) -> int | None:
     """The number of points of the expression, when its tags agree on one."""
-    tags = {node.tag for node in walk([gradient]) if isinstance(node, Variable) and node.axis == "spatial"}
+    leaves = bound_in_context([gradient])
+    tags = {leaf.tag for leaf in leaves if isinstance(leaf, Variable) and leaf.axis == "spatial"}
     counts = {np.shape(program.context[tag])[-2] for tag in tags}
     return counts.pop() if len(counts) == 1 else None
 
 
 def _tags(gradient: NetworkGradient) -> set[str]:
-    leaves = [node for node in walk([gradient]) if isinstance(node, Variable | TensorTag)]
-    return {leaf.tag for leaf in leaves if isinstance(leaf, TensorTag) or leaf.axis == "spatial"}
+    return {leaf.tag for leaf in bound_in_context([gradient]) if isinstance(leaf, TensorTag) or leaf.axis == "spatial"}
 
 
 def _is_pointwise(problem: Problem, whole: Program, gradient: NetworkGradient) -> bool:

@@ -11,6 +11,7 @@ from ._evaluators import models_with_draws as models_with_draws
 from ._finite_difference import uses_stencil as uses_stencil
 from ._graph import Graph as Graph
 from ._graph import adaptive_weights as adaptive_weights
+from ._graph import bound_in_context as bound_in_context
 from ._graph import models_of as models_of
 from ._graph import needs_window as needs_window
 from ._graph import noise_nodes as noise_nodes

@@ -14,9 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jno.trace import Node, Variable
+from jno.trace import Node, Variable, is_normal, point_tag
 
-from ._graph import is_normal, point_tag
 from ._scope import Scope
 from ._value import Value
 

@@ -13,9 +13,9 @@ from jno.differential_operators import (
     hessian_stencil,
     laplacian_stencil,
 )
-from jno.trace import Derivative, Hessian, Jacobian, Node, Variable
+from jno.trace import Derivative, Hessian, Jacobian, Node, Variable, point_tag
 
-from ._graph import point_tag, spatial_tags
+from ._graph import spatial_tags
 from ._scope import Scope
 from ._value import Value
 
@@ -112,6 +112,11 @@ def _nodal_values(node: Jacobian | Hessian, variable: Variable, scope: Scope) ->
     if len(tags) > 1:
         raise ValueError(f"a finite-difference derivative over several tags {sorted(tags)} is not defined")
     tag = point_tag(variable)
+    if tag not in scope.bindings.nearest:
+        raise ValueError(
+            f"scheme={node.scheme!r}: finite differences are known at the nodes of the mesh and cannot be evaluated at "
+            "given coordinates; use automatic differentiation"
+        )
     others = set(spatial_tags([node.target])) - {tag}
     if others:
         raise ValueError(

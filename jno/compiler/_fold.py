@@ -27,11 +27,12 @@ from jno.trace import (
     Node,
     UnaryOp,
     Variable,
+    point_tag,
     walk,
 )
 
 from ._finite_difference import is_automatic
-from ._graph import Graph, point_tag
+from ._graph import Graph
 from ._scope import Bindings, NotPointwiseError, Scope, Setting
 from ._value import Value
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Hashable, Iterable
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from jno.trace import (
     AdaptiveWeight,
+    EvaluatedAt,
     Integral,
     IntegralTime,
     Model,
@@ -21,13 +21,11 @@ from jno.trace import (
     Tracker,
     UnaryOp,
     Variable,
+    point_tag,
     walk,
 )
 
 _SMALL_ARRAY_BYTES = 4096
-
-_ALIAS = re.compile("@(?=[a-z])")
-"""``interior@inner`` is an alias of ``interior``; ``interior@1`` is a point set of its own."""
 
 
 class Graph:
@@ -72,6 +70,9 @@ class Graph:
         if isinstance(node, AdaptiveWeight):
             return frozenset()  # a number that is given, whatever it followed from
         below = frozenset[str]().union(*(self._tags[id(child)] for child in node.children()))
+        if isinstance(node, EvaluatedAt):
+            outside = (self._tags[id(child)] for child in node.coordinates)
+            return (self._tags[id(node.target)] - {node.tag}).union(*outside)
         if isinstance(node, Integral):
             data = frozenset(leaf.tag for leaf in walk([node]) if isinstance(leaf, TensorTag))
             times = frozenset(
@@ -99,28 +100,17 @@ def static_key(value: Any) -> Hashable:
     return ("id", id(value))
 
 
-def point_tag(variable: Variable) -> str:
-    """Tag of the points a spatial variable lives on (a normal vector lives on the points of its boundary tag)."""
-    return variable.tag.removeprefix("n_") if is_normal(variable) else variable.tag
-
-
-def is_normal(variable: Variable) -> bool:
-    """Whether the variable holds components of outward normals."""
-    return variable.axis == "spatial" and unaliased(variable.tag) in variable.domain.normal_tags
-
-
-def unaliased(tag: str) -> str:
-    """The tag that an alias stands for: another binding of the same region while the tag itself is in use."""
-    return _ALIAS.split(tag, maxsplit=1)[0]
+def bound_in_context(roots: Iterable[Node]) -> list[Variable | TensorTag]:
+    """The variables and data below ``roots`` that a domain's context binds: all but those of aliases inside them."""
+    nodes = list(walk(roots))
+    aliases = {node.tag for node in nodes if isinstance(node, EvaluatedAt)}
+    return [node for node in nodes if isinstance(node, Variable | TensorTag) and node.tag not in aliases]
 
 
 def spatial_tags(roots: Iterable[Node]) -> tuple[str, ...]:
     """Distinct point tags of the spatial variables below ``roots`` in order of first appearance."""
-    found: dict[str, None] = {}
-    for node in walk(roots):
-        if isinstance(node, Variable) and node.axis == "spatial":
-            found.setdefault(point_tag(node))
-    return tuple(found)
+    variables = (leaf for leaf in bound_in_context(roots) if isinstance(leaf, Variable))
+    return tuple(dict.fromkeys(point_tag(variable) for variable in variables if variable.axis == "spatial"))
 
 
 def models_of(roots: Iterable[Node]) -> list[Model]:

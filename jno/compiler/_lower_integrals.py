@@ -8,15 +8,26 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jno.trace import Integral, IntegralTime, Node, Variable, substitute, title, walk
+from jno.trace import (
+    EvaluatedAt,
+    Integral,
+    IntegralTime,
+    Node,
+    Variable,
+    is_normal,
+    point_tag,
+    same_point,
+    substitute,
+    title,
+    walk,
+)
 
-from ._graph import is_normal, point_tag
 from ._kernels import over_outer_points
-from ._regions import free_variables, only_region, same_point
+from ._regions import free_points, only_region
 from ._row_quadrature import RowRule
 from ._rules import lowers
 from ._scope import NotPointwiseError, Scope
-from ._value import Value
+from ._value import Value, as_columns
 
 _INNER = "@inner"
 """Suffix of the alias tag that holds quadrature points while the tag itself holds the outer point."""
@@ -27,14 +38,14 @@ def integral(node: Integral, scope: Scope) -> Value:
     r"""Quadrature :math:`\sum_q w_q f(x_q)` over the region of the expression's variables."""
     if node.integration_var is not None:
         return _kernel_integral(node.target, node.integration_var, scope)
-    variables = free_variables(node.target) or _spatial_variables(node.target)
+    variables = free_points(node.target) or _spatial_variables(node.target)
     inner, rule = _at_quadrature_points(variables, scope)
     return Value(_weighted_sum(node.target, rule, inner))
 
 
 def _kernel_integral(kernel: Any, outer: Variable, scope: Scope) -> Value:
     """One integral over the inner variables for every outer point: ``(N, 1)``."""
-    inner = [variable for variable in free_variables(kernel) if not same_point(variable, outer)]
+    inner = [variable for variable in free_points(kernel) if not same_point(variable, outer)]
     if not inner:
         raise ValueError(
             f"integrate(var={outer!r}): there is no inner variable to integrate over; obtain one by another "
@@ -116,3 +127,15 @@ def integral_time(node: IntegralTime, scope: Scope) -> Value:
 
     values = jax.vmap(at, in_axes=(axes,))(bindings)
     return Value(jnp.trapezoid(values.array, times, axis=0), values.point_axis)
+
+
+@lowers(EvaluatedAt, binds=True)
+def evaluated_at(node: EvaluatedAt, scope: Scope) -> Value:
+    """The target in a scope that binds the alias to the values of the coordinates."""
+    columns, _ = as_columns(scope.values(node.coordinates))
+    known = (*scope.bindings.points.values(), *scope.bindings.times.values())
+    dtype = jnp.result_type(*(array.dtype for array in known)) if known else jnp.result_type(float)
+    if node.axis == "temporal":
+        return scope.rebind(times={node.tag: columns[0].astype(dtype)}).value(node.target)
+    points = jnp.concatenate(columns, axis=1).astype(dtype)
+    return scope.rebind(points={node.tag: points}).value(node.target)

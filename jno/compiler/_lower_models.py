@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
@@ -11,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jno.architectures import checked_mask, constrained, trainable_filter
-from jno.trace import ModelCall, NetworkGradient, walk
+from jno.trace import Literal, ModelCall, NetworkGradient, walk
 from jno.utils import get_logger
 
 from ._contract import contract_products
@@ -31,7 +32,10 @@ def model_call(node: ModelCall, scope: Scope, *arguments: Value) -> Value:
     """The module on whole arrays; time and other one-point arguments are repeated over the points."""
     module = constrained(scope.setting.modules[node.model.layer_id], node.model)
     count = point_count(arguments)
-    inputs = [_input(argument, count) for argument in arguments]
+    inputs = [
+        _number(child.value, count, arguments) if _is_number(child) and count else _input(argument, count)
+        for child, argument in zip(node.args, arguments, strict=True)
+    ]
     dtype = node.model.controls.dtype
     if dtype is not None:
         inputs = [a.astype(dtype) if jnp.issubdtype(a.dtype, jnp.inexact) else a for a in inputs]
@@ -43,6 +47,16 @@ def model_call(node: ModelCall, scope: Scope, *arguments: Value) -> Value:
         output = output[:, None]
     on_points = count is not None and output.ndim > 0 and output.shape[0] == count
     return Value(output, 0 if on_points else None, column=is_vector and not on_points)
+
+
+def _is_number(child: Any) -> bool:
+    return isinstance(child, Literal) and jnp.ndim(child.value) == 0
+
+
+def _number(value: Any, count: int, arguments: Sequence[Value]) -> Any:
+    """A coordinate that is a number: the same at all points, in the type of the other coordinates."""
+    dtype = jnp.result_type(*(argument.array for argument in arguments if argument.point_axis is not None))
+    return jnp.full((count, 1), value, dtype)
 
 
 def _input(argument: Value, count: int | None) -> Any:

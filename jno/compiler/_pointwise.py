@@ -26,14 +26,16 @@ from jno.trace import (
     TensorTag,
     UnaryOp,
     Variable,
+    point_tag,
     rewrite,
     substitute,
     title,
+    unaliased,
     walk,
 )
 
 from ._finite_difference import is_automatic
-from ._graph import Graph, point_tag, spatial_tags
+from ._graph import Graph, bound_in_context, spatial_tags
 from ._program import Program
 
 _FIXED = "@fixed"
@@ -121,7 +123,9 @@ def _prepared(node: Node, tag: str) -> Node:
 def _coupled(targets: list[Node], tag: str, whole: Program, modules: Mapping[int, Any]) -> set[int]:
     """Ids of the targets whose value at other points changes when every second point of ``tag`` moves."""
     tested = [rewrite(target, functools.partial(_prepared, tag=tag)) for target in targets]
-    context = {**whole.context, tag + _FIXED: whole.context[tag]}
+    unbound = {leaf.tag for leaf in bound_in_context(tested)} - set(whole.context)
+    # whether points are coupled does not depend on where they are: those of an alias may be the tag's own
+    context = {**whole.context, **{alias: whole.context[unaliased(alias)] for alias in unbound}}
     program = Program(tested, whole.domain, context=context, graph=whole.graph)
     data = program.few()
     points = np.asarray(data["points", tag])

@@ -11,14 +11,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jno.trace import Integral, Node, Noise, TensorTag, Variable, decided, walk
+from jno.trace import Integral, Node, Noise, TensorTag, Variable, decided, point_tag, walk
 
 from . import _lower_derivatives, _lower_integrals, _lower_leaves, _lower_models, _lower_operations  # noqa: F401
 from ._collapse import collapse
 from ._data import KINDS, on_device, prepare, selected
 from ._finite_difference import uses_stencil
 from ._fold import OuterAxes, fold, frontier
-from ._graph import Graph, adaptive_weights, models_of, noise_nodes, point_tag, weights_key
+from ._graph import Graph, adaptive_weights, bound_in_context, models_of, noise_nodes, weights_key
 from ._passes import run_passes
 from ._row_quadrature import RowQuadratures
 from ._row_stencils import row_stencils
@@ -75,18 +75,18 @@ class Program:
         self.stencils = row_stencils(domain._meshes) if stencil_tags else None
         self.quadratures = RowQuadratures(domain)
         self._frontier = frontier(self.roots, self.graph)
-        self._names = [{n.tag for n in walk([r]) if isinstance(n, Variable | TensorTag)} for r in self.roots]
+        self._names = [{leaf.tag for leaf in bound_in_context([root])} for root in self.roots]
         self._raw = [not names and not noise_nodes([r]) for names, r in zip(self._names, self.roots, strict=True)]
 
     def _kinds(self) -> dict[str, str]:
         """Kind of every context entry that must be bound: whatever variables and data tags name."""
         kinds: dict[str, str] = {}
-        for node in walk(self.roots):
+        for node in bound_in_context(self.roots):
             if isinstance(node, TensorTag):
                 kinds[node.tag] = "tensors"
-            elif isinstance(node, Variable) and node.axis == "temporal":
+            elif node.axis == "temporal":
                 kinds[node.tag] = "times"
-            elif isinstance(node, Variable):
+            else:
                 kinds[node.tag] = kinds[point_tag(node)] = "points"
         if self.domain.is_time_dependent and "points" in kinds.values():
             kinds["__time__"] = "times"

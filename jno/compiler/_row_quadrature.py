@@ -9,9 +9,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jno.trace import Variable
+from jno.trace import Variable, point_tag, unaliased
 
-from ._graph import point_tag, unaliased
 from ._row_stencils import stack_padded
 
 

@@ -62,7 +62,7 @@ def place_of(program: Program) -> Place:
     entries = program.layout.entries
     points = [tag for kind, tag in entries if kind == "points"]
     variables = [node for node in walk(program.expressions) if isinstance(node, Variable)]
-    times = list(dict.fromkeys(v.tag for v in variables if v.axis == "temporal"))
+    times = list(dict.fromkeys(v.tag for v in variables if ("times", v.tag) in entries))
     for found, what in ((points, "sets of points"), (times, "sets of time levels")):
         if len(found) > 1:
             raise ValueError(

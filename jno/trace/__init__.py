@@ -9,11 +9,18 @@ from ._choice import decided as decided
 from ._controls import Controls as Controls
 from ._controls import Initialization as Initialization
 from ._controls import ParameterGroup as ParameterGroup
+from ._coordinates import free_variables as free_variables
+from ._coordinates import is_normal as is_normal
+from ._coordinates import point_tag as point_tag
+from ._coordinates import region as region
+from ._coordinates import same_point as same_point
+from ._coordinates import unaliased as unaliased
 from ._derivatives import Derivative as Derivative
 from ._derivatives import DerivativeSum as DerivativeSum
 from ._derivatives import Hessian as Hessian
 from ._derivatives import Jacobian as Jacobian
 from ._derivatives import NetworkGradient as NetworkGradient
+from ._evaluated_at import EvaluatedAt as EvaluatedAt
 from ._flatten import flatten as flatten
 from ._flatten import unflatten as unflatten
 from ._integrals import Integral as Integral
@@ -43,7 +50,6 @@ from ._posterior import Variational as Variational
 from ._render import dump_tree as dump_tree
 from ._render import render as render
 from ._render import title as title
-from ._substitute import defining_variables as defining_variables
 from ._substitute import substitute as substitute
 from ._tuning import Tuning as Tuning
 from ._walk import rewrite as rewrite

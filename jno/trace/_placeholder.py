@@ -102,11 +102,29 @@ class Placeholder(Node):
         )
 
     def __call__(self, *new_variables: Any) -> Placeholder:
-        """The same expression at other variables: ``u(xb, yb)`` replaces, in order of first appearance, the
-        variables of ``u``; fewer arguments keep the remaining ones.
+        """The same expression at other coordinates.
+
+        Coordinates of one tag replace the variables of the same coordinates in any order, ``u(xb, yb)`` or
+        ``u(yb, xb)``; those the expression does not depend on are allowed.  Numbers and other expressions,
+        ``u(x, 0.0)`` or ``u(xl + 1, yl)``, and the expression's own variables in another order, ``u(y, x)``, stand
+        for x, y, z, t in this order.  Variables that get no argument stay.  What an integral integrates over stays too.
+
+        Args:
+            *new_variables: variables, numbers, arrays or expressions.
+
+        Returns:
+            The expression there.  A derivative at numbers or expressions is the derivative evaluated there.
 
         Raises:
-            ValueError: more arguments than the expression has variables.
+            ValueError: too many arguments, or arguments that can be read in two ways; the message names both.
+            TypeError: a normal derivative at coordinates that are not variables of a boundary.
+
+        Example:
+            >>> import jno
+            >>> domain = jno.domain.line(mesh_size=0.5)
+            >>> x, _ = domain.variable("interior")
+            >>> jno.core([(x**2).d(x)(3.0).mse]).eval((x**2).d(x)(3.0)).ravel().tolist()
+            [6.0]
         """
         return call_with_variables(self, new_variables)
 
@@ -314,5 +332,5 @@ from ._operations import (  # noqa: E402
     UnaryOp,
     binary,
 )
+from ._recall import call_with_variables  # noqa: E402
 from ._render import render  # noqa: E402
-from ._substitute import call_with_variables  # noqa: E402

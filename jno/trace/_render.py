@@ -8,6 +8,7 @@ from typing import Any
 from ._adaptive import AdaptiveWeight
 from ._choice import Choice
 from ._derivatives import DerivativeSum, Hessian, Jacobian, NetworkGradient
+from ._evaluated_at import EvaluatedAt
 from ._integrals import Integral, IntegralTime
 from ._leaves import Constant, Literal, Noise, TensorTag, Variable
 from ._model import ModelCall
@@ -84,6 +85,7 @@ _TITLES: dict[type, Callable[[Any], str]] = {
     Jacobian: lambda n: "grad" if len(n.variables) > 1 else "d",
     Hessian: lambda n: "laplacian" if n.trace else "hessian",
     DerivativeSum: lambda n: "derivatives",
+    EvaluatedAt: lambda n: "at",
     NetworkGradient: lambda n: f"grad[{n.model.model_key}]",
     Integral: lambda n: "Integral",
     IntegralTime: lambda n: "IntegralTime",
