@@ -22,6 +22,7 @@ from jno.compiler import (
     infer_shapes,
     models_of,
     models_with_draws,
+    needs_window,
     plan_text,
     shape_tree,
     untracked,
@@ -422,6 +423,7 @@ class core:
             check_temporal(nodes, target)
             context = None if domain is None else target.context_for(own)
             program = Program(nodes, target, window=window, context=context, graph=self._graph)
+            program.check_window("eval")
             self._check_models(program)
             check_pointwise(program, self.models)
             evaluator: Any = DrawEvaluator(program) if over_draws else PointEvaluator(program)
@@ -623,7 +625,7 @@ def evaluate_alone(expression: Placeholder, domain: Any) -> Any:
             )
     placed = any(isinstance(node, Variable | TensorTag) for node in walk([expression]))
     probe = core([expression], domain=None if placed else domain)
-    return probe.eval(expression, domain=domain)
+    return probe.eval(expression, domain=domain, min_consecutive=None if needs_window([expression]) else 1)
 
 
 def _as_constraint(item: Any, position: int) -> Any:

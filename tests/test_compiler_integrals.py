@@ -183,8 +183,9 @@ def test_integrals_over_the_time_window():
     np.testing.assert_allclose(whole[0, ..., 0], np.broadcast_to(2 * xn + 2, (5, 3)), rtol=1e-5)
     part = evaluate((x * t + 1).integrate(t), min_consecutive=2)
     np.testing.assert_allclose(part[0, ..., 0], np.broadcast_to(0.125 * xn + 0.5, (2, 3)), rtol=1e-5)
-    single = evaluate((x * t + 1).integrate(t))
-    np.testing.assert_array_equal(single, np.zeros((1, 3, 1)))
+    with pytest.raises(ValueError, match=r"integrates over time: eval\(min_consecutive=.*None for all 5 time levels"):
+        evaluate((x * t + 1).integrate(t))
+    np.testing.assert_allclose((t + 0 * x).integrate(t).eval()[0, ..., 0], 2.0, rtol=1e-6)
 
 
 def test_time_integrals_are_trapezoidal():
@@ -193,6 +194,70 @@ def test_time_integrals_are_trapezoidal():
     levels = np.linspace(0, 1, 4)
     value = evaluate((jno.np.exp(t) + 0 * x).integrate(t), min_consecutive=None)
     np.testing.assert_allclose(value, np.trapezoid(np.exp(levels), levels), rtol=1e-5)
+
+
+@pytest.fixture(scope="module", params=[11, 21])
+def two_times(request):
+    """Two time variables over the same levels: ``(number of levels, their times, x, t, s)``."""
+    domain = jno.domain.line(mesh_size=0.5, time=(0.0, 1.0, request.param))
+    (x, t), (_, s) = domain.variable("interior"), domain.variable("interior")
+    return request.param, np.linspace(0.0, 1.0, request.param), x, t, s
+
+
+def test_integrals_of_kernels_of_two_times(two_times):
+    """Volterra and Fredholm kernels in time; the errors are those of the trapezoidal rule, h²/12 max|f''| (b-a)."""
+    count, levels, x, t, s = two_times
+    nodes = [
+        jno.np.where(s < t, jno.np.exp(s), 0.0),
+        jno.np.where(t >= s, (t - s) * jno.np.cos(s), 0.0),
+        jno.np.where(s > t, jno.np.sin(3 * s) * x, 0.0),
+        jno.np.exp(s) * t,
+    ]
+    expected = [
+        np.exp(levels) - 1,
+        1 - np.cos(levels),
+        0.5 * (np.cos(3 * levels) - np.cos(3.0)) / 3,
+        (np.e - 1) * levels,
+    ]
+    step = 1 / (count - 1)
+    values = evaluate([node.integrate(s) + 0 * x for node in nodes], min_consecutive=None)
+    for value, exact in zip(values, expected, strict=True):
+        error = np.abs(value[0, :, 1, 0] - exact).max()
+        assert error < 9 / 12 * step**2
+
+
+def test_a_volterra_equation_holds_for_its_solution(two_times):
+    """``u(t) = 1 - ∫₀ᵗ (t - s) u(s) ds`` for ``cos``, with the coordinates of the points in it."""
+    count, _, x, t, s = two_times
+    u = jno.np.cos(t) + x
+    memory = jno.np.where(s <= t, (t - s) * (u(x, s) - x), 0.0).integrate(s)
+    residual = evaluate(u - x - 1 + memory, min_consecutive=None)
+    assert np.abs(residual).max() < 0.3 / (count - 1) ** 2
+
+
+def test_kernels_of_two_times_that_are_not_known_are_refused(two_times):
+    _, _, x, t, s = two_times
+    kernel = jno.np.where(s < t, jno.np.exp(s) * t, 0.0) + 0 * x
+    with pytest.raises(ValueError, match=r"a kernel of two times, .*give min_consecutive=None"):
+        evaluate(kernel.integrate(s), min_consecutive=2)
+    with pytest.raises(ValueError, match=r"write it by Leibniz' rule: K\(t, t\) u\(t\)"):
+        evaluate(kernel.integrate(s).d(t), min_consecutive=None)
+    with pytest.raises(ValueError, match=r"compares both times in .*write the comparison as s < t"):
+        evaluate((jno.np.where(t - s > 0, 1.0, 0.0) + 0 * x).integrate(s), min_consecutive=None)
+    with pytest.raises(ValueError, match=r"comes from another domain\.variable\(\.\.\.\) call than that of integrate"):
+        evaluate((x * t).integrate(s), min_consecutive=None)
+    np.testing.assert_allclose(
+        evaluate(((t * s).integrate(s) + 0 * x).d(t), min_consecutive=None), 0.5, rtol=1e-5
+    )  # no jump: the derivative is that of the kernel
+
+
+def test_a_kernel_with_a_jump_at_the_outer_point_is_not_differentiated():
+    domain = jno.domain.line(mesh_size=0.25)
+    (x, _), (s, _) = domain.variable("interior"), domain.variable("interior")
+    kernel = jno.np.where(s < x, s, 0.0)
+    evaluate(kernel.integrate(var=x))
+    with pytest.raises(ValueError, match=r"has a term at the jump, .*Leibniz' rule"):
+        evaluate(kernel.integrate(var=x).d(x))
 
 
 def test_integrals_over_space_and_time():

@@ -131,18 +131,20 @@ def _reverse(evaluate: Evaluate, direction: Direction) -> Evaluate:
         seeds = jnp.eye(size, dtype=value.array.dtype).reshape(size, 1, *trailing)
 
         def component(seed: Any) -> Any:
-            cotangent = Value(jnp.broadcast_to(seed.reshape((1, *trailing)), value.array.shape), value.point_axis)
+            array = jnp.broadcast_to(seed.reshape((1, *trailing)), value.array.shape)
+            cotangent = dataclasses.replace(value, array=array)
             return jnp.sum(pull_back(cotangent)[0] * tangent, axis=1)
 
         columns = [component(seed) for seed in seeds]
-        return Value(jnp.stack(columns, axis=-1).reshape(value.array.shape), 0)
+        array = jnp.stack(columns, axis=-1).reshape(value.array.shape)
+        return dataclasses.replace(value, array=array, point_axis=0)
 
     return differentiated
 
 
 def _flat(value: Value) -> Value:
     """Derivative of an expression of integers or booleans: zero in floating point."""
-    return Value(jnp.zeros(value.array.shape, dtype=jnp.result_type(float)), value.point_axis)
+    return dataclasses.replace(value, array=jnp.zeros(value.array.shape, dtype=jnp.result_type(float)))
 
 
 _ENGINES: dict[str, Callable[[Evaluate, Direction], Evaluate]] = {"forward": _forward, "reverse": _reverse}

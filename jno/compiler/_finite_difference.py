@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
@@ -136,7 +137,8 @@ def _nodal_values(node: Jacobian | Hessian, variable: Variable, scope: Scope) ->
 
 
 def _at_points(nodal: Any, variable: Variable, scope: Scope) -> Value:
-    return Value(nodal[scope.bindings.nearest[point_tag(variable)]], 0)
+    point_set = scope.setting.pairings.point_set(variable)
+    return Value(nodal[scope.bindings.nearest[point_tag(variable)]], 0, point_set=point_set)
 
 
 def _column(variable: Variable) -> int:
@@ -159,6 +161,6 @@ def _in_time(node: Jacobian | Hessian, variable: Variable, scope: Scope, order: 
     after = scope.rebind(times={variable.tag: now + step}).value(node.target)
     before = scope.rebind(times={variable.tag: now - step}).value(node.target)
     if order == 1:
-        return Value((after.array - before.array) / (2 * step), after.point_axis)
+        return dataclasses.replace(after, array=(after.array - before.array) / (2 * step))
     middle = scope.value(node.target)
-    return Value((after.array - 2 * middle.array + before.array) / step**2, after.point_axis)
+    return dataclasses.replace(after, array=(after.array - 2 * middle.array + before.array) / step**2)

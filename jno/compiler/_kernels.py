@@ -14,6 +14,12 @@ from ._rules import rule_for
 from ._scope import Scope
 from ._value import Value
 
+INNER = "@inner"
+"""Suffix of the alias tag of what is integrated over, while the tag itself holds the outer point or time."""
+
+COMPARISONS = ("<", "<=", ">", ">=")
+"""Operations at which an integrand jumps."""
+
 PAIRS = 2**16
 """Pairs of outer and quadrature points that are evaluated at a time (of all samples and levels together)."""
 

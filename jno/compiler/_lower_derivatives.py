@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax.numpy as jnp
 
 from jno.trace import DerivativeSum, Hessian, Jacobian, Node
@@ -23,7 +25,7 @@ def jacobian(node: Jacobian, scope: Scope) -> Value:
     else:
         mode = parse_ad_scheme(node.scheme)
         columns = [_first(node, direction_of(variable), mode, scope) for variable in node.variables]
-    return assembled(node, [column.array for column in columns], columns[0].point_axis)
+    return assembled(node, [column.array for column in columns], columns[0])
 
 
 @lowers(Hessian, binds=True)
@@ -36,8 +38,8 @@ def hessian(node: Hessian, scope: Scope) -> Value:
     for terms in requests(node):
         parts = [_second(node, direction_of(x), direction_of(y), modes, scope) for _, (x, y) in terms]
         columns.append(sum((part.array for part in parts[1:]), parts[0].array))
-        axis = parts[0].point_axis
-    return assembled(node, columns, axis)
+        value = parts[0]
+    return assembled(node, columns, value)
 
 
 @lowers(DerivativeSum, binds=True)
@@ -63,4 +65,4 @@ def _second(node: Hessian, first: Direction, second: Direction, modes: tuple[str
 
 def _zero(target: Node, scope: Scope) -> Value:
     value = scope.value(target)
-    return Value(jnp.zeros_like(value.array), value.point_axis)
+    return dataclasses.replace(value, array=jnp.zeros_like(value.array))

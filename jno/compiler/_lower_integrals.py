@@ -1,36 +1,31 @@
-"""Rules of integrals over regions and over the time window."""
+"""Rule of integrals over regions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from jno.trace import (
-    EvaluatedAt,
+    BinaryOp,
     Integral,
-    IntegralTime,
     Node,
     Variable,
+    free_variables,
     is_normal,
     point_tag,
     same_point,
     substitute,
-    title,
     walk,
 )
 
-from ._kernels import over_outer_points
+from ._kernels import COMPARISONS, INNER, over_outer_points
 from ._regions import free_points, only_region
 from ._row_quadrature import RowRule
 from ._rules import lowers
-from ._scope import NotPointwiseError, Scope
-from ._value import Value, as_columns
-
-_INNER = "@inner"
-"""Suffix of the alias tag that holds quadrature points while the tag itself holds the outer point."""
+from ._scope import Scope
+from ._value import Value
 
 
 @lowers(Integral, binds=True)
@@ -54,6 +49,8 @@ def _kernel_integral(kernel: Any, outer: Variable, scope: Scope) -> Value:
     aliases = _aliases(inner, kernel, scope)
     target = scope.setting.graph.intern(substitute(kernel, aliases))
     quadrature, rule = _at_quadrature_points(list(aliases.values()), scope)
+    if scope.differentiates(outer.tag):
+        _refuse_moving_bounds(target, quadrature.rebound, outer.tag)
     names = {outer.tag} | {v.tag for v in _spatial_variables(target) if same_point(v, outer)}
     names |= {point_tag(v) for v in (outer, *_spatial_variables(target)) if v.tag in names}
 
@@ -61,7 +58,20 @@ def _kernel_integral(kernel: Any, outer: Variable, scope: Scope) -> Value:
         return _weighted_sum(target, rule, point)
 
     size = rule.weights.shape[0]
-    return Value(over_outer_points(at, target, names, size, scope, quadrature)[:, None], 0)
+    values = over_outer_points(at, target, names, size, scope, quadrature)[:, None]
+    return Value(values, 0, point_set=scope.setting.pairings.point_set(outer))
+
+
+def _refuse_moving_bounds(kernel: Node, inner: frozenset[str], outer: str) -> None:
+    """Refuse to differentiate by the outer point what jumps where the inner point meets it: the jump has a term too."""
+    for node in walk([kernel]):
+        if isinstance(node, BinaryOp) and node.op in COMPARISONS:
+            tags = {variable.tag for variable in free_variables(node)}
+            if outer in tags and tags & inner:
+                raise ValueError(
+                    f"the derivative by the outer point of an integral whose integrand compares both points ({node!r}) "
+                    "has a term at the jump, which differentiating the integrand misses; write it by Leibniz' rule"
+                )
 
 
 def _spatial_variables(target: Node) -> list[Variable]:
@@ -71,9 +81,9 @@ def _spatial_variables(target: Node) -> list[Variable]:
 def _aliases(inner: Sequence[Variable], kernel: Node, scope: Scope) -> dict[int, Variable]:
     """The inner variables under tags that nothing else uses."""
     taken = {variable.tag for variable in _spatial_variables(kernel)} | set(scope.bindings.points)
-    suffix = _INNER
+    suffix = INNER
     while any(variable.tag + suffix in taken for variable in inner):
-        suffix += _INNER
+        suffix += INNER
     return {id(v): Variable(v.tag + suffix, v.dim, v.domain, copy=v.copy) for v in inner}
 
 
@@ -103,39 +113,3 @@ def _weighted_sum(target: Node, rule: RowRule, scope: Scope) -> Any:
         )
     # A sum, not a dot product: accelerators multiply matrices in reduced precision.
     return jnp.sum(rule.weights * value.reshape(-1))
-
-
-@lowers(IntegralTime, binds=True)
-def integral_time(node: IntegralTime, scope: Scope) -> Value:
-    """Trapezoidal rule over the window's time levels; zero for a window of one level."""
-    window = scope.bindings.window
-    if window is None:
-        value = scope.value(node.target)
-        return Value(jnp.zeros_like(value.array), value.point_axis)
-    if scope.setting.pointwise_only:
-        raise NotPointwiseError(title(node))
-    bindings, axes = window
-    times = bindings.times[node.time_var.tag].reshape(-1)
-    if times.size == 1:
-        raise ValueError(
-            f"integrate(t): the time of {node.time_var.tag!r} is fixed at one level; use the time variable of points "
-            "that exist at all levels"
-        )
-
-    def at(level: Any) -> Value:
-        return scope.at(level).value(node.target)
-
-    values = jax.vmap(at, in_axes=(axes,))(bindings)
-    return Value(jnp.trapezoid(values.array, times, axis=0), values.point_axis)
-
-
-@lowers(EvaluatedAt, binds=True)
-def evaluated_at(node: EvaluatedAt, scope: Scope) -> Value:
-    """The target in a scope that binds the alias to the values of the coordinates."""
-    columns, _ = as_columns(scope.values(node.coordinates))
-    known = (*scope.bindings.points.values(), *scope.bindings.times.values())
-    dtype = jnp.result_type(*(array.dtype for array in known)) if known else jnp.result_type(float)
-    if node.axis == "temporal":
-        return scope.rebind(times={node.tag: columns[0].astype(dtype)}).value(node.target)
-    points = jnp.concatenate(columns, axis=1).astype(dtype)
-    return scope.rebind(points={node.tag: points}).value(node.target)

@@ -11,6 +11,7 @@ import numpy as np
 from jno.trace import AdaptiveWeight, Constant, Literal, Noise, TensorTag, Variable
 
 from ._graph import weights_key
+from ._pairing import ANY
 from ._rules import lowers
 from ._scope import Scope
 from ._value import Value
@@ -20,9 +21,10 @@ from ._value import Value
 def variable(node: Variable, scope: Scope) -> Value:
     """Columns of the tag's points ``(N, d)``; the current time ``(1, 1)``, a value over one point."""
     if node.axis == "temporal":
-        return Value(_bound(scope.bindings.times, node.tag), 0)
+        return Value(_bound(scope.bindings.times, node.tag), 0, point_set=ANY)
     first, last = node.dim
-    return Value(_bound(scope.bindings.points, node.tag)[:, first:last], 0)
+    columns = _bound(scope.bindings.points, node.tag)[:, first:last]
+    return Value(columns, 0, point_set=scope.setting.pairings.point_set(node))
 
 
 @lowers(TensorTag)
@@ -54,8 +56,9 @@ def noise(node: Noise, scope: Scope) -> Value:
     count = 1 if tag is None else _bound(scope.bindings.points, tag).shape[0]
     shape = (count, int(params.pop("ndim")))
     if scope.setting.key is None:
-        return Value(jnp.zeros(shape), 0)
-    return Value(_DISTRIBUTIONS[node.distribution](jax.random.fold_in(scope.setting.key, stream), shape, params), 0)
+        return Value(jnp.zeros(shape), 0, point_set=ANY)
+    key = jax.random.fold_in(scope.setting.key, stream)
+    return Value(_DISTRIBUTIONS[node.distribution](key, shape, params), 0, point_set=ANY)
 
 
 _DISTRIBUTIONS: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import math
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ def model_call(node: ModelCall, scope: Scope, *arguments: Value) -> Value:
     module = constrained(scope.setting.modules[node.model.layer_id], node.model)
     count = point_count(arguments)
     inputs = [
-        _number(child.value, count, arguments) if _is_number(child) and count else _input(argument, count)
+        _number(argument, count, arguments) if _is_number(child) and count else _input(argument, count)
         for child, argument in zip(node.args, arguments, strict=True)
     ]
     dtype = node.model.controls.dtype
@@ -53,10 +54,10 @@ def _is_number(child: Any) -> bool:
     return isinstance(child, Literal) and jnp.ndim(child.value) == 0
 
 
-def _number(value: Any, count: int, arguments: Sequence[Value]) -> Any:
+def _number(number: Value, count: int, arguments: Sequence[Value]) -> Any:
     """A coordinate that is a number: the same at all points, in the type of the other coordinates."""
     dtype = jnp.result_type(*(argument.array for argument in arguments if argument.point_axis is not None))
-    return jnp.full((count, 1), value, dtype)
+    return jnp.broadcast_to(number.array.astype(dtype), (count, 1))
 
 
 def _input(argument: Value, count: int | None) -> Any:
@@ -143,14 +144,14 @@ def network_gradient(node: NetworkGradient, scope: Scope) -> Value:
     if value.point_axis is None or not _is_pointwise(node, scope):
         whole = flat_jacobian(lambda p: scope.detached(scope.bindings, modules_with(p)).value(node.target).array)
         drop = value.point_axis == 0 and value.array.ndim == 2 and value.array.shape[1] == 1
-        return Value(whole[:, 0] if drop else whole, value.point_axis)
+        return dataclasses.replace(value, array=whole[:, 0] if drop else whole)
 
     def at_point(point: Bindings) -> Any:
         # One point at a time: the pull-back of one output must not run through all the others.
         return flat_jacobian(lambda p: _drop_scalar(scope.detached(point, modules_with(p)).value(node.target).array[0]))
 
     points, axes = _per_point(scope.bindings, value.points)
-    return Value(jax.vmap(at_point, in_axes=(axes,))(points), 0)
+    return Value(jax.vmap(at_point, in_axes=(axes,))(points), 0, point_set=value.point_set)
 
 
 def _is_pointwise(node: NetworkGradient, scope: Scope) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 
 from jno.trace import BinaryOp, FunctionCall, GetItem, Literal, Print, Reduction, Reshape, Tracker, UnaryOp
 
+from ._pairing import ANY
 from ._rules import lowers
 from ._scope import Scope
 from ._value import AlignmentError, Value, align, as_columns, result_axis
@@ -101,7 +102,7 @@ def get_item(node: GetItem, scope: Scope, target: Value) -> Value:
     axis, keeps_all = _axis_after_index(target, node.index)
     if not keeps_all:
         scope.refuse_coupling(node, array.shape)
-    return Value(array, axis)
+    return Value(array, axis, point_set=target.point_set if keeps_all else ANY)
 
 
 def _axis_after_index(target: Value, index: tuple[Any, ...]) -> tuple[int | None, bool]:

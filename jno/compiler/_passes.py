@@ -257,8 +257,8 @@ class _Pass:
         result, output, value = self._done[id(member.target)]
         operators = [outer.then(op) for op in self._operators[id(node)]]
         if isinstance(member, Jacobian) and len(operators) > 1:
-            return gradient(result.read_stacked(output, operators), value.point_axis)
-        return assembled(member, [result.read(output, op) for op in operators], value.point_axis)
+            return gradient(result.read_stacked(output, operators), value)
+        return assembled(member, [result.read(output, op) for op in operators], value)
 
     def _report(self, level: int, targets: Sequence[Node], wanted: Sequence[Any], result: Differentiated) -> None:
         if result.fallen_back:

@@ -13,12 +13,21 @@ import numpy as np
 
 from jno.trace import Integral, Node, Noise, TensorTag, Variable, decided, point_tag, walk
 
-from . import _lower_derivatives, _lower_integrals, _lower_leaves, _lower_models, _lower_operations  # noqa: F401
+from . import (  # noqa: F401
+    _lower_derivatives,
+    _lower_evaluated_at,
+    _lower_integrals,
+    _lower_leaves,
+    _lower_models,
+    _lower_operations,
+    _lower_time_integrals,
+)
 from ._collapse import collapse
 from ._data import KINDS, on_device, prepare, selected
 from ._finite_difference import uses_stencil
 from ._fold import OuterAxes, fold, frontier
-from ._graph import Graph, adaptive_weights, bound_in_context, models_of, noise_nodes, weights_key
+from ._graph import Graph, adaptive_weights, bound_in_context, models_of, needs_window, noise_nodes, weights_key
+from ._pairing import Pairings
 from ._passes import run_passes
 from ._row_quadrature import RowQuadratures
 from ._row_stencils import row_stencils
@@ -74,7 +83,11 @@ class Program:
         self.window = min(self.layout.levels, self.layout.levels if window is None else window)
         self.stencils = row_stencils(domain._meshes) if stencil_tags else None
         self.quadratures = RowQuadratures(domain)
+        self.pairings = Pairings(self.expressions, self.context)
         self._frontier = frontier(self.roots, self.graph)
+        self._folded_sets = {
+            id(node): self.pairings.named(tag) for tag, nodes in self._frontier.items() for node in nodes
+        }
         self._names = [{leaf.tag for leaf in bound_in_context([root])} for root in self.roots]
         self._raw = [not names and not noise_nodes([r]) for names, r in zip(self._names, self.roots, strict=True)]
 
@@ -130,6 +143,18 @@ class Program:
         if own and "data" in vars(self):  # otherwise nobody has asked for it yet
             self.data = {**self.data, **{name: on_device(array) for name, array in own.items()}}
 
+    def check_window(self, call: str) -> None:
+        """Refuse integrals over a time window of one level, which would all be zero.
+
+        Raises:
+            ValueError: naming ``call`` and its option.
+        """
+        if self.window < 2 and needs_window(self.roots):
+            raise ValueError(
+                f"an expression integrates over time: {call}(min_consecutive=...) must be at least 2, or None for all "
+                f"{self.layout.levels} time levels"
+            )
+
     def rows(self, chosen: Sequence[int] | np.ndarray) -> dict[tuple[str, str], np.ndarray]:
         """Host arrays of some of the samples: of what has one row per sample."""
         return {name: selected(self.sources[name], np.asarray(chosen)) for name in self.layout.batched}
@@ -162,8 +187,10 @@ class Program:
             self.draws,
             self.streams,
             run_passes,
+            pairings=self.pairings,
             stencils=self.stencils,
             quadratures=self.quadratures,
+            all_levels=self.window == self.layout.levels,
             lanes=count * self.window,
             pointwise_only=self._pointwise_only,
             passes=passes,
@@ -253,7 +280,7 @@ class Program:
         scope = Scope(setting, dataclasses.replace(_bindings(rows), window=window))
         for (kind, node), value in rows.items():
             if kind == "folded":
-                scope.seed(node, Value(value, 0))
+                scope.seed(node, Value(value, 0, point_set=self._folded_sets[node]))
         # Shapes are shown of what the user wrote, with sums of derivatives not yet merged.
         roots = self.roots if setting.shapes is None else self.expressions
         return tuple(jnp.asarray(value.array) for value in scope.values(roots))

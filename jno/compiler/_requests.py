@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -49,24 +50,24 @@ def upper(size: int) -> list[tuple[int, int]]:
     return [(i, j) for i in range(size) for j in range(i, size)]
 
 
-def assembled(node: Derivative, columns: Sequence[Any], point_axis: int | None) -> Value:
-    """The node's value from its derivatives, arrays of the target's shape."""
+def assembled(node: Derivative, columns: Sequence[Any], target: Value) -> Value:
+    """The node's value from its derivatives, arrays of the shape of the target's value."""
     if isinstance(node, Hessian) and not node.trace:
-        return _symmetric(columns, len(node.variables), point_axis)
+        return _symmetric(columns, len(node.variables), target)
     if len(columns) == 1:
-        return Value(columns[0], point_axis)
-    return gradient(jnp.stack(jnp.broadcast_arrays(*columns), axis=-1), point_axis)
+        return replace(target, array=columns[0])
+    return gradient(jnp.stack(jnp.broadcast_arrays(*columns), axis=-1), target)
 
 
-def gradient(stacked: Any, point_axis: int | None) -> Value:
+def gradient(stacked: Any, target: Value) -> Value:
     """Derivatives along the last axis; a scalar ``(N, 1, k)`` gives its own axis away."""
     scalar = stacked.ndim == 3 and stacked.shape[1] == 1
-    return Value(stacked[:, 0] if scalar else stacked, point_axis)
+    return replace(target, array=stacked[:, 0] if scalar else stacked)
 
 
-def _symmetric(entries: Sequence[Any], size: int, point_axis: int | None) -> Value:
+def _symmetric(entries: Sequence[Any], size: int, target: Value) -> Value:
     """Matrix ``(N[, D], k, k)`` from its entries on and above the diagonal, row by row."""
     places = {place: number for number, place in enumerate(upper(size))}
     order = [places[min(i, j), max(i, j)] for i in range(size) for j in range(size)]
-    whole = gradient(jnp.stack(jnp.broadcast_arrays(*entries), axis=-1), point_axis).array
-    return Value(whole[..., jnp.asarray(order)].reshape(*whole.shape[:-1], size, size), point_axis)
+    whole = gradient(jnp.stack(jnp.broadcast_arrays(*entries), axis=-1), target).array
+    return replace(target, array=whole[..., jnp.asarray(order)].reshape(*whole.shape[:-1], size, size))

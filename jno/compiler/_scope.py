@@ -8,11 +8,11 @@ from typing import Any
 
 import jax
 
-from jno.trace import Node, UnaryOp, title
+from jno.trace import BinaryOp, Node, UnaryOp, title
 
 from ._graph import Graph
 from ._rules import rule_for
-from ._value import AlignmentError, Value
+from ._value import AlignmentError, Value, common_point_set
 
 GEOMETRY = "@geometry"
 """Name under which the number of each sample's geometry is bound, beside the data of the samples."""
@@ -58,10 +58,14 @@ class Setting:
     """Model id → number of its random stream, counted within the program so that runs are reproducible."""
     prepare: Callable[[Scope, Sequence[Node]], None]
     """Computes what several nodes share before they are evaluated one by one (derivative passes)."""
+    pairings: Any = None
+    """Which points of different point sets belong together."""
     stencils: Any = None
     """Finite-difference stencils of the domain's meshes, or None without one."""
     quadratures: Any = None
     """Quadrature rules of the domain's regions."""
+    all_levels: bool = True
+    """Whether the time window holds all time levels."""
     lanes: int = 1
     """Number of samples and levels this evaluation is mapped over."""
     pointwise_only: bool = False
@@ -220,6 +224,11 @@ class Scope:
         """Whether a node has no derivative here: then its value is that of the parent, at the same coordinates."""
         return self._derives and isinstance(node, UnaryOp) and node.op == "stop_gradient"
 
+    def differentiates(self, tag: str) -> bool:
+        """Whether a derivative is being taken by the coordinates (or the time) of a tag."""
+        here = self._derives and tag in self._rebound
+        return here or (self._parent is not None and self._parent.differentiates(tag))
+
     def refuse_coupling(self, node: Node, shape: tuple[int, ...]) -> None:
         """Raise when a node that mixes or drops points depends on points that are differentiated at, or folded."""
         tags = self.setting.graph.tags(node)
@@ -255,10 +264,24 @@ class Scope:
 
     def _lower(self, node: Node, lower: Any, arguments: list[Value]) -> Value:
         try:
-            return lower(node, self, *arguments)
+            if len(arguments) > 1 and not is_outer_product(node, arguments):
+                arguments = self.setting.pairings.paired(arguments)
+            value = lower(node, self, *arguments)
+            if value.point_axis is not None and value.point_set is None:
+                return dataclasses.replace(value, point_set=common_point_set(arguments))
+            return value
         except AlignmentError as error:
             operands = ", ".join(
                 f"{title(child)} {tuple(value.array.shape)}"
                 for child, value in zip(node.children(), arguments, strict=False)
             )
             raise ValueError(f"'{title(node)}' of {operands}: {error}") from error
+
+
+def is_outer_product(node: Node, factors: Sequence[Value]) -> bool:
+    """Whether a matrix product has the points of one factor along its rows and those of the other along its columns."""
+    if not isinstance(node, BinaryOp) or node.op != "@":
+        return False
+    left, right = factors
+    contracted = left.point_axis == left.array.ndim - 1 and right.point_axis == max(right.array.ndim - 2, 0)
+    return not contracted

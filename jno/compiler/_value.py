@@ -23,6 +23,8 @@ class Value:
     point_axis: int | None = dataclasses.field(default=None, metadata={"static": True})
     column: bool = dataclasses.field(default=False, metadata={"static": True})
     """A vector that was made a column ``(k, 1)``: its entries are no points, even when there are as many."""
+    point_set: str | None = dataclasses.field(default=None, metadata={"static": True})
+    """Which points the point axis runs over (see `_pairing`): a name, ``""`` for any, None: those of the operands."""
 
     @property
     def points(self) -> int:
@@ -32,6 +34,12 @@ class Value:
 
 class AlignmentError(ValueError):
     """Operands that do not fit together; the message names both and their shapes."""
+
+
+def common_point_set(values: Sequence[Value]) -> str | None:
+    """The point set of a combination of values, which have been paired."""
+    names = [value.point_set for value in values if value.points > 1 and value.point_set is not None]
+    return next((name for name in names if name), names[0] if names else None)
 
 
 def point_count(values: Sequence[Value]) -> int | None:

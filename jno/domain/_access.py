@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from ._context import INITIAL, SampleRecord, materialise
 from ._drawable import Drawn
-from ._drawing import candidate_points, drawn_request
+from ._drawing import candidate_points, drawn_request, matched_request
 from ._fields import PositionFields
 from ._geometry import Geometry
 from ._merge import row_geometries
@@ -51,6 +51,7 @@ class SampleAccess(PositionFields):
         return_indices: bool = False,
         time_value: Any = None,
         where: Any = None,
+        like: Any = None,
     ) -> Any:
         """Sample a region and return its variables, or attach data.
 
@@ -80,6 +81,9 @@ class SampleAccess(PositionFields):
                 batch rows differ.
             time_value: only the stored time level nearest to this value; the points have `T = 1`.
             where: define the region first, see `tag`.
+            like: a variable (or the key) of points already sampled on another boundary, of which this boundary is a
+                translate: the points are theirs, moved, in their order. Expressions at both are paired point by point,
+                as periodic conditions need; the nodes of two such boundaries are paired without it.
 
         Returns:
             `(x, [y, [z,]] t)`, then `nx, …` with normals and `split`, then the view factors, then the indices. With
@@ -108,6 +112,7 @@ class SampleAccess(PositionFields):
                 "return_indices": return_indices,
                 "time_value": time_value is not None,
                 "where": where is not None,
+                "like": like is not None,
                 "resampling_strategy": resampling_strategy is not None,
             }
             data_options(tag, point_options)
@@ -126,7 +131,12 @@ class SampleAccess(PositionFields):
             return tensor_leaves(tag, self.context[tag], self, split)
         spec = SampleSpec.from_tuple(str(tag), sample)
         request = self._request(tag, spec, normals or view_factor, reverse_normals, time_value)
-        record = self._materialise(self._drawn(request, resampling_strategy))
+        if like is not None:
+            geometries = tuple(group.geometry for group in self._groups)
+            drawn = matched_request(request, like, resampling_strategy, self._store, geometries)
+        else:
+            drawn = self._drawn(request, resampling_strategy)
+        record = self._materialise(drawn)
         leaves = point_leaves(
             record,
             self,

@@ -204,6 +204,25 @@ class Attributes:
         """Context keys that hold points."""
         return frozenset(record.tag for record in self._store.records) | frozenset(self._store.data_tags)
 
+    def point_set(self, tag: str) -> str:
+        """Name of the point set of a context key: matched point sets have one, data that is given at points has none.
+
+        Args:
+            tag: key of the context.
+
+        Returns:
+            The key of the first of the matched point sets, `""` for data.
+        """
+        record = self._store.find(tag)
+        if record is None:
+            return ""
+        return record.tag if record.like is None else record.like
+
+    def is_resampled(self, tag: str) -> bool:
+        """Whether the points of a context key are replaced during training."""
+        record = self._store.find(tag)
+        return record is not None and record.resampling_strategy is not None
+
     @property
     def normal_tags(self) -> frozenset[str]:
         """Context keys that hold normals."""

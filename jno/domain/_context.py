@@ -11,8 +11,8 @@ from jaxtyping import Float
 
 from ._drawable import Drawn
 from ._geometry import Geometry
-from ._sampling import RandomStream, Rows, SampleSpec, draw_rows
-from ._tags import Tag
+from ._matched import matched_rows
+from ._sampling import RandomStream, Rows, SampleSpec, cloud_row, draw_rows
 from ._time import TimeAxis
 
 TIME_KEY = "__time__"
@@ -32,6 +32,7 @@ class SampleRecord:
         level: the fixed time level, `None` when the points exist at all levels.
         resampling_strategy: strategy that replaces the points during training.
         drawn: whether the points were drawn from the shape itself instead of from nodes.
+        like: key of the point set whose translates the points are.
     """
 
     tag: str
@@ -42,6 +43,7 @@ class SampleRecord:
     level: float | None = None
     resampling_strategy: Any = None
     drawn: bool = False
+    like: str | None = None
 
     @property
     def sample(self) -> tuple[int | None, Any]:
@@ -121,7 +123,7 @@ class SampleStore:
 
     def reusable(self, request: SampleRecord, geometries: tuple[Geometry, ...]) -> SampleRecord | None:
         """A whole-pool point set of the same nodes that already answers a whole-pool request."""
-        if not request.spec.is_whole:
+        if not request.spec.is_whole or request.like is not None:
             return None
         for record in self.records:
             same = (record.base, record.level, record.spec.is_whole) == (request.base, request.level, True)
@@ -175,18 +177,12 @@ class SampleStore:
                 f"The points of {record.tag!r} must be one array ({count}, {dimension}), or {batch} of them; got "
                 f"{shapes}."
             )
-        clouds = [_cloud(record.region, points, normals) for points, normals in rows]
+        clouds = [cloud_row(record.region, points, normals) for points, normals in rows]
         self.rows[record.tag] = made = tuple(clouds * batch if len(clouds) == 1 else clouds)
         self.context[record.tag] = stack_rows(made, lambda geometry: geometry.pool(record.region), levels)
         if record.normals:
             del self.context[f"n_{record.tag}"]
             self.add_normals(record, reverse=record.reverse_normals, levels=levels)
-
-
-def _cloud(region: str, points: np.ndarray, normals: np.ndarray | None) -> tuple[Geometry, np.ndarray]:
-    """Points that are a geometry of their own."""
-    every = np.arange(len(points))
-    return Geometry(points, {region: Tag(region, every, normals=normals)}), every
 
 
 def stack_rows(rows: Rows, values: Callable[[Geometry], np.ndarray], levels: int) -> Float[np.ndarray, "B T N D"]:
@@ -227,7 +223,7 @@ def materialise(
     if record is None:
         tag = store.fresh_key(request.base) if key is None else key
         record = replace(request, tag=tag, normals=False, reverse_normals=False)
-        rows = draw_rows(tag, request.region, request.spec, geometries, store.stream, quiet=quiet)
+        rows = _rows(store, geometries, replace(request, tag=tag), quiet=quiet)
         store.rows[tag] = rows
         store.context[tag] = stack_rows(rows, lambda geometry: geometry.pool(request.region), levels)
         store.context.setdefault(record.time_tag, time_levels(axis, record.level))
@@ -235,3 +231,13 @@ def materialise(
     if request.normals and not record.normals:
         record = store.add_normals(record, reverse=request.reverse_normals, levels=levels)
     return record
+
+
+def _rows(store: SampleStore, geometries: tuple[Geometry, ...], request: SampleRecord, *, quiet: bool) -> Rows:
+    """The points of every batch row: those of another point set moved onto the region, or drawn."""
+    if request.like is None:
+        return draw_rows(request.tag, request.region, request.spec, geometries, store.stream, quiet=quiet)
+    source = store.find(request.like)
+    assert source is not None  # checked with the request
+    points = [store.points_of(source, row)[0] for row in range(len(geometries))]
+    return matched_rows(request.region, source.region, points, geometries)

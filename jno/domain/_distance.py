@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 Columns = Float[Array, "N 1"]
 Distance = Callable[..., Columns]
@@ -63,6 +63,16 @@ def exact_distance(facets: Float[np.ndarray, "E V D"]) -> Distance:
         return _root(squared(points, corners[nearest]))[:, None]
 
     return distance
+
+
+def nearest_facets(
+    points: Float[np.ndarray, "N D"], facets: Float[np.ndarray, "E V D"]
+) -> tuple[Int[np.ndarray, " N"], Float[np.ndarray, " N"]]:
+    """The number of the nearest facet of every point, and the distance to it."""
+    squared = _SQUARED[facets.shape[1]]
+    places, corners = jnp.asarray(points), jnp.asarray(facets)
+    nearest = _nearest(places, corners, squared)
+    return np.asarray(nearest), np.sqrt(np.asarray(squared(places, corners[nearest])))
 
 
 def _nearest(points: Any, corners: Any, squared: Callable[..., Any]) -> Any:

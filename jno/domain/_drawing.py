@@ -9,7 +9,7 @@ import numpy as np
 
 from jno.sampler import RandomResampling, ResamplingStrategy
 
-from ._context import SampleRecord
+from ._context import SampleRecord, SampleStore
 from ._drawable import Drawn
 from ._geometry import Geometry
 from ._sampling import SampleSpec
@@ -32,6 +32,32 @@ def drawn_request(request: SampleRecord, geometries: tuple[Geometry, ...], strat
         request = replace(request, spec=SampleSpec(1, request.spec.sampler))
         registered = RandomResampling(1, 1.0, 0) if registered is None else registered
     return replace(request, drawn=not on_nodes, resampling_strategy=registered)
+
+
+def matched_request(
+    request: SampleRecord, like: Any, strategy: Any, store: SampleStore, geometries: tuple[Geometry, ...]
+) -> SampleRecord:
+    """The request for the translates of the points of another point set, which `like` names."""
+    record = store.find(like if isinstance(like, str) else getattr(like, "tag", ""))
+    call = f"variable({request.base!r}, like={like if record is None else record.tag!r})"
+    if record is None:
+        raise ValueError(
+            f"{call}: give a variable (or the key) of points sampled before; there are "
+            f"{[known.tag for known in store.records]}."
+        )
+    if strategy is not None or record.resampling_strategy is not None:
+        raise ValueError(
+            f"{call}: matched points stay, neither of the two may have a resampling strategy. For points that are "
+            "drawn anew evaluate an expression at translated coordinates, such as u(x + 1, y)."
+        )
+    if not request.spec.is_whole:
+        raise ValueError(f"{call} takes no sample=: the points are those of {record.tag!r}, moved.")
+    for region in (request.region, record.region):
+        if not all(geometry.is_boundary(region) for geometry in geometries):
+            raise ValueError(f"{call}: {region!r} is not a boundary tag; only boundaries are matched.")
+    count = store.context[record.tag].shape[2]
+    first = record.tag if record.like is None else record.like
+    return replace(request, spec=SampleSpec(count, None), drawn=True, like=first)
 
 
 def _checked(request: SampleRecord, strategy: Any) -> ResamplingStrategy | None:

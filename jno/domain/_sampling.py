@@ -136,9 +136,13 @@ def _is_drawn(base: str, spec: SampleSpec, geometries: tuple[Geometry, ...]) -> 
 def _drawn_row(base: str, spec: SampleSpec, geometry: Geometry, stream: RandomStream) -> tuple[Geometry, np.ndarray]:
     """Freshly drawn points, as a point cloud of their own."""
     assert spec.count is not None
-    points, normals = geometry.draw(base, spec.count, spec.sampler, stream.next())
-    indices = np.arange(len(points))
-    return Geometry(points, {base: Tag(base, indices, normals=normals)}), indices
+    return cloud_row(base, *geometry.draw(base, spec.count, spec.sampler, stream.next()))
+
+
+def cloud_row(region: str, points: np.ndarray, normals: np.ndarray | None) -> tuple[Geometry, np.ndarray]:
+    """Points that are a geometry of their own, all of them chosen."""
+    every = np.arange(len(points))
+    return Geometry(points, {region: Tag(region, every, normals=normals)}), every
 
 
 def draw_rows(

@@ -85,8 +85,7 @@ def point_leaves(record: SampleRecord, domain: Any, *, normals: bool, split: boo
     width = domain.dimension
     if normals and not split:
         return Variable(f"n_{record.tag}", [0, width], domain, copy=copy)
-    # The time levels belong to the whole domain, so all calls share one time variable.
     leaves: tuple[Any, ...] = _columns(record.tag, width, domain, copy)
     if not domain._geometry.timeless:
-        leaves += (Variable(record.time_tag, [0, 1], domain, axis="temporal"),)
+        leaves += (Variable(record.time_tag, [0, 1], domain, axis="temporal", copy=copy),)
     return leaves + _columns(f"n_{record.tag}", width, domain, copy) if normals else leaves

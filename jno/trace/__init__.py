@@ -50,6 +50,7 @@ from ._posterior import Variational as Variational
 from ._render import dump_tree as dump_tree
 from ._render import render as render
 from ._render import title as title
+from ._substitute import AT as AT
 from ._substitute import substitute as substitute
 from ._tuning import Tuning as Tuning
 from ._walk import rewrite as rewrite

@@ -24,7 +24,11 @@ class Integral(Placeholder):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class IntegralTime(Placeholder):
-    """Trapezoidal integral of ``target`` over the current time window."""
+    """Trapezoidal integral of ``target`` over the current time window.
+
+    Where ``target`` also depends on the time of another request, it is integrated over ``time_var`` alone, at every
+    value of the other time.
+    """
 
     child_fields: ClassVar[tuple[str, ...]] = ("target", "time_var")
     target: Placeholder

@@ -27,8 +27,8 @@ class Variable(Placeholder):
         domain: the domain that owns the points.
         axis: ``"spatial"`` or ``"temporal"``.
         fem_meta: optional weak-form annotations (``support``, ``region_id``, ``context_tag``).
-        copy: which call of ``domain.variable`` made it; two copies name the same points but stay distinct
-            integration variables.
+        copy: which call of ``domain.variable`` made it; two copies name the same points (and
+            times) but stay distinct integration variables.
     """
 
     tag: str

@@ -255,7 +255,10 @@ class Placeholder(Node):
         """Integral over the region of the expression's variables, or over the time window for a temporal ``var``.
 
         With a spatial ``var`` (the *outer* variable) the integral runs over the other variables and gives one
-        value per outer point, ``(N, 1)`` (Fredholm kernels).
+        value per outer point, ``(N, 1)`` (Fredholm kernels).  With a temporal ``var`` it runs over that time, by the
+        trapezoidal rule on the time levels of the window; the time of another ``domain.variable(...)`` call stays what
+        it is, so that ``where(s < t, k * u(x, s), 0).integrate(s)`` is a Volterra integral (of second order in the
+        step; it needs ``min_consecutive=None``).
         """
         if var is not None and check_variable(var, "integrate").axis == "temporal":
             return IntegralTime(self, var)

@@ -16,7 +16,7 @@ from ._walk import rewrite, walk
 Replacements = Mapping[tuple[Any, ...], Node]
 """Identity of a variable → what stands in its place."""
 
-_AT = "@at"
+AT = "@at"
 """Suffix of the alias tag of points that are expressions."""
 
 
@@ -94,9 +94,9 @@ class _Substitution:
         """The derivative by variables of an alias, whose points are what replaces them."""
         variables = [v for v in free_variables(node) if _share_points(v, placed)]
         taken = {below.tag for below in walk([node]) if isinstance(below, Variable)}
-        tag = placed.tag + _AT
+        tag = placed.tag + AT
         while tag in taken:
-            tag += _AT
+            tag += AT
         aliases = {identity(v): Variable(tag, v.dim, v.domain, v.axis, v.fem_meta, v.copy) for v in variables}
         rest = {key: value for key, value in replacements.items() if key not in aliases}
         target = self.of(node, {**rest, **aliases})

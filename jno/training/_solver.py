@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jno.compiler import Graph, Program, adaptive_weights, needs_window, untracked, weights_key
+from jno.compiler import Graph, Program, adaptive_weights, untracked, weights_key
 from jno.loggers import ConsoleLogger, RunDescription, active_loggers, distinct_names
 from jno.lora import lora_trainable_filter
 from jno.trace import Model, Node, Tracker
@@ -84,8 +84,7 @@ class Solver:
         options = checked_options(samples=samples, constraints=len(self._constraints), **given)
         trace = Trace.wanted(options.profile)
         program = self._program(options.window)
-        if needs_window(program.roots) and program.window < 2:
-            raise ValueError("an expression integrates over time: solve(min_consecutive=...) must be at least 2")
+        program.check_window("solve")
         self._hint_window(program, options.window)
         draws = Draws(program.layout.batched, program.layout.samples, options.batchsize, options.accumulation_steps)
         if options.offload_data and not program.layout.batched:
