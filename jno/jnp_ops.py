@@ -7,6 +7,7 @@ components.
 - Constants: ``pi`` (``π``), ``e``, ``inf``, ``nan``; named ones with `constant`.
 - Element-wise functions, reductions, shape changes, tensor algebra per point, `linalg`.
 - Derivatives and integrals in function form: `grad`, `laplacian`, `divergence`, `symgrad`, `integrate`, ...
+- `view_factor` makes an operator of the view factors between radiating surfaces.
 - `function` wraps your own JAX function, `parameter` makes a trainable array, `nn` builds networks.
 - `choice` leaves a decision between expressions to ``core.sweep``; `tune.space` is the space it searches.
 - Creation functions and dtypes (`linspace`, `zeros`, `float32`, ...) are those of ``jax.numpy`` and return
@@ -122,6 +123,7 @@ from jno._symbolic import tracker as tracker
 from jno._symbolic import transpose as transpose
 from jno._symbolic import var as var
 from jno._symbolic import vector as vector
+from jno._symbolic import view_factor as view_factor
 from jno._symbolic import where as where
 from jno.architectures import Arch as Arch
 from jno.architectures import ArchSpace as ArchSpace

@@ -391,3 +391,58 @@ def test_nothing_accepts_a_network_that_was_not_called():
     model = jnn.parameter(()).model
     with pytest.raises(TypeError, match="must be called first"):
         jnn.sin(model)
+
+
+# -- view factors ----
+def enclosure():
+    """Points on all sides of a unit square, their coordinate, and their view factors inside it."""
+    domain = jno.domain([(0, 0), (1, 0), (1, 1), (0, 1)], name="gas")
+    x, _, _, _, _, factors = domain.variable(
+        "boundary", (12, "equispaced"), normals=True, reverse_normals=True, view_factor=True, split=True
+    )
+    return x, factors, np.asarray(domain.context[factors.tag][0]), domain.context["boundary"][0, 0, :, :1]
+
+
+def test_view_factors_are_an_operator():
+    x, factors, matrix, column = enclosure()
+    operator = jno.np.view_factor(factors)
+    for irradiation in (operator @ x, operator.apply(x)):
+        np.testing.assert_allclose(irradiation.eval()[0], matrix @ column, atol=1e-12)
+    np.testing.assert_allclose((operator @ x[..., 0]).eval()[0], matrix @ column[:, 0], atol=1e-12)
+    np.testing.assert_allclose((operator @ 2.0).eval()[0], np.full((12, 1), 2.0), atol=1e-12)  # closed
+
+
+@pytest.mark.parametrize("kind", ["number", "column", "row", "expression"])
+def test_radiosity_solves_its_equation(kind):
+    x, factors, matrix, column = enclosure()
+    share = np.linspace(0.1, 0.9, 12)
+    alpha = {"number": 0.3, "column": share[:, None], "row": share, "expression": 0.5 * x + 0.1}[kind]
+    alphas = {"number": 0.3, "expression": 0.5 * column + 0.1}.get(kind, share[:, None])
+    solution = jno.np.view_factor(factors).solve(x + 1.0, alpha).eval()[0]
+    np.testing.assert_allclose(solution - alphas * (matrix @ solution), column + 1.0, atol=1e-12)
+
+
+def test_an_isothermal_enclosure_is_black():
+    """Whatever their emissivity, walls of one temperature send out what black ones do."""
+    x, factors, _, _ = enclosure()
+    emissivity = 0.2 + 0.5 * x
+    radiosity = jno.np.view_factor(factors).solve(emissivity, 1 - emissivity).eval()
+    np.testing.assert_allclose(radiosity, np.ones((1, 12, 1)), atol=1e-12)
+
+
+def test_view_factors_between_two_tags():
+    domain = jno.domain([(0, 0), (1, 0), (1, 1), (0, 1)], name="gas")
+    for side, count in (("left", 3), ("right", 5)):
+        domain.variable(side, (count, "equispaced"), normals=True)
+    factors = domain.compute_enclosure_view_factor(["left", "right"])
+    across = jno.np.view_factor(factors[0][1])
+    # from one side of a square to the other one: sqrt(2) - 1 (crossed strings)
+    assert float((across @ 1.0).eval().mean()) == pytest.approx(np.sqrt(2) - 1, abs=1e-12)
+    with pytest.raises(ValueError, match=r"x must have one row for each of the 5 points"):
+        (across @ np.ones((3, 1))).eval()
+    with pytest.raises(ValueError, match=r"factors of points with themselves, \(N, N\); F has shape \(3, 5\)"):
+        across.solve(1.0, 0.5).eval()
+    with pytest.raises(ValueError, match=r"alpha must be one number or one for each of the 3 points; got shape \(2,\)"):
+        jno.np.view_factor(factors[0][0]).solve(1.0, np.ones(2)).eval()
+    with pytest.raises(TypeError, match=r"one entry F\[a\]\[b\] of what compute_enclosure_view_factor gives"):
+        jno.np.view_factor(factors)

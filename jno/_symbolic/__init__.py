@@ -79,3 +79,4 @@ from ._tensors import identity as identity
 from ._tensors import inner as inner
 from ._tensors import sym as sym
 from ._tensors import trace as trace
+from ._view_factors import view_factor as view_factor
