@@ -46,7 +46,7 @@ from jno.trace import (
 from jno.training import Devices, Memory, Solver
 from jno.tuner import Arch, Found, TuningHistory
 from jno.tuner import sweep as run_sweep
-from jno.utils import get_logger, get_seed
+from jno.utils import get_logger, get_network_seed, get_seed
 from jno.utils import load as load_object
 from jno.utils import save as save_object
 from jno.utils.statistics import statistics
@@ -93,6 +93,7 @@ class core:
             raise TypeError(f"core() takes a list of expressions, got {type(constraints).__name__}; write core([loss])")
         operations = [_as_constraint(item, position) for position, item in enumerate(constraints)]
         self._begin(operations, domain, get_seed())
+        self._module_seed = get_network_seed()
         self.compile(mesh)
         if resume_from is not None:
             self.restore_checkpoint(resume_from)
@@ -103,7 +104,7 @@ class core:
         self._chosen: dict[str, int] = {}
         self._take_expressions([decided(operation, self._chosen) for operation in written])
         self.domain = domain if domain is not None or not self.all_ops else discover_domain(self.all_ops)
-        self.seed = seed
+        self.seed = self._module_seed = seed
         self._memory = Memory(key=jax.random.PRNGKey(seed))
         self.training_logs: list[dict[str, Any]] = []
         self.log = get_logger()
@@ -132,7 +133,7 @@ class core:
             check_temporal(expressions, self.domain)
             program = Program(expressions, self.domain, window=None, graph=self._graph)
             self._models = list(program.models)
-            build_models(program, self._models, self.seed)
+            build_models(program, self._models, self._module_seed)
             check_pointwise(program, self.models)
         return self
 
@@ -585,6 +586,7 @@ class core:
         self._written = expressions[:count]
         self._take_expressions(expressions[count:])
         self.__dict__.update(state)
+        self._module_seed = self.seed
         self.compile()
 
 
@@ -610,7 +612,7 @@ def build_models(program: Program, models: Sequence[Model], seed: int) -> None:
 def infer_shape(expression: Placeholder) -> tuple[int, ...]:
     """Per-sample shape of an expression's value."""
     program = Program([expression], discover_domain([expression]))
-    build_models(program, program.models, get_seed())
+    build_models(program, program.models, get_network_seed())
     shapes = infer_shapes(program, {model.layer_id: model.module for model in program.models})
     return shapes[id(program.expressions[0])]
 

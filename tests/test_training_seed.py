@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import equinox as eqx
 import foundax
 import jax
 import numpy as np
@@ -99,3 +100,33 @@ def test_noise_is_drawn_anew_in_every_epoch():
     p = jno.np.parameter(()).optimizer(optax.sgd(0.0))
     losses = jno.core([(p + 0.0 * x + jno.noise.gaussian()).mse]).solve(5).total_loss_history
     assert len(set(losses.tolist())) == 5
+
+
+def lazy_weights():
+    """What a parameter's initializer, an adapter and a network over a space draw."""
+    from jno.architectures.models import nn
+
+    x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
+    drawn = jno.np.parameter((3,)).initialize(jax.nn.initializers.normal())
+    adapted = jno.nn(foundax.mlp(1, hidden_dims=4, num_layers=1, key=jax.random.PRNGKey(0))).lora(2)
+    space = jno.np.tune.space().unique("width", [4])
+    searched = nn.wrap(lambda width, key: foundax.mlp(1, hidden_dims=width, key=key), space).instantiate()
+    crux = jno.core([(adapted(x) + drawn[0] * x).mse])
+    modules = [*crux.models.values(), searched]
+    found = [jax.tree_util.tree_leaves(eqx.filter(m, eqx.is_array)) for m in modules]
+    return crux.rng, [np.concatenate([np.ravel(leaf) for leaf in leaves]) for leaves in found]
+
+
+def test_a_seed_for_networks_only(tmp_path):
+    from jno.architectures.models import set_default_rng_seed
+
+    key, usual = lazy_weights()
+    set_default_rng_seed(7)
+    other_key, chosen = lazy_weights()
+    np.testing.assert_array_equal(key, other_key)
+    assert all(not np.array_equal(a, b) for a, b in zip(usual, chosen, strict=True))
+    jno.setup(tmp_path / "script.py")
+    assert all(np.array_equal(a, b) for a, b in zip(usual, lazy_weights()[1], strict=True))
+    for seed in (True, 1.5, "7"):
+        with pytest.raises(TypeError, match="the seed must be an integer, or None"):
+            set_default_rng_seed(seed)

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from jno.trace import Model
-from jno.utils import get_seed
+from jno.utils import get_network_seed
 
 from ._arch import Arch
 from ._search_space import ArchSpace
@@ -47,7 +47,7 @@ class TunableModule(Model):
         self.space = space
         self._as_module = as_module
         self.arch = space.arch(space.default)
-        self.module = self.instantiate(key=jax.random.fold_in(jax.random.PRNGKey(get_seed()), self.layer_id))
+        self.module = self.instantiate(key=jax.random.fold_in(jax.random.PRNGKey(get_network_seed()), self.layer_id))
 
     def instantiate(self, arch: Arch | Mapping[str, Any] | None = None, key: Any = None) -> Any:
         """A new module.
@@ -60,7 +60,7 @@ class TunableModule(Model):
             TypeError: the constructor does not take it.
         """
         chosen = self.arch if arch is None else arch if isinstance(arch, Arch) else Arch(arch)
-        random = jax.random.PRNGKey(get_seed()) if key is None else key
+        random = jax.random.PRNGKey(get_network_seed()) if key is None else key
         return self._as_module(self.build(**_arguments(self.build, chosen, random)))
 
     def take(self, arch: Arch, key: Any) -> None:

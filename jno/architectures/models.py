@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import sys
+from numbers import Integral
 from typing import Any
 
 import equinox as eqx
 
 from jno.trace import Model
+from jno.utils import set_network_seed
 
 from ._flax import wrap_linen, wrap_nnx
 from ._search_space import ArchSpace
@@ -61,6 +63,33 @@ class nn:
                 raise TypeError(f"wrap(space=...) takes a jno.np.tune.space(), got {type(space).__name__}")
             return TunableModule(module, space, _as_equinox, name, weight_path)
         return Model(_as_equinox(module), name, weight_path)
+
+
+def set_default_rng_seed(seed: Any) -> None:
+    """Choose the weights of networks that are built without a key, without changing any other random number.
+
+    They are the initial weights of Flax Linen modules, of networks over a search space, those that
+    ``Model.initialize`` draws and those of new adapters, in cores that are built from now on; a key that is given
+    there counts instead.  The trials of ``core.sweep`` build networks from the seed of their core.  `jno.setup` undoes
+    the call.
+
+    Args:
+        seed: any integer; None: the seed of everything else, `jno.get_seed()`, again.
+
+    Raises:
+        TypeError: ``seed`` is no integer.
+
+    Example:
+        >>> import jno
+        >>> from jno.architectures.models import set_default_rng_seed
+        >>> set_default_rng_seed(7)
+        >>> set_default_rng_seed(None)
+    """
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, Integral)):
+        raise TypeError(
+            f"set_default_rng_seed({seed!r}): the seed must be an integer, or None for that of jno.get_seed()"
+        )
+    set_network_seed(None if seed is None else int(seed))
 
 
 def _as_equinox(module: Any) -> eqx.Module:

@@ -14,7 +14,7 @@ import numpy as np
 from jno.architectures import build_module, constrained, is_uninitialized
 from jno.compiler import call_module
 from jno.trace import Model
-from jno.utils import get_seed
+from jno.utils import get_network_seed
 
 from ._files import ExportedFile, chosen_format, write
 from ._function import Argument, ArrayFunction, differs
@@ -119,7 +119,7 @@ def _build(model: Model, samples: Sequence[Any]) -> None:
                 "weights with initialize()"
             )
         jax.eval_shape(lambda *arrays: _forward(model, model.module, arrays), *samples)
-    build_module(model, jax.random.PRNGKey(get_seed()))
+    build_module(model, jax.random.PRNGKey(get_network_seed()))
 
 
 def _forward(model: Model, module: Any, arrays: Sequence[Any]) -> Any:

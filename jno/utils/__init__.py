@@ -8,12 +8,14 @@ from jno.utils._checkpoints import CheckpointFolder as CheckpointFolder
 from jno.utils._checkpoints import orbax as orbax
 from jno.utils._config import get_config as get_config
 from jno.utils._config import get_config_path as get_config_path
+from jno.utils._config import get_network_seed as get_network_seed
 from jno.utils._config import get_rsa_private_key as get_rsa_private_key
 from jno.utils._config import get_rsa_public_key as get_rsa_public_key
 from jno.utils._config import get_runs_base_dir as get_runs_base_dir
 from jno.utils._config import get_seed as get_seed
 from jno.utils._config import get_stop_on_nonfinite as get_stop_on_nonfinite
 from jno.utils._config import load_config as load_config
+from jno.utils._config import set_network_seed as set_network_seed
 from jno.utils._logger import Logger as Logger
 from jno.utils._logger import console_is_quiet as console_is_quiet
 from jno.utils._logger import get_logger as get_logger

@@ -31,7 +31,15 @@ class _Cache:
     warned: set[tuple[Path, str]] = field(default_factory=set)
 
 
+@dataclass
+class _Chosen:
+    """What the program itself has chosen instead."""
+
+    network_seed: int | None = None
+
+
 _cache = _Cache()
+_chosen = _Chosen()
 
 
 def _user_file() -> Path:
@@ -145,10 +153,27 @@ def get_setting(table: str, key: str, default: Any = None) -> Any:
 
 
 def forget_config() -> None:
-    """Drop what was read and which warnings were given, for tests."""
+    """Drop what was read and chosen, and which warnings were given, for tests."""
     _cache.sources = None
     _cache.tables = {}
     _cache.warned.clear()
+    _chosen.network_seed = None
+
+
+def set_network_seed(seed: int | None) -> None:
+    """Set the seed of network weights apart from that of everything else; `None`: the same again."""
+    _chosen.network_seed = seed
+
+
+def get_network_seed() -> int:
+    """Return the seed of weights that nobody gave a key for: the one that was set, else `get_seed`.
+
+    Example:
+        >>> from jno.utils import get_network_seed, get_seed
+        >>> get_network_seed() == get_seed()
+        True
+    """
+    return get_seed() if _chosen.network_seed is None else _chosen.network_seed
 
 
 def get_seed() -> int:

@@ -6,7 +6,7 @@ import os
 import warnings
 from pathlib import Path
 
-from jno.utils._config import get_runs_base_dir, get_seed, get_setting
+from jno.utils._config import get_runs_base_dir, get_seed, get_setting, set_network_seed
 from jno.utils._logger import init_default_logger
 from jno.utils.ad_mode import set_ad_mode, set_hessian_mode
 
@@ -22,7 +22,8 @@ def setup(
 
     The run directory is `<base>/<name>` with `base` from `jno.get_runs_base_dir` (relative ones are
     relative to the script's folder). It is created, and the process-wide logger writes to `log.log` in it.
-    A Weights & Biases run that an earlier call began is finished.
+    A Weights & Biases run that an earlier call began is finished, and the seed of networks is that of the configuration
+    again (see `jno.architectures.models.set_default_rng_seed`).
 
     Args:
         script_file: the script, usually `__file__`.
@@ -54,6 +55,7 @@ def setup(
     if not run_name:
         raise ValueError(f"jno.setup needs a run name: script_file={script_file!r}, name={name!r}.")
     get_seed()  # an invalid JNO_SEED shall be found now, not at the first random number
+    set_network_seed(None)
 
     first_order = get_setting("jno", "diff_type") if diff_type is None else diff_type
     second_order = get_setting("jno", "hessian_type") if hessian_type is None else hessian_type
