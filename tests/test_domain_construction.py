@@ -165,7 +165,7 @@ def test_clone_with_new_time_drops_samples_but_keeps_data():
     original.variable("initial")
     original.variable("k", np.ones(3))
     clone = domain(original, time=(0, 2, 4))
-    assert set(clone.context) == {"k"}
+    assert set(clone.context) == {"k", "__time__"}
     assert clone.tensor_tags == {"k"}
     assert domain(original).time == (0.0, 1.0, 3)
 

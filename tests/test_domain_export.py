@@ -464,6 +464,15 @@ def test_without_plotly_the_extra_is_named(monkeypatch, tmp_path):
         domain.rect(mesh_size=0.5).export(tmp_path / "m.html")
 
 
+@pytest.mark.parametrize("build", [domain.line, domain.rect, domain.cube])
+def test_elements_by_kind_are_those_of_meshio(build, tmp_path):
+    d = build(mesh_size=0.5)
+    d.export(tmp_path / "m.vtu")
+    read = meshio.read(tmp_path / "m.vtu").cells_dict
+    assert list(read) == list(d.mesh.cells_dict)
+    assert all(np.array_equal(d.mesh.cells_dict[kind], elements) for kind, elements in read.items())
+
+
 def test_without_meshio_the_extra_is_named(monkeypatch, tmp_path):
     without(monkeypatch, "meshio")
     d = domain.rect(mesh_size=0.5)

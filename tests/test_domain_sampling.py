@@ -288,6 +288,26 @@ def test_bad_times(time):
         domain.line(time=time)
 
 
+@pytest.mark.parametrize("time", [None, (0.0, 2.0, 5)])
+@pytest.mark.parametrize(
+    "build",
+    [
+        domain.line,
+        lambda time: 3 * domain.rect(mesh_size=0.5, time=time),
+        lambda time: domain.rect(mesh_size=0.5) + domain.rect(mesh_size=0.5, time=time),
+        lambda time: domain(domain.line(), time=time),
+        lambda time: domain.rect(mesh_size=0.5, time=time).copy(),
+        lambda time: domain(domain.from_array({"a": np.zeros((3, 2))}), time=time),
+        lambda time: domain.csg([(0, 0), (1, 0), (0, 1)], time=time).build_mesh(1.0),
+    ],
+)
+def test_times_are_in_the_context_before_anything_is_sampled(build, time):
+    d = build(time=time)
+    levels = [1.0] if time is None else [0.0, 0.5, 1.0, 1.5, 2.0]
+    np.testing.assert_array_equal(d.context["__time__"], np.array(levels)[:, None])
+    assert "interior" not in d.context
+
+
 # -- batches ----
 
 
@@ -296,7 +316,7 @@ def test_multiplication_copies_and_rows_are_independent():
     d.variable("interior")
     batch = 4 * d
     assert (d.total_samples, batch.total_samples, (batch * 2).total_samples) == (1, 4, 8)
-    assert batch.context == {}
+    assert set(batch.context) == {"__time__"}
     *_, indices = batch.variable("interior", (10, None), return_indices=True)
     assert batch.context["interior"].shape == (4, 1, 10, 2)
     assert indices.shape == (4, 10)

@@ -117,9 +117,21 @@ def test_nothing_is_sampled_or_meshed_at_first():
     assert d.spatial == ["x", "y"]
     assert d.time is None
     assert d.points.shape == (0, 2)
-    assert d.boundary_tags() == []
     with pytest.raises(RuntimeError, match=r"no mesh yet; call build_mesh\(mesh_size\)"):
         d.built_mesh  # noqa: B018
+
+
+def test_boundary_tags_need_no_mesh():
+    d = csg(SQUARE).region("hot", box(0, 0, 0.5, 1)).tag("corner", lambda x, y: x + y < 0.1)
+    assert set(d.boundary_tags()) == set(d.available_mesh_tags) - {
+        "interior",
+        "interior_polygon",
+        "interior_hot",
+        "hot",
+        "corner",
+    }
+    assert d.boundary_tags() == sorted(d.boundary_tags())
+    assert csg.from_polygons({}).boundary_tags() == []
 
 
 @pytest.mark.parametrize("build", [csg, jno.domain, lambda shape, **k: csg(geometry=shape, **k)])
@@ -600,6 +612,29 @@ def test_regions_that_cannot_be(where, kind, error, message):
     with pytest.raises(error, match=message):
         d.region("new", where, kind=kind)
     assert d.available_mesh_tags == before
+
+
+INTERFACE = r"'interface_b_a' exists once build_mesh\(mesh_size\) has found a line that the regions 'b' and 'a' share"
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda d: d.variable("interface_b_a", (3, None)),
+        lambda d: d.sample({"interface_b_a": (3, None)}),
+        lambda d: d.quadrature("interface_b_a"),
+        lambda d: d.region("common", "interface_b_a"),
+        lambda d: d.compute_enclosure_view_factor(["interface_b_a"]),
+    ],
+)
+def test_interfaces_before_the_mesh(use):
+    d = csg.from_polygons({"a": SQUARE, "b": [(1, 0), (2, 0), (2, 1), (1, 1)]})
+    with pytest.raises(ValueError, match=INTERFACE):
+        use(d)
+    with pytest.raises(ValueError, match=r"Unknown tag 'interface_b_c'\. Tags of this domain"):
+        d.variable("interface_b_c")
+    d.build_mesh(0.5)
+    assert len(d.variable("interface_b_a", (3, None))) == 3
 
 
 @pytest.mark.parametrize("name", ["left", "interior", "polygon", "boundary_polygon_0"])

@@ -115,13 +115,16 @@ class Attributes:
         return self._geometry.boundary_registry()
 
     def boundary_tags(self) -> list[str]:
-        """Sorted tags of the boundary regions.
+        """Sorted tags of the boundary regions; of a polygon without a mesh those of its shape.
 
         Example:
             >>> import jno
             >>> jno.domain.line().boundary_tags()
             ['boundary', 'left', 'right']
         """
+        geometry = self._geometry
+        if geometry.mesh is None:
+            return sorted(name for name in geometry.names if geometry.is_boundary(name))
         return sorted(self._boundary_registry)
 
     @property

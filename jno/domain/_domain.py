@@ -14,7 +14,7 @@ import numpy as np
 
 from ._access import SampleAccess
 from ._constructors import Constructors
-from ._context import SampleRecord, SampleStore, materialise
+from ._context import TIME_KEY, SampleRecord, SampleStore, materialise, time_levels
 from ._exports import Exports
 from ._geometry import Geometry
 from ._merge import (
@@ -170,7 +170,12 @@ class domain(Constructors, PolygonEntry, SampleAccess, Exports):
         return made
 
     def _prefill(self) -> None:
-        """Put the point sets of a cloud into the context."""
+        """Put into the context what is there before anything is sampled: the times, and the point sets of a cloud.
+
+        A polygon without a mesh has neither: its context is empty until it is sampled.
+        """
+        if self.mesh is not None or self._geometry.is_cloud:
+            self._store.context.setdefault(TIME_KEY, time_levels(self._axis, None))
         if not all(group.geometry.is_cloud for group in self._groups):
             return
         for name in self.available_mesh_tags:

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from ._topology import boundary_facets, orient
 
-_CELL_KINDS = {1: "line", 2: "triangle", 3: "tetra"}
+_KINDS = ("vertex", "line", "triangle", "tetra")
 _FACET_KINDS = {1: "boundary_points", 2: "line", 3: "triangle"}
 
 
@@ -60,7 +60,20 @@ class Mesh:
     @property
     def cell_kind(self) -> str:
         """`"line"`, `"triangle"` or `"tetra"`."""
-        return _CELL_KINDS[self.dimension]
+        return _KINDS[self.dimension]
+
+    @property
+    def cells_dict(self) -> dict[str, Int[np.ndarray, "M V"]]:
+        """Kind -> node ids of the elements of this kind, under the names of meshio: cells, then facets.
+
+        A point is a `"vertex"` there, whereas the `facet_kind` of a line is `"boundary_points"`.
+
+        Example:
+            >>> import jno
+            >>> {kind: ids.shape for kind, ids in jno.domain.rect(mesh_size=0.5).mesh.cells_dict.items()}
+            {'triangle': (8, 3), 'line': (8, 2)}
+        """
+        return {_KINDS[self.dimension]: self.cells, _KINDS[self.dimension - 1]: self.facets}
 
     @property
     def facet_kind(self) -> str:

@@ -17,7 +17,6 @@ from ._meshio_reader import TAG_PREFIX, import_meshio
 from ._set_tags import EXTRA_NODES
 from ._tags import Tag
 
-_ELEMENT_KINDS = ("vertex", "line", "triangle", "tetra")
 _GMSH_NUMBERS = {0: 15, 1: 1, 2: 2, 3: 4}
 
 
@@ -48,8 +47,7 @@ def meshio_mesh(
 ) -> Any:
     """Cells and facets with 0/1 data `tag:<name>`, and further data on nodes and cells (NaN on facets)."""
     meshio = import_meshio("Writing VTK files")
-    dimension = mesh.dimension
-    blocks = [(_ELEMENT_KINDS[dimension], mesh.cells), (_ELEMENT_KINDS[dimension - 1], mesh.facets)]
+    blocks = list(mesh.cells_dict.items())
     on_points, on_cells = dict(point_data), {}
     for name, values in cell_data.items():
         on_cells[name] = [values, np.full((len(mesh.facets), *values.shape[1:]), np.nan)]

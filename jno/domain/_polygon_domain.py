@@ -427,6 +427,7 @@ class PolygonDomain(domain):
         self._set_geometry(mesh_scene(self._scene, mesh_size, algorithm, wanted, interpolate))
         self.algorithm = algorithm
         self.compute_mesh_connectivity = True
+        self._prefill()
         return self
 
     def compute_enclosure_view_factor(

@@ -108,7 +108,7 @@ def _with_shape(scene: PolygonScene, name: str, where: Any, kind: str | None) ->
 
 def _with_alias(scene: PolygonScene, name: str, target: str, kind: str | None) -> PolygonScene:
     if target not in scene.names:
-        raise ValueError(f"region({name!r}): unknown tag {target!r}; tags: {list(scene.names)}.")
+        raise ValueError(f"region({name!r}): unknown tag {target!r};{scene.hint(target)} tags: {list(scene.names)}.")
     known = "boundary" if scene.is_boundary(target) else "interior"
     if kind not in (None, known):
         raise ValueError(f"region({name!r}, kind={kind!r}): the tag {target!r} is of kind {known!r}.")

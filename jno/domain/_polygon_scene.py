@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,15 @@ class PolygonScene(LazyRegions):
         if name in self.pins:
             return self.pins[name]
         return self.selections[name][0].at_points if name in self.table and name in self.selections else None
+
+    def hint(self, name: str) -> str:
+        for first, second in permutations(self.regions, 2):
+            if name == f"interface_{first}_{second}":
+                return (
+                    f" {name!r} exists once build_mesh(mesh_size) has found a line that the regions {first!r} and "
+                    f"{second!r} share; call it first."
+                )
+        return ""
 
     @property
     def slack(self) -> float:

@@ -138,7 +138,9 @@ class Regions(Attributes):
 
     def _unknown_tag(self, tag: Any) -> ValueError:
         data = sorted(self._store.tensor_tags | self._store.data_tags)
-        return ValueError(f"Unknown tag {tag!r}. Tags of this domain: {self._pool_tags()}; data: {data}.")
+        lazy = self._geometry.lazy
+        hint = "" if lazy is None else lazy.hint(tag)
+        return ValueError(f"Unknown tag {tag!r}.{hint} Tags of this domain: {self._pool_tags()}; data: {data}.")
 
 
 def selects(geometry: Geometry, name: str) -> bool:
