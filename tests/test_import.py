@@ -16,6 +16,7 @@ def test_names_of_the_specification_live_where_it_says():
     import jno
     import jno.architectures.models
     import jno.utils.ad_mode
+    import jno.utils.adaptive.callbacks
     import jno.utils.callbacks
     import jno.utils.statistics
     from jno.domain import domain
@@ -26,4 +27,13 @@ def test_names_of_the_specification_live_where_it_says():
     assert jno.np.__name__ == "jno.jnp_ops"
     assert jno.fn.__name__ == "jno.fn"
     assert jno.numpy is jno.np
+    assert sys.modules["jno.numpy"] is jno.np
+    from jno.numpy import sin
+
+    assert sin is jno.np.sin
+    import jno.numpy as module
+
+    assert module is jno.np
     assert jno.do is jno.domain
+    for name in ("Callback", "CheckpointCallback"):
+        assert getattr(jno.utils.adaptive.callbacks, name) is getattr(jno.utils.callbacks, name)

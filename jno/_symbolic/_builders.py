@@ -8,7 +8,12 @@ from typing import Any
 from jno.trace import FunctionCall, Tracker, as_node
 
 
-def function(fn: Callable[..., Any], args: Any = (), name: str = "", reduces_axis: int | None = None) -> FunctionCall:
+def function(
+    fn: Callable[..., Any],
+    args: Any = [],  # noqa: B006  the documented default; nobody changes it
+    name: str = "",
+    reduces_axis: int | None = None,
+) -> FunctionCall:
     """Wrap an arbitrary JAX-traceable function into the trace; ``jno.fn(...)`` is the short form.
 
     Write ``fn`` once (a ``def``, not a new ``lambda`` for each call) where equal calls shall be computed

@@ -45,6 +45,7 @@ class Variable(Placeholder):
         domain: Any,
         axis: str = "spatial",
         fem_meta: dict[str, Any] | None = None,
+        *,
         copy: int = 0,
     ) -> None:
         if axis not in ("spatial", "temporal"):

@@ -1,0 +1,1 @@
+"""`jno.utils.adaptive.callbacks`: a second path to `jno.utils.callbacks`."""
