@@ -183,6 +183,17 @@ def test_the_best_are_kept(tmp_path):
     keep.close()
 
 
+def test_a_run_without_a_checkpoint_is_told_once(tmp_path, capsys):
+    crux, *_ = problem()
+    with_one = CheckpointCallback(tmp_path / "one", save_interval_epochs=2)
+    without = CheckpointCallback(tmp_path / "none")
+    for times in (1, 0):
+        crux.solve(2, callbacks=[with_one, without])
+        told = capsys.readouterr().out
+        assert told.count("no checkpoint was written to") == times
+        assert f"{tmp_path / 'one'}:" not in told
+
+
 def test_outer_steps_and_the_interval_of_checkpoints(tmp_path):
     """Called after 3, 6, 9, … epochs, it writes at the first call after every fourth epoch."""
     domain = jno.domain.line(mesh_size=0.25)

@@ -450,7 +450,176 @@ def test_another_number_of_points_is_refused():
         store.replace_points(store.find("interior"), [(np.zeros((4, 2)), None)])
 
 
+# -- strategies of one's own ----
+class Recorded(ResamplingStrategy):
+    """Moves every point by a hundredth towards the middle, and remembers what it was given."""
+
+    def __init__(self, residuals=True, **options):
+        super().__init__(**{"resample_every": 1, **options})
+        self.needs_residuals = residuals
+        self.given, self.updates = [], []
+
+    def resample(self, points, residuals, domain, tag, epoch, rng_key, candidates=None):
+        self.given.append((points, residuals, domain, tag, epoch, rng_key, candidates))
+        return points + 0.01 * (0.5 - points)
+
+    def update_epoch(self, epoch):
+        self.updates.append(epoch)
+
+
+def test_resample_of_ones_own():
+    strategy = Recorded()
+    domain = jno.domain.csg(SQUARE)
+    x, y, _ = domain.variable("interior", (9, None), strategy)
+    before = domain.context["interior"][0, 0].copy()
+    resampled(domain, [(x * y).mse], epoch=3)
+    ((points, residuals, where, tag, epoch, key, candidates),) = strategy.given
+    np.testing.assert_array_equal(points, before)
+    expected = np.prod(before, axis=1)
+    np.testing.assert_allclose(residuals / residuals.max(), expected / expected.max(), rtol=1e-5)
+    assert (where is domain, tag, epoch, candidates.shape) == (True, "interior", 3, (1000, 2))
+    assert jax.random.uniform(key).shape == ()
+    np.testing.assert_allclose(domain.context["interior"][0, 0], before + 0.01 * (0.5 - before), rtol=1e-12)
+    assert strategy.updates == [3]
+
+
+def test_keys_of_rows_and_epochs_differ():
+    strategy = Recorded(residuals=False)
+    domain = 2 * jno.domain.csg(SQUARE)
+    x, *_ = domain.variable("interior", (3, None), strategy)
+    for epoch in (1, 2):
+        resampled(domain, [x.mse], epoch=epoch)
+    assert all(given[1] is None for given in strategy.given)
+    assert len({tuple(np.asarray(given[5]).tolist()) for given in strategy.given}) == 4
+
+
+def test_normals_of_points_of_ones_own():
+    """Those of the nearest point or candidate, here: of the side."""
+
+    class Slide(Recorded):
+        def resample(self, points, residuals, domain, tag, epoch, rng_key, candidates=None):
+            along = np.where(np.isin(points, (0.0, 1.0)), 0.0, 0.02)
+            return points + along * (0.5 - points)
+
+    domain = jno.domain.csg(SQUARE)
+    x, _, _, nx, _ = domain.variable("boundary", (12, None), Slide(False), normals=True, split=True)
+    before = domain.context["boundary"].copy()
+    resampled(domain, [(x + nx).mse])
+    points, normals = domain.context["boundary"][0, 0], domain.context["n_boundary"][0, 0]
+    assert not np.array_equal(points, before[0, 0])
+    np.testing.assert_array_equal(normals, np.where(points == 1.0, 1.0, np.where(points == 0.0, -1.0, 0.0)))
+
+
+def test_the_most_derived_method_counts():
+    class Chosen(Recorded):
+        def choose(self, situation, state):
+            return np.arange(len(situation.points)), state
+
+    class Both(Chosen):
+        def choose(self, situation, state):
+            raise AssertionError
+
+        def resample(self, points, residuals, domain, tag, epoch, rng_key, candidates=None):
+            return points * 0.5
+
+    class Scaled(jno.sampler.RAD):
+        def resample(self, *given, candidate_residuals, **more):
+            assert candidate_residuals.shape == more["candidates"].shape[:1]
+            return 0.5 * super().resample(*given, candidate_residuals=candidate_residuals, **more)
+
+    for strategy, factor in ((Chosen(), 1.0), (Both(), 0.5), (Scaled(1, 1.0, 0), None)):
+        domain = jno.domain.line(mesh_size=0.1)
+        x, _ = domain.variable("interior", (5, "uniform"), strategy)
+        before = domain.context["interior"].copy()
+        resampled(domain, [x.mse])
+        after = domain.context["interior"]
+        if factor is None:
+            assert after.max() <= 0.5
+        else:
+            np.testing.assert_array_equal(after, factor * before)
+
+
+def test_a_rhythm_of_ones_own():
+    class Rare(Recorded):
+        last = -1
+
+        def should_resample(self, epoch):
+            return epoch >= 2 and epoch - self.last >= 4
+
+        def update_epoch(self, epoch):
+            super().update_epoch(epoch)
+            self.last = epoch
+
+    strategy = Rare(residuals=False)
+    domain = jno.domain.line(mesh_size=0.1)
+    x, _ = domain.variable("interior", (5, "uniform"), strategy)
+    a, _ = domain.variable("interior", (4, "uniform"), strategy)
+    p = jno.np.parameter(()).optimizer(optax.sgd(0.0))
+    jno.core([(p + x).mse, (p + a).mse]).solve(13)
+    assert strategy.updates == [3, 7, 11]
+    assert [given[4] for given in strategy.given] == [3, 3, 7, 7, 11, 11]
+
+
+def test_strategies_that_cannot_be():
+    class Nothing(ResamplingStrategy):
+        pass
+
+    for kind in (Nothing, ResamplingStrategy):
+        with pytest.raises(TypeError, match=r"implements neither choose\(...\) nor resample\(...\)"):
+            kind()
+
+    class Other(ResamplingStrategy):
+        def resample(self, points):
+            return points
+
+    class Fewer(Recorded):
+        def resample(self, points, *given, candidates=None):
+            return points[1:]
+
+    class Broken(Recorded):
+        def resample(self, points, *given, candidates=None):
+            return points * np.nan
+
+    for kind, error, message in (
+        (Other, TypeError, r"Other.resample\(\) is called as resample\(points, residuals, domain, tag, epoch, rng_key"),
+        (Fewer, ValueError, r"must return as many points as 'interior' has, finite .* \(5, 1\); got shape \(4, 1\)"),
+        (Broken, ValueError, r"got shape \(5, 1\) with values that are not finite"),
+    ):
+        domain = jno.domain.line(mesh_size=0.1)
+        x, _ = domain.variable("interior", (5, "uniform"), kind(resample_every=1))
+        with pytest.raises(error, match=message):
+            resampled(domain, [x.mse])
+
+
 # -- in training ----
+@pytest.mark.parametrize(("name", "begins"), [("rad", 1000), ("pinnfluence", 2000)])
+def test_a_strategy_that_does_not_begin_is_told_once(name, begins, capsys):
+    domain = jno.domain.line(mesh_size=0.1)
+    x, _ = domain.variable("interior", (5, "uniform"), vars(jno.sampler)[name]())
+    p = jno.np.parameter(()).optimizer(optax.sgd(0.0))
+    crux = jno.core([(p * x - x).mse])
+    message = f"of 'interior' replaces no points in this call, which ends with epoch 2: it begins at epoch {begins} "
+    for times in (1, 0):
+        crux.solve(3)
+        assert capsys.readouterr().out.count(message) == times
+
+
+def test_a_strategy_that_begins_is_told_nothing_of(capsys):
+    domain = jno.domain.line(mesh_size=0.1)
+    x, _ = domain.variable("interior", (5, "uniform"), jno.sampler.random(50, start_epoch=2))
+    a, _ = domain.variable("interior", (4, "uniform"), jno.sampler.random(3, start_epoch=0))
+    p = jno.np.parameter(()).optimizer(optax.sgd(0.0))
+    crux = jno.core([(p * x - x).mse, (p + a).mse])
+    crux.solve(2)
+    told = capsys.readouterr().out
+    assert "'interior' replaces no points" in told
+    assert "'interior@1' replaces no points" in told
+    crux.solve(2)
+    assert "replaces no points" not in capsys.readouterr().out
+    jno.core([(p * x - x).mse, (p + a).mse]).solve(4)
+    assert "replaces no points" not in capsys.readouterr().out
+
+
 def front(strategy, seed, *, epochs=1200, points=20, width=0.05):
     """Error of −ε² u″ + u = f, whose solution is tanh(x / ε), on points of a line."""
     x, _ = jno.domain.line((-1, 1), mesh_size=0.05).variable("interior", (points, "uniform"), strategy)

@@ -7,6 +7,8 @@ from ._cr3 import CausalR3 as CausalR3
 from ._cr3 import CausalR3 as cr3
 from ._ha import HybridAdaptive as HybridAdaptive
 from ._ha import HybridAdaptive as ha
+from ._next_points import check_strategy as check_strategy
+from ._next_points import next_points as next_points
 from ._pinnfluence import PINNfluence as PINNfluence
 from ._pinnfluence import PINNfluence as pinnfluence
 from ._r3 import R3 as R3

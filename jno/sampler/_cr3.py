@@ -28,7 +28,7 @@ class CausalR3(ResamplingStrategy):
     Args:
         resample_every: epochs between two replacements.
         resample_fraction: largest share of the points that is replaced.
-        start_epoch: first epoch before which points are replaced.
+        start_epoch: first epoch before which points are replaced; default 1000, shorter runs replace none.
         t_index: column of the time in the points of a steady domain; not used on time-dependent domains.
         alpha: steepness `α` of the gate.
         gamma0: first place `γ` of the front.

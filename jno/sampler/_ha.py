@@ -22,7 +22,7 @@ class HybridAdaptive(ResamplingStrategy):
     Args:
         resample_every: epochs between two replacements.
         resample_fraction: share of the points that is replaced.
-        start_epoch: first epoch before which points are replaced.
+        start_epoch: first epoch before which points are replaced; default 1000, shorter runs replace none.
         random_first: whether the first turn is the uniform one.
         power: exponent of the residual, positive.
 

@@ -23,7 +23,7 @@ class PINNfluence(ResamplingStrategy):
     Args:
         resample_every: epochs between two replacements.
         resample_fraction: share of the points that is replaced.
-        start_epoch: first epoch before which points are replaced.
+        start_epoch: first epoch before which points are replaced; default 2000, shorter runs replace none.
         alpha: exponent of the influence, positive.
         c: how many of the new points are uniform: about `c / (1 + c)`.
         candidate_factor: candidates for every point.

@@ -24,7 +24,7 @@ class R3(ResamplingStrategy):
     Args:
         resample_every: epochs between two replacements; the paper replaces in every one.
         resample_fraction: largest share of the points that is replaced.
-        start_epoch: first epoch before which points are replaced.
+        start_epoch: first epoch before which points are replaced; default 1000, shorter runs replace none.
         threshold: `"mean"` (the paper's) or `"median"` of the residuals of the points, or a number, as a share of the
             largest residual.
         min_retain: least share of the points that is retained, those with the largest residuals.

@@ -21,7 +21,7 @@ class RAD(ResamplingStrategy):
     Args:
         resample_every: epochs between two replacements.
         resample_fraction: share of the points that is replaced; the paper replaces all.
-        start_epoch: first epoch before which points are replaced.
+        start_epoch: first epoch before which points are replaced; default 1000, shorter runs replace none.
         k: exponent of the residual, positive; the paper's default is 1.
         c: how many of the points are uniform: about `c / (1 + c)`; the paper's default is 1.
 

@@ -18,7 +18,7 @@ class RandomResampling(ResamplingStrategy):
     Args:
         resample_every: epochs between two replacements.
         resample_fraction: share of the points that is replaced.
-        start_epoch: first epoch before which points are replaced.
+        start_epoch: first epoch before which points are replaced; default 1000, shorter runs replace none.
 
     Example:
         >>> import jno

@@ -21,7 +21,7 @@ class RARD(ResamplingStrategy):
     Args:
         resample_every: epochs between two replacements.
         resample_fraction: share of the points that is added, and that makes room.
-        start_epoch: first epoch before which points are replaced.
+        start_epoch: first epoch before which points are replaced; default 1000, shorter runs replace none.
         power: exponent of the residual, positive.
 
     Example:

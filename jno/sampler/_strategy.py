@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import abc
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -13,14 +12,22 @@ from jaxtyping import Float, Int
 from ._situation import Situation
 
 
-class ResamplingStrategy(abc.ABC):
+class ResamplingStrategy:
     """Replaces points of a tag during training; how many a tag has never changes.
 
     Whether points are replaced before an epoch follows from the epoch alone: at `start_epoch` (not before the first
     epoch) and every `resample_every` epochs from there. So a run that is resumed resamples in the same epochs, and
-    there is nothing to update between epochs.
+    there is nothing to update between epochs. Epochs go on over `solve` calls.
 
-    A strategy of your own names what it needs and implements `choose`.
+    A strategy of your own says by `needs_residuals` what it needs, and implements one of
+
+    - `choose`, which picks present points and candidates by their numbers, and may keep a state;
+    - `resample`, which gets the points and returns the new ones, wherever they are. Their normals are those of the
+      nearest present point or candidate.
+
+    Of a class that has both, training calls `resample`; of classes derived from each other the one that the most
+    derived class implements. A strategy with another rhythm overrides `should_resample`, which is then asked before
+    every epoch, and `update_epoch` is called after every replacement.
 
     Args:
         resample_every: epochs between two replacements.
@@ -28,23 +35,28 @@ class ResamplingStrategy(abc.ABC):
         start_epoch: first epoch before which points are replaced.
 
     Attributes:
-        needs_residuals: whether `choose` wants residuals.
+        needs_residuals: whether it wants residuals; default no.
         needs_influence: whether it wants the influence of every point on the training in their place: the derivative of
             its squared residual along the gradient of the total loss.
         candidate_factor: candidates for every point.
         candidate_minimum: least number of candidates.
 
     Raises:
-        TypeError: `resample_every` or `start_epoch` is no integer.
+        TypeError: `resample_every` or `start_epoch` is no integer; a class with neither `choose` nor `resample`.
         ValueError: a number out of range.
     """
 
-    needs_residuals: ClassVar[bool]
+    needs_residuals: ClassVar[bool] = False
     needs_influence: ClassVar[bool] = False
     candidate_factor: int = 10
     candidate_minimum: int = 1000
 
     def __init__(self, resample_every: int = 100, resample_fraction: float | int = 1.0, start_epoch: int = 0) -> None:
+        own = type(self)
+        if own.choose is ResamplingStrategy.choose and own.resample is ResamplingStrategy.resample:
+            raise TypeError(
+                f"{own.__name__} implements neither choose(...) nor resample(...), and one of them is needed"
+            )
         for name, value, least in (("resample_every", resample_every, 1), ("start_epoch", start_epoch, 0)):
             if not isinstance(value, Integral) or isinstance(value, bool):
                 raise TypeError(f"{name}={value!r}: it must be an integer")
@@ -54,13 +66,13 @@ class ResamplingStrategy(abc.ABC):
         self.resample_fraction = checked_share("resample_fraction", resample_fraction)
         self.start_epoch = int(start_epoch)
 
-    @abc.abstractmethod
     def choose(self, situation: Situation, state: Any) -> tuple[Int[np.ndarray, " N"], Any]:
         """Which points come next, and the next state.
 
         Returns:
             for every place the number of a present point, or `N` plus the number of a candidate.
         """
+        raise NotImplementedError(f"{type(self).__name__} has no choose(...), only resample(...)")
 
     def init(self) -> Any:
         """The state before the first replacement: a pytree, empty for strategies without one."""
@@ -71,8 +83,13 @@ class ResamplingStrategy(abc.ABC):
         since = epoch - self._first
         return since >= 0 and since % self.resample_every == 0
 
+    def update_epoch(self, epoch: int) -> None:
+        """Told after points were replaced before an epoch; does nothing unless overridden."""
+
     def next_after(self, epoch: int) -> int:
-        """Epochs from `epoch` to the next replacement strictly later."""
+        """Epochs from `epoch` to the next replacement strictly later, or to when it is to be asked again."""
+        if not self._follows_the_epoch:
+            return 1
         since = epoch - self._first
         return -since if since < 0 else self.resample_every - since % self.resample_every
 
@@ -99,7 +116,7 @@ class ResamplingStrategy(abc.ABC):
         candidates: Float[np.ndarray, "M D"] | None = None,
         candidate_residuals: Float[np.ndarray, " M"] | None = None,
     ) -> Float[np.ndarray, "N D"]:
-        """The next points of a tag; training calls `choose` with more knowledge.
+        """The next points of a tag; training calls `choose` with more knowledge, unless a class overrides this.
 
         Args:
             points: the present points.
@@ -149,6 +166,15 @@ class ResamplingStrategy(abc.ABC):
             generator=generator_of(rng_key),
         )
         return np.concatenate([points, candidates])[self.choose(situation, self.init())[0]]
+
+    @property
+    def begins(self) -> int | None:
+        """The first epoch before which points are replaced; `None` when `should_resample` is overridden."""
+        return self._first if self._follows_the_epoch else None
+
+    @property
+    def _follows_the_epoch(self) -> bool:
+        return type(self).should_resample is ResamplingStrategy.should_resample
 
     @property
     def _first(self) -> int:

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from jno.compiler import Program
+from jno.utils import get_logger
 
 from ._resampling import Resampling
 
@@ -30,6 +31,7 @@ class Points:
         self._states = resampling.init()
         self._entries: dict[tuple[str, str], Any] = {}
         self._programs: list[Program] = []
+        self._told: set[str] = set()
         self.version = 0
         """How often points were replaced."""
 
@@ -39,6 +41,13 @@ class Points:
             if not any(program is known for known in self._programs):
                 self._programs.append(program)
                 program.replace(self._entries)
+
+    def warn_if_idle(self, stop: int) -> None:
+        """Say of every strategy, once, that it has not begun when the epochs before ``stop`` are done."""
+        for tag, reason in self._resampling.idle(stop).items():
+            if tag not in self._told:
+                self._told.add(tag)
+                get_logger().warning(reason)
 
     def next_after(self, epoch: int) -> int | None:
         """Epochs from ``epoch`` to the next replacement strictly later."""

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jno.compiler import Program
-from jno.sampler import ResamplingStrategy, Situation
+from jno.sampler import ResamplingStrategy, Situation, check_strategy, next_points
 from jno.sampler._strategy import generator_of
 
 from ._scorer import Scorer, check_independent, entries_of
@@ -71,12 +71,18 @@ class Resampling:
         """
         new = list(states)
         changed: dict[tuple[str, str], Any] = {}
-        for number, tag in enumerate(self._tags):
-            if tag.strategy.should_resample(epoch):
-                entries, new[number] = tag.resample(epoch, modules, states[number], key, self._entries)
-                self._entries |= entries
-                changed |= entries
+        due = [number for number, tag in enumerate(self._tags) if tag.strategy.should_resample(epoch)]
+        for number in due:
+            entries, new[number] = self._tags[number].resample(epoch, modules, states[number], key, self._entries)
+            self._entries |= entries
+            changed |= entries
+        for strategy in {id(self._tags[number].strategy): self._tags[number].strategy for number in due}.values():
+            strategy.update_epoch(epoch)  # after all tags, which may share it
         return changed, tuple(new)
+
+    def idle(self, stop: int) -> dict[str, str]:
+        """Tags whose points have never been replaced when the epochs before `stop` are done, and why."""
+        return {tag.name: reason for tag in self._tags if (reason := tag.idle(stop))}
 
     def restore(self, entries: Mapping[tuple[str, str], Any]) -> None:
         """Put the points of an earlier run, as entries of the data, into the domain.
@@ -96,6 +102,7 @@ class _Tag:
         self._number, self._name, self._program, self._domain = number, tag, program, domain
         self.strategy: ResamplingStrategy = domain._store.find(tag).resampling_strategy
         self._rows = program.sources["points", tag].shape[0]
+        check_strategy(self.strategy)
         check_independent(tag, program)
         self._scorer = None
         if self.strategy.needs_residuals:
@@ -104,6 +111,23 @@ class _Tag:
             except ValueError as error:
                 kind = type(self.strategy).__name__
                 raise ValueError(f"the resampling strategy {kind} of {tag!r} cannot be used: {error}") from error
+
+    @property
+    def name(self) -> str:
+        """The key of the points in the context."""
+        return self._name
+
+    def idle(self, stop: int) -> str:
+        """Why no points are replaced before the epochs before `stop`; empty when some are, or nobody can know."""
+        strategy, begins = self.strategy, self.strategy.begins
+        if begins is None or begins < stop:
+            return ""
+        return (
+            f"the resampling strategy {type(strategy).__name__} of {self._name!r} replaces no points in this call, "
+            f"which ends with epoch {stop - 1}: it begins at epoch {begins} (start_epoch={strategy.start_epoch}, "
+            f"resample_every={strategy.resample_every}). Epochs go on over calls of solve(); give a smaller "
+            "start_epoch= if it is to act in this one"
+        )
 
     def init(self) -> tuple[Any, ...]:
         """One state for every set of points."""
@@ -119,9 +143,7 @@ class _Tag:
             direction = self._scorer.direction(modules, entries, samples, jax.random.fold_in(key, _DIRECTION))
         rows, new = [], []
         for row, state in enumerate(states):
-            points, state = self._row(
-                row, epoch, modules, state, generator_of(key, epoch, self._number, row), entries, direction
-            )
+            points, state = self._row(row, epoch, modules, state, key, entries, direction)
             rows.append(points)
             new.append(state)
         store = self._domain._store
@@ -155,12 +177,13 @@ class _Tag:
         epoch: int,
         modules: Any,
         state: Any,
-        generator: np.random.Generator,
+        key: Any,
         entries: Any,
         direction: Any,
     ) -> tuple[Any, Any]:
         """The next points of a batch row with their normals, and the next state."""
         domain, record = self._domain, self._domain._store.find(self._name)
+        generator = generator_of(key, epoch, self._number, row)
         points, normals = domain._store.points_of(record, row)
         on_nodes = ("nearest", self._name) in self._program.layout.entries
         pool, pool_normals = domain._candidates(
@@ -187,8 +210,10 @@ class _Tag:
             epoch=epoch,
             generator=generator,
         )
-        choice, state = self.strategy.choose(situation, state)
-        return (every[choice], None if outward is None else outward[choice]), state
+        for branch in (epoch, self._number, row):
+            key = jax.random.fold_in(key, branch)
+        new, choice, state = next_points(self.strategy, situation, state, domain, self._name, key)
+        return (new, None if outward is None else outward[choice]), state
 
     def _samples(self, generator: np.random.Generator) -> np.ndarray:
         """Samples that stand for all."""

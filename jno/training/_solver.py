@@ -119,6 +119,7 @@ class Solver:
             points.resume(arrays.get("points", {}))
             self._resumes_from = None
         state = self._begun(step, state, feed, starts, options.epochs, resumed=resumes is not None)
+        points.warn_if_idle(int(state.epoch) + options.epochs)
         recorder = self._recorder(int(state.epoch), program, parameters, options)
         tracked = self._trackers_for(options.window)
         points.shown_to([program, *tracked.programs])

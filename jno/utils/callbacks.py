@@ -77,7 +77,8 @@ class CheckpointCallback(Callback):
 
     Args:
         directory: where to write; default `checkpoints` in the run directory (`jno.setup`).
-        save_interval_epochs: epochs between two checkpoints.
+        save_interval_epochs: epochs between two checkpoints; the default is 500, and shorter runs write none, which is
+            said once.
         max_to_keep: number of checkpoints that are kept, the oldest are deleted; None keeps all.
         best_fn: keep the best instead of the newest: a function of `{"total_loss": ..., "individual_losses": [...]}`,
             the smaller the better.
@@ -123,6 +124,8 @@ class CheckpointCallback(Callback):
         }
         self._opened: CheckpointFolder | None = None
         self._newest = 0
+        self._done = 0
+        self._warned_empty = False
         self._failed = False
 
     @property
@@ -140,11 +143,11 @@ class CheckpointCallback(Callback):
                 f"{self.directory} holds a checkpoint after {newest} epochs, this training begins at epoch {epoch}: "
                 "use another directory, or go on with core(..., resume_from=...)"
             )
-        self._newest = epoch
+        self._newest = self._done = epoch
 
     def on_epoch_end(self, **kw: Any) -> None:
         """Write a checkpoint when one is due."""
-        step = kw["epoch"] + 1
+        step = self._done = kw["epoch"] + 1
         if step // self.save_interval_epochs == self._newest // self.save_interval_epochs:
             return
         self._newest = step
@@ -155,8 +158,14 @@ class CheckpointCallback(Callback):
         self._guarded(lambda: self._folder.save(step, arrays, told, metrics))
 
     def on_training_end(self) -> None:
-        """Wait for what is written in the background."""
+        """Wait for what is written in the background; say when nothing has been written yet."""
         self._guarded(self._folder.wait)
+        if self._done < self.save_interval_epochs and not self._warned_empty:
+            self._warned_empty = True
+            get_logger().warning(
+                f"no checkpoint was written to {self.directory}: {self._done} epochs are done, and one is written "
+                f"every {self.save_interval_epochs}; give a smaller save_interval_epochs="
+            )
 
     def restore(self, step: int | None = None) -> dict[str, Any]:
         """What a checkpoint holds: ``trainable`` (leaves by model and path), ``opt_states``, ``rng``, ``metadata``.
