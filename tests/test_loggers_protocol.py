@@ -105,39 +105,58 @@ def test_dropped_warns_once_per_subject():
 
 
 # --- console ----------------------------------------------------------------------------------------------------
-def lines_of(capsys, epochs, batches, first=0):
-    """Printed lines of a training whose batches have these sizes; the loss at epoch e is e, the time 1 ms each."""
+def lines_of(capsys, epochs, batches, first=0, reason=None):
+    """Printed lines of a training whose batches have these sizes.
+
+    The loss at epoch e is e; the first batch takes 5 s, because a program is compiled, and each epoch after it 1 ms.
+    """
     logger = ConsoleLogger()
     logger.begin(RunDescription(constraint_names=("pde", "edge"), first_epoch=first, planned_epochs=epochs))
-    done = 0
+    done, now = 0, 0.0
     for size in batches:
         numbers = first + np.arange(done, done + size)
         losses = np.stack([numbers, 3 * numbers], axis=1).astype(np.float32)
-        logger.log_losses(numbers, losses, 1e-3 * np.arange(done + 1, done + size + 1))
-        done += size
-    logger.end(None)
+        seconds = now + (1e-3 if done else 5.0 / max(size, 1)) * np.arange(1, size + 1)
+        logger.log_losses(numbers, losses, seconds)
+        done, now = done + size, seconds[-1] if size else now
+    logger.end(reason)
     return capsys.readouterr().out.splitlines()
 
 
 def test_console_line(capsys):
-    (line,) = lines_of(capsys, 1, [1], first=7)
-    assert line == "INFO: epoch      7  loss 1.4000e+01  pde 7.000e+00  edge 2.100e+01  (1.00 ms/epoch)"
+    first, second = lines_of(capsys, 2, [1, 1], first=6)
+    assert first == "INFO: epoch      6  loss 1.2000e+01  pde 6.000e+00  edge 1.800e+01"
+    assert second == "INFO: epoch      7  loss 1.4000e+01  pde 7.000e+00  edge 2.100e+01  (1.00 ms/epoch)"
 
 
 @pytest.mark.parametrize(
     ("epochs", "batches", "shown"),
     [
-        (100, [1] * 100, [0, *range(9, 100, 10)]),
-        (1000, [1, 99, 50, 50, 800], [0, 99, 199, 999]),
-        (1000, [1, 149, 40, 60, 100, 649], [0, 149, 249, 349, 998]),  # the end of a batch need not be that of a tenth
-        (25, [1, 24], [0, 24]),
-        (25, [5, 0, 5], [4, 9]),  # ended early; an empty batch has no line
+        (100, [1] * 100, [*range(0, 100, 10), 99]),
+        (1000, [1, 99, 50, 50, 800], [*range(0, 1000, 100), 999]),
+        (1234, [1, 1023, 210], [0, 200, 400, 600, 800, 1000, 1200, 1233]),  # whatever the batches are
+        (3000, [1] * 3000, [0, 500, 1000, 1500, 2000, 2500, 2999]),
+        (25, [1, 24], [0, 10, 20, 24]),
     ],
 )
-def test_console_shows_tenths(capsys, epochs, batches, shown):
+def test_console_shows_round_epochs(capsys, epochs, batches, shown):
     lines = lines_of(capsys, epochs, batches)
     assert [int(line.split()[2]) for line in lines] == shown
-    assert all(line.endswith("(1.00 ms/epoch)") for line in lines)
+    assert "ms/epoch" not in lines[0]
+    assert all(line.endswith("  (1.00 ms/epoch)") for line in lines[1:]), "the pace leaves out what the compiler took"
+
+
+@pytest.mark.parametrize(("batches", "shown"), [([5, 0, 6, 4], [0, 10, 14]), ([1, 10], [0, 10]), ([7], [0, 6])])
+def test_console_shows_where_training_ended_early(capsys, batches, shown):
+    lines = lines_of(capsys, 100, batches, reason="stopped")
+    assert [int(line.split()[2]) for line in lines] == shown
+    within_first = [epoch < batches[0] for epoch in shown]
+    assert ["ms/epoch" not in line for line in lines] == within_first, "no pace while the first batch compiles"
+
+
+def test_console_numbers_go_on(capsys):
+    lines = lines_of(capsys, 50, [1, 49], first=3005)
+    assert [int(line.split()[2]) for line in lines] == [3005, 3010, 3020, 3030, 3040, 3050, 3054]
 
 
 def test_console_starts_afresh_with_each_solve(capsys):
@@ -147,4 +166,6 @@ def test_console_starts_afresh_with_each_solve(capsys):
         logger.log_losses(first + np.arange(10), np.ones((10, 1), np.float32), np.linspace(0.1, 1.0, 10))
         logger.log_value("error", first, 1.0)
         logger.end("stopped")
-    assert [int(line.split()[2]) for line in capsys.readouterr().out.splitlines()] == [9, 19]
+    lines = capsys.readouterr().out.splitlines()
+    assert [int(line.split()[2]) for line in lines] == [0, 9, 10, 19]
+    assert not any("ms/epoch" in line for line in lines), "the only batch of each may have been compiled"

@@ -1,6 +1,8 @@
 """core.solve: objective, history, repeated calls, options, batches and time windows."""
 
 import functools
+import re
+import sys
 from typing import Any
 
 import equinox as eqx
@@ -93,6 +95,35 @@ def test_progress_names_the_constraints(capsys):
     assert 2 <= len(lines) <= 12
     assert "epoch      0" in lines[0]
     assert "epoch     29" in lines[-1]
+
+
+def test_compiling_is_announced_once(capsys):
+    crux, _ = parameter_problem()
+    said = []
+    for _ in range(2):
+        crux.solve(3)
+        said.append([line for line in capsys.readouterr().out.splitlines() if line.startswith("INFO: ")])
+    assert [line.split()[1] for line in said[0]] == ["compiling", "epoch", "epoch"]
+    assert [line.split()[1] for line in said[1]] == ["epoch", "epoch"], "the program is there already"
+
+
+def test_the_bar_stays_and_is_full(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    crux, _ = parameter_problem()
+    shown = []
+    for _ in range(2):
+        crux.solve(3)
+        shown.append(capsys.readouterr().out)
+    first, second = (re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "\r", out) for out in shown)
+    assert first.index("compiling") < first.index("training")
+    assert "compiling" not in second
+    for out, raw in zip((first, second), shown, strict=True):
+        last = [line for line in re.split(r"[\r\n]+", out) if line.strip()][-1]
+        assert re.search(r"training .* 3/3 .*loss \d", last)
+        assert not raw.rstrip().endswith("\x1b[2K"), "the bar was erased"
 
 
 def test_the_global_numpy_generator_is_left_alone():

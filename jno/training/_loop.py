@@ -97,7 +97,7 @@ class Run:
 
     def advance(self, epochs: int, trace: Trace) -> None:
         """Train for ``epochs`` epochs, fewer when a callback stops, a loss is not finite or the user interrupts."""
-        with Progress(epochs) as progress, trace:
+        with Progress(epochs, compiles=self._step.compiles) as progress, trace:
             try:
                 self._epochs(epochs, progress, trace)
             except KeyboardInterrupt:
@@ -123,6 +123,7 @@ class Run:
             count = trace.before(count, first_call=done == 0)
             call = _Call(self.state, self._feed.data(epoch), count)
             new, finished, losses = pace.timed(count, functools.partial(self._run, call))
+            self._step.compiles = False
             self._recorder.add(losses[:finished])
             if finished < count:
                 self._give_up(call, finished, f"non-finite loss at epoch {epoch + finished}", losses[-1])

@@ -1,4 +1,4 @@
-"""A progress bar on a terminal."""
+"""How far training has come: a bar on a terminal."""
 
 from __future__ import annotations
 
@@ -8,14 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from jno.utils import console_is_quiet
+from jno.utils import console_is_quiet, get_logger
 
 
 class Progress:
-    """The bar of one solve call; nothing where the output is no terminal."""
+    """The bar of one solve call, which stays on the terminal when training is over.
 
-    def __init__(self, epochs: int) -> None:
+    Where the output is no terminal, the loggers' lines are the progress; only the compilation is announced here.
+
+    Args:
+        epochs: planned number.
+        compiles: whether the first epochs wait for the compiler.
+    """
+
+    def __init__(self, epochs: int, *, compiles: bool) -> None:
         self._epochs = epochs
+        self._compiles = compiles
         self._done = 0
         self._bar: Any = None
         self._task: Any = None
@@ -26,15 +34,17 @@ class Progress:
             from rich.progress import Progress as Bar
 
             self._bar = Bar(
-                TextColumn("training"),
+                TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TimeRemainingColumn(),
+                TimeRemainingColumn(elapsed_when_finished=True),
                 TextColumn("loss {task.fields[loss]}"),
-                transient=True,
             )
             self._bar.start()
-            self._task = self._bar.add_task("training", total=self._epochs, loss="-")
+            doing = "compiling" if self._compiles else "training"
+            self._task = self._bar.add_task(doing, total=self._epochs, loss="-")
+        elif self._compiles:
+            get_logger().info("compiling")
         return self
 
     def __exit__(
@@ -47,4 +57,5 @@ class Progress:
         """After some epochs with losses ``(m, C)``."""
         if self._bar is not None and len(losses):
             self._done += len(losses)
-            self._bar.update(self._task, completed=self._done, loss=f"{losses[-1].mean():.3e}")
+            loss = f"{losses[-1].mean():.3e}"
+            self._bar.update(self._task, description="training", completed=self._done, loss=loss)

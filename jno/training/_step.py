@@ -97,6 +97,7 @@ class Step:
     ) -> None:
         self.phases = tuple(phases)
         self.stops_on_nonfinite = stop_on_nonfinite
+        self.compiles = True  # until it has run
         self._observed = observed
         self._constraints = constraints
         self.balancing = balancing

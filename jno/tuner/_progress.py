@@ -37,9 +37,8 @@ class Progress:
                 TextColumn("sweep"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TimeRemainingColumn(),
+                TimeRemainingColumn(elapsed_when_finished=True),
                 TextColumn("{task.fields[state]}"),
-                transient=True,
             )
             self._bar.start()
             self._task = self._bar.add_task("sweep", total=self._total, state="")
