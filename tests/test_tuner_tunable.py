@@ -140,6 +140,27 @@ def test_taking_an_architecture_serves_earlier_requests_again():
             r"\(width, scale, key\)",
         ),
         (lambda: jno.nn.wrap(Demanding, widths()), TypeError, r"Demanding needs 'depth', which the search space does"),
+        (  # needed by the constructor, optional, and asked for by name
+            lambda: jno.nn.wrap(Demanding, widths().int_range("depth", 1, 3)),
+            ValueError,
+            r"nothing uses 'depth' of the search space: it stands in the category 'training', the default of int_range "
+            r"and float_range, and training understands epochs, .*; give what is meant .* category='architecture'",
+        ),
+        (
+            lambda: jno.nn.wrap(ByName, widths().float_range("scale", 0.5, 2.0)),
+            ValueError,
+            r"'scale' of the search space: it stands in the category 'training'",
+        ),
+        (
+            lambda: jno.nn.wrap(ByArch, space().int_range("depth", 1, 3).float_range("slope", 0.5, 2.0)),
+            ValueError,
+            r"nothing uses 'depth', 'slope' of the search space: they stand in the category 'training'",
+        ),
+        (
+            lambda: jno.nn.wrap(lambda epochs: WithoutKey(epochs), jno.np.tune.space().int_range("epochs", 1, 3)),
+            TypeError,
+            r"needs 'epochs', and the search space has 'epochs' in the category 'training'; add them with category=",
+        ),
         (lambda: jno.nn.wrap(NoModule, jno.np.tune.space()), TypeError, r"takes an Equinox, .* module, got NoModule"),
     ],
 )

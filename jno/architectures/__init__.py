@@ -19,6 +19,7 @@ from ._parameter import shown as shown
 from ._parameter import with_leaves as with_leaves
 from ._search_space import TRAINING_NAMES as TRAINING_NAMES
 from ._search_space import ArchSpace as ArchSpace
+from ._search_space import check_training as check_training
 from ._summary import print_summary as print_summary
 from ._tunable import TunableModule as TunableModule
 from .models import nn as nn

@@ -89,7 +89,8 @@ class ArchSpace:
             low: lower end.
             high: upper end.
             log_scale: search the logarithm.
-            category: ``"training"`` or, for the argument of a network, ``"architecture"``.
+            category: ``"training"`` or, for the argument of a network, ``"architecture"`` (``"training"``, unlike in
+                `unique`, whatever the name is).
 
         Raises:
             ValueError: as of `unique`; ends that are not finite or not in order; a logarithm with ``low <= 0``.
@@ -242,6 +243,22 @@ class ArchSpace:
     def describe(self) -> dict[str, Any]:
         """The space as plain JSON values."""
         return {dimension.name: dimension.describe() for dimension in self}
+
+
+def check_training(space: ArchSpace) -> None:
+    """Refuse names of the category ``"training"`` that are no options of training.
+
+    Raises:
+        ValueError: there are some; the message says where they belong.
+    """
+    unknown = [name for name in space.groups.get(TRAINING, []) if name not in TRAINING_NAMES]
+    if unknown:
+        names, stand = ", ".join(map(repr, unknown)), "it stands" if len(unknown) == 1 else "they stand"
+        raise ValueError(
+            f"nothing uses {names} of the search space: {stand} in the category 'training', the default of int_range "
+            f"and float_range, and training understands {', '.join(TRAINING_NAMES)}; give what is meant for a network "
+            "category='architecture'"
+        )
 
 
 def _checked(category: str, name: str) -> str:

@@ -12,7 +12,7 @@ from jno.trace import Model
 from jno.utils import get_network_seed
 
 from ._arch import Arch
-from ._search_space import ArchSpace
+from ._search_space import ArchSpace, check_training
 
 
 class TunableModule(Model):
@@ -32,6 +32,7 @@ class TunableModule(Model):
 
     Raises:
         TypeError: the constructor does not take an option of the space, or needs more than it is given.
+        ValueError: a name of the space stands in the category ``"training"`` and is no option of training.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class TunableModule(Model):
         weight_path: str | None = None,
     ) -> None:
         super().__init__(None, name, weight_path)
+        check_training(space)
         self.build = build
         self.space = space
         self._as_module = as_module
@@ -61,7 +63,7 @@ class TunableModule(Model):
         """
         chosen = self.arch if arch is None else arch if isinstance(arch, Arch) else Arch(arch)
         random = jax.random.PRNGKey(get_network_seed()) if key is None else key
-        return self._as_module(self.build(**_arguments(self.build, chosen, random)))
+        return self._as_module(self.build(**_arguments(self.build, chosen, random, self.space)))
 
     def take(self, arch: Arch, key: Any) -> None:
         """Become the network of an architecture, with new weights; requests such as adapters count again."""
@@ -81,7 +83,7 @@ def _takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:
     return any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
 
 
-def _arguments(build: Callable[..., Any], arch: Arch, key: Any) -> dict[str, Any]:
+def _arguments(build: Callable[..., Any], arch: Arch, key: Any, space: ArchSpace) -> dict[str, Any]:
     parameters = inspect.signature(build).parameters
     name = build.__name__ if inspect.isclass(build) or inspect.isfunction(build) else type(build).__name__
     given: dict[str, Any] = {"arch": arch} if "arch" in parameters else dict(arch.choices)
@@ -102,8 +104,12 @@ def _arguments(build: Callable[..., Any], arch: Arch, key: Any) -> dict[str, Any
         and parameter.name not in given
     ]
     if missing:
+        training = [option for option in missing if space.has(option)]
+        why = "which the search space does not name"
+        if training:
+            why = f"and the search space has {', '.join(map(repr, training))} in the category 'training'"
         raise TypeError(
-            f"{name} needs {', '.join(map(repr, missing))}, which the search space does not name; add them with "
-            "category='architecture', give them defaults, or take arch instead"
+            f"{name} needs {', '.join(map(repr, missing))}, {why}; add them with category='architecture', give them "
+            "defaults, or take arch instead"
         )
     return given

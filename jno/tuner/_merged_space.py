@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from jno.architectures import TRAINING_NAMES, ArchSpace, Dimension, Options, TunableModule
+from jno.architectures import TRAINING_NAMES, ArchSpace, Dimension, Options, TunableModule, check_training
 from jno.compiler import models_of
 from jno.trace import Model, Node, choices_of, is_optimizer
 
@@ -73,8 +73,8 @@ def check_space(merged: ArchSpace, operations: Sequence[Node], constraints: int,
         ValueError: a name that nobody uses, dimensions that do not go together, weights of another number.
         TypeError: an option of the wrong type.
     """
-    groups = merged.groups
-    _check_names(groups, tunable(operations))
+    check_training(merged)
+    _check_used(merged.groups.get("architecture", []), tunable(operations))
     if _trains(merged, "constraint_weights") and _trains(merged, "weight_schedule"):
         raise ValueError("the space names constraint_weights and weight_schedule: both weigh the constraints, keep one")
     for name in ("constraint_weights", "weight_schedule"):
@@ -105,14 +105,8 @@ def _trains(merged: ArchSpace, name: str) -> bool:
     return merged.has(name) and merged.get(name).category == "training"
 
 
-def _check_names(groups: dict[str, list[str]], networks: Sequence[TunableModule]) -> None:
-    unknown = [name for name in groups.get("training", []) if name not in TRAINING_NAMES]
-    if unknown:
-        raise ValueError(
-            f"nothing uses {', '.join(map(repr, unknown))} of the search space: training understands "
-            f"{', '.join(TRAINING_NAMES)}; what is meant for a network has category='architecture'"
-        )
-    unused = [name for name in groups.get("architecture", []) if not any(_takes(model, name) for model in networks)]
+def _check_used(names: Sequence[str], networks: Sequence[TunableModule]) -> None:
+    unused = [name for name in names if not any(_takes(model, name) for model in networks)]
     if unused:
         what = ", ".join(model.model_key for model in networks) or "there is none, see jno.nn.wrap(Class, space=...)"
         raise ValueError(
