@@ -159,7 +159,8 @@ def test_what_a_checkpoint_holds(tmp_path):
     keep = CheckpointCallback(tmp_path, save_interval_epochs=3, async_checkpointing=False)
     log = crux.solve(3, callbacks=[keep]).training_logs[0]
     found = keep.restore()
-    assert set(found) == {"trainable", "opt_states", "rng", "metadata"}
+    assert set(found) == {"trainable", "fixed", "opt_states", "rng", "metadata"}
+    assert found["fixed"] == {}
     assert set(found["trainable"]) == {"u", "v"}
     metadata = found["metadata"]
     assert metadata["epoch"] == 3
@@ -306,7 +307,7 @@ def test_initialize_from_a_checkpoint(tmp_path, newest):
     with pytest.raises(ValueError, match="no model 'w' in the checkpoint; it has u, v"):
         jno.core([net.initialize(f"{where}::w")(x).mse])
     wide, x = _network(hidden=8)
-    with pytest.raises(ValueError, match=r"weight: \(8, 1\) expected, \(4, 1\) in the checkpoint"):
+    with pytest.raises(ValueError, match=r"weight: \(8, 1\) float32 expected, \(4, 1\) float32 in the checkpoint"):
         jno.core([wide.initialize(f"{where}::u")(x).mse])
     with pytest.raises(FileNotFoundError, match="no such checkpoint directory"):
         jno.core([wide.initialize(f"{tmp_path}/nowhere::u")(x).mse])

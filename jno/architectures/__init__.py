@@ -8,6 +8,9 @@ from ._dimensions import Options as Options
 from ._dimensions import nevergrad as nevergrad
 from ._dimensions import plain_label as plain_label
 from ._flax import is_uninitialized as is_uninitialized
+from ._leaves import misfits as misfits
+from ._leaves import misfits_of_adapters as misfits_of_adapters
+from ._leaves import replaced as replaced
 from ._masks import checked_mask as checked_mask
 from ._masks import leaf_paths as leaf_paths
 from ._masks import overlap as overlap

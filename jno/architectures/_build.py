@@ -12,6 +12,7 @@ from jno.trace import Model
 
 from ._flax import FlaxLinen, is_uninitialized
 from ._initialize import initialized
+from ._leaves import DoesNotFitError
 from ._masks import checked_mask
 
 _ADAPTER_STREAM = 0x10AA
@@ -21,24 +22,52 @@ def build_module(model: Model, key: Any) -> None:
     """Initialise lazy modules, load pending weights, put in adapters and cast to the dtype; each request once."""
     if isinstance(model.module, FlaxLinen) and is_uninitialized(model.module):
         model.module = model.module.initialized(key)
-    pending = model.pending_initialization
-    if pending is not None:
-        chosen = next((k for k in (pending.key, model.default_key) if k is not None), key)
-        model.module = initialized(model.module, pending.weights, chosen, model.model_key)
-        model.applied_initialization, model.pending_initialization = pending, None
     for constraint in model.controls.constraints:
         if constraint.mask is not None:
             checked_mask(model.module, constraint.mask, f"{model.model_key}.constrain()")
-    adapters = model.pending_adapters
-    if adapters is not None:
-        mask = adapters.mask
-        if mask is not None:
-            mask = checked_mask(model.module, mask, f"{model.model_key}.lora()")
-        own_key = jax.random.fold_in(key, _ADAPTER_STREAM)
-        model.module = apply_lora(model.module, key=own_key, param_mask=mask, **adapters.options)
-        model.applied_adapters, model.pending_adapters = adapters, None
+    plain = model.module
+    try:
+        loaded, adapted = _loaded(model, plain, key), False
+    except DoesNotFitError as error:
+        # weights of an adapted network: the adapters come first
+        if model.pending_adapters is None:
+            raise
+        loaded, adapted = _loaded_with_adapters(model, plain, key, error), True
+    model.module = loaded if adapted else _adapted(model, loaded, key)
+    if model.pending_initialization is not None:
+        model.applied_initialization, model.pending_initialization = model.pending_initialization, None
+    if model.pending_adapters is not None:
+        model.applied_adapters, model.pending_adapters = model.pending_adapters, None
     if model.controls.dtype is not None:
         model.module = cast_floating(model.module, model.controls.dtype)
+
+
+def _loaded(model: Model, module: Any, key: Any) -> Any:
+    """The module with the weights that wait for it."""
+    pending = model.pending_initialization
+    if pending is None:
+        return module
+    chosen = next((k for k in (pending.key, model.default_key) if k is not None), key)
+    return initialized(module, pending.weights, chosen, model.model_key)
+
+
+def _loaded_with_adapters(model: Model, module: Any, key: Any, error: DoesNotFitError) -> Any:
+    """The module with its adapters and the weights of both."""
+    try:
+        return _loaded(model, _adapted(model, module, key), key)
+    except DoesNotFitError as other:
+        raise ValueError(f"{error}. With the adapters of lora(): {other}") from other
+
+
+def _adapted(model: Model, module: Any, key: Any) -> Any:
+    """The module with the adapters that wait for it."""
+    adapters = model.pending_adapters
+    if adapters is None:
+        return module
+    mask = adapters.mask
+    if mask is not None:
+        mask = checked_mask(module, mask, f"{model.model_key}.lora()")
+    return apply_lora(module, key=jax.random.fold_in(key, _ADAPTER_STREAM), param_mask=mask, **adapters.options)
 
 
 def cast_floating(module: Any, dtype: Any) -> Any:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import equinox as eqx
-import jax
-import jax.numpy as jnp
+from typing import Any, NamedTuple
 
 from jno.utils import CheckpointFolder, orbax
 
-from ._masks import leaf_paths
+from ._leaves import DoesNotFitError, misfits, misfits_of_adapters, replaced
+
+
+class _Kept(NamedTuple):
+    """Weights of one model: arrays in nested dicts and lists, and the settings of its adapters by path."""
+
+    arrays: Any
+    adapters: Mapping[str, Any]
 
 
 def from_checkpoint(module: Any, path: Path, wanted: str, name: str) -> Any:
     """``module`` with the weights of a checkpoint of `jno.callbacks.checkpoint`, or of any module saved by Orbax.
 
-    Leaves that were not trained are not in a checkpoint of training and stay what they are.
+    Every array of the module comes from the checkpoint, those that were not trained too.
 
     Args:
         module: the module.
@@ -28,7 +31,8 @@ def from_checkpoint(module: Any, path: Path, wanted: str, name: str) -> Any:
 
     Raises:
         FileNotFoundError: no checkpoint.
-        ValueError: several models and none named, an unknown name, leaves that do not fit.
+        ValueError: several models and none named, an unknown name, leaves that only the module or only the checkpoint
+            has, leaves and adapters that do not fit.
     """
     if not path.is_dir():
         raise FileNotFoundError(f"initialize() of {name}: no such checkpoint directory: {path}")
@@ -44,20 +48,31 @@ def from_checkpoint(module: Any, path: Path, wanted: str, name: str) -> Any:
             f"initialize('{path}::{wanted}') of {name}: no model {wanted!r} in the checkpoint; it has "
             f"{', '.join(models)}"
         )
-    return _filled(module, dict(_flat(models[chosen])), name)
+    arrays, adapters = dict(_flat(models[chosen].arrays)), models[chosen].adapters
+    problems = misfits(module, arrays, "in the checkpoint")
+    problems = problems or misfits_of_adapters(module, adapters, "in the checkpoint")
+    if problems:
+        hint = ""
+        if adapters and any(line.endswith("not in the module") for line in problems):
+            hint = "; the checkpoint holds adapters: call lora(...) as in the training it is from"
+        raise DoesNotFitError(f"initialize() of {name}: the checkpoint does not fit: " + "; ".join(problems) + hint)
+    return replaced(module, arrays)
 
 
-def _models(path: Path) -> Mapping[str, Any]:
+def _models(path: Path) -> dict[str, _Kept]:
     """Weights by model; of a module saved alone, under the empty name."""
     if (path / "_METADATA").exists():  # what Orbax's own checkpointers write
         with orbax().StandardCheckpointer() as reader:
-            return {"": reader.restore(path.absolute())}
+            return {"": _Kept(reader.restore(path.absolute()), {})}
     step = int(path.name) if (path / "state").is_dir() and path.name.isdigit() else None
     folder = CheckpointFolder(path if step is None else path.parent)
     try:
-        return folder.read(step)[0]["weights"]
+        arrays, metadata = folder.read(step)
     finally:
         folder.close()
+    trained, fixed, adapters = arrays.get("weights", {}), arrays.get("fixed", {}), metadata.get("adapters", {})
+    names = dict.fromkeys([*trained, *fixed])
+    return {key: _Kept({**trained.get(key, {}), **fixed.get(key, {})}, adapters.get(key, {})) for key in names}
 
 
 def _flat(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:
@@ -68,18 +83,4 @@ def _flat(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:
         entries = list(enumerate(tree))
     else:
         return [] if tree is None else [(prefix, tree)]
-    return [found for key, below in entries for found in _flat(below, f"{prefix}/{key}" if prefix else str(key))]
-
-
-def _filled(module: Any, kept: Mapping[str, Any], name: str) -> Any:
-    own = dict(leaf_paths(module))
-    problems = [f"{path}: not in the module" for path in kept if path not in own]
-    problems += [
-        f"{path}: {own[path].shape} expected, {jnp.shape(array)} in the checkpoint"
-        for path, array in kept.items()
-        if path in own and own[path].shape != jnp.shape(array)
-    ]
-    if problems:
-        raise ValueError(f"initialize() of {name}: the checkpoint does not fit: " + "; ".join(problems))
-    values = iter([jnp.asarray(kept.get(path, leaf), leaf.dtype) for path, leaf in own.items()])
-    return jax.tree_util.tree_map(lambda leaf: next(values) if eqx.is_array(leaf) else leaf, module)
+    return [leaf for key, below in entries for leaf in _flat(below, f"{prefix}/{key}" if prefix else str(key))]

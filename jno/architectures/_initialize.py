@@ -12,7 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jno.lora import adapter_settings
+
 from ._checkpoint_weights import from_checkpoint
+from ._leaves import DoesNotFitError, misfits, misfits_of_adapters, replaced
 from ._masks import leaf_paths
 
 
@@ -52,9 +55,13 @@ def _from_file(module: Any, path: Path, name: str) -> Any:
             loaded = eqx.tree_deserialise_leaves(file, module)
             rest = file.read(1)
     except (RuntimeError, ValueError, EOFError, OSError) as error:
-        raise ValueError(f"initialize() of {name}: {path} does not hold weights of this module: {error}") from error
+        raise DoesNotFitError(
+            f"initialize() of {name}: {path} does not hold weights of this module: {error}"
+        ) from error
     if rest:
-        raise ValueError(f"initialize() of {name}: {path} does not hold weights of this module: it has more arrays")
+        raise DoesNotFitError(
+            f"initialize() of {name}: {path} does not hold weights of this module: it has more arrays"
+        )
     return loaded
 
 
@@ -75,18 +82,12 @@ def _from_array(module: Any, value: Any, name: str) -> Any:
 
 
 def _from_tree(module: Any, weights: Any, name: str) -> Any:
-    old, new = dict(leaf_paths(module)), dict(leaf_paths(weights))
-    problems = [f"{path}: missing" for path in old if path not in new]
-    problems += [f"{path}: not in the module" for path in new if path not in old]
-    problems += [
-        f"{path}: {leaf.shape} {leaf.dtype} expected, {new[path].shape} {new[path].dtype} given"
-        for path, leaf in old.items()
-        if path in new and (leaf.shape != new[path].shape or leaf.dtype != new[path].dtype)
-    ]
+    kept = dict(leaf_paths(weights))
+    problems = misfits(module, kept, "given", same_dtype=True)
+    problems = problems or misfits_of_adapters(module, adapter_settings(weights), "given")
     if problems:
-        raise ValueError(f"initialize() of {name}: the weights do not fit: " + "; ".join(problems))
-    values = iter([jnp.asarray(new[path]) for path in old])
-    return jax.tree_util.tree_map(lambda leaf: next(values) if eqx.is_array(leaf) else leaf, module)
+        raise DoesNotFitError(f"initialize() of {name}: the weights do not fit: " + "; ".join(problems))
+    return replaced(module, kept)
 
 
 def _from_callable(module: Any, initializer: Callable[..., Any], key: Any, name: str) -> Any:

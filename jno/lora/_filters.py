@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -74,3 +75,27 @@ def partial_lora_trainable_filter(model: Any) -> Any:
 def adapter_count(model: Any) -> int:
     """Number of adapted layers."""
     return sum(map(is_wrapped, jax.tree_util.tree_leaves(model, is_leaf=is_wrapped)))
+
+
+def adapter_settings(model: Any) -> dict[str, dict[str, Any]]:
+    """What adapters compute with besides arrays, by the path of their layer: the class, and its static numbers.
+
+    Two models whose arrays and settings are equal compute the same.
+
+    >>> import equinox as eqx, jax
+    >>> from jno.lora import adapter_settings, apply_lora
+    >>> net = eqx.nn.MLP(2, 1, 8, 1, key=jax.random.PRNGKey(0))
+    >>> adapter_settings(apply_lora(net, rank=2, alpha=4.0, key=jax.random.PRNGKey(1), target="layers/0"))
+    {'layers/0': {'adapter': 'LoRALinear', 'scale': 2.0}}
+    """
+    flat, _ = jax.tree_util.tree_flatten_with_path(model, is_leaf=is_wrapped)
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): {"adapter": type(node).__name__, **_numbers(node)}
+        for path, node in flat
+        if is_wrapped(node)
+    }
+
+
+def _numbers(wrapper: LoRAWrapper) -> dict[str, Any]:
+    values = {field.name: getattr(wrapper, field.name) for field in dataclasses.fields(wrapper)}
+    return {name: value for name, value in values.items() if isinstance(value, bool | int | float)}

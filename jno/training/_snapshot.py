@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jno.architectures import leaf_paths
+from jno.architectures import leaf_paths, misfits, misfits_of_adapters, replaced
+from jno.lora import adapter_settings
 from jno.trace import Model
 
 from ._state import TrainState
 
+_SOURCE = "in the checkpoint"
+
+_NUMBERED = re.compile(r"(model|parameter)_\d+")
+"""Names of models that nobody named: the number differs from process to process."""
+
 
 def snapshot(
-    state: TrainState, models: Sequence[Model], points: dict[str, Any]
+    state: TrainState, models: Sequence[Model], fixed: Mapping[int, Any], points: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Arrays by name, and what else must be known to read them: weights by model and path, the rest by number.
 
-    ``points`` are those that resampling has replaced.
+    Args:
+        state: what training changes.
+        models: all models of the core.
+        fixed: their modules without the trained leaves, by model id.
+        points: those that resampling has replaced.
+
+    Raises:
+        ValueError: two models of the same name.
     """
+    check_names(models)
     trained = [model for model in models if model.layer_id in state.parameters]
-    weights = {model.model_key: dict(leaf_paths(state.parameters[model.layer_id])) for model in trained}
-    if len(weights) < len(trained):
-        raise ValueError(
-            f"two models have the same name, so a checkpoint cannot tell them apart: {[m.model_key for m in trained]}; "
-            "give them different names"
-        )
     arrays = {
-        "weights": weights,
+        "weights": {model.model_key: _by_path(state.parameters[model.layer_id]) for model in trained},
+        "fixed": {model.model_key: own for model in models if (own := _by_path(fixed[model.layer_id]))},
         "optimizers": _numbered(state.optimizers),
         "balancers": _numbered(state.balancers),
         "chains": _numbered(state.chains),
@@ -40,8 +50,64 @@ def snapshot(
     }
     # Orbax does not keep empty dicts apart from missing ones
     return {name: value for name, value in arrays.items() if not isinstance(value, dict) or value}, {
-        "models": [model.model_key for model in trained]
+        "models": [model.model_key for model in trained],
+        "all_models": [model.model_key for model in models],
+        "adapters": {model.model_key: adapter_settings(fixed[model.layer_id]) for model in models},
     }
+
+
+def check_names(models: Sequence[Model]) -> None:
+    """Refuse two models of the same name.
+
+    Raises:
+        ValueError: naming all of them.
+    """
+    names = [model.model_key for model in models]
+    if len(set(names)) < len(names):
+        raise ValueError(
+            f"two models have the same name, so a checkpoint cannot tell them apart: {names}; give them different names"
+        )
+
+
+def with_fixed(
+    arrays: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+    trained: Collection[int],
+    models: Sequence[Model],
+    fixed: Mapping[int, Any],
+) -> dict[int, Any]:
+    """Modules without their trained leaves, with the leaves a checkpoint has of them; models are matched in order.
+
+    Args:
+        arrays: of the checkpoint.
+        metadata: of the checkpoint.
+        trained: ids of the models that are trained.
+        models: all models of the core.
+        fixed: their modules without the trained leaves, by model id.
+
+    Raises:
+        ValueError: a checkpoint of other models or adapters, or without the leaves that were not trained; the message
+            names what differs.
+    """
+    names = [model.model_key for model in models if model.layer_id in trained]
+    _check_order(metadata["models"], names, " trained")
+    if "all_models" not in metadata:
+        lacking = [model.model_key for model in models if _by_path(fixed[model.layer_id])]
+        if lacking:
+            raise ValueError(
+                f"the checkpoint is of an earlier version and lacks the leaves of {', '.join(lacking)} that were not "
+                "trained: this run cannot go on from it. CheckpointCallback(directory).restore()['trainable'] holds "
+                "those that were"
+            )
+        return dict(fixed)
+    _check_order(metadata["all_models"], [model.model_key for model in models], "")
+    made = {}
+    for model, name in zip(models, metadata["all_models"], strict=True):
+        own, kept = fixed[model.layer_id], arrays.get("fixed", {}).get(name, {})
+        lines = misfits(own, kept, _SOURCE) or misfits_of_adapters(own, metadata["adapters"][name], _SOURCE)
+        _refuse(lines, name)
+        made[model.layer_id] = replaced(own, kept)
+    return made
 
 
 def resumed(arrays: dict[str, Any], names: Sequence[str], state: TrainState, models: Sequence[Model]) -> TrainState:
@@ -51,11 +117,6 @@ def resumed(arrays: dict[str, Any], names: Sequence[str], state: TrainState, mod
         ValueError: a checkpoint of other models, optimizers or options; the message names what differs.
     """
     trained = [model for model in models if model.layer_id in state.parameters]
-    if len(trained) != len(names):
-        raise ValueError(
-            f"the checkpoint has {len(names)} trained models ({', '.join(names)}), this core has {len(trained)} "
-            f"({', '.join(model.model_key for model in trained)})"
-        )
     parameters = {
         model.layer_id: _weights(state.parameters[model.layer_id], arrays["weights"][name], name)
         for model, name in zip(trained, names, strict=True)
@@ -71,17 +132,35 @@ def resumed(arrays: dict[str, Any], names: Sequence[str], state: TrainState, mod
     )
 
 
+def _check_order(kept: Sequence[str], names: Sequence[str], kind: str) -> None:
+    """Refuse another number of models, and names that are in another place here: weights would change places."""
+    described = f"the checkpoint has {len(kept)}{kind} models ({', '.join(kept)}), this core has {len(names)} "
+    if len(kept) != len(names):
+        raise ValueError(f"{described}({', '.join(names)})")
+    moved = [name for name, there in zip(names, kept, strict=True) if name != there and name in kept]
+    if any(not _NUMBERED.fullmatch(name) for name in moved):
+        raise ValueError(
+            f"{described}in another order ({', '.join(names)}): write the constraints in the order of that training"
+        )
+
+
+def _by_path(tree: Any) -> dict[str, Any]:
+    """Arrays by path; those without entries hold nothing, and Orbax does not take them."""
+    return {path: leaf for path, leaf in leaf_paths(tree) if leaf.size}
+
+
 def _numbered(tree: Any) -> dict[str, Any]:
     return {str(number): leaf for number, leaf in enumerate(jax.tree_util.tree_leaves(tree))}
 
 
 def _weights(fresh: Any, kept: dict[str, Any], name: str) -> Any:
-    own = dict(leaf_paths(fresh))
-    differing = [path for path in sorted(own.keys() | kept.keys()) if not _fits(own.get(path), kept.get(path))]
-    if differing:
-        raise ValueError(f"the checkpoint does not fit the model {name!r}: {', '.join(differing)} differ in shape")
-    leaves = iter([jnp.asarray(kept[path], leaf.dtype) for path, leaf in own.items()])
-    return jax.tree_util.tree_map(lambda _: next(leaves), fresh)
+    _refuse(misfits(fresh, kept, _SOURCE), name)
+    return replaced(fresh, kept)
+
+
+def _refuse(lines: Sequence[str], name: str) -> None:
+    if lines:
+        raise ValueError(f"the checkpoint does not fit the model {name!r}: {'; '.join(lines)}")
 
 
 def _filled(fresh: Any, kept: dict[str, Any], what: str) -> Any:

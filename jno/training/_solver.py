@@ -14,7 +14,7 @@ from jno.compiler import Graph, Program, adaptive_weights, untracked, weights_ke
 from jno.loggers import ConsoleLogger, RunDescription, active_loggers, distinct_names
 from jno.lora import lora_trainable_filter
 from jno.trace import Model, Node, Tracker
-from jno.utils import CheckpointFolder, get_logger, get_stop_on_nonfinite
+from jno.utils import CheckpointCallback, CheckpointFolder, get_logger, get_stop_on_nonfinite
 
 from ._balancing import Balancing
 from ._batches import DeviceFeed, Draws, Feed, HostFeed
@@ -32,7 +32,7 @@ from ._posterior import blocks_of, check_epochs, check_problem, pending_starts
 from ._profile import Trace
 from ._recorder import Recorder
 from ._resampling import Resampling
-from ._snapshot import resumed, snapshot
+from ._snapshot import check_names, resumed, snapshot, with_fixed
 from ._state import TrainState
 from ._step import Step
 from ._trackers import Tracked
@@ -105,6 +105,17 @@ class Solver:
         starts = pending_starts(blocks, program.models)
         parameters, frozen = _split(program.models, groups, blocks)
         parameters = self._devices.place(parameters)
+        tracked = self._trackers_for(options.window)
+        # what trackers alone see is part of a checkpoint too
+        watched = [model for model in tracked.models if model not in program.models]
+        models = [*program.models, *watched]
+        fixed = {**frozen, **{model.layer_id: model.module for model in watched}}
+        if any(isinstance(callback, CheckpointCallback) for callback in options.callbacks):
+            check_names(models)
+        resumes = self._resumes_from
+        if resumes is not None:
+            fixed = with_fixed(*resumes, parameters, models, fixed)
+            frozen = {layer_id: fixed[layer_id] for layer_id in frozen}
         step = self._step(program, (groups, blocks), frozen, draws, configuration, options)
         feed = self._feed(program, draws, options)
         states = self._devices.place(self.memory.optimizer_states(step.phases, parameters, program.models))
@@ -112,23 +123,23 @@ class Solver:
         chains = self._devices.place(self.memory.chain_states(step.phases, empty, program.models))
         balancers = self.memory.balancer_states(step.balancing)
         state = TrainState(parameters, states, chains, balancers, self.memory.key, jnp.int32(self.memory.epoch))
-        resumes = self._resumes_from
         if resumes is not None:
             arrays, metadata = resumes
             state = self._devices.place(resumed(arrays, metadata["models"], state, program.models))
             points.resume(arrays.get("points", {}))
+            for model in watched:
+                model.module = fixed[model.layer_id]
             self._resumes_from = None
         state = self._begun(step, state, feed, starts, options.epochs, resumed=resumes is not None)
         points.warn_if_idle(int(state.epoch) + options.epochs)
         recorder = self._recorder(int(state.epoch), program, parameters, options)
-        tracked = self._trackers_for(options.window)
         points.shown_to([program, *tracked.programs])
         hooks = Hooks(
             tracked=tracked,
             callbacks=options.callbacks,
             inner_steps=options.inner_steps,
             modules_of=lambda s: {m.layer_id: m.module for m in tracked.models} | modules(frozen, s.parameters),
-            snapshot=lambda s: snapshot(s, program.models, points.snapshot()),
+            snapshot=lambda s: snapshot(s, models, fixed, points.snapshot()),
             keywords=lambda: {"context": self._domain.context, "log": get_logger()},
         )
         self._announce(hooks, program, state, frozen, options.batchsize)

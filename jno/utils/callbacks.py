@@ -70,10 +70,10 @@ _WRITE_ERRORS = (OSError, ValueError, RuntimeError)
 class CheckpointCallback(Callback):
     """Write checkpoints while training, for ``jno.core(..., resume_from=directory)`` and ``Model.initialize``.
 
-    A checkpoint holds trained weights, optimizer states, states of balancers, the random key and the epoch: training
-    that goes on from it gives the same numbers, bit for bit, as training that was never interrupted. Its step is the
-    number of finished epochs. When writing fails (a full disk) training goes on: it is said once, and the checkpoints
-    written before are kept.
+    A checkpoint holds all weights (frozen ones too), optimizer states, states of balancers, the random key and the
+    epoch: training that goes on from it gives the same numbers, bit for bit, as training that was never interrupted.
+    Its step is the number of finished epochs. When writing fails (a full disk) training goes on: it is said once, and
+    the checkpoints written before are kept.
 
     Args:
         directory: where to write; default `checkpoints` in the run directory (`jno.setup`).
@@ -168,7 +168,8 @@ class CheckpointCallback(Callback):
             )
 
     def restore(self, step: int | None = None) -> dict[str, Any]:
-        """What a checkpoint holds: ``trainable`` (leaves by model and path), ``opt_states``, ``rng``, ``metadata``.
+        """What a checkpoint holds: ``trainable`` and ``fixed`` (leaves by model and path, those that were trained and
+        the others), ``opt_states``, ``rng``, ``metadata``.
 
         Args:
             step: number of finished epochs; default: the newest that can be read.
@@ -179,6 +180,7 @@ class CheckpointCallback(Callback):
         arrays, metadata = self._folder.read(step)
         return {
             "trainable": arrays["weights"],
+            "fixed": arrays.get("fixed", {}),
             "opt_states": arrays.get("optimizers", {}),
             "rng": arrays["key"],
             "metadata": metadata,

@@ -1,0 +1,77 @@
+"""Arrays by their path in a module: what does not fit, and a module with other arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jno.lora import adapter_settings
+
+from ._masks import leaf_paths
+
+_KINDS = (jnp.floating, jnp.complexfloating, jnp.integer, jnp.bool_, jax.dtypes.prng_key)
+"""Types of one kind are converted into each other."""
+
+
+class DoesNotFitError(ValueError):
+    """Weights of another structure, shape or type than those of the module."""
+
+
+def misfits(module: Any, kept: Mapping[str, Any], source: str, *, same_dtype: bool = False) -> list[str]:
+    """What keeps arrays from being those of a module, one line per leaf; nothing where every leaf fits.
+
+    Args:
+        module: the module; its arrays without entries need no counterpart.
+        kept: arrays by path, see `leaf_paths`.
+        source: where they are from, e.g. ``in the checkpoint``.
+        same_dtype: refuse another precision, not only another kind of number (default: precision may differ).
+    """
+    leaves = dict(leaf_paths(module))
+    lines = [f"{path}: not {source}" for path, leaf in leaves.items() if path not in kept and leaf.size]
+    lines += [f"{path}: not in the module" for path in kept if path not in leaves]
+    for path, leaf in leaves.items():
+        shape, dtype = _type_of(kept.get(path, leaf))
+        if shape != leaf.shape or (dtype != leaf.dtype and (same_dtype or _kind(dtype) != _kind(leaf.dtype))):
+            lines.append(f"{path}: {leaf.shape} {leaf.dtype} expected, {shape} {dtype} {source}")
+    return lines
+
+
+def misfits_of_adapters(module: Any, kept: Mapping[str, Mapping[str, Any]], source: str) -> list[str]:
+    """Adapters that compute something else with the same arrays: another class or another scale, one line each.
+
+    Args:
+        module: the module.
+        kept: what `jno.lora.adapter_settings` gave.
+        source: where it is from.
+    """
+    settings = adapter_settings(module)
+    return [
+        f"{path}: {settings[path]} expected, {dict(kept[path])} {source}"
+        for path in settings
+        if path in kept and settings[path] != dict(kept[path])
+    ]
+
+
+def replaced(module: Any, kept: Mapping[str, Any]) -> Any:
+    """The module with the arrays of ``kept`` by path, in the precision it has; others stay."""
+    values = iter([_converted(kept.get(path, leaf), leaf.dtype) for path, leaf in leaf_paths(module)])
+    return jax.tree_util.tree_map(lambda leaf: next(values) if eqx.is_array(leaf) else leaf, module)
+
+
+def _type_of(value: Any) -> tuple[tuple[int, ...], Any]:
+    array = value if eqx.is_array(value) else np.asarray(value)
+    return array.shape, array.dtype
+
+
+def _kind(dtype: Any) -> Any:
+    return next((kind for kind in _KINDS if jnp.issubdtype(dtype, kind)), dtype)
+
+
+def _converted(value: Any, dtype: Any) -> Any:
+    array = jnp.asarray(value)
+    return array if array.dtype == dtype else array.astype(dtype)
