@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,21 +11,28 @@ import jax
 
 from jno.architectures import ArchSpace, build_module, is_uninitialized
 from jno.compiler import (
+    Counterparts,
+    DomainData,
     DrawEvaluator,
     Graph,
+    PlacedPoints,
     PointEvaluator,
     Program,
     check_pointwise,
     check_temporal,
     discover_domain,
+    domain_data,
     infer_shapes,
     models_of,
     models_with_draws,
+    named_expression,
     needs_window,
+    placed_points,
     plan_text,
     shape_tree,
     untracked,
 )
+from jno.domain import domain as Domain
 from jno.export import ExportedFile, export_expressions
 from jno.trace import (
     Model,
@@ -46,7 +52,7 @@ from jno.trace import (
 from jno.training import Devices, Memory, Solver
 from jno.tuner import Arch, Found, TuningHistory
 from jno.tuner import sweep as run_sweep
-from jno.utils import get_logger, get_network_seed, get_seed
+from jno.utils import PROCESS, get_logger, get_network_seed, get_seed, text_output
 from jno.utils import load as load_object
 from jno.utils import save as save_object
 from jno.utils.statistics import statistics
@@ -71,7 +77,7 @@ class core:
     Raises:
         ValueError: no or several domains, a temporal variable on a steady domain, unknown tags, expressions whose
             shapes cannot be aligned.
-        TypeError: a constraint that is no expression.
+        TypeError: a constraint that is no expression, or a ``domain`` that is none.
 
     >>> import jno
     >>> dom = jno.domain.line(mesh_size=0.1)
@@ -91,6 +97,8 @@ class core:
     ) -> None:
         if not isinstance(constraints, list | tuple):
             raise TypeError(f"core() takes a list of expressions, got {type(constraints).__name__}; write core([loss])")
+        if domain is not None and not isinstance(domain, Domain):
+            raise TypeError(f"core(domain={type(domain).__name__}): a jno.domain is needed; points are for eval()")
         operations = [_as_constraint(item, position) for position, item in enumerate(constraints)]
         self._begin(operations, domain, get_seed())
         self._module_seed = get_network_seed()
@@ -100,6 +108,7 @@ class core:
 
     def _begin(self, written: list[Any], domain: Any, seed: int) -> None:
         choices_of(written)  # refuses two of one name
+        self._counterparts: Counterparts | None = None
         self._written = written
         self._chosen: dict[str, int] = {}
         self._take_expressions([decided(operation, self._chosen) for operation in written])
@@ -150,6 +159,17 @@ class core:
         """
         self._solver.resume(directory, step)
         return self
+
+    @property
+    def domain_data(self) -> DomainData:
+        """The arrays of the domain on the device: ``context`` by tag, and ``dimension``.
+
+        Raises:
+            ValueError: a core without constraints has no domain.
+        """
+        if self.domain is None:
+            raise ValueError("this core has no constraints, so no domain and no domain_data")
+        return domain_data(self.domain)
 
     @property
     def models(self) -> dict[int, Any]:
@@ -374,7 +394,10 @@ class core:
         Args:
             operation: expression or list of expressions over models of this core.
             domain: another domain to evaluate on.  Tags it has samples of are used as they are; the others are
-                sampled there as on the training domain (whole point sets, or the same count).
+                sampled there as on the training domain (whole point sets, or the same count).  Or points of yours in
+                place of those the expressions live on: an array ``(n, d)``, or ``(points, times)`` with a time or
+                several ``(T,)`` for expressions that depend on time.  Data with a row per sample stays that of the
+                domain.
             min_consecutive: length of the time window (from the first level); ``None`` for all levels.
             key: random key; noise is drawn and the window start is random with it, noise is zero without.
             samples: what to do with models that have ``posterior_samples``.  ``"auto"``: an expression that depends
@@ -390,39 +413,68 @@ class core:
 
         Raises:
             ValueError: an expression uses a model that no constraint of this core contains; ``samples="chain"``
-                without draws; models with different numbers of draws in one expression.
+                without draws; models with different numbers of draws in one expression; points of another width, or
+                for expressions that need the mesh, live on several tags, or have data for each point.
+            TypeError: ``domain`` is neither a domain nor points.
+
+        A core that was loaded takes expressions of this process too: each of their networks stands for the loaded one
+        of its name and structure, with the loaded weights.  `expression` gives what the file itself holds.
+
+        Example:
+            >>> import jno, numpy
+            >>> x, y, _ = jno.domain.rect(mesh_size=0.5).variable("interior")
+            >>> jno.core([x.mse]).eval(x * y, domain=numpy.array([[0.5, 0.5], [2.0, 3.0]]))[0, :, 0].tolist()
+            [0.25, 6.0]
         """
         if samples not in ("auto", "chain", "point"):
             raise ValueError(f"samples={samples!r}: allowed are 'auto', 'chain' and 'point'")
-        operations = operation if isinstance(operation, list | tuple) else [operation]
-        nodes = [untracked(_as_constraint(op, position)) for position, op in enumerate(operations)]
-        if not nodes:
-            raise ValueError("eval() needs at least one expression")
-        nodes = [decided(node, self._chosen) for node in nodes]
+        nodes = self._nodes(operation, "eval()")
         drawn = [samples != "point" and bool(models_with_draws([node])) for node in nodes]
         if samples == "chain" and not any(drawn):
             raise ValueError(
                 "samples='chain': no Bayesian model with draws appears in the dependencies of the expressions; declare "
                 "one with model.bayesian(...) and call solve(), or use samples='auto'"
             )
+        own = self.domain if self.domain is not None else discover_domain(nodes)
+        placed = placed_points(domain, nodes, own, min_consecutive)
+        target = own if domain is None or placed is not None else domain
         values: dict[int, Any] = {}
         for over_draws in (False, True):
             places = [place for place, chosen in enumerate(drawn) if chosen == over_draws]
             if places:
                 chosen = [nodes[place] for place in places]
-                found = self._evaluate(chosen, domain, min_consecutive, key, over_draws=over_draws)
+                found = self._evaluate(chosen, own, target, placed, min_consecutive, key, over_draws=over_draws)
                 values.update(zip(places, found, strict=True))
         return values[0] if len(nodes) == 1 else [values[place] for place in range(len(nodes))]
 
-    def _evaluate(self, nodes: list[Node], domain: Any, window: int | None, key: Any, *, over_draws: bool) -> list[Any]:
-        own = self.domain if self.domain is not None else discover_domain(nodes)
-        target = own if domain is None else domain
+    def _nodes(self, operation: Any, method: str) -> list[Node]:
+        """The expressions as nodes over the models of this core, with choices decided."""
+        operations = operation if isinstance(operation, list | tuple) else [operation]
+        nodes = [untracked(_as_constraint(op, position)) for position, op in enumerate(operations)]
+        if not nodes:
+            raise ValueError(f"{method} needs at least one expression")
+        nodes = [decided(node, self._chosen) for node in nodes]
+        return nodes if self._counterparts is None else [self._counterparts.translated(node) for node in nodes]
+
+    def _evaluate(
+        self,
+        nodes: list[Node],
+        own: Any,
+        target: Any,
+        placed: PlacedPoints | None,
+        window: int | None,
+        key: Any,
+        *,
+        over_draws: bool,
+    ) -> list[Any]:
+        at = None if placed is None else placed.key
         roots = [self._graph.intern(node) for node in nodes]
         versions = tuple(model.version for model in self._models)
-        cache_key = (tuple(map(id, roots)), window, id(target), versions, self._solver.points_version, over_draws)
+        cache_key = (at, tuple(map(id, roots)), window, id(target), versions, self._solver.points_version, over_draws)
         if cache_key not in self._evaluators:
             check_temporal(nodes, target)
-            context = None if domain is None else target.context_for(own)
+            context = None if target is own else target.context_for(own)
+            context = context if placed is None else placed.context(own.context)
             program = Program(nodes, target, window=window, context=context, graph=self._graph)
             program.check_window("eval")
             self._check_models(program)
@@ -430,9 +482,30 @@ class core:
             evaluator: Any = DrawEvaluator(program) if over_draws else PointEvaluator(program)
             self._evaluators[cache_key] = (program, evaluator, target)
         program, evaluator, _ = self._evaluators[cache_key]
+        if placed is not None:
+            program.replace(placed.entries)
         modules = {model.layer_id: eqx.nn.inference_mode(model.module) for model in program.models}
         data = self._devices.place_data({**program.data, **self._solver.weights()}, ())
         return evaluator(self._devices.shown(modules), data, key)
+
+    def expression(self, name: str) -> Any:
+        """The expression that was given a name with ``.name(name)``, for `eval` after loading.
+
+        It is one of the constraints and trackers or a part of them, or a parameter of this name.
+
+        Raises:
+            ValueError: there is none, or several different ones have the name.
+
+        Example:
+            >>> import jno, os, tempfile
+            >>> x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
+            >>> u = (2.0 * x).name("u")
+            >>> path = os.path.join(tempfile.mkdtemp(), "u.jno")
+            >>> loaded = jno.core.load(jno.core([u.mse]).save(path) and path)
+            >>> loaded.eval(loaded.expression("u"))[0, :, 0].tolist()
+            [0.0, 1.0, 2.0]
+        """
+        return named_expression(name, self.all_ops, self._graph)
 
     def _check_models(self, program: Program) -> None:
         known = {model.layer_id for model in self._models}
@@ -485,11 +558,7 @@ class core:
 
         Source: StableHLO through `jax.export`, https://docs.jax.dev/en/latest/export/
         """
-        operations = operation if isinstance(operation, list | tuple) else [operation]
-        nodes = [untracked(_as_constraint(op, position)) for position, op in enumerate(operations)]
-        if not nodes:
-            raise ValueError("export() needs at least one expression")
-        nodes = [decided(node, self._chosen) for node in nodes]
+        nodes = self._nodes(operation, "export()")
         domain = self.domain if self.domain is not None else discover_domain(nodes)
         check_temporal(nodes, domain)
         program = Program(nodes, domain, graph=self._graph)
@@ -515,7 +584,7 @@ class core:
         primitives that had no Taylor rule, are listed apart.
 
         Args:
-            file: where to print; default: standard output.
+            file: where to print, a stream or the path of a file, which is replaced; default: standard output.
             min_consecutive: number of time levels in one evaluation, as in `solve`.
 
         Example:
@@ -532,13 +601,22 @@ class core:
         if self.all_ops:
             expressions = [untracked(op) for op in self.all_ops]
             program = Program(expressions, self.domain, window=min_consecutive, graph=self._graph)
-            print(plan_text(program, self.models), file=file or sys.stdout)
+            with text_output(file) as stream:
+                print(plan_text(program, self.models), file=stream)
         return self
 
     def print_tree(self, file: Any = None) -> core:
-        """Print every constraint and tracker as a tree, to ``file`` (default: standard output); returns ``self``."""
-        for name, op in zip(self._names(), self.all_ops, strict=True):
-            print(f"{name}:\n{dump_tree(op)}", file=file or sys.stdout)
+        """Print every constraint and tracker as a tree; returns ``self``.
+
+        Args:
+            file: where to print, a stream or the path of a file, which is replaced; default: standard output.
+
+        Raises:
+            TypeError: neither a stream nor a path.
+        """
+        with text_output(file) as stream:
+            for name, op in zip(self._names(), self.all_ops, strict=True):
+                print(f"{name}:\n{dump_tree(op)}", file=stream)
         return self
 
     def _names(self) -> list[str]:
@@ -573,20 +651,23 @@ class core:
 
     def __getstate__(self) -> dict[str, Any]:
         kept = ("domain", "seed", "training_logs", "log", "_chosen", "best_config", "best_arch", "tuning_history")
-        state = {name: self.__dict__[name] for name in kept}
         expressions = flatten([*self._written, *self.all_ops])
         # read first, so that new ids have the order of the old ones, in which chains are remembered
         models = sorted(self._models, key=lambda model: model.layer_id)
-        return {"models": models, **state, "expressions": expressions, "_memory": self._memory.for_host()}
+        state: dict[str, Any] = {"models": models, "origin": (PROCESS, [model.layer_id for model in models])}
+        state |= {name: self.__dict__[name] for name in kept}
+        return {**state, "expressions": expressions, "_memory": self._memory.for_host()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        del state["models"]
+        models, (process, layer_ids) = state.pop("models"), state.pop("origin", ("", None))
         expressions = unflatten(*state.pop("expressions"))
         count = len(expressions) // 2
         self._written = expressions[:count]
         self._take_expressions(expressions[count:])
         self.__dict__.update(state)
         self._module_seed = self.seed
+        ids = [model.layer_id for model in models] if layer_ids is None else layer_ids
+        self._counterparts = Counterparts(process, ids, models, self.domain)
         self.compile()
 
 

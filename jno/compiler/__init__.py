@@ -1,7 +1,12 @@
 """From the trace to JAX: one pure function per list of expressions."""
 
+from ._at_points import PlacedPoints as PlacedPoints
+from ._at_points import placed_points as placed_points
 from ._blocks import PointBlocks as PointBlocks
 from ._blocks import blocks_for as blocks_for
+from ._counterparts import Counterparts as Counterparts
+from ._data import DomainData as DomainData
+from ._data import domain_data as domain_data
 from ._discover import check_temporal as check_temporal
 from ._discover import discover_domain as discover_domain
 from ._evaluators import DrawEvaluator as DrawEvaluator
@@ -21,6 +26,7 @@ from ._graph import weights_key as weights_key
 from ._jax_versions import InconclusiveDimensionOperation as InconclusiveDimensionOperation
 from ._jax_versions import bind_equation as bind_equation
 from ._lower_models import call_module as call_module
+from ._named import named_expression as named_expression
 from ._plan import plan_text as plan_text
 from ._pointwise import check_pointwise as check_pointwise
 from ._program import Program as Program

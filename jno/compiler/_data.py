@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -165,3 +165,15 @@ def on_device(array: Any) -> jax.Array:
     ``jnp.asarray`` compiles a program for every shape.
     """
     return jax.device_put(np.array(array))
+
+
+class DomainData(NamedTuple):
+    """The arrays of a domain on the device, by tag, and the number of its coordinates."""
+
+    context: dict[str, jax.Array]
+    dimension: int
+
+
+def domain_data(domain: Any) -> DomainData:
+    """See `DomainData`; data sets of files are read."""
+    return DomainData({tag: on_device(array[:]) for tag, array in domain.context.items()}, domain.dimension)

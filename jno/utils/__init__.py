@@ -21,6 +21,9 @@ from jno.utils._logger import console_is_quiet as console_is_quiet
 from jno.utils._logger import get_logger as get_logger
 from jno.utils._logger import init_default_logger as init_default_logger
 from jno.utils._logger import quiet_console as quiet_console
+from jno.utils._paths import text_output as text_output
+from jno.utils._paths import user_path as user_path
+from jno.utils._pickling import PROCESS as PROCESS
 from jno.utils._pickling import dumps as dumps
 from jno.utils._serialization import load as load
 from jno.utils._serialization import save as save

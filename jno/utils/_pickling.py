@@ -11,7 +11,9 @@ from weakref import WeakValueDictionary
 
 import equinox as eqx
 
-_PROCESS = uuid.uuid4().hex
+PROCESS = uuid.uuid4().hex
+"""Tells this process from all others."""
+
 _classes: WeakValueDictionary[int, type] = WeakValueDictionary()
 
 
@@ -34,7 +36,7 @@ def dumps(value: Any) -> bytes:
         def reducer_override(self, obj: Any) -> Any:
             if inspect.isclass(obj) and issubclass(obj, eqx.Module) and not _is_importable(obj):
                 _classes[id(obj)] = obj
-                return _class_named, (_PROCESS, id(obj), obj.__module__, obj.__qualname__)
+                return _class_named, (PROCESS, id(obj), obj.__module__, obj.__qualname__)
             return super().reducer_override(obj)
 
     buffer = io.BytesIO()
@@ -47,7 +49,7 @@ def _is_importable(kind: type) -> bool:
 
 
 def _class_named(process: str, number: int, module: str, name: str) -> Any:
-    if process == _PROCESS and number in _classes:
+    if process == PROCESS and number in _classes:
         return _classes[number]
     found = _found(module, name)
     if found is None:

@@ -1,0 +1,53 @@
+"""Files and folders as users name them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def user_path(path: str | os.PathLike[str]) -> Path:
+    """A path that a user wrote, with ``~`` for the home directory.
+
+    Every path that users may pass comes through here.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from jno.utils import user_path
+        >>> user_path("~/runs") == Path.home() / "runs"
+        True
+    """
+    return Path(path).expanduser()
+
+
+@contextlib.contextmanager
+def text_output(file: Any = None) -> Iterator[Any]:
+    """A stream to print to.
+
+    Args:
+        file: a path, whose file is replaced and whose folders are made; a stream; default: standard output.
+
+    Raises:
+        TypeError: neither.
+
+    Example:
+        >>> from jno.utils import text_output
+        >>> with text_output() as stream:
+        ...     print("to the console", file=stream)
+        to the console
+    """
+    if file is None:
+        yield sys.stdout
+    elif isinstance(file, str | os.PathLike):
+        path = user_path(file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8") as stream:
+            yield stream
+    elif callable(getattr(file, "write", None)):
+        yield file
+    else:
+        raise TypeError(f"file={file!r}: expected a path or a text stream, got {type(file).__name__}")
