@@ -129,7 +129,7 @@ def load_example(name: str) -> ModuleType:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from jno.utils import get_runs_base_dir
+    from jno.utils import get_runs_base_dir, user_path
 
     name = options.name
     if name not in DEMOS:
@@ -137,13 +137,13 @@ def _demo(options: argparse.Namespace) -> int:
     if options.data is not None and name != "inverse":
         return _fail(f"--data belongs to the demo 'inverse'; {name!r} reads no data")
     example = load_example(name)
-    keywords: dict[str, Any] = {"out": options.out or str(Path(get_runs_base_dir()) / name)}
+    keywords: dict[str, Any] = {"out": str(user_path(options.out or Path(get_runs_base_dir()) / name))}
     if options.epochs is not None:
         keywords["epochs"] = options.epochs
     try:
         Path(keywords["out"]).mkdir(parents=True, exist_ok=True)
         if options.data is not None:
-            keywords["sensors"] = example.read_sensors(options.data)
+            keywords["sensors"] = example.read_sensors(user_path(options.data))
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}")
     except (ValueError, csv.Error) as error:

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from jno.trace import Constant
+from jno.utils import user_path
 
 
 class ConstantNamespace:
@@ -121,7 +122,7 @@ def constant(tag: str, source: Any) -> ConstantNamespace | Constant:
     if not isinstance(tag, str) or not tag:
         raise TypeError(f"constant(tag={tag!r}, ...): the tag must be a non-empty string")
     if isinstance(source, str | Path):
-        source = _read_file(Path(source))
+        source = _read_file(user_path(source))
     if _is_number(source) or isinstance(source, np.ndarray | jax.Array):
         return Constant(tag, _frozen(source, tag))
     if not isinstance(source, Mapping):

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jno.lora import adapter_settings
+from jno.utils import user_path
 
 from ._checkpoint_weights import from_checkpoint
 from ._leaves import DoesNotFitError, misfits, misfits_of_adapters, replaced
@@ -27,10 +28,11 @@ def initialized(module: Any, weights: Any, key: Any, name: str) -> Any:
         ValueError: weights of another structure, shape or dtype kind; the message names the leaves.
     """
     if isinstance(weights, str | Path):
-        path, _, key_in_file = str(weights).partition("::")
-        if key_in_file or Path(path).is_dir():
-            return from_checkpoint(module, Path(path), key_in_file, name)
-        return _from_file(module, Path(path), name)
+        written, _, key_in_file = str(weights).partition("::")
+        path = user_path(written)
+        if key_in_file or path.is_dir():
+            return from_checkpoint(module, path, key_in_file, name)
+        return _from_file(module, path, name)
     if _is_array_like(weights):
         return _from_array(module, weights, name)
     if isinstance(weights, eqx.Module) or not callable(weights):

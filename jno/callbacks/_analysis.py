@@ -14,7 +14,7 @@ import numpy as np
 
 from jno.compiler import Program
 from jno.trace import Node, flatten, unflatten
-from jno.utils import get_logger, get_runs_base_dir
+from jno.utils import get_logger, get_runs_base_dir, user_path
 from jno.utils.callbacks import Callback
 
 from ._problem import Problem, problem_of
@@ -110,7 +110,7 @@ class Analysis(Callback, abc.ABC):
         from matplotlib.figure import Figure
 
         folder = get_logger().path or Path(get_runs_base_dir())
-        target = folder / f"{name}.png" if path is None else Path(path)
+        target = folder / f"{name}.png" if path is None else user_path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         figure = Figure(layout="constrained")
         self._draw(figure)

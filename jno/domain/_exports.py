@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from pathlib import Path
 from typing import Any, TypeVar
+
+from jno.utils import user_path
 
 from ._attributes import Attributes
 from ._html_plots import write_html
@@ -70,7 +71,7 @@ class Exports(Attributes):
             >>> jno.domain(d.export(file, fields={"u": d.points[:, 0]}) and file).boundary_tags() == d.boundary_tags()
             True
         """
-        target = Path(path)
+        target = user_path(path)
         name = (target.suffix if fmt is None else fmt).lower().lstrip(".")
         kind = _KINDS.get(name)
         if kind is None:
@@ -116,7 +117,7 @@ class Exports(Attributes):
             >>> len(jno.domain(jno.domain.line().export_vtk(file) and file).points)
             11
         """
-        target = Path(save_path)
+        target = user_path(save_path)
         kind = (target.suffix.lstrip(".") if file_format is None else file_format).lower()
         if kind not in ("vtk", "vtu"):
             raise ValueError(f"Unsupported export format {kind!r} of export_vtk; it writes 'vtk' and 'vtu'.")
@@ -163,7 +164,7 @@ class Exports(Attributes):
             >>> import jno
             >>> jno.domain.line().export_interactive_html("line.html")  # doctest: +SKIP
         """
-        write_html(Path(save_path), self._mesh_to_export(), self._point_sets() if show_sampled else {})
+        write_html(user_path(save_path), self._mesh_to_export(), self._point_sets() if show_sampled else {})
         return self
 
     def plot_mesh(
@@ -187,7 +188,7 @@ class Exports(Attributes):
             >>> _ = jno.domain.rect().plot_mesh(tempfile.mkdtemp() + "/rect.png")
         """
         draw_mesh(
-            Path(save_path),
+            user_path(save_path),
             checked_figsize(figsize),
             self._mesh_to_export(),
             self._point_sets() if show_sampled else {},
@@ -226,7 +227,7 @@ class Exports(Attributes):
             >>> _ = d.variable("left", normals=True)
             >>> _ = d.plot(tempfile.mkdtemp() + "/left.png")
         """
-        target, sets = Path(save_path), self._point_sets()
+        target, sets = user_path(save_path), self._point_sets()
         if not sets:
             warnings.warn("Nothing has been sampled, so there is nothing to plot.", UserWarning, stacklevel=2)
         elif interactive or target.suffix.lower() in (".html", ".htm"):

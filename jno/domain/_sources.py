@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from jno.utils import user_path
 
 from ._cad import cad_geometry, is_cad
 from ._geometry import Geometry
@@ -56,11 +57,11 @@ def _reject(options: SourceOptions, **wanted: str) -> None:
 
 def _point_cloud(source: Any, options: SourceOptions) -> Geometry:
     _reject(options, keep_orphan_nodes="", mesh_size="a point cloud")
-    return load_npz(os.fspath(source))
+    return load_npz(str(user_path(source)))
 
 
 def _file(source: Any, options: SourceOptions) -> Geometry:
-    path = Path(source)
+    path = user_path(source)
     if not path.is_file():
         raise FileNotFoundError(f"There is no geometry file {os.fspath(source)!r}.")
     if is_cad(path):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jno.utils import write_atomically
+from jno.utils import user_path, write_atomically
 
 from ._function import ArrayFunction
 from ._onnx import onnx_bytes
@@ -59,7 +59,7 @@ def chosen_format(path: Any, format: str | None, platforms: Sequence[str] | None
 
 def write(function: ArrayFunction, path: Any, format: str, platforms: Sequence[str] | None) -> ExportedFile:
     """Write the function completely or not at all; missing parent directories are created."""
-    target = Path(os.fspath(path))
+    target = user_path(path)
     encoders: dict[str, Callable[[], tuple[bytes, Sequence[Any]]]] = {
         "stablehlo": lambda: stablehlo_bytes(
             function, checked_platforms(PLATFORMS if platforms is None else platforms)

@@ -10,6 +10,8 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Float, Int
 
+from jno.utils import user_path
+
 from ._dropped import Dropped
 from ._metric_logger import MetricLogger, RunDescription
 from ._names import distinct_names
@@ -57,7 +59,7 @@ class CSVLogger(MetricLogger):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, append: bool = True) -> None:
-        self.path = Path(path)
+        self.path = user_path(path)
         if self.path.exists() and not self.path.is_file():  # a directory, a device, a pipe
             raise ValueError(f"CSVLogger: {str(self.path)!r} is no regular file; give a file, e.g. 'loss.csv'.")
         self._append = append

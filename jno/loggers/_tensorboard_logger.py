@@ -7,11 +7,12 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 from jaxtyping import Float, Int
+
+from jno.utils import user_path
 
 from ._dropped import Dropped
 from ._event_summaries import histogram, scalars, text
@@ -59,7 +60,7 @@ class TensorBoardLogger(MetricLogger):
     def __init__(self, directory: str | os.PathLike[str], *, interval: int = 1) -> None:
         self._interval = checked_interval(interval)
         _import_tensorboard()
-        self.directory = Path(directory)
+        self.directory = user_path(directory)
         if self.directory.is_file():
             raise ValueError(f"TensorBoardLogger: {str(self.directory)!r} is a file; give a directory.")
         self._names: tuple[str, ...] = ()

@@ -7,6 +7,8 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Float, Int
 
+from jno.utils import user_path
+
 from ._dropped import Dropped
 from ._metric_logger import MetricLogger, RunDescription, checked_interval
 from ._values import SCALAR, as_real_array, histogram_of, statistics_of
@@ -44,6 +46,8 @@ class WandbLogger(MetricLogger):
     def __init__(self, project: str | None = None, *, interval: int = 1, **init: Any) -> None:
         self._interval = checked_interval(interval)
         self._wandb = _import_wandb()
+        if init.get("dir") is not None:
+            init["dir"] = str(user_path(init["dir"]))
         self.run = self._wandb.init(project=project, **init)
         self.run.define_metric("*", step_metric="epoch")  # W&B's own step may not go back, epochs of a new core do
         self._names: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from jno.compiler import Graph, Program, adaptive_weights, untracked, weights_ke
 from jno.loggers import ConsoleLogger, RunDescription, active_loggers, distinct_names
 from jno.lora import lora_trainable_filter
 from jno.trace import Model, Node, Tracker
-from jno.utils import CheckpointCallback, CheckpointFolder, get_logger, get_stop_on_nonfinite
+from jno.utils import CheckpointCallback, CheckpointFolder, get_logger, get_stop_on_nonfinite, user_path
 
 from ._balancing import Balancing
 from ._batches import DeviceFeed, Draws, Feed, HostFeed
@@ -176,9 +176,10 @@ class Solver:
         Raises:
             FileNotFoundError: there is none.
         """
-        if not Path(directory).is_dir():
+        directory = user_path(directory)
+        if not directory.is_dir():
             raise FileNotFoundError(f"no checkpoint directory {str(directory)!r}")
-        folder = CheckpointFolder(Path(directory))
+        folder = CheckpointFolder(directory)
         try:
             self._resumes_from = folder.read(step)
         finally:

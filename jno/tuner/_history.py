@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, final
 
-from jno.utils import get_logger, get_runs_base_dir
+from jno.utils import get_logger, get_runs_base_dir, user_path
 
 from ._trial import Outcome, Trial
 
@@ -120,7 +120,7 @@ class TuningHistory:
         """
         from ._figure import history_figure
 
-        target = (get_logger().path or Path(get_runs_base_dir())) / _FIGURE_NAME if path is None else Path(path)
+        target = (get_logger().path or Path(get_runs_base_dir())) / _FIGURE_NAME if path is None else user_path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         history_figure(self.outcomes).savefig(target, dpi=_DPI)
         if path is None:

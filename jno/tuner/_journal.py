@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
+from jno.utils import user_path
+
 from ._trial import Outcome, Trial
 
 _FORMAT = 1
@@ -31,7 +33,7 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str], description: Mapping[str, Any], in_flight: int) -> None:
-        self.path = Path(path)
+        self.path = user_path(path)
         self._outcomes: dict[int, Outcome] = {}
         lines = _complete_lines(self.path)
         if lines:

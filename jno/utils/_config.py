@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jno.utils._paths import user_path
+
 DEFAULT_SEED = 42
 DEFAULT_RUNS_BASE_DIR = "./runs"
 
@@ -219,14 +221,15 @@ def get_stop_on_nonfinite() -> bool:
 
 
 def get_runs_base_dir() -> str:
-    """Return the folder of run directories: `JNO_LOG_DIR`, else `[runs] base_dir`, else `"./runs"`.
+    """Return the folder of run directories: `JNO_LOG_DIR`, else `[runs] base_dir`, else `"./runs"`; without `~`.
 
     Example:
         >>> import jno
         >>> isinstance(jno.get_runs_base_dir(), str)
         True
     """
-    return os.environ.get("JNO_LOG_DIR") or str(get_setting("runs", "base_dir", DEFAULT_RUNS_BASE_DIR))
+    base = os.environ.get("JNO_LOG_DIR") or str(get_setting("runs", "base_dir", DEFAULT_RUNS_BASE_DIR))
+    return os.path.expanduser(base)  # a path would lose the leading ./
 
 
 def _get_rsa_key(which: str) -> str | None:
@@ -237,9 +240,9 @@ def _get_rsa_key(which: str) -> str | None:
     )
     for key, folder in sources:
         if key:
-            return str(Path(key).expanduser())
+            return str(user_path(key))
         if folder:
-            return str(Path(folder).expanduser() / f"{which}.pem")
+            return str(user_path(folder) / f"{which}.pem")
     return None
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jno.utils._paths import user_path
+
 _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
 _FILE_NAME = "log.log"
@@ -81,7 +83,7 @@ class Logger:
         self.path: Path | None = None  # the directory, where others put traces, checkpoints, figures
         self.file: Path | None = None
         if path is not None:
-            target = Path(path)
+            target = user_path(path)
             if target.suffix != ".log" and target.is_file():
                 raise ValueError(f"Logger path {str(target)!r} is a file; give a directory or a file name *.log.")
             self.file = target if target.suffix == ".log" else target / _FILE_NAME

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from jno.utils._config import get_rsa_private_key, get_rsa_public_key
+from jno.utils._paths import user_path
 from jno.utils._pickling import dumps
 from jno.utils._signatures import SignatureError, default_signature_path, signed, verify
 
@@ -79,9 +80,10 @@ def save(
     encoded = json.dumps(header).encode()
     content = b"".join((_MAGIC, _LENGTH.pack(len(encoded)), encoded, payload))
     signature = _sign(content, public_key_path, private_key_path)
-    write_atomically(Path(filepath), content)
+    path = user_path(filepath)
+    write_atomically(path, content)
     if signature is not None:
-        write_atomically(default_signature_path(filepath), signature)
+        write_atomically(default_signature_path(path), signature)
 
 
 def load(
@@ -127,7 +129,7 @@ def load(
         >>> jno.load(file, expected_type=list)
         [1, 2]
     """
-    path = Path(filepath)
+    path = user_path(filepath)
     if not path.is_file():
         raise FileNotFoundError(f"No such file: {str(path)!r}; jno.load reads a file that jno.save wrote.")
     content = path.read_bytes()
@@ -150,7 +152,7 @@ def _sign(
     public = get_rsa_public_key() if public_key_path is None else public_key_path
     private = get_rsa_private_key() if private_key_path is None else private_key_path
     if private is not None:
-        return signed(content, Path(private), None if public is None else Path(public))
+        return signed(content, user_path(private), None if public is None else user_path(public))
     if public_key_path is not None:
         raise SignatureError(
             f"public_key_path={str(public_key_path)!r} alone signs nothing: give private_key_path too, or neither."
@@ -172,8 +174,8 @@ def _verify(
 ) -> None:
     public = get_rsa_public_key() if public_key_path is None else public_key_path
     if public is not None:
-        signature = default_signature_path(path) if signature_path is None else Path(signature_path)
-        verify(path, content, signature, Path(public))
+        signature = default_signature_path(path) if signature_path is None else user_path(signature_path)
+        verify(path, content, signature, user_path(public))
     elif signature_path is not None:
         raise SignatureError(
             f"signature_path={str(signature_path)!r} needs a public key to verify it: give public_key_path or set "

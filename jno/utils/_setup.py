@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jno.utils._config import get_runs_base_dir, get_seed, get_setting, set_network_seed
 from jno.utils._logger import init_default_logger
+from jno.utils._paths import user_path
 from jno.utils.ad_mode import set_ad_mode, set_hessian_mode
 
 
@@ -51,7 +52,8 @@ def setup(
         >>> os.path.relpath(run, folder)
         'runs/poisson'
     """
-    run_name = Path(script_file).stem if name is None else name
+    script = user_path(script_file)
+    run_name = script.stem if name is None else name
     if not run_name:
         raise ValueError(f"jno.setup needs a run name: script_file={script_file!r}, name={name!r}.")
     get_seed()  # an invalid JNO_SEED shall be found now, not at the first random number
@@ -64,11 +66,11 @@ def setup(
     if second_order is not None:
         set_hessian_mode(second_order)
 
-    base = Path(script_file).absolute().parent / Path(get_runs_base_dir()).expanduser()
+    base = script.absolute().parent / get_runs_base_dir()
     run_directory = (base / run_name).resolve()
     run_directory.mkdir(parents=True, exist_ok=True)
     init_default_logger(path=run_directory, force=True)
-    _set_up_wandb(Path(script_file).stem, run_name, run_directory, wanted=wandb)
+    _set_up_wandb(script.stem, run_name, run_directory, wanted=wandb)
     return str(run_directory)
 
 

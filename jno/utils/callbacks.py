@@ -7,11 +7,11 @@ import time
 import warnings
 from collections.abc import Callable as Function
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, final
 
 from ._checkpoints import CheckpointFolder
 from ._logger import get_logger
+from ._paths import user_path
 
 
 class Callback:
@@ -115,7 +115,7 @@ class CheckpointCallback(Callback):
             raise ValueError(
                 f"save_interval_epochs={save_interval_epochs} and max_to_keep={max_to_keep} must be at least 1"
             )
-        self.directory = Path(directory)
+        self.directory = user_path(directory)
         self.save_interval_epochs = save_interval_epochs
         self._options: dict[str, Any] = {
             "max_to_keep": max_to_keep,

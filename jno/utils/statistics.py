@@ -14,6 +14,7 @@ from jaxtyping import Num
 
 from jno.utils._config import get_runs_base_dir
 from jno.utils._logger import get_logger
+from jno.utils._paths import user_path
 from jno.utils._serialization import load as _load
 from jno.utils._serialization import save as _save
 
@@ -106,7 +107,7 @@ class statistics:
             return self
         from jno.utils._history_figure import history_figure
 
-        target = self._default_figure_path() if path is None else Path(path)
+        target = self._default_figure_path() if path is None else user_path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         history_figure(self.training_logs).savefig(target, dpi=_DPI)
         if path is None:
