@@ -210,11 +210,11 @@ def test_an_array_of_rank_three_has_no_time_axis():
 
 
 def test_leading_dimension_that_fits_no_number_of_samples():
-    _, x, k = attach(3, np.ones((5, 2)))
-    with pytest.raises(ValueError, match=r"'data' has shape \(5, 2\).*neither the number of samples B=3 nor 1"):
+    _, x, k = attach(3, np.ones((6, 2)))
+    with pytest.raises(ValueError, match=r"'data' has shape \(6, 2\).*neither the number of samples B=3 nor 1"):
         evaluate(k * x)
     _, x, k = attach(1, np.ones((4, 1)))
-    with pytest.raises(ValueError, match=r"Use 4 \* domain.*array\[None\]"):
+    with pytest.raises(ValueError, match=r"point_data=True.*array\[None\]"):
         evaluate(k * x)
 
 

@@ -467,7 +467,7 @@ def test_point_data():
         ("left", np.ones(3), {}, "'left' is a region of this domain and cannot name data"),
         ("k", np.array(["a"]), {}, "data 'k' must be numeric"),
         ("k", np.ones(3), {"normals": True}, "takes only split= and point_data=; got normals"),
-        ("k", np.ones(3), {"point_data": True}, r"must have shape \(N, D\) or \(B, T, N, D\); got \(3,\)"),
+        ("k", np.ones((3, 2, 2)), {"point_data": True}, r"must have shape \(N,\), \(N, D\) or .*; got \(3, 2, 2\)"),
         ("a@b", np.ones(3), {}, "reserved"),
     ],
 )

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jno.utils import get_logger
-
+from ._readings import read
 from ._scope import GEOMETRY
 
 KINDS = ("points", "times", "tensors", "nearest", "weights")
@@ -66,7 +65,7 @@ def prepare(
         (a data set of a file) stays what it is.
 
     Raises:
-        ValueError: unknown tag, or data whose leading dimension fits no number of samples.
+        ValueError: unknown tag, or data that can be meant in no way, or in two.
     """
     entries: dict[tuple[str, str], Entry] = {}
     arrays: dict[tuple[str, str], Any] = {}
@@ -84,7 +83,7 @@ def prepare(
             key, entry = ("times", tag), Entry("times", 1, False, False, array.shape[0])
             levels = max(levels, array.shape[0])
         else:
-            array, entry = _tensor(tag, context[tag], samples, context)
+            array, entry = _tensor(tag, context[tag], domain, context, kinds)
             key = ("tensors", tag)
         entries[key], arrays[key] = entry, array
         levels = max(levels, entry.levels or 1)
@@ -118,28 +117,19 @@ def selected(array: Any, rows: Any) -> np.ndarray:
     return np.asarray(array[np.asarray(rows)[order]])[inverse]
 
 
-def _tensor(tag: str, array: Any, samples: int, context: Mapping[str, Any]) -> tuple[Any, Entry]:
-    if len(array.shape) == 1:
-        array = np.asarray(array)[None]  # one row shared by all samples
-    leading = array.shape[0]
-    if leading > samples:
-        raise ValueError(
-            f"tensor tag {tag!r} has shape {array.shape}: its leading dimension {leading} is neither the number of "
-            f"samples B={samples} nor 1. Use {leading} * domain for one row per sample, or give a table shared by all "
-            f"samples a leading axis of one: array[None]"
-        )
-    if 1 < leading < samples:
-        get_logger().once(
-            f"tensor tag {tag!r} has {leading} rows for {samples} samples: every sample sees the whole table; write "
-            "array[None] if that is meant",
-            level="warning",
-        )
+def _tensor(
+    tag: str, array: Any, domain: Any, context: Mapping[str, Any], kinds: Mapping[str, str]
+) -> tuple[Any, Entry]:
+    sets = [name for name, kind in kinds.items() if kind == "points" and name not in domain.normal_tags]
+    counts = {name: int(np.shape(context[name])[2]) for name in sets if name in context}
+    resampled = frozenset(record.tag for record in domain._resampling_records())
+    reading = read(tag, array, int(domain.total_samples), counts, resampled)
+    shape = reading.array.shape
     levels = len(context["__time__"]) if "__time__" in context else 1
-    has_levels = len(array.shape) >= 4 and leading in (1, samples) and array.shape[1] in (1, levels)
-    batched = leading == samples and samples > 1
-    row_axis = leading == 1 or batched
-    return array, Entry(
-        "tensors", leading if row_axis else 1, batched, row_axis, array.shape[1] if has_levels else None
+    has_levels = reading.may_have_levels and len(shape) >= 4 and reading.has_sample_axis and shape[1] in (1, levels)
+    rows = shape[0] if reading.has_sample_axis else 1
+    return reading.array, Entry(
+        "tensors", rows, reading.batched, reading.has_sample_axis, shape[1] if has_levels else None
     )
 
 

@@ -116,8 +116,9 @@ def _refuse_square(values: Sequence[Value], rank: int, axis: int, count: int) ->
     for value in values:
         if value.point_axis is None and value.array.shape == (count,):
             raise AlignmentError(
-                f"a row of {count} entries meets {count} points and would broadcast to ({count}, {count}); give "
-                f"point data the shape ({count}, 1) (per sample: (B, 1, {count}, 1)), or index a row of parameters"
+                f"a row of {count} entries meets {count} points and would broadcast to ({count}, {count}); attach "
+                f"values at points with variable(name, values, point_data=True) (per sample: (B, 1, {count}, 1)), or "
+                "index a row of parameters"
             )
 
 
@@ -133,8 +134,8 @@ def as_columns(values: Sequence[Value]) -> tuple[list[Any], int | None]:
         elif array.ndim == 1:
             if value.point_axis is None and count is not None and array.shape[0] == rows > 1:
                 raise AlignmentError(
-                    f"a row of {rows} entries meets {rows} points: give point data the shape ({rows}, 1), per sample "
-                    f"(B, 1, {rows}, 1), or write row[None, :] for one row at all points"
+                    f"a row of {rows} entries meets {rows} points: attach values at points with point_data=True, per "
+                    f"sample (B, 1, {rows}, 1), or write row[None, :] for one row at all points"
                 )
             array = array[:, None] if value.point_axis is not None or array.shape[0] == rows else array[None, :]
         if array.shape[0] not in (1, rows):

@@ -25,6 +25,7 @@ from ._variables import (
     data_options,
     is_data,
     is_lazy,
+    kept_reading,
     point_data,
     point_data_leaves,
     point_leaves,
@@ -68,14 +69,18 @@ class SampleAccess(PositionFields):
                 an index array. On a polygon domain `n` points of the shape, uniform or, in areas, by `sampler(geometry,
                 n) -> points (n, 2)`. The samplers `"uniform"`, `"latin_hypercube"`, `"sobol"`, `"halton"` and, along
                 curves, `"equispaced"` place exactly `n` points in the region itself on every kind of domain. An array
-                or a float instead of the pair attaches data (a number becomes `(1, 1)`).
+                or a float instead of the pair attaches data (a number becomes `(1, 1)`): one row per sample where the
+                leading dimension is the number `B` of samples, a vector of `B` entries being one number each; one row
+                for all samples where it is one, and for other vectors; `(N, k)` with as many rows as a sampled tag has
+                points: one row per point.
             resampling_strategy: who replaces the points during training, from `jno.sampler`; normals follow their
                 points. Data that is attached to the points does not.
             normals: also sample the unit outward normals, key `n_<key>`.
             reverse_normals: inward normals instead (a copy; other variables keep theirs).
             view_factor: also compute the view factors between the points of a boundary tag of the plane, see
                 `compute_enclosure_view_factor`: data `f_<key>` `(1, N, N)`, visibilities `v_<key>` `(1, 1, N, N)`.
-            point_data: `sample` is points of your own, `(N, D)` or `(B, T, N, D)`.
+            point_data: `sample` is points of your own, or values at the points of a tag: `(N, D)`, `(N,)` for one
+                column, or `(B, T, N, D)`.
             split: one variable per component for normals, per column for data.
             return_indices: also return the indices of the points within the tag, `(N,)`, or `(B, N)` when the
                 batch rows differ.
@@ -167,6 +172,8 @@ class SampleAccess(PositionFields):
 
     def _attach(self, name: str, values: Any, split: bool = False) -> Any:
         array = checked_data(name, values)
+        if split and len(array.shape) == 1:
+            array = np.asarray(array[:])[None]  # entries that are columns belong to one row
         key = self._data_key(name, array)
         self.context[key] = array
         self._store.tensor_tags.add(key)
@@ -277,7 +284,10 @@ class SampleAccess(PositionFields):
             (1, 1, 101, 1)
         """
         geometries = tuple(_with_predicates(geometry, recorded_on) for geometry in row_geometries(self._groups))
-        return replay(recorded_on._store, self._store.copy(), geometries, self._axis)
+        context = replay(recorded_on._store, self._store.copy(), geometries, self._axis)
+        for name in recorded_on.tensor_tags - self.tensor_tags:
+            context[name] = kept_reading(context[name], recorded_on.total_samples, self.total_samples)
+        return context
 
     def summary(self: S) -> S:
         """Log dimension, time, batch rows, regions, data and parameters; returns the domain.

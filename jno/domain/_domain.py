@@ -31,7 +31,7 @@ from ._polygon_entry import PolygonEntry
 from ._sampling import RandomStream
 from ._sources import SourceOptions, geometry_from, is_region
 from ._time import TimeAxis
-from ._variables import is_data
+from ._variables import is_data, kept_reading
 
 _KEYWORDS = ("algorithm", "time", "compute_mesh_connectivity", "keep_orphan_nodes", "mesh_size")
 
@@ -166,6 +166,8 @@ class domain(Constructors, PolygonEntry, SampleAccess, Exports):
         made._groups = groups
         made._axis = axis
         made._store = made._store.without_points()
+        for name in made._store.tensor_tags:
+            made.context[name] = kept_reading(self.context[name], self.total_samples, made.total_samples)
         made._prefill()
         return made
 

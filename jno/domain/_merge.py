@@ -12,6 +12,7 @@ from jaxtyping import Int
 
 from ._geometry import Geometry
 from ._time import TimeAxis
+from ._variables import kept_reading, one_number_per_row
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,9 @@ def merge_data(name: str, first: np.ndarray | None, second: np.ndarray | None, r
     per_row = (len(first), len(second)) == rows and first.shape[1:] == second.shape[1:]
     if per_row and not (equal and rows == (1, 1)):
         return np.concatenate([first, second])
-    if equal:
-        return first
+    alike = one_number_per_row(first, rows[0]) == one_number_per_row(second, rows[1])
+    if equal and alike:
+        return kept_reading(first, rows[0], sum(rows))
     raise ValueError(
         f"The data {name!r} of the merged domains cannot be combined: shapes {first.shape} and "
         f"{second.shape} for {rows[0]} and {rows[1]} batch rows. Give one row per batch row on both, or the "
@@ -105,4 +107,4 @@ def _one_sided(name: str, first: np.ndarray | None, second: np.ndarray | None, r
         raise ValueError(
             f"The data {name!r} has one row per batch row but is set on only one of the merged domains; set it on both."
         )
-    return present
+    return kept_reading(present, own_rows, sum(rows))

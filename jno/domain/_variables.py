@@ -58,16 +58,36 @@ def data_options(tag: str, options: dict[str, Any]) -> None:
 def tensor_leaves(name: str, array: Any, domain: Any, split: bool) -> Any:
     """One `TensorTag`, or one per column."""
     if split:
-        return tuple(TensorTag(name, domain, column) for column in range(array.shape[-1]))
+        width = 1 if one_number_per_row(array, domain.total_samples) else array.shape[-1]
+        return tuple(TensorTag(name, domain, column) for column in range(width))
     return TensorTag(name, domain)
 
 
 def point_data(name: str, values: Any) -> np.ndarray:
-    """Points given by the user, `(N, D)` or `(B, T, N, D)`, as `(B, T, N, D)`."""
+    """Points or values at points, `(N,)`, `(N, D)` or `(B, T, N, D)`, as `(B, T, N, D)`."""
     array = np.asarray(values)
-    if array.ndim not in (2, 4):
-        raise ValueError(f"point_data {name!r} must have shape (N, D) or (B, T, N, D); got {array.shape}.")
+    if array.ndim not in (1, 2, 4):
+        raise ValueError(f"point_data {name!r} must have shape (N,), (N, D) or (B, T, N, D); got {array.shape}.")
+    if array.ndim == 1:
+        array = array[:, None]
     return array[None, None] if array.ndim == 2 else array
+
+
+def kept_reading(array: Any, before: int, after: int) -> Any:
+    """Data for another number of batch rows, still meant as before.
+
+    A vector is one number per batch row where it has as many entries as there are rows, else one row for all. Where
+    the other number of rows would change that, it gets the axis that says so.
+    """
+    meant = one_number_per_row(array, before)
+    if len(array.shape) != 1 or meant == one_number_per_row(array, after):
+        return array
+    return array[:, None] if meant else array[None]
+
+
+def one_number_per_row(array: Any, rows: int) -> bool:
+    """Whether data is a vector of one number per batch row."""
+    return len(array.shape) == 1 and array.shape[0] == rows > 1
 
 
 def _columns(tag: str, width: int, domain: Any, copy: int) -> tuple[Variable, ...]:
