@@ -18,6 +18,7 @@ from jno.compiler import (
     PlacedPoints,
     PointEvaluator,
     Program,
+    check_finite,
     check_pointwise,
     check_temporal,
     discover_domain,
@@ -76,7 +77,7 @@ class core:
 
     Raises:
         ValueError: no or several domains, a temporal variable on a steady domain, unknown tags, expressions whose
-            shapes cannot be aligned.
+            shapes cannot be aligned, data with NaN or infinite values that no mask keeps out.
         TypeError: a constraint that is no expression, or a ``domain`` that is none.
 
     >>> import jno
@@ -102,6 +103,8 @@ class core:
         operations = [_as_constraint(item, position) for position, item in enumerate(constraints)]
         self._begin(operations, domain, get_seed())
         self._module_seed = get_network_seed()
+        if self.all_ops:
+            check_finite(dict(zip(self._names(), self.all_ops, strict=True)), self.domain)
         self.compile(mesh)
         if resume_from is not None:
             self.restore_checkpoint(resume_from)
@@ -707,7 +710,7 @@ def evaluate_alone(expression: Placeholder, domain: Any) -> Any:
                 "crux.eval(expression), or freeze() the model"
             )
     placed = any(isinstance(node, Variable | TensorTag) for node in walk([expression]))
-    probe = core([expression], domain=None if placed else domain)
+    probe = build_core([expression], None if placed else domain, get_seed())
     return probe.eval(expression, domain=domain, min_consecutive=None if needs_window([expression]) else 1)
 
 

@@ -84,6 +84,8 @@ from jno._symbolic import hessian as hessian
 from jno._symbolic import identity as identity
 from jno._symbolic import inner as inner
 from jno._symbolic import integrate as integrate
+from jno._symbolic import isfinite as isfinite
+from jno._symbolic import isnan as isnan
 from jno._symbolic import jacobian as jacobian
 from jno._symbolic import laplace as laplace
 from jno._symbolic import laplacian as laplacian

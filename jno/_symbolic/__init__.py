@@ -45,6 +45,8 @@ from ._elementwise import exp as exp
 from ._elementwise import exp2 as exp2
 from ._elementwise import expm1 as expm1
 from ._elementwise import floor as floor
+from ._elementwise import isfinite as isfinite
+from ._elementwise import isnan as isnan
 from ._elementwise import log as log
 from ._elementwise import log1p as log1p
 from ._elementwise import log2 as log2

@@ -72,6 +72,8 @@ floor = _unary(jnp.floor, "floor", "Largest integer not above x")
 ceil = _unary(jnp.ceil, "ceil", "Smallest integer not below x")
 round = _unary(jnp.round, "round", "Nearest integer, halves to the even one")
 sign = _unary(jnp.sign, "sign", "Sign: -1, 0 or 1")
+isfinite = _unary(jnp.isfinite, "isfinite", "Whether a value is neither NaN nor infinite: the mask of data with gaps")
+isnan = _unary(jnp.isnan, "isnan", "Whether a value is NaN")
 
 arctan2 = _binary(jnp.arctan2, "arctan2", "Angle of the point (y, x) = (first, second argument) in (-pi, pi]")
 atan2 = arctan2
@@ -84,7 +86,8 @@ def where(condition: Any, x: Any, y: Any) -> FunctionCall:
     """``x`` where ``condition`` holds, else ``y``, element-wise.
 
     Both branches are computed, so keep the one not taken finite: a derivative through ``where(x > 0, sqrt(x),
-    0)`` is NaN at ``x = 0``.
+    0)`` is NaN at ``x = 0``.  Data with gaps are the exception: in ``where(isfinite(d), u - d, 0)`` what is not finite
+    in ``d`` reaches neither the value nor the gradient.
 
     Args:
         condition: a comparison such as ``x < 0.5``; combine comparisons with ``*``.

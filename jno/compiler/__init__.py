@@ -13,6 +13,7 @@ from ._evaluators import DrawEvaluator as DrawEvaluator
 from ._evaluators import OverModules as OverModules
 from ._evaluators import PointEvaluator as PointEvaluator
 from ._evaluators import models_with_draws as models_with_draws
+from ._finite import check_finite as check_finite
 from ._finite_difference import uses_stencil as uses_stencil
 from ._graph import Graph as Graph
 from ._graph import adaptive_weights as adaptive_weights

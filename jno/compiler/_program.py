@@ -24,9 +24,12 @@ from . import (  # noqa: F401
 )
 from ._collapse import collapse
 from ._data import KINDS, on_device, prepare, selected
+from ._finite import check_read
 from ._finite_difference import uses_stencil
 from ._fold import OuterAxes, fold, frontier
+from ._gaps import exposed, without_gaps
 from ._graph import Graph, adaptive_weights, bound_in_context, models_of, needs_window, noise_nodes, weights_key
+from ._leaf_data import Data
 from ._pairing import Pairings
 from ._passes import run_passes
 from ._row_quadrature import RowQuadratures
@@ -70,11 +73,12 @@ class Program:
         self.domain = domain
         self._pointwise_only = pointwise_only
         self.expressions = [self.graph.intern(decided(expression, {})) for expression in expressions]
-        self.roots = [self.graph.intern(root) for root in collapse(self.expressions)]
+        self.context = domain.context if context is None else context
+        roots = [self.graph.intern(root) for root in collapse(self.expressions)]
+        self.roots = without_gaps(roots, Data(self.context, domain.total_samples), self.graph)
         self.draws = number_draws(self.roots)
         self.models = models_of(self.roots)
         self.streams = {model.layer_id: number for number, model in enumerate(self.models)}
-        self.context = domain.context if context is None else context
         stencil_tags = self._stencil_tags()
         on_meshes = bool(stencil_tags) or any(isinstance(node, Integral) for node in walk(self.roots))
         self.balanced = adaptive_weights(self.roots)
@@ -125,7 +129,7 @@ class Program:
     def data(self) -> dict[tuple[str, str], Any]:
         """The arrays on the device."""
         # [:] reads what is a data set of a file
-        return {name: on_device(source[:]) for name, source in self.sources.items()}
+        return {name: on_device(self._checked(name, source[:])) for name, source in self.sources.items()}
 
     @property
     def abstract_data(self) -> dict[tuple[str, str], jax.ShapeDtypeStruct]:
@@ -157,7 +161,20 @@ class Program:
 
     def rows(self, chosen: Sequence[int] | np.ndarray) -> dict[tuple[str, str], np.ndarray]:
         """Host arrays of some of the samples: of what has one row per sample."""
-        return {name: selected(self.sources[name], np.asarray(chosen)) for name in self.layout.batched}
+        picked = np.asarray(chosen)
+        return {name: self._checked(name, selected(self.sources[name], picked)) for name in self.layout.batched}
+
+    def _checked(self, name: tuple[str, str], rows: Any) -> Any:
+        """Rows as they were read; those of a file are looked at only now."""
+        if isinstance(self.sources[name], np.ndarray | jax.Array) or name[1] not in self._unmasked:
+            return rows
+        return check_read(name[1], np.asarray(rows))
+
+    @functools.cached_property
+    def _unmasked(self) -> frozenset[str]:
+        """Tags of the data that no mask keeps out of some expression."""
+        data = Data(self.context, self.domain.total_samples)
+        return frozenset(leaf.tag for r in self.roots for leaf in exposed(r, data) if isinstance(leaf, TensorTag))
 
     def few(self) -> dict[tuple[str, str], Any]:
         """The data of at most two samples, on the device."""

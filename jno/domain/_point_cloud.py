@@ -23,7 +23,12 @@ def _checked_points(name: Any, points: Any) -> Float[np.ndarray, "N D"]:
     if array.dtype.kind not in "fiu":
         raise ValueError(f"The points of tag {name!r} must be real numbers; got dtype {array.dtype}.")
     if not np.all(np.isfinite(array)):
-        raise ValueError(f"The points of tag {name!r} must be finite; {np.sum(~np.isfinite(array))} numbers are not.")
+        gaps = np.argwhere(~np.isfinite(array))
+        row, column = gaps[0]
+        raise ValueError(
+            f"The points of tag {name!r} must be finite; {len(gaps)} numbers are not, the first in row {row}, column "
+            f"{column}."
+        )
     return array.astype(np.float64)
 
 
