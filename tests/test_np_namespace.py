@@ -446,6 +446,8 @@ def test_view_factors_between_two_tags():
         jno.np.view_factor(factors[0][0]).solve(1.0, np.ones(2)).eval()
     with pytest.raises(TypeError, match=r"one entry F\[a\]\[b\] of what compute_enclosure_view_factor gives"):
         jno.np.view_factor(factors)
+
+
 def test_tests_of_finiteness():
     values = COLUMN["x"].copy()
     values[1], values[3] = np.nan, -np.inf
