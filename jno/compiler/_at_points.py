@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from jno.domain import domain as Domain
-from jno.trace import Integral, Node, TensorTag, Variable, title, walk
+from jno.trace import Integral, Node, TensorTag, Variable, is_normal, title, walk
 
 from ._finite_difference import uses_stencil
-from ._graph import is_normal, spatial_tags
+from ._graph import spatial_tags
 
 _TIMES = "__time__"
 

@@ -97,7 +97,7 @@ class _Substitution:
         tag = placed.tag + AT
         while tag in taken:
             tag += AT
-        aliases = {identity(v): Variable(tag, v.dim, v.domain, v.axis, v.fem_meta, v.copy) for v in variables}
+        aliases = {identity(v): Variable(tag, v.dim, v.domain, v.axis, v.fem_meta, copy=v.copy) for v in variables}
         rest = {key: value for key, value in replacements.items() if key not in aliases}
         target = self.of(node, {**rest, **aliases})
         return EvaluatedAt(target, _columns(placed, variables, replacements), tag, placed.axis)
