@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,13 +11,10 @@ import jax
 
 from jno.architectures import is_uninitialized
 from jno.lora import merge_lora
-from jno.trace import Model, ModelCall, NetworkGradient, Node, TensorTag, Variable, rewrite, walk
+from jno.trace import Model, ModelCall, NetworkGradient, Node, TensorTag, Variable, has_numbered_name, rewrite, walk
 from jno.utils import PROCESS
 
 from ._graph import models_of
-
-_NUMBERED = re.compile(r"(model|parameter)_\d+")
-"""Names of models that nobody named: the number differs from process to process."""
 
 
 class Counterparts:
@@ -91,7 +87,7 @@ class Counterparts:
         if model.layer_id in self._same_process:
             own = self._same_process[model.layer_id]
         else:
-            if _NUMBERED.fullmatch(name):
+            if has_numbered_name(name):
                 raise ValueError(
                     f"No model for {name!r} in this core: it was loaded and knows {known}, and a network without a "
                     "name cannot be told from others. Name it before saving, jno.nn(..., name='u'), or evaluate what "

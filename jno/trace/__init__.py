@@ -34,6 +34,7 @@ from ._leaves import as_node as as_node
 from ._model import BuildsTransform as BuildsTransform
 from ._model import Model as Model
 from ._model import ModelCall as ModelCall
+from ._model import has_numbered_name as has_numbered_name
 from ._model import is_optimizer as is_optimizer
 from ._node import Node as Node
 from ._operations import BinaryOp as BinaryOp

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -546,6 +547,11 @@ class Model:
                 groups[position] = dataclasses.replace(group, **changes)
                 return self._change(groups=tuple(groups))
         return self._change(groups=(*groups, ParameterGroup(mask, **changes)))
+
+
+def has_numbered_name(name: str) -> bool:
+    """Whether a model's name is one that nobody gave it: its number differs from process to process."""
+    return re.fullmatch(r"(model|parameter)_\d+", name) is not None
 
 
 def is_optimizer(value: Any) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -12,14 +11,11 @@ import jax.numpy as jnp
 
 from jno.architectures import leaf_paths, misfits, misfits_of_adapters, replaced
 from jno.lora import adapter_settings
-from jno.trace import Model
+from jno.trace import Model, has_numbered_name
 
 from ._state import TrainState
 
 _SOURCE = "in the checkpoint"
-
-_NUMBERED = re.compile(r"(model|parameter)_\d+")
-"""Names of models that nobody named: the number differs from process to process."""
 
 
 def snapshot(
@@ -138,7 +134,7 @@ def _check_order(kept: Sequence[str], names: Sequence[str], kind: str) -> None:
     if len(kept) != len(names):
         raise ValueError(f"{described}({', '.join(names)})")
     moved = [name for name, there in zip(names, kept, strict=True) if name != there and name in kept]
-    if any(not _NUMBERED.fullmatch(name) for name in moved):
+    if any(not has_numbered_name(name) for name in moved):
         raise ValueError(
             f"{described}in another order ({', '.join(names)}): write the constraints in the order of that training"
         )
