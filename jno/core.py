@@ -31,6 +31,7 @@ from jno.compiler import (
     placed_points,
     plan_text,
     shape_tree,
+    signed_arrays,
     untracked,
 )
 from jno.domain import domain as Domain
@@ -66,8 +67,9 @@ class core:
     configuration (``JNO_SEED``, ``.jno.toml``, else 42).
 
     Args:
-        constraints: expressions (losses, or residuals whose plain mean is taken) and trackers (``expr.tracker()``),
-            in any order.  An empty list makes an object that only evaluates expressions without models.
+        constraints: expressions (losses, or arrays whose plain mean is taken, with a warning where that can be
+            negative) and trackers (``expr.tracker()``), in any order.  An empty list makes an object that only
+            evaluates expressions without models.
         mesh: device mesh ``(batch, model)``, whose product must be the number of devices.  Over ``batch`` the samples
             of a step are shared out (the points where there is one sample), over ``model`` the parameters with two
             axes or more, along their last.  Default: all devices share the data.
@@ -106,6 +108,7 @@ class core:
         if self.all_ops:
             check_finite(dict(zip(self._names(), self.all_ops, strict=True)), self.domain)
         self.compile(mesh)
+        self._warn_of_signed_arrays()
         if resume_from is not None:
             self.restore_checkpoint(resume_from)
 
@@ -137,6 +140,7 @@ class core:
         self._graph = Graph()
         self._evaluators: dict[Any, Any] = {}
         self._models: list[Model] = []
+        self._signed: dict[int, tuple[int, ...]] = {}
         self._solver = Solver(
             self._graph, self.domain, self.constraints, self.trackers, self._memory, self._devices, self.seed
         )
@@ -145,9 +149,21 @@ class core:
             check_temporal(expressions, self.domain)
             program = Program(expressions, self.domain, window=None, graph=self._graph)
             self._models = list(program.models)
-            build_models(program, self._models, self._module_seed)
+            shapes = build_models(program, self._models, self._module_seed)
+            self._signed = signed_arrays(program, shapes)
             check_pointwise(program, self.models)
         return self
+
+    def _warn_of_signed_arrays(self) -> None:
+        """Say which constraints are arrays whose mean may fall without a bound: a reduction was forgotten."""
+        for place, shape in self._signed.items():
+            if not isinstance(self.all_ops[place], Tracker):
+                self.log.once(
+                    f"constraint {self._names()[place]} is no loss but an array of shape {shape} that can be negative: "
+                    "what is minimised is its mean, which need not have a lower bound. Write .mse (or .mae) for a "
+                    "residual, or .mean if the mean itself is meant",
+                    level="warning",
+                )
 
     def restore_checkpoint(self, directory: str | Path, step: int | None = None) -> core:
         """Let the next `solve` go on from a checkpoint: weights, optimizer states, random key and epoch.
@@ -681,16 +697,21 @@ def build_core(operations: Sequence[Any], domain: Any, seed: int) -> core:
     return built.compile()
 
 
-def build_models(program: Program, models: Sequence[Model], seed: int) -> None:
-    """Check that all shapes fit, initialise lazy modules on the way and serve pending weight requests."""
+def build_models(program: Program, models: Sequence[Model], seed: int) -> dict[int, tuple[int, ...]]:
+    """Check that all shapes fit, initialise lazy modules on the way and serve pending weight requests.
+
+    Returns:
+        per-sample shape of every node, by ``id``.
+    """
     key = jax.random.PRNGKey(seed)
     for model in models:
         if not is_uninitialized(model.module):
             build_module(model, jax.random.fold_in(key, program.models.index(model)))
-    infer_shapes(program, {model.layer_id: model.module for model in models})
+    shapes = infer_shapes(program, {model.layer_id: model.module for model in models})
     for model in models:
         if is_uninitialized(model.module):
             build_module(model, jax.random.fold_in(key, program.models.index(model)))
+    return shapes
 
 
 def infer_shape(expression: Placeholder) -> tuple[int, ...]:

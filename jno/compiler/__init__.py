@@ -35,4 +35,5 @@ from ._rules import lowers as lowers
 from ._scope import NotPointwiseError as NotPointwiseError
 from ._shapes import infer_shapes as infer_shapes
 from ._shapes import shape_tree as shape_tree
+from ._signs import signed_arrays as signed_arrays
 from ._value import Value as Value

@@ -1,0 +1,93 @@
+"""Which expressions cannot be negative: the mean of any other array over points may fall without a bound."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jno.trace import (
+    AdaptiveWeight,
+    BinaryOp,
+    FunctionCall,
+    GetItem,
+    Literal,
+    Node,
+    Print,
+    Reduction,
+    Reshape,
+    Tracker,
+    UnaryOp,
+    walk,
+)
+
+from ._leaf_data import Data
+from ._program import Program
+
+_NEVER_NEGATIVE = frozenset(
+    (
+        *(jnp.abs, jnp.square, jnp.sqrt, jnp.exp, jnp.exp2, jnp.cosh, jnp.arccos, jnp.arccosh),
+        *(jnp.isfinite, jnp.isnan),
+    )
+)
+_COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+
+
+def signed_arrays(program: Program, shapes: dict[int, tuple[int, ...]]) -> dict[int, tuple[int, ...]]:
+    """Positions and shapes of the expressions that are no scalars and whose values can be negative.
+
+    Args:
+        program: the expressions.
+        shapes: per-sample shape of every node, by ``id``.
+    """
+    data = Data(program.context, program.domain.total_samples)
+    arrays = {place: shapes[id(node)] for place, node in enumerate(program.expressions) if shapes[id(node)]}
+    return {place: shape for place, shape in arrays.items() if not _never_negative(program.expressions[place], data)}
+
+
+def _never_negative(root: Node, data: Data) -> bool:
+    known: dict[int, bool] = {}
+    for node in walk([root]):
+        known[id(node)] = _sign(node, [known[id(child)] for child in node.children()], data)
+    return known[id(root)]
+
+
+def _sign(node: Node, below: list[bool], data: Data) -> bool:
+    """Whether a node cannot be negative, if that is known of its children."""
+    if isinstance(node, BinaryOp):
+        return _of_binary(node, *below)
+    if isinstance(node, FunctionCall):
+        return _of_call(node, below)
+    if isinstance(node, Reduction):
+        return node.op in ("mse", "mae", "std") or all(below)
+    if isinstance(node, UnaryOp):
+        return node.op == "abs" or (node.op != "negate" and all(below))
+    if isinstance(node, GetItem | Reshape | Print | Tracker):
+        return all(below)
+    return isinstance(node, AdaptiveWeight) or _of_leaf(node, data)
+
+
+def _of_binary(node: BinaryOp, left: bool, right: bool) -> bool:
+    if node.op == "**":
+        exponent: Any = node.right.value if isinstance(node.right, Literal) else 1
+        return left or (np.ndim(exponent) == 0 and exponent % 2 == 0)
+    if node.op == "*" and node.left is node.right:
+        return True
+    return node.op in _COMPARISONS or (node.op in ("+", "*", "/", "@") and left and right)
+
+
+def _of_call(node: FunctionCall, below: list[bool]) -> bool:
+    if node.fn is jnp.where:
+        return all(below[1:])
+    if node.fn is jnp.maximum:
+        return any(below)
+    if node.fn is jnp.minimum:
+        return all(below)
+    return node.title == "norm" or node.fn in _NEVER_NEGATIVE
+
+
+def _of_leaf(node: Node, data: Data) -> bool:
+    """Data, coordinates and numbers are what they are."""
+    values: Any = data.rows(node) if not isinstance(node, Literal) else np.asarray(node.value)
+    return values is not None and values.dtype.kind in "biuf" and bool((values >= 0).all())
