@@ -126,7 +126,7 @@ def _tensor(
     reading = read(tag, array, int(domain.total_samples), counts, resampled)
     shape = reading.array.shape
     levels = len(context["__time__"]) if "__time__" in context else 1
-    has_levels = reading.may_have_levels and len(shape) >= 4 and reading.has_sample_axis and shape[1] in (1, levels)
+    has_levels = len(shape) >= 4 and reading.has_sample_axis and shape[1] in (1, levels)
     rows = shape[0] if reading.has_sample_axis else 1
     return reading.array, Entry(
         "tensors", rows, reading.batched, reading.has_sample_axis, shape[1] if has_levels else None

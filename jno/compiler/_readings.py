@@ -19,13 +19,11 @@ class Reading:
         array: the data; vectors and data at points have got the axes they lacked.
         batched: the leading axis runs over the samples.
         has_sample_axis: the leading axis belongs to the samples (of length one where all share the row).
-        may_have_levels: a time axis may follow, in data of four axes or more.
     """
 
     array: Any
     batched: bool
     has_sample_axis: bool
-    may_have_levels: bool = True
 
 
 def read(tag: str, array: Any, samples: int, counts: Mapping[str, int], resampled: frozenset[str]) -> Reading:
@@ -49,7 +47,7 @@ def read(tag: str, array: Any, samples: int, counts: Mapping[str, int], resample
         return Reading(array, leading == samples > 1, True)
     if at_points and len(array.shape) == 2 and array.shape[1] != leading:
         _refuse_moving_points(tag, leading, at_points, resampled)
-        return Reading(np.asarray(array[:])[None], False, True, may_have_levels=False)
+        return Reading(np.asarray(array[:])[None], False, True)
     if leading > samples:
         raise ValueError(_fits_nothing(tag, array.shape, samples, counts))
     get_logger().once(
