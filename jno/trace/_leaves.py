@@ -71,8 +71,10 @@ class Variable(Placeholder):
 class TensorTag(Placeholder):
     """Array data attached to a domain by ``domain.variable(name, array)``.
 
-    A leading dimension equal to the number of samples ``B`` gives one row per sample, a leading dimension of one is
-    shared by all samples.  ``dim_index`` selects one entry of the last axis (kept as an axis of length one).
+    A leading dimension equal to the number of samples ``B`` gives one row per sample (a vector of ``B`` entries one
+    number each), a leading dimension of one is shared by all samples, and so are other vectors.  ``(N, k)`` with as
+    many rows as a point set has points gives one row per point.  ``dim_index`` selects one entry of the last axis
+    (kept as an axis of length one).
     """
 
     tag: str
