@@ -252,17 +252,15 @@ def test_derivative_of_something_constant_in_the_direction_is_zero(square):
     close(values[4][0, :, 0], 4 * xn)
 
 
-def test_derivative_of_data_on_other_points_of_the_same_number(square):
-    """Values at a second set of as many points go along point by point."""
+def test_derivative_of_values_at_paired_points():
+    """Values at the opposite side, whose nodes run the other way, go along point by point."""
     domain = unit_square(0.25)
-    x, y, _ = domain.variable("interior", sample=(6, None))
-    z, _, _ = domain.variable("interior", sample=(6, None))
-    assert z.tag != x.tag
-    zn = coordinates(domain, z.tag)[0]
-    xn = coordinates(domain, x.tag)[0]
-    value, second = evaluate([(z * x**2).d(x), (z * x**2).hessian(x, y)])
-    close(value[0, :, 0], 2 * zn * xn)
-    close(second[0, :, 0, 0], 2 * zn)
+    x, y, _ = domain.variable("left")
+    z, w, _ = domain.variable("right")
+    yn = coordinates(domain, "left")[1]
+    value, second = evaluate([(y**2 * (3 * z + w)).d(y), (y**2 * (3 * z + w)).hessian(x, y)])
+    close(value[0, :, 0], 2 * yn * (3 + yn))
+    close(second[0, :, 1, 1], 2 * (3 + yn))
 
 
 def test_derivatives_of_complex_expressions(square):

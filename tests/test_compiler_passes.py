@@ -334,8 +334,8 @@ def test_several_networks_envelopes_and_parameters(square):
 
 def test_networks_that_run_over_two_sets_of_points():
     domain = unit_square(0.25)
-    x, y, _ = domain.variable("interior", sample=(6, None))
-    z, w, _ = domain.variable("interior", sample=(6, None))
+    x, y, _ = domain.variable("left")
+    z, w, _ = domain.variable("right")
     net = mlp(2)
     u, v = net(x, y), net(z, w)
     agree(lambda a, b: (z * u.d(x, a)).d(x, a) + (u * v).d(z, a).d(x, a))

@@ -421,7 +421,7 @@ def test_a_strategy_without_residuals_to_look_at():
 def test_points_that_are_paired_with_others(strategy):
     domain = jno.domain.rect(mesh_size=0.25)
     x, *_ = domain.variable("interior", (5, None), strategy())
-    a, *_ = domain.variable("left", (5, None))
+    a = domain.variable("a", np.ones((5, 1)), point_data=True)
     with pytest.raises(ValueError, match=r"'interior' cannot be resampled: .* the points of another tag"):
         jno.core([(x - a).mse, jno.np.parameter(()).optimizer(optax.sgd(0.1)) ** 2]).solve(1)
 
