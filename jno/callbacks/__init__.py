@@ -2,7 +2,7 @@
 
 ``jno.core([...]).solve(1000, callbacks=[norms := jno.callbacks.gradient_norms(interval=50)])``, then ``norms.value``,
 ``norms.result`` and ``norms.plot()``. Those that measure are in `jno.trackers` as well. They look at the problem with
-all its samples and points, and change nothing about the training.
+all its samples and points, and change nothing about the training. `engd` alone changes it: it makes gradients natural.
 
 Example:
     >>> import jno, optax
@@ -23,6 +23,8 @@ from ._cos_similarity import CosSimilarity as CosSimilarity
 from ._cos_similarity import CosSimilarity as cos_similarity
 from ._early_stopping import EarlyStopping as EarlyStopping
 from ._early_stopping import EarlyStopping as early_stopping
+from ._energy_natural_gradient import EnergyNaturalGradient as EnergyNaturalGradient
+from ._energy_natural_gradient import EnergyNaturalGradient as engd
 from ._gradient_alignment import GradientAlignment as GradientAlignment
 from ._gradient_alignment import GradientAlignment as gradient_alignment
 from ._gradient_norms import GradientNorms as GradientNorms
@@ -43,6 +45,7 @@ __all__ = [
     "CheckpointCallback",
     "CosSimilarity",
     "EarlyStopping",
+    "EnergyNaturalGradient",
     "GradientAlignment",
     "GradientNorms",
     "HessianSpectrum",
@@ -53,6 +56,7 @@ __all__ = [
     "checkpoint",
     "cos_similarity",
     "early_stopping",
+    "engd",
     "gradient_alignment",
     "gradient_norms",
     "hessian_spectrum",

@@ -148,13 +148,14 @@ class Run:
         if not self._hooks.hooked:
             return self._step.run(call.state, call.data, call.count)
 
-        def replaced(gradients: Any, state: TrainState) -> Any:
+        def replaced(gradients: Any, state: TrainState, loss: Any) -> Any:
             for number, callback in enumerate(self._hooks.callbacks):
                 one = dataclasses.replace(self._hooks, callbacks=self._hooks.callbacks[number : number + 1])
                 (answer,) = one.each(
                     "on_before_update",
                     int(state.epoch),
                     grads=gradients,
+                    value_fn=loss,
                     trainable=state.parameters,
                     context=self._hooks.keywords()["context"],
                     rng=state.key,

@@ -22,6 +22,7 @@ from ._objective import Objective, modules
 from ._phases import Phase
 from ._sampling import Sampling
 from ._state import TrainState
+from ._step_loss import StepLoss
 
 CHUNK = 1024
 """Most epochs of one device call: the length of its loss buffer."""
@@ -62,8 +63,8 @@ class _GroupObjective:
         return self.objective.residuals(own, self.fixed, self.batch, self.key, terms)
 
 
-Hook = Callable[[Any, TrainState], Any]
-"""Gradients and state to the gradients that are used instead."""
+Hook = Callable[[Any, TrainState, StepLoss], Any]
+"""Gradients, state and loss to the gradients that are used instead."""
 
 
 class Step:
@@ -161,7 +162,7 @@ class Step:
         (total, losses), gradients = self._differentiate(state, self._frozen_arrays, data)
         finite = bool(jnp.all(jnp.isfinite(losses))) or not self.stops_on_nonfinite
         if finite:
-            gradients = hook(gradients, state)
+            gradients = hook(gradients, state, StepLoss(self, state, self._frozen_arrays, data))
             state = self._apply(state, self._frozen_arrays, data, ((total, losses), gradients))
         return state, int(finite), jax.device_get(losses)[None]
 
@@ -310,11 +311,20 @@ class Step:
         return self._devices.hold(moved), new_states
 
     # --- one epoch in two halves ------------------------------------------------------------------------------
-    def _gradients(self, state: TrainState, frozen: Any, data: Any) -> Any:
+    @property
+    def objective(self) -> Objective:
+        """What the first phase minimises."""
+        return self.phases[0].objective
+
+    def setting(self, state: TrainState, frozen: Any, data: Any) -> tuple[Any, Any, Any]:
+        """Fixed modules, batch and key of the epoch after a state."""
         fixed = self._whole(frozen)
         epoch_key = jax.random.split(state.key)[1]
         _, data = self._weighed(state, fixed, data, epoch_key)
-        return self._found(self.phases[0], state.parameters, {}, fixed, self._batch(data, epoch_key), epoch_key)
+        return fixed, self._batch(data, epoch_key), epoch_key
+
+    def _gradients(self, state: TrainState, frozen: Any, data: Any) -> Any:
+        return self._found(self.phases[0], state.parameters, {}, *self.setting(state, frozen, data))
 
     def _updated(self, state: TrainState, frozen: Any, data: Any, found: Any) -> TrainState:
         fixed = self._whole(frozen)

@@ -40,7 +40,9 @@ class Callback:
     def on_before_update(self, **kw: Any) -> Any:
         """Run between the gradient and the optimizer's update of every step.
 
-        Keywords: `grads`, `trainable`, `context`, `rng`, `epoch`.
+        Keywords: `grads`, `trainable`, `context`, `rng`, `epoch`, and `value_fn`, the loss of this step as a function
+        of leaves like `trainable`; for constraints that are mean squares, `value_fn.residuals(leaves)` is the vector
+        whose squares add up to it.
 
         Returns:
             The gradients to use instead, or None to keep `grads`.
