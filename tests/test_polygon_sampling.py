@@ -488,6 +488,24 @@ def test_initial_without_a_count_and_after_meshing():
         d.variable("initial", (5, None), time_value=1.0)
 
 
+@pytest.mark.parametrize("tag", ["initial", "left", "given"])
+def test_points_at_one_time_alone_can_be_evaluated(tag):
+    """No other points of the domain have been sampled, which has no mesh."""
+    d = csg(SQUARE, time=(0.5, 1.5, 3))
+    if tag == "given":
+        x, _ = d.variable(tag, np.array([[0.1, 0.2], [0.3, 0.4]]), point_data=True, split=True)
+        expected, time = [[0.1], [0.3]], 0.0
+        value = (x + 0.0).eval()
+    else:
+        x, _, t = d.variable(tag, (4, None), time_value=None if tag == "initial" else 1.5)
+        expected, time = d.context[tag][0, 0, :, :1], 0.5 if tag == "initial" else 1.5
+        value = (x + t).eval()
+    np.testing.assert_allclose(value[0], np.asarray(expected) + time, rtol=1e-6)
+    assert d.context["__time__"][:, 0].tolist() == [0.5, 1.0, 1.5]
+    other = csg(SQUARE, time=(0.5, 1.5, 3))
+    assert jno.core([x.mse]).eval(x, domain=other).shape == (1, len(expected), 1)
+
+
 def test_fixed_time_levels():
     d = csg(SQUARE, time=(0, 1, 5))
     _, _, t = d.variable("interior", (5, None), time_value=0.55)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float
 
-from ._context import INITIAL, SampleRecord, materialise
+from ._context import INITIAL, TIME_KEY, SampleRecord, materialise, time_levels
 from ._drawable import Drawn
 from ._drawing import candidate_points, drawn_request, matched_request
 from ._fields import PositionFields
@@ -183,6 +183,7 @@ class SampleAccess(PositionFields):
         array = point_data(name, checked_data(name, values))
         key = self._data_key(name, array)
         self.context[key] = array
+        self.context.setdefault(TIME_KEY, time_levels(self._axis, None))
         self._store.data_tags.add(key)
         return point_data_leaves(key, array, self, split, self._store.next_handle(key))
 

@@ -226,6 +226,7 @@ def materialise(
         rows = _rows(store, geometries, replace(request, tag=tag), quiet=quiet)
         store.rows[tag] = rows
         store.context[tag] = stack_rows(rows, lambda geometry: geometry.pool(request.region), levels)
+        store.context.setdefault(TIME_KEY, time_levels(axis, None))
         store.context.setdefault(record.time_tag, time_levels(axis, record.level))
         store.records.append(record)
     if request.normals and not record.normals:

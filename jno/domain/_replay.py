@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._context import INITIAL, SampleRecord, SampleStore, materialise
+from ._context import INITIAL, TIME_KEY, SampleRecord, SampleStore, materialise, time_levels
 from ._geometry import Geometry
 from ._sampling import SampleSpec
 from ._time import TimeAxis
@@ -50,6 +50,7 @@ def replay(
     Keys that exist already are kept. Missing point sets are sampled on the geometries: whole pools give all
     points, counted ones the same number, or all points where there are fewer. Missing data is copied.
     """
+    store.context.setdefault(TIME_KEY, time_levels(axis, None))
     for record in recorded.records:
         existing = store.find(record.tag)
         request = _request_on(record, geometries, axis)
