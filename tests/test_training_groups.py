@@ -80,7 +80,14 @@ def test_scale_of_a_group():
     net = jno.nn(cubic()).optimizer(optax.sgd(1.0)).scale(0.5)
     net.mask(mask("a")).optimizer(optax.sgd(1.0))
     net.mask(mask("b")).scale(0.25)
-    assert rates(net) == [1.0, 0.25, 0.5]
+    assert rates(net) == [0.5, 0.25, 0.5]
+
+
+def test_a_scale_reaches_the_masks_that_have_none():
+    net = jno.nn(cubic()).mask(mask("a", "b")).optimizer(optax.sgd(1.0)).mask(mask("c")).optimizer(optax.sgd(1.0))
+    net.mask(mask("c")).scale(0.25)
+    assert rates(net.scale(0.5)) == [0.5, 0.5, 0.25]
+    assert rates(jno.nn(cubic()).mask(mask("a", "b", "c")).optimizer(optax.sgd(1.0)).scale(0.5)) == [0.5, 0.5, 0.5]
 
 
 def test_scale_and_optimizer_of_equal_masks_are_one_group():
@@ -221,6 +228,37 @@ def test_no_optimizer_outside_the_masks():
 def test_a_scale_without_an_optimizer():
     net = jno.nn(cubic(), name="net").mask(mask("a")).scale(0.5)
     with pytest.raises(ValueError, match="optimizer"):
+        problem(net).solve(1)
+
+
+def test_a_scale_that_reaches_nothing():
+    net = jno.nn(cubic(), name="net").mask(mask("a", "b", "c")).optimizer(optax.sgd(1.0)).scale(0.5)
+    net.mask(mask("a", "b", "c")).scale(0.25)
+    with pytest.raises(ValueError, match=r"net.scale\(\) acts on nothing: .* masks with scales of their own"):
+        problem(net).solve(1)
+
+
+@pytest.mark.parametrize(
+    ("method", "argument"),
+    [("initialize", 1.0), ("dtype", jnp.float32), ("mask", mask("b")), ("unfreeze", None)],
+    ids=["initialize", "dtype", "mask", "unfreeze"],
+)
+def test_methods_that_take_no_mask(method, argument):
+    net = jno.nn(cubic(), name="net").optimizer(optax.sgd(1.0)).mask(mask("a"))
+    with pytest.raises(ValueError, match=rf"net.mask\(...\).{method}\(\): the mask acts on nothing.*optimizer\(\)"):
+        getattr(net, method)(*([] if argument is None else [argument]))
+    net.mask(None).unfreeze().dtype(jnp.float32)
+
+
+def test_a_search_takes_no_mask():
+    net = jno.nn(cubic(), name="net").mask(mask("a"))
+    with pytest.raises(ValueError, match=r"net.mask\(...\).tune\(\): the mask acts on nothing"):
+        net.tune(freeze=[True, False])
+
+
+def test_a_mask_that_nothing_used():
+    net = jno.nn(cubic(), name="net").optimizer(optax.sgd(1.0)).mask(mask("a"))
+    with pytest.raises(ValueError, match=r"net.mask\(...\): the mask acts on nothing. A mask selects leaves for"):
         problem(net).solve(1)
 
 

@@ -109,7 +109,16 @@ def test_a_factory_with_a_scale_trains_at_the_scale(capsys):
     assert "no learning rate" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("thing", [1e-3, "adam", None, (1, 2)])
+@pytest.mark.parametrize("given", [optax.MultiSteps(optax.sgd(0.1), 2), lambda: optax.MultiSteps(optax.sgd(0.1), 2)])
+def test_multi_steps_moves_every_second_epoch(given):
+    """By the mean of the gradients, which is that of one, so that two epochs do what one does without it."""
+    domain = jno.domain.line(mesh_size=0.5)
+    p = jno.np.parameter(()).initialize(2.0).optimizer(given)
+    losses = jno.core([p**2], domain=domain).solve(5).training_logs[0]["total_loss"]
+    np.testing.assert_allclose(losses, 4.0 * 0.64 ** np.array([0, 0, 1, 1, 2]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("thing", [1e-3, "adam", None, (1, 2), (len, len)])
 def test_no_optimizer_at_all(thing):
     with pytest.raises(TypeError, match="expected an optax transform such as"):
         jno.np.parameter(()).optimizer(thing)

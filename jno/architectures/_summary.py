@@ -6,7 +6,6 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import optax
 
 from jno.lora import lora_trainable_filter
 from jno.trace import Model
@@ -70,6 +69,6 @@ def _optimizer_name(optimizer: Any) -> str:
     """What the user gave: the factory's name or class, `optax` for a transform."""
     if optimizer is None:
         return "-"
-    if isinstance(optimizer, optax.GradientTransformation):
+    if isinstance(optimizer, tuple):
         return "optax"
     return str(getattr(optimizer, "__name__", type(optimizer).__name__))

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jno.trace import is_transformation
+
 
 def require_count(function: str, least: int, **given: Any) -> None:
     """Refuse what is no integer of at least ``least``.
@@ -46,14 +48,13 @@ def require_flag(function: str, **given: Any) -> None:
 
 
 def require_optimizer(function: str, **given: Any) -> None:
-    """Refuse what is neither an optax transform nor ``None``.
+    """Refuse what is neither an optax transform (an object with its methods ``init`` and ``update``) nor ``None``.
 
     Raises:
         TypeError: naming the option.
     """
     for name, value in given.items():
-        transform = isinstance(value, tuple) and len(value) == 2 and all(callable(part) for part in value)
-        if value is not None and not transform:
+        if value is not None and not is_transformation(value):
             raise TypeError(
                 f"{function}({name}={value!r}): expected an optax transform with its learning rate, such as "
                 "optax.adam(1e-2)"

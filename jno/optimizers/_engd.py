@@ -20,6 +20,7 @@ _DENSE = 2048
 _CG_STEPS = 200
 _HALVINGS = 31
 _DAMPING = np.logspace(1, -15, 17)
+_LEAST_BITS = 32
 _TANGENTS = 8
 """Columns of the Jacobian computed at a time: what is in flight stays in the cache, a seventh of the time of all."""
 
@@ -84,8 +85,9 @@ def engd(
 
     Raises:
         TypeError: ``gram_terms`` are not a sequence of positions and expressions.
-        ValueError: no ``gram_terms``; ``gram_interval`` below one; ``rcond`` outside ``[0, 1)``; in an update, a
-            missing or another ``value_fn``, or ``rcond`` in a problem that is solved by conjugate gradients.
+        ValueError: no ``gram_terms``; ``gram_interval`` below one; ``rcond`` outside ``[0, 1)``; parameters in half
+            precision; in an update, a missing or another ``value_fn``, or ``rcond`` in a problem that is solved by
+            conjugate gradients.
 
     Example:
         >>> import jax.numpy as jnp, optax
@@ -112,6 +114,11 @@ def engd(
 
     def init(parameters: Any) -> ENGDState:
         flat = ravel_pytree(parameters)[0]
+        if jnp.finfo(flat.dtype).bits < _LEAST_BITS:
+            raise ValueError(
+                f"engd: the parameters are {flat.dtype}, in which least squares have no accuracy; use at least "
+                "float32, for a model net.dtype(jnp.float32)"
+            )
         return ENGDState(jnp.zeros((), jnp.int32), _Metric.empty(flat) if gram_interval > 1 else ())
 
     def update(
@@ -132,7 +139,8 @@ def engd(
 
         def residual(vector: Any) -> Any:
             leaves = unravel(vector)
-            return value_fn.residuals(leaves) if terms is None else value_fn.residuals(leaves, terms)
+            found = value_fn.residuals(leaves) if terms is None else value_fn.residuals(leaves, terms)
+            return found.astype(start.dtype)
 
         kept: Any = ()
         if gram_interval > 1:
@@ -160,7 +168,7 @@ def engd(
             step = _search(lambda v: value_fn(unravel(v)), start, direction, damped)
         else:
             step = jnp.where(jnp.all(jnp.isfinite(direction)), direction, 0.0)
-        return unravel(-step), ENGDState(state.count + 1, kept)
+        return unravel(-step.astype(start.dtype)), ENGDState(state.count + 1, kept)
 
     return optax.GradientTransformationExtraArgs(init, update)
 

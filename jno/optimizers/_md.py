@@ -13,6 +13,7 @@ import optax
 from jaxtyping import Array, Float, PyTree
 
 from ._checks import Rate, is_not_negative, require
+from ._forms import as_transformation
 
 Latents: TypeAlias = dict[str, Float[Array, " _"]]
 """The numbers behind the gains of one leaf by axis; empty for a leaf that is not a matrix."""
@@ -168,16 +169,11 @@ def md_decouple(
     Source: the split follows T. Salimans, D. P. Kingma, "Weight normalization", 2016, arXiv:1602.07868 (there the
     direction is normalised within the network; here the network keeps its matrices).
     """
-    if not isinstance(base_optimizer, optax.GradientTransformation):
-        raise TypeError(
-            f"md: the base must be an optax transform, got {type(base_optimizer).__name__}; build it first, e.g. "
-            "md(optax.adam(1e-3))"
-        )
+    base = as_transformation(base_optimizer, "md: the base")
     axes = _axes(gain_axis)
     if gain_map not in GAIN_MAPS:
         raise ValueError(f"md: unknown gain_map {gain_map!r}, allowed are {', '.join(GAIN_MAPS)}")
     require("md", "gain_lr", gain_lr, is_not_negative, "at least 0")
-    base = optax.with_extra_args_support(base_optimizer)
     adam = optax.adam(gain_lr)
 
     def init(params: PyTree) -> MDState:

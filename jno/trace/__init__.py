@@ -31,11 +31,10 @@ from ._leaves import Noise as Noise
 from ._leaves import TensorTag as TensorTag
 from ._leaves import Variable as Variable
 from ._leaves import as_node as as_node
-from ._model import BuildsTransform as BuildsTransform
+from ._model import UNUSED_MASK as UNUSED_MASK
 from ._model import Model as Model
 from ._model import ModelCall as ModelCall
 from ._model import has_numbered_name as has_numbered_name
-from ._model import is_optimizer as is_optimizer
 from ._node import Node as Node
 from ._operations import BinaryOp as BinaryOp
 from ._operations import FunctionCall as FunctionCall
@@ -45,6 +44,9 @@ from ._operations import Reduction as Reduction
 from ._operations import Reshape as Reshape
 from ._operations import Tracker as Tracker
 from ._operations import UnaryOp as UnaryOp
+from ._optimizer_forms import BuildsTransform as BuildsTransform
+from ._optimizer_forms import is_optimizer as is_optimizer
+from ._optimizer_forms import is_transformation as is_transformation
 from ._posterior import Posterior as Posterior
 from ._posterior import Sampling as Sampling
 from ._posterior import Variational as Variational

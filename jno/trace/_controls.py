@@ -17,6 +17,8 @@ class ParameterGroup:
     optimizer: Any = None
     scale: Any = None
     posterior: Posterior | None = None
+    inherits_scale: bool = True
+    """Whether the scale of the model counts where a mask has none of its own."""
 
 
 @dataclasses.dataclass(frozen=True)

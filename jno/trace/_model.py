@@ -7,7 +7,7 @@ import itertools
 import os
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,19 +15,18 @@ from jno.utils import get_logger
 
 from ._controls import Adapters, Constraint, Controls, Initialization, ParameterGroup
 from ._leaves import as_node
+from ._optimizer_forms import is_optimizer
 from ._placeholder import Placeholder
 from ._posterior import Posterior, Sampling, StartsFromLogDensity, Variational
 from ._tuning import Tuning, checked_tuning
 
 _layer_ids = itertools.count(1)
 
-
-@runtime_checkable
-class BuildsTransform(Protocol):
-    """An optimizer that is built when training begins, as `jno.optimizers.md`."""
-
-    def transform(self) -> Any:
-        """The optax transform."""
+UNUSED_MASK = (
+    "A mask selects leaves for the next optimizer(), scale(), freeze(), lora(), constrain(), bayesian(), vi() or "
+    "u.grad(net); mask(None) clears it"
+)
+"""What to do with a mask that nothing uses."""
 
 
 class Model:
@@ -100,11 +99,15 @@ class Model:
         removes parameter groups set before.  A frozen model stays frozen.  A factory without a learning rate trains
         at 1e-3 (the core says so once) or, with :meth:`scale`, at the rate the scale gives.
 
+        Without a bare call, the leaves outside of all masks have no optimizer.  They are neither frozen nor trained by
+        that of a mask: training refuses to begin until one of both is said.
+
         Args:
-            opt_fn: ``optax.GradientTransformation`` or a callable that returns one.
+            opt_fn: an optax transform, an object with its methods ``init`` and ``update`` (``optax.MultiSteps``), or a
+                callable that returns one of these.
 
         Raises:
-            TypeError: ``opt_fn`` is neither.
+            TypeError: ``opt_fn`` is none of these.
         """
         if not is_optimizer(opt_fn):
             raise TypeError(
@@ -125,9 +128,15 @@ class Model:
     def scale(self, schedule: Any) -> Model:
         """Multiply the updates of the optimizer by a number or schedule (after ``mask(M)``: of that group).
 
+        A bare call reaches all leaves that are trained by an optimizer, those of masks included, except where a mask
+        has a scale of its own, which then counts alone.
+
         Args:
             schedule: a number, an optax schedule ``count -> value``, or a JAX-traceable callable
                 ``(epoch, losses) -> value`` with ``losses`` the vector of constraint losses of the same step.
+
+        Raises:
+            TypeError: ``schedule`` is neither.  When training begins, a ``ValueError``: it would reach no leaf.
         """
         if isinstance(schedule, bool) or not (callable(schedule) or isinstance(schedule, int | float)):
             raise TypeError(f"scale({schedule!r}): expected a number or a schedule, got {type(schedule).__name__}")
@@ -145,17 +154,34 @@ class Model:
 
     def unfreeze(self) -> Model:
         """Train the model normally again: clears whole-model and masked freezing."""
+        self._refuse_mask("unfreeze")
         return self._change(frozen=False, freeze_masks=())
 
     def mask(self, param_mask: Any = None) -> Model:
-        """Select leaves for the next ``optimizer``, ``scale``, ``freeze`` or ``u.grad(net)`` (one shot).
+        """Select leaves for the next call of a method that takes a mask, or for ``u.grad(net)`` (one shot).
+
+        These are ``optimizer``, ``scale``, ``freeze``, ``lora``, ``constrain``, ``bayesian`` and ``vi``; the other
+        methods act on the whole model and refuse a mask.
 
         Args:
             param_mask: boolean pytree that mirrors the module, ``True`` where a leaf is selected; ``None`` clears
                 an open selection.
+
+        Raises:
+            ValueError: a mask is open already, which nothing has used.  When training begins: a mask that selects no
+                leaf that can be trained, or that nothing has used.
         """
+        if param_mask is not None and self.open_mask is not None:
+            self._refuse_mask("mask")
         self.open_mask = param_mask
         return self
+
+    def _refuse_mask(self, method: str) -> None:
+        if self.open_mask is not None:
+            raise ValueError(
+                f"{self.model_key}.mask(...).{method}(): the mask acts on nothing, {method}() has no use for it. "
+                f"{UNUSED_MASK}"
+            )
 
     # --- uncertainty ------------------------------------------------------------------------------------------
     def bayesian(
@@ -284,6 +310,8 @@ class Model:
     def _random(self, record: Posterior) -> Model:
         mask = self.take_mask()
         group = self.controls.default_group if mask is None else self._group(mask)
+        # a scale goes with its optimizer; one that never had any is kept, and refused when training begins
+        scale = group.scale if group.optimizer is None else None
         if group.posterior is not None and type(group.posterior) is not type(record):
             raise ValueError(
                 f"{self.model_key}: bayesian() and vi() are mutually exclusive; call reset() or optimizer(...) before "
@@ -291,8 +319,8 @@ class Model:
             )
         self._change(frozen=False)
         if mask is None:
-            return self._change(default_group=ParameterGroup(None, posterior=record), freeze_masks=())
-        return self._set_group(mask, optimizer=None, scale=None, posterior=record)
+            return self._change(default_group=ParameterGroup(None, scale=scale, posterior=record), freeze_masks=())
+        return self._set_group(mask, optimizer=None, scale=scale, posterior=record)
 
     def constrain(self, transform: Any) -> Model:
         """Transform the parameters before every use, e.g. to keep them positive; after ``mask(M)`` the selected ones.
@@ -378,6 +406,7 @@ class Model:
             name = "no dtype"
         if not name.startswith(("float", "bfloat")):
             raise ValueError(f"dtype({dtype!r}): a floating dtype such as jnp.float32 or jnp.bfloat16 is needed")
+        self._refuse_mask("dtype")
         return self._change(dtype=dtype)
 
     def initialize(self, weights: Any, *, key: Any = None) -> Model:
@@ -392,6 +421,7 @@ class Model:
                 weights it has by then.
             key: random key for a callable; default: derived from the seed.
         """
+        self._refuse_mask("initialize")
         if isinstance(weights, StartsFromLogDensity) and weights.requires_logdensity:
             self.pending_start = Initialization(weights, key)
         else:
@@ -432,6 +462,7 @@ class Model:
             >>> net = jno.nn(foundax.mlp(1, hidden_dims=4, key=jax.random.PRNGKey(0)), name="net")
             >>> net = net.tune(freeze=[True, False], lora=[(4, 1.0), None], optimizer=[optax.adam], lr=[1e-3, 1e-4])
         """
+        self._refuse_mask("tune")
         given = {"freeze": freeze, "lora": lora, "optimizer": optimizer, "lr": lr, "dtype": dtype}
         self.tuning = checked_tuning(self.tuning, is_optimizer, **given)
         return self
@@ -552,16 +583,6 @@ class Model:
 def has_numbered_name(name: str) -> bool:
     """Whether a model's name is one that nobody gave it: its number differs from process to process."""
     return re.fullmatch(r"(model|parameter)_\d+", name) is not None
-
-
-def is_optimizer(value: Any) -> bool:
-    """Whether ``value`` is an optax transform, a factory of one, or builds one when training begins."""
-    return callable(value) or _is_transformation(value) or isinstance(value, BuildsTransform)
-
-
-def _is_transformation(value: Any) -> bool:
-    # optax transformations are (init, update) tuples; checked again with optax when a core is built.
-    return isinstance(value, tuple) and len(value) == 2 and all(callable(part) for part in value)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

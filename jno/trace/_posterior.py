@@ -6,6 +6,8 @@ import dataclasses
 import math
 from typing import Any, Protocol, runtime_checkable
 
+from ._optimizer_forms import is_transformation
+
 
 @runtime_checkable
 class StartsFromLogDensity(Protocol):
@@ -63,7 +65,7 @@ class Variational:
         _check_numbers("vi", likelihood_scale=self.likelihood_scale, init_log_std=self.init_log_std)
         if not isinstance(self.init_mu_at_position, bool):
             raise TypeError(f"vi(init_mu_at_position={self.init_mu_at_position!r}): it must be True or False")
-        if not (isinstance(self.optimizer, tuple) and len(self.optimizer) == 2):
+        if not is_transformation(self.optimizer):
             raise TypeError(
                 f"vi(optimizer={self.optimizer!r}): expected an optax transform with its learning rate, such as "
                 "optax.adam(1e-2)"

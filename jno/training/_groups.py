@@ -12,8 +12,8 @@ import jax
 import optax
 
 from jno.architectures import checked_mask, overlap, trained_leaves
-from jno.optimizers import MDOptimizer
-from jno.trace import Model, ParameterGroup
+from jno.optimizers import MDOptimizer, as_transformation
+from jno.trace import UNUSED_MASK, Model, ParameterGroup, is_transformation
 from jno.utils import get_logger
 
 from ._scales import as_scale, scaled
@@ -62,6 +62,8 @@ def optimizer_groups(claims: Sequence[Claim], constraints: int) -> list[Optimize
 
 def _claims_of(model: Model) -> list[Claim]:
     controls, name = model.controls, model.model_key
+    if model.open_mask is not None:
+        raise ValueError(f"{name}.mask(...): the mask acts on nothing. {UNUSED_MASK}")
     if model.pending_adapters is not None:
         raise ValueError(f"{name}.lora() was called after this core was built; build a new core, or call compile()")
     if controls.frozen:
@@ -77,12 +79,12 @@ def _claims_of(model: Model) -> list[Claim]:
             f"model {name!r}: a global .bayesian() or .vi() samples all of its leaves and cannot stand beside the "
             f"{len(controls.groups)} parameter group(s) set after mask(...); give it a mask of its own, or reset()"
         )
-    remaining = trained_leaves(model.module, controls.adapters)
+    trainable = remaining = trained_leaves(model.module, controls.adapters)
     for mask in controls.freeze_masks:
-        remaining = _and_not(remaining, checked_mask(model.module, mask, f"{name}.freeze()"))
+        remaining = _and_not(remaining, _trainable_of(model, mask, trainable, f"{name}.freeze()"))
     masked: list[tuple[ParameterGroup, Any]] = []
     for number, group in enumerate(controls.groups):
-        selected = checked_mask(model.module, group.mask, f"{name}, group {number}")
+        selected = _trainable_of(model, group.mask, trainable, f"{name}, group {number}")
         for _, other in masked:
             common = overlap(selected, other)
             if common:
@@ -90,8 +92,7 @@ def _claims_of(model: Model) -> list[Claim]:
         masked.append((group, selected))
     found = []
     for number, (group, selected) in enumerate(masked):
-        if group.optimizer is None and group.posterior is None:
-            group = dataclasses.replace(group, optimizer=default.optimizer)
+        group = _with_defaults(group, default)
         if _is_empty(group):
             raise ValueError(f"model {name!r}: group {number} has a scale but no optimizer")
         chosen = jax.tree_util.tree_map(lambda a, b: a and b, selected, remaining)
@@ -100,8 +101,9 @@ def _claims_of(model: Model) -> list[Claim]:
     if any(jax.tree_util.tree_leaves(remaining)):
         if _is_empty(default):
             raise ValueError(
-                f"model {name!r} has no optimizer for the leaves outside its masks: add {name}.optimizer(...) or "
-                f"{name}.mask(...).freeze() for them"
+                f"model {name!r} has no optimizer for the leaves outside its masks, and was not told to keep them as "
+                f"they are: call {name}.optimizer(...) before mask(...) to train them as well, or "
+                f"{name}.mask(...).freeze() with a mask of them"
             )
         found.append(Claim(model, name, remaining, default))
     for claim in found:
@@ -109,7 +111,34 @@ def _claims_of(model: Model) -> list[Claim]:
             raise ValueError(
                 f"scale() of {claim.name}: it multiplies updates of an optimizer; sampled leaves have none"
             )
+    if default.scale is not None and not any(claim.request.scale is default.scale for claim in found):
+        raise ValueError(
+            f"{name}.scale() acts on nothing: all leaves with an optimizer are in masks with scales of their own; "
+            "leave it out, or scale the masks without one"
+        )
     return found
+
+
+def _trainable_of(model: Model, mask: Any, trainable: Any, name: str) -> Any:
+    """The leaves a mask selects, some of which can be trained."""
+    selected = checked_mask(model.module, mask, name)
+    if not any(jax.tree_util.tree_leaves(jax.tree_util.tree_map(lambda a, b: bool(a and b), selected, trainable))):
+        raise ValueError(
+            f"mask of {name} selects no trainable leaf: training of an adapted network changes its adapters"
+            + ("" if model.controls.adapters == "only" else " and the layers without one")
+        )
+    return selected
+
+
+def _with_defaults(group: ParameterGroup, default: ParameterGroup) -> ParameterGroup:
+    """The group of a mask with what it takes from that of the model."""
+    if group.posterior is not None:
+        return group
+    if group.optimizer is None:
+        group = dataclasses.replace(group, optimizer=default.optimizer)
+    if group.scale is None and group.inherits_scale:
+        group = dataclasses.replace(group, scale=default.scale)
+    return group
 
 
 def _is_empty(group: ParameterGroup) -> bool:
@@ -137,11 +166,12 @@ def as_transform(optimizer: Any, name: str, scaled: bool) -> optax.GradientTrans
         if scaled:
             raise ValueError(
                 f"optimizer of {name}: the updates of md(...) are no multiples of a learning rate, so scale() has no "
-                "meaning for them; put the schedule into the base optimizer"
+                "meaning for them, neither that of a mask nor that of the whole model; put the schedule into the base "
+                "optimizer"
             )
         return optimizer.transform()
-    if isinstance(optimizer, optax.GradientTransformation):
-        return optax.with_extra_args_support(optimizer)
+    if is_transformation(optimizer):
+        return as_transformation(optimizer, f"optimizer of {name}")
     rate = inspect.signature(optimizer).parameters.get("learning_rate")
     if rate is not None and rate.default is inspect.Parameter.empty:
         if not scaled:
@@ -152,6 +182,6 @@ def as_transform(optimizer: Any, name: str, scaled: bool) -> optax.GradientTrans
         built = optimizer(1.0 if scaled else DEFAULT_LEARNING_RATE)
     else:
         built = optimizer()
-    if not isinstance(built, optax.GradientTransformation):
+    if not is_transformation(built):
         raise TypeError(f"optimizer of {name}: the factory returned {type(built).__name__}, not an optax transform")
-    return optax.with_extra_args_support(built)
+    return as_transformation(built, f"optimizer of {name}")

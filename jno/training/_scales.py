@@ -16,6 +16,8 @@ from jax.experimental import io_callback
 from jno.adaptive import DLRS
 from jno.utils import get_logger
 
+from ._dtypes import like
+
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
@@ -55,19 +57,23 @@ def as_scale(scale: Any, name: str, constraints: int = 1) -> Scale:
 def scaled(
     transform: optax.GradientTransformationExtraArgs, scale: Scale | None
 ) -> optax.GradientTransformationExtraArgs:
-    """The transform with its updates multiplied; it also takes the keywords ``epoch`` and ``losses``."""
+    """The transform with its updates multiplied; it also takes the keywords ``epoch`` and ``losses``.
+
+    Updates have the dtypes of the parameters, and its state keeps those it began with.
+    """
 
     def init(parameters: Any) -> Any:
         state = transform.init(parameters)
         return state if scale is None else (state, scale.init())
 
     def update(gradients: Any, state: Any, parameters: Any = None, *, epoch: Any, losses: Any, **extra: Any) -> Any:
+        inner, own = (state, ()) if scale is None else state
+        updates, moved = transform.update(gradients, inner, parameters, **extra)
+        updates, moved = like(updates, gradients), like(moved, inner)
         if scale is None:
-            return transform.update(gradients, state, parameters, **extra)
-        inner, own = state
-        updates, inner = transform.update(gradients, inner, parameters, **extra)
+            return updates, moved
         factor, own = scale.step(own, epoch, losses)
-        return jax.tree_util.tree_map(lambda u: u * jnp.asarray(factor).astype(u.dtype), updates), (inner, own)
+        return jax.tree_util.tree_map(lambda u: u * jnp.asarray(factor).astype(u.dtype), updates), (moved, own)
 
     return optax.GradientTransformationExtraArgs(init, update)
 

@@ -11,7 +11,7 @@ import optax
 
 from jno.architectures import Arch, ArchSpace, TunableModule
 from jno.compiler import models_of
-from jno.trace import Model, Placeholder, Tracker, choices_of, decided
+from jno.trace import Model, ParameterGroup, Placeholder, Tracker, choices_of, decided
 
 from ._merged_space import tunable
 from ._rates import at_rate, needs_rate
@@ -133,5 +133,13 @@ def _set_optimizer(model: Model, key: str, configuration: Mapping[str, Any]) -> 
     if rate is not None:
         optimizer, scale = at_rate(optimizer, rate)
     group = dataclasses.replace(own, optimizer=optimizer, scale=scale, posterior=None)
-    model.controls = dataclasses.replace(model.controls, default_group=group)
+    groups = tuple(_with_own_scale(masked, own.scale) for masked in model.controls.groups)
+    model.controls = dataclasses.replace(model.controls, default_group=group, groups=groups)
     model.version += 1
+
+
+def _with_own_scale(group: ParameterGroup, scale: Any) -> ParameterGroup:
+    """The group of a mask as it was: a learning rate that is searched belongs to the optimizer of the model."""
+    if group.optimizer is None or group.scale is not None or not group.inherits_scale:
+        return group
+    return dataclasses.replace(group, scale=scale, inherits_scale=False)
