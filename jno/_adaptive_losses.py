@@ -5,6 +5,9 @@ them: once an epoch, before its steps, the rule sees the losses and sets the wei
 reaches a weight; ``w[0].tracker()`` records one. Without a list of expressions a factory makes the rule itself, which
 is called with numbers: ``jno.fn.adaptive.softadapt(beta=0.2)([0.5, 2.0])``.
 
+Expressions after the list are its context: they are evaluated nowhere, for the rules see the losses and nothing else.
+Other positional arguments are those of the rule, such as the callback of ``gradient_norm_balanced(losses, norms)``.
+
 Keywords of every factory besides those of its rule: ``mode``, how the losses are scaled before the rule sees them
 (``"raw"`` or ``"none"``: not at all; ``"minmax"``: to [0, 1]; ``"l2"``: to norm one), and ``eps``, the least loss it
 sees.
@@ -79,7 +82,7 @@ def _factory(rule: type[Balancer]) -> Callable[..., Any]:
             raise ValueError(f"Unsupported adaptive loss mode {mode!r}; allowed: {', '.join(_MODES)}")
         if eps <= 0.0:
             raise ValueError(f"eps={eps}: the least loss must be positive")
-        made = rule(*arguments, **options)
+        made = rule(*(entry for entry in arguments if not isinstance(entry, Placeholder)), **options)
         made.checked(len(losses))
         balanced = Balanced(made, mode, eps)
         return tuple(AdaptiveWeight(tuple(losses), balanced, index) for index in range(len(losses)))

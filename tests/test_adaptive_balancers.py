@@ -4,6 +4,7 @@ import itertools
 import types
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -95,7 +96,7 @@ def test_weights_of_measured_norms():
     norms = types.SimpleNamespace(value=None, latest_epoch=None)
     balancer = adaptive.gradient_norm_balanced(tracker=norms)
     assert balancer([1.0, 2.0]) == (1.0, 1.0)
-    norms.value = np.array([1.0, 3.0])
+    norms.value = {"norms": np.array([1.0, 3.0])}
     np.testing.assert_allclose(balancer([1.0, 2.0]), [1.5, 0.5], rtol=1e-6)
 
 
@@ -111,6 +112,29 @@ def test_weights_of_measured_traces():
         tracker.value, tracker.latest_epoch = {"trace": trace}, 10
     for _ in range(2):  # averaged: 1.5 and 3, and what was measured counts once
         np.testing.assert_allclose(balancer([1.0, 1.0]), [4 / 3, 2 / 3], rtol=1e-6)
+
+
+def test_under_jit_the_state_lives_on_the_host():
+    balancer, plain = adaptive.softadapt(), adaptive.softadapt()
+    both = jax.jit(jax.value_and_grad(lambda losses: jnp.sum(jnp.stack(balancer(losses)) * losses)))
+    for losses in ([1.0, 2.0], [1.1, 2.0], [1.0, 1.9]):
+        total, slope = both(jnp.array(losses))
+        weights = plain(losses)
+        np.testing.assert_allclose(slope, weights, rtol=1e-5)
+        np.testing.assert_allclose(total, np.dot(weights, losses), rtol=1e-5)
+    rate, compiled = (adaptive.dlrs(lr0=0.5, window=2) for _ in range(2))
+    called = jax.jit(lambda loss: compiled(0, [loss]))
+    for loss in (1.0, 0.9, 5.0):
+        np.testing.assert_allclose(called(loss), rate(0, [loss]), rtol=1e-6)
+
+
+def test_context_is_no_loss():
+    domain, p, _, first, second = two_parameters()
+    w = adaptive.softadapt([first, second], p, 3.0 * p, beta=0.2)
+    assert len(w) == 2
+    crux = jno.core([w[0] * first, w[1] * second], domain=domain)
+    crux.solve(2)
+    assert np.sum(crux.eval(list(w))) == pytest.approx(2.0)
 
 
 def test_reset_forgets():

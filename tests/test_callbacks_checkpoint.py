@@ -195,6 +195,27 @@ def test_a_run_without_a_checkpoint_is_told_once(tmp_path, capsys):
         assert f"{tmp_path / 'one'}:" not in told
 
 
+@pytest.mark.parametrize(("mode", "epochs"), [("min", [2, 3]), ("max", [0])])
+def test_the_best_of_a_tracked_value_is_kept(tmp_path, mode, epochs):
+    """``p`` is 3, 2, 1, 0, -1, …: nearest to 0.2 after three epochs, furthest at the start."""
+    domain = jno.domain.line(mesh_size=0.25)
+    domain.variable("interior")
+    p = jno.np.parameter((), name="p").initialize(3.0).optimizer(optax.sgd(1.0))
+    crux = jno.core([p, (p - 0.2).mse.tracker().name("error")], domain=domain)
+    keep = CheckpointCallback(tmp_path, 3, monitor="error", mode=mode)
+    crux.solve(5, callbacks=[keep])
+    assert keep.all_steps() == epochs
+    found = keep.restore()
+    (value,) = jax.tree_util.tree_leaves(found["trainable"])
+    assert float(value) == 3.0 - epochs[-1]
+    assert found["metadata"]["monitored"] == pytest.approx((float(value) - 0.2) ** 2, rel=1e-5)
+    keep.close()
+    with pytest.raises(ValueError, match=r"monitor='error', best_fn=...\): both say what the best is"):
+        CheckpointCallback(tmp_path, monitor="error", best_fn=lambda m: 0.0)
+    with pytest.raises(ValueError, match=r"mode='max'\): it says what is better of monitor=, which is missing"):
+        CheckpointCallback(tmp_path, mode="max")
+
+
 def test_outer_steps_and_the_interval_of_checkpoints(tmp_path):
     """Called after 3, 6, 9, … epochs, it writes at the first call after every fourth epoch."""
     domain = jno.domain.line(mesh_size=0.25)

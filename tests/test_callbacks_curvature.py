@@ -50,7 +50,7 @@ def test_hessian_of_a_network(fit, tmp_path):
     for callback, loss in ((total, lambda w: sum(losses(w)) / 2.0), (one, lambda w: losses(w)[0])):
         dense = np.linalg.eigvalsh(np.asarray(jax.jit(jax.hessian(loss))(weights), np.float64))
         largest = dense[np.argsort(-np.abs(dense))[: callback.k]]
-        np.testing.assert_allclose(callback.value, np.sort(largest)[::-1], atol=2e-5 * np.abs(dense).max())
+        np.testing.assert_allclose(callback.value["eigvals"], np.sort(largest)[::-1], atol=2e-5 * np.abs(dense).max())
         np.testing.assert_allclose(callback.result["sharpness"], [dense.max()] * 2, rtol=1e-4)
         assert callback.result["eigvals"].shape == (2, callback.k)
     assert total.plot(tmp_path / "h.png") is total
@@ -64,8 +64,8 @@ def test_hessian_of_squares():
     every, some = jno.callbacks.hessian_spectrum(k=4), jno.callbacks.hessian_spectrum(k=2)
     loss = (p**2 * np.array([[1.0], [2.0], [2.0]])).sum - 5.0 * q**2
     jno.core([loss], domain=domain).solve(1, callbacks=[every, some])
-    np.testing.assert_allclose(every.value, [4.0, 4.0, 2.0, -10.0], rtol=1e-5)
-    np.testing.assert_allclose(some.value, [4.0, -10.0], rtol=1e-5)  # the largest in magnitude
+    np.testing.assert_allclose(every.value["eigvals"], [4.0, 4.0, 2.0, -10.0], rtol=1e-5)
+    np.testing.assert_allclose(some.value["eigvals"], [4.0, -10.0], rtol=1e-5)  # the largest in magnitude
     assert every.result["sharpness"][0] == pytest.approx(4.0, rel=1e-5)
 
 
@@ -76,8 +76,8 @@ def test_hessian_of_some_constraints():
     first, second = p**2, 3.0 * q**2
     total, one = jno.callbacks.hessian_spectrum(k=2), jno.callbacks.hessian_spectrum(k=2, constraints=[second])
     jno.core([first, second], domain=domain).solve(1, callbacks=[total, one])
-    np.testing.assert_allclose(total.value, [3.0, 1.0], rtol=1e-5)
-    np.testing.assert_allclose(one.value, [6.0, 0.0], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(total.value["eigvals"], [3.0, 1.0], rtol=1e-5)
+    np.testing.assert_allclose(one.value["eigvals"], [6.0, 0.0], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("steps", [30, 60])
@@ -121,7 +121,10 @@ def test_landscape_of_a_square(tmp_path):
     jno.core([p**2], domain=domain).solve(2, callbacks=[landscape])
     along = np.linspace(-0.5, 0.5, 5)
     candidates = [(2.0 + 2.0 * s * along[:, None] + 2.0 * r * along) ** 2 for s in (1, -1) for r in (1, -1)]
-    assert sum(np.allclose(landscape.value, candidate, rtol=1e-5, atol=1e-6) for candidate in candidates) == 1
+    assert (
+        sum(np.allclose(landscape.value["landscapes"], candidate, rtol=1e-5, atol=1e-6) for candidate in candidates)
+        == 1
+    )
     assert landscape.result["landscapes"].shape == (2, 5, 5)
     np.testing.assert_array_equal(landscape.result["landscapes"][0], landscape.result["landscapes"][1])
     assert landscape.plot(tmp_path / "l.png") is landscape
@@ -134,8 +137,11 @@ def test_landscape_along_two_directions():
     p = jno.np.parameter((3,)).initialize(jnp.array([1.0, 2.0, 3.0])).optimizer(optax.sgd(0.0))
     landscape = jno.callbacks.loss_landscape(n_grid=3)
     jno.core([(p * np.array([[1.0], [-2.0], [4.0]])).sum], domain=domain).solve(1, callbacks=[landscape])
-    along_first, along_second = np.diff(landscape.value, axis=0), np.diff(landscape.value, axis=1)
-    assert landscape.value[1, 1] == pytest.approx(9.0)
+    along_first, along_second = (
+        np.diff(landscape.value["landscapes"], axis=0),
+        np.diff(landscape.value["landscapes"], axis=1),
+    )
+    assert landscape.value["landscapes"][1, 1] == pytest.approx(9.0)
     np.testing.assert_allclose(along_first, along_first[0, 0], rtol=1e-4)
     np.testing.assert_allclose(along_second, along_second[0, 0], rtol=1e-4)
     assert abs(along_first[0, 0] - along_second[0, 0]) > 0.1
@@ -154,7 +160,7 @@ def test_landscape_of_a_network(fit):
     along = np.array([-1.0, 0.0, 1.0]) * size
     moves = [s * along[:, None] + r * along for s in (1, -1) for r in (1, -1)]
     candidates = [(fitted + 2.0 * mean * move + move**2 + slope) / 2.0 for move in moves]
-    assert sum(np.allclose(one.value, candidate, rtol=1e-5) for candidate in candidates) == 1
+    assert sum(np.allclose(one.value["landscapes"], candidate, rtol=1e-5) for candidate in candidates) == 1
 
 
 def test_directions_are_normalised_by_filter():

@@ -98,7 +98,7 @@ def test_sensitivities_of_a_vector_at_the_boundary():
     sensitivity = jno.callbacks.input_sensitivity(u)
     jno.core([u.mse]).solve(1, callbacks=[sensitivity])
     assert sensitivity.inputs == ("x", "y")
-    np.testing.assert_allclose(sensitivity.value, [1.0, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(sensitivity.value["values"], [1.0, 2.0], rtol=1e-6)
 
 
 def test_no_inputs():

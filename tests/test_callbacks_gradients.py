@@ -57,10 +57,10 @@ def test_of_two_constraints(poisson, tmp_path):
     rows = by_hand(losses, net.module)
     expected = np.linalg.norm(rows, axis=1)
     cosine = rows[0] @ rows[1] / expected.prod()
-    np.testing.assert_allclose(norms.value, expected, rtol=1e-4)
-    np.testing.assert_allclose(cosines.value, [[1.0, cosine], [cosine, 1.0]], rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(alignment.value, cosine, rtol=1e-4, atol=1e-5)
-    assert isinstance(alignment.value, float)
+    np.testing.assert_allclose(norms.value["norms"], expected, rtol=1e-4)
+    np.testing.assert_allclose(cosines.value["cos_sim_matrix"], [[1.0, cosine], [cosine, 1.0]], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(alignment.value["alignment"], cosine, rtol=1e-4, atol=1e-5)
+    assert isinstance(alignment.value["alignment"], float)
     assert norms.result["norms"].shape == (2, 2)
     assert cosines.result["cos_sim_matrix"].shape == (2, 2, 2)
     assert alignment.result["alignment"].shape == (2,)
@@ -78,7 +78,7 @@ def test_of_masked_parameters(poisson):
     norms = jno.callbacks.gradient_norms(interval=1, mask=mask)
     crux.solve(1, callbacks=[norms])
     expected = np.linalg.norm(by_hand(losses, net.module, mask[net.layer_id]), axis=1)
-    np.testing.assert_allclose(norms.value, expected, rtol=1e-4)
+    np.testing.assert_allclose(norms.value["norms"], expected, rtol=1e-4)
 
 
 def test_masks_that_do_not_fit(poisson):
@@ -121,7 +121,7 @@ def test_of_a_constrained_parameter():
     norms = jno.callbacks.gradient_norms(interval=1)
     jno.core([p**2], domain=domain).solve(1, callbacks=[norms])
     expected = 2.0 * np.log1p(np.exp(0.3)) / (1.0 + np.exp(-0.3))
-    np.testing.assert_allclose(norms.value, [expected], rtol=1e-5)
+    np.testing.assert_allclose(norms.value["norms"], [expected], rtol=1e-5)
 
 
 def test_of_frozen_parameters():
@@ -130,7 +130,7 @@ def test_of_frozen_parameters():
     q.freeze()
     norms = jno.callbacks.gradient_norms(interval=1)
     jno.core([3.0 * p + q**2], domain=domain).solve(1, callbacks=[norms])
-    np.testing.assert_allclose(norms.value, [3.0], rtol=1e-6)
+    np.testing.assert_allclose(norms.value["norms"], [3.0], rtol=1e-6)
 
 
 def test_of_a_zero_gradient():
@@ -139,8 +139,10 @@ def test_of_a_zero_gradient():
     p.optimizer(optax.sgd(0.0))
     cosines, alignment = jno.callbacks.cos_similarity(), jno.callbacks.gradient_alignment()
     jno.core([p**2, q**2, -1.0 * p], domain=domain).solve(1, callbacks=[cosines, alignment])
-    np.testing.assert_allclose(cosines.value, [[1.0, 0.0, -1.0], [0.0, 0.0, 0.0], [-1.0, 0.0, 1.0]], atol=1e-6)
-    np.testing.assert_allclose(alignment.value, -1.0, atol=1e-6)
+    np.testing.assert_allclose(
+        cosines.value["cos_sim_matrix"], [[1.0, 0.0, -1.0], [0.0, 0.0, 0.0], [-1.0, 0.0, 1.0]], atol=1e-6
+    )
+    np.testing.assert_allclose(alignment.value["alignment"], -1.0, atol=1e-6)
 
 
 def test_of_tiny_gradients():
@@ -152,7 +154,7 @@ def test_of_tiny_gradients():
     losses = [1e-15 * (3.0 * p + 4.0 * q), 1e-25 * (4.0 * p + 3.0 * q), 1e-15 * (4.0 * p - 3.0 * q)]
     jno.core(losses, domain=domain).solve(1, callbacks=[cosines, alignment])
     expected = [[1.0, 0.96, 0.0], [0.96, 1.0, 0.28], [0.0, 0.28, 1.0]]
-    np.testing.assert_allclose(cosines.value, expected, atol=1e-6)
+    np.testing.assert_allclose(cosines.value["cos_sim_matrix"], expected, atol=1e-6)
 
 
 def test_of_three_constraints():
@@ -162,8 +164,10 @@ def test_of_three_constraints():
     q.optimizer(optax.sgd(0.0))
     cosines, alignment = jno.callbacks.cos_similarity(), jno.callbacks.gradient_alignment()
     jno.core([2.0 * p, 7.0 * q, 3.0 * p + 4.0 * q], domain=domain).solve(1, callbacks=[cosines, alignment])
-    np.testing.assert_allclose(cosines.value, [[1.0, 0.0, 0.6], [0.0, 1.0, 0.8], [0.6, 0.8, 1.0]], atol=1e-6)
-    np.testing.assert_allclose(alignment.value, 2.0 * (1.6**2 + 1.8**2) / 9.0 - 1.0, rtol=1e-5)
+    np.testing.assert_allclose(
+        cosines.value["cos_sim_matrix"], [[1.0, 0.0, 0.6], [0.0, 1.0, 0.8], [0.6, 0.8, 1.0]], atol=1e-6
+    )
+    np.testing.assert_allclose(alignment.value["alignment"], 2.0 * (1.6**2 + 1.8**2) / 9.0 - 1.0, rtol=1e-5)
 
 
 def test_of_samples_and_time():
@@ -174,7 +178,7 @@ def test_of_samples_and_time():
     p = jno.np.parameter(()).optimizer(optax.sgd(0.0))
     norms = jno.callbacks.gradient_norms()
     jno.core([(p * f * t + 0.0 * x).mean]).solve(1, min_consecutive=None, batchsize=1, callbacks=[norms])
-    np.testing.assert_allclose(norms.value, [3.0 * 0.5], rtol=1e-6)
+    np.testing.assert_allclose(norms.value["norms"], [3.0 * 0.5], rtol=1e-6)
 
 
 def test_weights_balanced_by_gradient_norms():

@@ -212,3 +212,65 @@ def test_early_stopping_options():
         make(min_delta=-1.0)
     with pytest.raises(TypeError, match="metric_fn must be callable"):
         make(metric_fn="loss")
+    with pytest.raises(ValueError, match=r"metric_fn=..., restore_best=True\): .* monitor="):
+        make(metric_fn=lambda **kw: 0.0, restore_best=True)
+    with pytest.raises(ValueError, match=r"metric_fn=..., monitor='error'\)"):
+        make(metric_fn=lambda **kw: 0.0, monitor="error")
+
+
+# --- the best weights ---------------------------------------------------------------------------------------------
+def swinging(interval=1):
+    """A parameter that swings around its minimum, with a tracked value that is least elsewhere."""
+    domain = jno.domain.line(mesh_size=0.5)
+    p = jno.np.parameter((), name="p").initialize(3.0).optimizer(optax.sgd(0.3, momentum=0.9))
+    error = (p - 1.2).mse.tracker(interval=interval).name("error")
+    return p, jno.core([(p**2).name("loss"), error], domain=domain)
+
+
+@pytest.mark.parametrize("inner", [1, 4])
+@pytest.mark.parametrize("monitor", [None, "total_loss", "loss", "error"])
+def test_the_best_weights_are_restored(inner, monitor):
+    """They have the value that was best of those that were seen, not that of an update later."""
+    p, crux = swinging()
+    stop = jno.callbacks.early_stopping(patience=8, restore_best=True, monitor=monitor)
+    log = crux.solve(40, inner_steps=inner, callbacks=[stop]).training_logs[0]
+    value = float(p.module.value)
+    if monitor == "error":
+        seen = log["track_stats"][0]["values"].ravel()[stop.best_epoch]
+        assert stop.best_metric == pytest.approx((value - 1.2) ** 2, rel=1e-5) == seen
+    else:
+        assert stop.best_metric == pytest.approx(value**2, rel=1e-5) == log["total_loss"][stop.best_epoch]
+    if inner == 1:
+        rows = log["track_stats"][0]["values"].ravel() if monitor == "error" else log["total_loss"]
+        assert stop.best_epoch == np.argmin(rows)
+
+
+def test_the_best_weights_are_restored_without_a_stop():
+    p, crux = swinging()
+    stop = jno.callbacks.early_stopping(restore_best=True, verbose=False)
+    log = crux.solve(12, callbacks=[stop]).training_logs[0]
+    assert not stop.has_stopped
+    assert float(p.module.value) ** 2 == pytest.approx(np.min(log["total_loss"]), rel=1e-5)
+    again = crux.solve(1).training_logs[1]  # goes on from there
+    assert again["total_loss"][0] == pytest.approx(np.min(log["total_loss"]), rel=1e-5)
+
+
+def test_a_tracker_is_seen_when_it_is_evaluated():
+    _, crux = swinging(interval=5)
+    stop = jno.callbacks.early_stopping(patience=3, monitor="error", min_delta=100.0)
+    crux.solve(40, callbacks=[stop])
+    assert stop.stopped_epoch == 5
+
+
+def test_what_cannot_be_monitored():
+    _, crux = swinging()
+    with pytest.raises(ValueError, match=r"monitor='eror'\) is no label of 'total_loss', 'loss', 'error': label what"):
+        crux.solve(1, callbacks=[jno.callbacks.early_stopping(monitor="eror")])
+    two = [jno.callbacks.early_stopping(restore_best=True) for _ in range(2)]
+    with pytest.raises(ValueError, match="would each restore other weights at the end; let only one do so"):
+        crux.solve(1, callbacks=two)
+    p = jno.np.parameter((), name="p").initialize(3.0).optimizer(optax.sgd(0.1))
+    x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
+    field = jno.core([p**2 + 0 * x, (p * x).tracker().name("field")])
+    with pytest.raises(ValueError, match=r"monitor='field'\): the tracked value has shape .*; reduce it to one number"):
+        field.solve(1, callbacks=[jno.callbacks.early_stopping(monitor="field")])

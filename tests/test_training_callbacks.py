@@ -50,7 +50,7 @@ def test_the_hooks_and_their_keywords():
     (begin,) = recorder.begins
     assert set(begin) == {
         "compiled_constraints_fn", "n_constraints", "batchsize", "frozen", "static", "trainable", "context", "rng",
-        "epoch", "min_consecutive", "constraint_exprs", "constraint_names", "all_ops", "domain",
+        "epoch", "min_consecutive", "constraint_exprs", "constraint_names", "tracker_names", "all_ops", "domain",
     }  # fmt: skip
     assert begin["n_constraints"] == 2
     assert begin["constraint_names"] == ["C0", "value"]
@@ -62,7 +62,7 @@ def test_the_hooks_and_their_keywords():
     assert [kw["epoch"] for kw in recorder.epochs] == [0, 1, 2]
     assert set(recorder.epochs[0]) == {
         "epoch", "trainable", "opt_states", "rng", "total_loss", "individual_losses", "log", "context",
-        "snapshot",
+        "snapshot", "tracked", "measured",
     }  # fmt: skip
     assert recorder.ends == 1
 

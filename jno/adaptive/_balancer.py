@@ -9,13 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ._host import is_traced, on_the_host
+
 
 class Balancer(abc.ABC):
     """A rule that turns the losses of an epoch into weights, with a state on the device.
 
     ``init(count)`` is the state before the first epoch of so many losses, ``step(state, losses)`` gives the weights of
     an epoch and the next state; both are pure. Called with numbers, a balancer keeps a state of its own:
-    ``balancer([0.5, 2.0])``.
+    ``balancer([0.5, 2.0])``. Under `jax.jit` that call is made on the host whenever the compiled function runs;
+    ``step`` with a state that is carried stays on the device.
 
     Args:
         num_losses: the number of losses, when it shall be checked.
@@ -52,10 +55,12 @@ class Balancer(abc.ABC):
         """Forget the state of earlier calls."""
         self._state = None
 
-    def __call__(self, *losses: Any) -> tuple[float, ...]:
-        """Weights of one more epoch: of numbers, a list of them or a vector."""
+    def __call__(self, *losses: Any) -> tuple[Any, ...]:
+        """Weights of one more epoch, constants for gradients: of numbers, a list of them or a vector."""
         vector = jnp.ravel(jnp.asarray(losses[0] if len(losses) == 1 else losses, dtype=jnp.result_type(float)))
         self.checked(len(vector))
+        if is_traced(vector):
+            return tuple(on_the_host(self, vector.shape, vector))
         state = self.init(len(vector)) if self._state is None else self._state
         weights, self._state = self.step(self.refreshed(state), vector)
         return tuple(float(weight) for weight in np.asarray(weights))

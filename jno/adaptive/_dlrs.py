@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ._host import is_traced, on_the_host
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +90,12 @@ class DLRS:
         return rate, DLRSState(recent, count, rate)
 
     def __call__(self, epoch: Any, losses: Any) -> Float[Array, ""]:
-        """The rate for the next losses, by hand: this object then keeps the state. Training keeps its own."""
+        """The rate for the next losses, by hand: this object then keeps the state, under `jax.jit` on the host.
+
+        Training keeps its own.
+        """
+        if is_traced(losses):
+            return on_the_host(lambda given: self(epoch, given), (), losses)
         rate, self._state = self.step(self.init() if self._state is None else self._state, losses)
         return rate
 

@@ -39,7 +39,7 @@ class GradientNormBalanced(Balancer):
         """Weights of the norms measured last."""
         if self.tracker.value is None:
             return state
-        return _shares(1.0 / np.maximum(np.asarray(self.tracker.value), self.eps), len(state), state.dtype)
+        return _shares(1.0 / np.maximum(np.asarray(self.tracker.value["norms"]), self.eps), len(state), state.dtype)
 
 
 class NTKBalanced(Balancer):

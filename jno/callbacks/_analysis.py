@@ -41,9 +41,6 @@ class Analysis(Callback, abc.ABC):
     fields: ClassVar[tuple[str, ...]]
     """What is measured, in `result`."""
 
-    shown: ClassVar[str | None] = None
-    """The field that is `value`; None: a dict with all of them."""
-
     def __init__(self, interval: int, mask: Any = None, expressions: Sequence[Node] = ()) -> None:
         self.interval = at_least(1, interval, type(self).__name__, "interval")
         self._mask = mask
@@ -71,12 +68,9 @@ class Analysis(Callback, abc.ABC):
 
     # --- results ----------------------------------------------------------------------------------------------
     @property
-    def value(self) -> Any:
-        """What was measured last; None before."""
-        if not self._records:
-            return None
-        plain = {name: _plain(entry) for name, entry in self._records[-1].items()}
-        return plain if self.shown is None else plain[self.shown]
+    def value(self) -> dict[str, Any] | None:
+        """What was measured last: every field of `result`, a number or an array; None before."""
+        return {name: _plain(entry) for name, entry in self._records[-1].items()} if self._records else None
 
     @property
     def latest_epoch(self) -> int | None:

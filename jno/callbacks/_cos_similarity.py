@@ -26,7 +26,8 @@ class CosSimilarity(Analysis):
         interval: epochs between two measurements.
         mask: booleans like ``crux.models``, the parameters looked at; default None: all that are trained.
 
-    ``value`` is ``(N, N)``, ``result`` has ``epochs`` (S,) and ``cos_sim_matrix`` (S, N, N) for ``N`` constraints.
+    ``value`` is a dict with ``cos_sim_matrix`` (N, N) for ``N`` constraints, ``result`` has ``epochs`` (S,) and
+    ``cos_sim_matrix`` (S, N, N).
 
     Raises:
         ValueError: ``interval`` is no integer of at least 1; when training begins: a mask that does not fit.
@@ -38,14 +39,13 @@ class CosSimilarity(Analysis):
         >>> cosines = jno.callbacks.cos_similarity()
         >>> _ = jno.core([(p + 0 * x - 1).mse, (p + 0 * x + 1).mse]).solve(1, callbacks=[cosines])
         INFO: epoch ...
-        >>> cosines.value.tolist()
+        >>> cosines.value["cos_sim_matrix"].tolist()
         [[1.0, -1.0], [-1.0, 1.0]]
 
     Source: T. Yu et al., "Gradient surgery for multi-task learning", NeurIPS (2020).
     """
 
     fields: ClassVar[tuple[str, ...]] = ("cos_sim_matrix",)
-    shown: ClassVar[str | None] = "cos_sim_matrix"
 
     def __init__(self, interval: int = 100, mask: Any = None) -> None:
         super().__init__(interval, mask)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+from jno.utils import TOTAL, Monitor
 from jno.utils.callbacks import Callback
 
 from ._analysis import at_least
-
-_MODES = ("min", "max", "rel")
 
 
 class EarlyStopping(Callback):
@@ -18,7 +16,7 @@ class EarlyStopping(Callback):
     An improvement on the best value :math:`b` is a value below :math:`b - \delta` (``"min"``), above
     :math:`b + \delta` (``"max"``) or below :math:`b - \delta|b|` (``"rel"``), with :math:`\delta` = ``min_delta``; the
     first value is one when there is no baseline. NaN never is. Every `solve` begins anew. The models keep the last
-    weights, not the best.
+    weights, or with ``restore_best`` the best.
 
     Args:
         patience: epochs, at least 1. With ``solve(inner_steps=k)`` the metric is seen every ``k`` epochs.
@@ -27,14 +25,21 @@ class EarlyStopping(Callback):
         metric_fn: called with the keywords of `Callback.on_epoch_end`, gives the metric; default: the total loss.
         baseline: value to improve on first.
         verbose: log why training stopped.
+        restore_best: when training ends, for whatever reason, put back the weights (and optimizer states) that the best
+            value belongs to; the last are kept where nothing improved on the baseline. Not with ``metric_fn``, which
+            does not tell what weights it looks at, nor with Bayesian models.
+        monitor: label of a constraint or tracker whose loss or value is the metric; default: the total loss. Trackers
+            are seen when they are evaluated, so their interval should be below ``patience``.
 
     Attributes:
         best_metric: best value so far; the baseline, or None, before the first.
+        best_epoch: epoch at whose beginning the weights had that value; None before the first.
         stopped_epoch: epoch at which training was stopped; None if it was not.
         has_stopped: whether it was.
 
     Raises:
-        ValueError: unknown ``mode``, ``patience`` or ``min_delta`` out of range.
+        ValueError: unknown ``mode``, ``patience`` or ``min_delta`` out of range, ``metric_fn`` beside ``monitor`` or
+            ``restore_best``. When training begins: nothing has the label ``monitor``.
         TypeError: ``metric_fn`` is not callable.
 
     Example:
@@ -56,22 +61,30 @@ class EarlyStopping(Callback):
         metric_fn: Any = None,
         baseline: float | int | None = None,
         verbose: bool = True,
+        restore_best: bool = False,
+        monitor: str | None = None,
     ) -> None:
-        if mode not in _MODES:
-            raise ValueError(f"EarlyStopping(mode={mode!r}): mode must be one of {', '.join(map(repr, _MODES))}")
-        if not min_delta >= 0.0:
-            raise ValueError(f"EarlyStopping(min_delta={min_delta!r}): min_delta must be at least 0")
+        self._monitor = Monitor("EarlyStopping", TOTAL if monitor is None else monitor, mode, min_delta)
+        if metric_fn is not None and (monitor is not None or restore_best):
+            other = "restore_best=True" if restore_best else f"monitor={monitor!r}"
+            raise ValueError(
+                f"EarlyStopping(metric_fn=..., {other}): a function does not tell which weights its value belongs to; "
+                "make the value a tracker and give its label as monitor="
+            )
         if metric_fn is not None and not callable(metric_fn):
             raise TypeError(f"EarlyStopping(metric_fn={metric_fn!r}): metric_fn must be callable")
         self.patience = at_least(1, patience, "EarlyStopping", "patience")
         self.min_delta, self.mode, self.metric_fn = float(min_delta), mode, metric_fn
         self.baseline = None if baseline is None else float(baseline)
-        self.verbose = verbose
+        self.verbose, self.restore_best = verbose, restore_best
+        self.needs_measured = self.restores_weights = restore_best
         self._improved_at = -1
         self._forget()
 
     def _forget(self) -> None:
         self.best_metric = self.baseline
+        self.best_epoch: int | None = None
+        self._best_state: Any = None
         self.stopped_epoch: int | None = None
 
     @property
@@ -81,15 +94,21 @@ class EarlyStopping(Callback):
 
     def on_solve_begin(self, **kw: Any) -> None:
         """Begin anew."""
+        self._monitor.check(kw)
         self._forget()
         self._improved_at = kw["epoch"] - 1
 
     def on_epoch_end(self, **kw: Any) -> bool:
         """Whether patience is at its end."""
         epoch = kw["epoch"]
-        metric = float(kw["total_loss"] if self.metric_fn is None else self.metric_fn(**kw))
-        if self._is_improvement(metric):
-            self.best_metric, self._improved_at = metric, epoch
+        metric = self._monitor.value(kw) if self.metric_fn is None else float(self.metric_fn(**kw))
+        if metric is None:  # a tracker that was not evaluated
+            return False
+        if self._monitor.improves(metric, self.best_metric):
+            self.best_metric, self.best_epoch, self._improved_at = metric, epoch, epoch
+            if self.restore_best:
+                self._best_state = kw["measured"](self._monitor.name if self._monitor.name in kw["tracked"] else None)
+                self.best_epoch = int(self._best_state.epoch)
         if epoch - self._improved_at < self.patience:
             return False
         self.stopped_epoch = epoch
@@ -100,10 +119,12 @@ class EarlyStopping(Callback):
             )
         return True
 
-    def _is_improvement(self, metric: float) -> bool:
-        best = self.best_metric
-        if math.isnan(metric) or best is None:
-            return not math.isnan(metric)
-        if self.mode == "max":
-            return metric > best + self.min_delta
-        return metric < best - self.min_delta * (abs(best) if self.mode == "rel" else 1.0)
+    def on_solve_end(self, **kw: Any) -> Any:
+        """The state with the best weights, if they are to be restored."""
+        best, self._best_state = self._best_state, None
+        if self.verbose and best is not None:
+            kw["log"].info(
+                f"early stopping: the models hold the weights of epoch {self.best_epoch}, {self._monitor.name} = "
+                f"{self.best_metric}"
+            )
+        return best

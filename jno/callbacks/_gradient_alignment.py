@@ -22,7 +22,7 @@ class GradientAlignment(Analysis):
         interval: epochs between two measurements.
         mask: booleans like ``crux.models``, the parameters looked at; default None: all that are trained.
 
-    ``value`` is a number, ``result`` has ``epochs`` (S,) and ``alignment`` (S,).
+    ``value`` is a dict with the number ``alignment``, ``result`` has ``epochs`` (S,) and ``alignment`` (S,).
 
     Raises:
         ValueError: ``interval`` is no integer of at least 1; when training begins: a mask that does not fit.
@@ -34,7 +34,7 @@ class GradientAlignment(Analysis):
         >>> alignment = jno.callbacks.gradient_alignment()
         >>> _ = jno.core([(p + 0 * x - 1).mse, (p + 0 * x + 1).mse]).solve(1, callbacks=[alignment])
         INFO: epoch ...
-        >>> alignment.value
+        >>> alignment.value["alignment"]
         -1.0
 
     Source: S. Wang, A. K. Bhartari, B. Li, P. Perdikaris, "Gradient alignment in physics-informed neural networks: a
@@ -42,7 +42,6 @@ class GradientAlignment(Analysis):
     """
 
     fields: ClassVar[tuple[str, ...]] = ("alignment",)
-    shown: ClassVar[str | None] = "alignment"
 
     def __init__(self, interval: int = 100, mask: Any = None) -> None:
         super().__init__(interval, mask)

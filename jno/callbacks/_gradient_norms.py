@@ -23,7 +23,7 @@ class GradientNorms(Analysis):
         interval: epochs between two measurements.
         mask: booleans like ``crux.models``, the parameters looked at; default None: all that are trained.
 
-    ``value`` is ``(N,)``, ``result`` has ``epochs`` (S,) and ``norms`` (S, N) for ``N`` constraints.
+    ``value`` is a dict with ``norms`` (N,) for ``N`` constraints, ``result`` has ``epochs`` (S,) and ``norms`` (S, N).
 
     Raises:
         ValueError: ``interval`` is no integer of at least 1; when training begins: a mask that does not fit.
@@ -35,7 +35,7 @@ class GradientNorms(Analysis):
         >>> norms = jno.callbacks.gradient_norms()
         >>> _ = jno.core([(p + 0 * x).mse]).solve(1, callbacks=[norms])
         INFO: epoch ...
-        >>> float(norms.value[0])
+        >>> float(norms.value["norms"][0])
         6.0
 
     Source: S. Wang, Y. Teng, P. Perdikaris, "Understanding and mitigating gradient flow pathologies in
@@ -43,7 +43,6 @@ class GradientNorms(Analysis):
     """
 
     fields: ClassVar[tuple[str, ...]] = ("norms",)
-    shown: ClassVar[str | None] = "norms"
 
     def __init__(self, interval: int = 100, mask: Any = None) -> None:
         super().__init__(interval, mask)

@@ -33,8 +33,8 @@ class HessianSpectrum(Analysis):
         constraints: some of the expressions given to `jno.core`, the same objects; the Hessian is that of the mean of
             their losses. Default None: all, the total loss.
 
-    ``value`` is ``(k,)``, in falling order (fewer where there are fewer parameters); ``result`` has ``epochs`` (S,),
-    ``eigvals`` (S, k) and ``sharpness`` (S,), the largest eigenvalue.
+    ``value`` is a dict with ``eigvals`` (k,), in falling order (fewer where there are fewer parameters), and
+    ``sharpness``, the largest eigenvalue; ``result`` has ``epochs`` (S,), ``eigvals`` (S, k) and ``sharpness`` (S,).
 
     Raises:
         ValueError: an option out of range; when training begins: a mask that does not fit, or an expression that is not
@@ -55,7 +55,6 @@ class HessianSpectrum(Analysis):
     """
 
     fields: ClassVar[tuple[str, ...]] = ("eigvals", "sharpness")
-    shown: ClassVar[str | None] = "eigvals"
 
     def __init__(
         self,

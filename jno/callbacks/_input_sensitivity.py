@@ -22,8 +22,8 @@ class InputSensitivity(Analysis):
         expr: an expression on points, such as the call of a network; for a vector the mean is over its components too.
         interval: epochs between two measurements.
 
-    ``value`` is ``(n,)``, in the order of `inputs`: that in which the variables appear in ``expr``. ``result`` has
-    ``epochs`` (S,) and ``values`` (S, n).
+    ``value`` is a dict with ``values`` (n,), in the order of `inputs`: that in which the variables appear in ``expr``.
+    ``result`` has ``epochs`` (S,) and ``values`` (S, n).
 
     Attributes:
         inputs: names of the coordinates: ``x``, ``y``, ``z``, ``t``; with their tag where the points are of several.
@@ -39,12 +39,11 @@ class InputSensitivity(Analysis):
         >>> sensitivity = jno.callbacks.input_sensitivity(p * x - y)
         >>> _ = jno.core([(p * x - y).mse]).solve(1, callbacks=[sensitivity])
         INFO: epoch ...
-        >>> sensitivity.inputs, sensitivity.value.tolist()
+        >>> sensitivity.inputs, sensitivity.value["values"].tolist()
         (('x', 'y'), [3.0, 1.0])
     """
 
     fields: ClassVar[tuple[str, ...]] = ("values",)
-    shown: ClassVar[str | None] = "values"
 
     def __init__(self, expr: Any, interval: int = 100) -> None:
         if not isinstance(expr, Placeholder):

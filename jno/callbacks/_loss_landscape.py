@@ -30,8 +30,8 @@ class LossLandscape(Analysis):
         n_grid: points per direction, at least 2. With an odd number the centre is the current loss.
         alpha_range: the grid covers ``[-alpha_range, alpha_range]`` in both directions.
 
-    ``value`` is ``(n_grid, n_grid)``: rows are along the first direction; ``result`` has ``epochs`` (S,) and
-    ``landscapes`` (S, n_grid, n_grid). The loss is computed at one grid point after the other.
+    ``value`` is a dict with ``landscapes`` (n_grid, n_grid): rows are along the first direction; ``result`` has
+    ``epochs`` (S,) and ``landscapes`` (S, n_grid, n_grid). The loss is computed at one grid point after the other.
 
     Raises:
         ValueError: an option out of range; when training begins: a mask that does not fit.
@@ -43,7 +43,7 @@ class LossLandscape(Analysis):
         >>> landscape = jno.callbacks.loss_landscape(n_grid=3)
         >>> _ = jno.core([(p + 0 * x).mse]).solve(1, callbacks=[landscape])
         INFO: epoch ...
-        >>> float(landscape.value[1, 1])
+        >>> float(landscape.value["landscapes"][1, 1])
         9.0
 
     Source: H. Li, Z. Xu, G. Taylor, C. Studer, T. Goldstein, "Visualizing the loss landscape of neural nets",
@@ -51,7 +51,6 @@ class LossLandscape(Analysis):
     """
 
     fields: ClassVar[tuple[str, ...]] = ("landscapes",)
-    shown: ClassVar[str | None] = "landscapes"
 
     def __init__(self, interval: int = 500, mask: Any = None, n_grid: int = 15, alpha_range: float | int = 1.0) -> None:
         super().__init__(interval, mask)

@@ -18,6 +18,7 @@ from jno.utils import get_logger
 from jno.utils.callbacks import Callback
 
 from ._batches import Feed
+from ._measured import Measured
 from ._points import Points
 from ._profile import Trace
 from ._progress import Progress
@@ -39,6 +40,7 @@ class Hooks:
     """What happens around epochs: trackers at theirs, callbacks after every outer step of ``inner_steps``."""
 
     tracked: Tracked
+    tracker_names: Sequence[str]
     callbacks: Sequence[Callback]
     inner_steps: int
     modules_of: Callable[[TrainState], dict[int, Any]]
@@ -54,6 +56,11 @@ class Hooks:
     def hooked(self) -> bool:
         """Whether someone wants to see the gradients of every step."""
         return any(type(c).on_before_update is not Callback.on_before_update for c in self.callbacks)
+
+    @property
+    def measured(self) -> bool:
+        """Whether someone wants the states that losses and tracked values belong to."""
+        return any(c.needs_measured for c in self.callbacks)
 
     def each(self, hook: str, at: int | None = None, **keywords: Any) -> list[Any]:
         """What every callback answers; an exception that one raises says by a note who it was."""
@@ -94,6 +101,7 @@ class Run:
         self._hooks = hooks
         self._first = int(state.epoch)
         self._earlier: _Call | None = None
+        self._measured = Measured(hooks.tracker_names, kept=hooks.measured, reused=not step.stops_on_nonfinite)
 
     def advance(self, epochs: int, trace: Trace) -> None:
         """Train for ``epochs`` epochs, fewer when a callback stops, a loss is not finite or the user interrupts."""
@@ -108,6 +116,9 @@ class Run:
                 )
             finally:
                 self._feed.close()
+        for answer in self._hooks.each("on_solve_end", epoch=int(self.state.epoch), log=get_logger()):
+            if answer is not None:
+                self.state = dataclasses.replace(self.state, parameters=answer.parameters, optimizers=answer.optimizers)
 
     def _epochs(self, epochs: int, progress: Progress, trace: Trace) -> None:
         pace, done = _Pace(), 0
@@ -118,7 +129,7 @@ class Run:
             self._points.renew(epoch, functools.partial(self._hooks.modules_of, state))
             weights = self._step.balancing.entries(state.balancers)
             modules = functools.partial(self._hooks.modules_of, state)
-            self._hooks.tracked.record(epoch, modules, weights, state.key, self._recorder)
+            self._measured.note(self._hooks.tracked.record(epoch, modules, weights, state.key, self._recorder), state)
             count = self._until_next_event(epoch, done, epochs - done, pace)
             count = trace.before(count, first_call=done == 0)
             call = _Call(self.state, self._feed.data(epoch), count)
@@ -137,6 +148,7 @@ class Run:
                 self._recorder.stop_reason = f"stopped by a callback at epoch {epoch + count - 1}"
                 break
             if outer_step_ends:
+                self._measured.clear()
                 balancers = self._step.balancing.refreshed(self.state.balancers)
                 self.state = dataclasses.replace(self.state, balancers=balancers)
         if self._step.stops_on_nonfinite and not all_finite(self.state.parameters):
@@ -170,6 +182,8 @@ class Run:
         hooks = self._hooks
         limits = [remaining, CHUNK if self._feed.epochs is None else self._feed.epochs]
         limits.append(hooks.inner_steps - done % hooks.inner_steps if hooks.stepwise else pace.steps)
+        if hooks.measured and limits[-1] > 1:
+            limits[-1] -= 1  # the losses of an outer step are those of its last epoch, which begins with their state
         if hooks.hooked:
             limits.append(1)
         events = (hooks.tracked.next_after(epoch), self._points.next_after(epoch))
@@ -188,7 +202,9 @@ class Run:
             rng=self.state.key,
             total_loss=float(np.mean(losses)),
             individual_losses=losses,
-            snapshot=functools.partial(self._hooks.snapshot, self.state),
+            tracked=dict(self._measured.tracked),
+            measured=self._measured.state,
+            snapshot=lambda state=None: self._hooks.snapshot(self.state if state is None else state),
         )
         return any(answers)
 

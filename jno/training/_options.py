@@ -107,6 +107,11 @@ def _check_together(options: Options) -> None:
     for name, value in (("inner_steps", options.inner_steps), ("accumulation_steps", options.accumulation_steps)):
         if options.substeps and value > 1:
             raise ValueError(f"substeps= and {name}={value} are not compatible: leave one of them out")
+    restoring = [type(callback).__name__ for callback in options.callbacks if callback.restores_weights]
+    if len(restoring) > 1:
+        raise ValueError(
+            f"callbacks={', '.join(restoring)} would each restore other weights at the end; let only one do so"
+        )
     if options.hooked:
         names = ", ".join(type(callback).__name__ for callback in options.hooking)
         if options.inner_steps > 1:

@@ -136,6 +136,7 @@ class Solver:
         points.shown_to([program, *tracked.programs])
         hooks = Hooks(
             tracked=tracked,
+            tracker_names=distinct_names(self._tracker_names()),
             callbacks=options.callbacks,
             inner_steps=options.inner_steps,
             modules_of=lambda s: {m.layer_id: m.module for m in tracked.models} | modules(frozen, s.parameters),
@@ -297,6 +298,7 @@ class Solver:
             min_consecutive=program.window,
             constraint_exprs=self._constraints,
             constraint_names=self._names(),
+            tracker_names=distinct_names(self._tracker_names()),
             all_ops=[*self._constraints, *self._trackers],
             domain=self._domain,
         )

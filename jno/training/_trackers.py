@@ -33,14 +33,20 @@ class Tracked:
 
     def record(
         self, epoch: int, modules_of: Callable[[], dict[int, Any]], weights: Any, key: Any, recorder: Any
-    ) -> None:
-        """Evaluate what is due at ``epoch``, with the weights of balanced losses as they are."""
+    ) -> dict[int, Any]:
+        """Evaluate what is due at ``epoch``, with the weights of balanced losses as they are.
+
+        Returns:
+            the values by number of the tracker.
+        """
         due = [number for number, tracker in enumerate(self._trackers) if epoch % tracker.interval == 0]
-        modules = modules_of() if due else {}
+        modules, found = modules_of() if due else {}, {}
         for number in due:
             program, function, reduce = self.programs[number], self._functions[number], self._trackers[number].reduce
             own = {model.layer_id: modules[model.layer_id] for model in program.models}
             data = self._devices.place_data({**program.data, **weights}, ())
             value = np.asarray(jax.device_get(function(self._devices.shown(own), data, key)[0]))
             value = value[0] if value.ndim and value.shape[0] == 1 else value
-            recorder.track(number, self._names[number], epoch, value if reduce is None else reduce(value))
+            found[number] = value if reduce is None else reduce(value)
+            recorder.track(number, self._names[number], epoch, found[number])
+        return found

@@ -21,6 +21,8 @@ from jno.utils._logger import console_is_quiet as console_is_quiet
 from jno.utils._logger import get_logger as get_logger
 from jno.utils._logger import init_default_logger as init_default_logger
 from jno.utils._logger import quiet_console as quiet_console
+from jno.utils._monitor import TOTAL as TOTAL
+from jno.utils._monitor import Monitor as Monitor
 from jno.utils._paths import text_output as text_output
 from jno.utils._paths import user_path as user_path
 from jno.utils._pickling import PROCESS as PROCESS

@@ -60,6 +60,15 @@ class CheckpointFolder:
         """The finished checkpoints, the oldest first; half-written ones are none."""
         return sorted(self._manager.all_steps())
 
+    @property
+    def best(self) -> int | None:
+        """The step of the best finished checkpoint, None without one or without `best_fn`."""
+        return self._manager.best_step()
+
+    def metrics(self, step: int) -> dict[str, Any]:
+        """What `save` was told of a step."""
+        return dict(self._manager.metrics(step))
+
     def save(self, step: int, arrays: Any, metadata: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
         """Write a checkpoint.
 

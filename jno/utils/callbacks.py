@@ -11,6 +11,7 @@ from typing import Any, final
 
 from ._checkpoints import CheckpointFolder
 from ._logger import get_logger
+from ._monitor import Monitor
 from ._paths import user_path
 
 
@@ -27,14 +28,21 @@ class Callback:
         ...         return total_loss < 1e-3
         >>> StopBelow().on_epoch_end(total_loss=1e-4, epoch=0)
         True
+
+    Attributes:
+        needs_measured: whether it calls ``measured``, see `on_epoch_end`; training then keeps these states.
+        restores_weights: whether `on_solve_end` may change the weights.
     """
+
+    needs_measured: bool = False
+    restores_weights: bool = False
 
     def on_solve_begin(self, **kw: Any) -> None:
         """Run once, before the first step of a `solve`.
 
         Keywords: `compiled_constraints_fn`, `n_constraints`, `batchsize`, `frozen`, `static`,
         `trainable`, `context`, `rng`, `epoch`, `min_consecutive`, `constraint_exprs`, `constraint_names`,
-        `all_ops`, `domain`.
+        `tracker_names`, `all_ops`, `domain`.
         """
 
     def on_before_update(self, **kw: Any) -> Any:
@@ -52,16 +60,34 @@ class Callback:
     def on_epoch_end(self, **kw: Any) -> bool | None:
         """Run after every outer step.
 
-        Keywords: `epoch`, `trainable`, `opt_states`, `rng`, `total_loss`, `individual_losses`, `log`,
-        `context`, and `snapshot`, a function that gives everything a later run needs to go on, as a dict of arrays.
+        The losses of an epoch are those before its update, `trainable` and `opt_states` are after it. Keywords:
+        `epoch`, `trainable`, `opt_states`, `rng`, `total_loss`, `individual_losses`, `log`, `context`; `tracked`, the
+        values, by label, of trackers that were evaluated since the last call; `measured`, a function that gives the
+        state of training to which the losses belong, or with the label of a tracker that of its value; and
+        `snapshot`, a function that gives everything a later run needs to go on from now, or from a state of
+        `measured`, as a dict of arrays and one of other facts.
 
         Returns:
             True to stop training; None or False to go on.
         """
         return None
 
+    def on_solve_end(self, **kw: Any) -> Any:
+        """Run once, before the weights are written to the models, however training ended.
+
+        Keywords: `epoch`, the number of epochs that are done, and `log`.
+
+        Returns:
+            A state that `measured` gave, whose weights and optimizer states are used instead of the last; or None.
+        """
+        return None
+
     def on_training_end(self) -> None:
         """Run once, after the last step."""
+
+
+def _metrics(kw: Mapping[str, Any]) -> dict[str, Any]:
+    return {"total_loss": kw["total_loss"], "individual_losses": [float(loss) for loss in kw["individual_losses"]]}
 
 
 _WRITE_ERRORS = (OSError, ValueError, RuntimeError)
@@ -83,12 +109,19 @@ class CheckpointCallback(Callback):
             said once.
         max_to_keep: number of checkpoints that are kept, the oldest are deleted; None keeps all.
         best_fn: keep the best instead of the newest: a function of `{"total_loss": ..., "individual_losses": [...]}`,
-            the smaller the better.
+            the smaller the better; they are the losses before the last update.
         async_checkpointing: write in the background.
+        monitor: write the best weights instead of the newest: those with the best ``"total_loss"``, or value of the
+            constraint or tracker with this label. Whenever a checkpoint is due, and at the end of training, the best
+            are written if they are better than what is there; the step is the number of epochs after which they were
+            reached. `restore` gives the best; ``resume_from=`` and ``initialize`` take the newest, which is the best
+            unless a later run wrote it.
+        mode: whether the best value is the least, ``"min"``, or the greatest, ``"max"``.
 
     Raises:
-        ValueError: no directory is known, or a number below 1. When training begins: the directory holds checkpoints
-            of more epochs than have been done.
+        ValueError: no directory is known, a number below 1, ``monitor`` beside ``best_fn``, an unknown ``mode``. When
+            training begins: the directory holds checkpoints of more epochs than have been done, or nothing has the
+            label ``monitor``.
         ImportError: `orbax-checkpoint` is not installed.
 
     Example:
@@ -104,6 +137,8 @@ class CheckpointCallback(Callback):
         max_to_keep: int | None = 3,
         best_fn: Function[[Mapping[str, Any]], float] | None = None,
         async_checkpointing: bool = True,
+        monitor: str | None = None,
+        mode: str = "min",
     ) -> None:
         if directory is None:
             run = get_logger().path
@@ -117,11 +152,19 @@ class CheckpointCallback(Callback):
             raise ValueError(
                 f"save_interval_epochs={save_interval_epochs} and max_to_keep={max_to_keep} must be at least 1"
             )
+        if monitor is not None and best_fn is not None:
+            raise ValueError(f"checkpoint(monitor={monitor!r}, best_fn=...): both say what the best is; leave one out")
+        self._monitor = None if monitor is None else Monitor("checkpoint", monitor, mode)
+        if monitor is None and mode != "min":
+            raise ValueError(f"checkpoint(mode={mode!r}): it says what is better of monitor=, which is missing")
+        self.needs_measured = monitor is not None
+        self._best: float | None = None
+        self._pending: tuple[Any, dict[str, Any]] | None = None
         self.directory = user_path(directory)
         self.save_interval_epochs = save_interval_epochs
         self._options: dict[str, Any] = {
             "max_to_keep": max_to_keep,
-            "best_fn": best_fn,
+            "best_fn": best_fn if monitor is None else self._rank,
             "asynchronous": async_checkpointing,
         }
         self._opened: CheckpointFolder | None = None
@@ -146,23 +189,57 @@ class CheckpointCallback(Callback):
                 "use another directory, or go on with core(..., resume_from=...)"
             )
         self._newest = self._done = epoch
+        self._pending = None
+        if self._monitor is not None:
+            self._monitor.check(kw)
+            best = self._folder.best
+            if best is not None:
+                self._best = self._folder.metrics(best)["monitored"]
+
+    def _rank(self, metrics: Mapping[str, Any]) -> float:
+        """The monitored value, the smaller the better."""
+        assert self._monitor is not None
+        return -metrics["monitored"] if self._monitor.mode == "max" else metrics["monitored"]
 
     def on_epoch_end(self, **kw: Any) -> None:
         """Write a checkpoint when one is due."""
         step = self._done = kw["epoch"] + 1
+        if self._monitor is not None:
+            self._remember(kw, self._monitor)
         if step // self.save_interval_epochs == self._newest // self.save_interval_epochs:
             return
         self._newest = step
-        arrays, metadata = kw["snapshot"]()
-        losses = [float(loss) for loss in kw["individual_losses"]]
-        metrics = {"total_loss": kw["total_loss"], "individual_losses": losses}
+        if self._monitor is None:
+            self._write(kw["snapshot"](), _metrics(kw))
+        else:
+            self._write_pending()
+
+    def _remember(self, kw: Mapping[str, Any], monitor: Monitor) -> None:
+        value = monitor.value(kw)
+        if value is None or not monitor.improves(value, self._best):
+            return
+        self._best = value
+        tracked = monitor.name if monitor.name in kw["tracked"] else None
+        self._pending = (kw["snapshot"](kw["measured"](tracked)), {**_metrics(kw), "monitored": value})
+
+    def _write_pending(self) -> None:
+        if self._pending is not None:
+            found, metrics = self._pending
+            self._pending = None
+            self._write(found, metrics)
+
+    def _write(self, found: tuple[Any, dict[str, Any]], metrics: dict[str, Any]) -> None:
+        arrays, metadata = found
+        step = int(arrays["epoch"])
         told = {**metadata, **metrics, "epoch": step, "timestamp": time.time(), "checkpoint_dir": str(self.directory)}
         self._guarded(lambda: self._folder.save(step, arrays, told, metrics))
 
     def on_training_end(self) -> None:
-        """Wait for what is written in the background; say when nothing has been written yet."""
+        """Write the best that is not written yet, wait for what is written in the background, and say when nothing
+        was."""
+        self._write_pending()
         self._guarded(self._folder.wait)
-        if self._done < self.save_interval_epochs and not self._warned_empty:
+        if self._monitor is None and self._done < self.save_interval_epochs and not self._warned_empty:
             self._warned_empty = True
             get_logger().warning(
                 f"no checkpoint was written to {self.directory}: {self._done} epochs are done, and one is written "
@@ -174,11 +251,13 @@ class CheckpointCallback(Callback):
         the others), ``opt_states``, ``rng``, ``metadata``.
 
         Args:
-            step: number of finished epochs; default: the newest that can be read.
+            step: number of finished epochs; default: the newest that can be read, with ``monitor`` the best.
 
         Raises:
             FileNotFoundError: there is none.
         """
+        if step is None and self._monitor is not None:
+            step = self._folder.best
         arrays, metadata = self._folder.read(step)
         return {
             "trainable": arrays["weights"],
