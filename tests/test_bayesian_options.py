@@ -142,12 +142,24 @@ def test_sampling_and_approximation_exclude_each_other():
         (
             blackjax.nuts,
             {"adapt": False, "step_size": 0.1, "inverse_mass_matrix": np.ones(3)},
-            r"inverse_mass_matrix has shape \(3,\); for 1 sampled numbers it must be \(1,\) or \(1, 1\)",
+            r"inverse_mass_matrix has shape \(3,\); for 1 sampled numbers it must be a number, \(1,\) or \(1, 1\)",
         ),
         (
             blackjax.svgd,
             {},
             "the first argument of a kernel factory is named 'logdensity_fn' or 'grad_estimator', .*vi",
+        ),
+        (
+            blackjax.elliptical_slice,
+            {},
+            "this one 'loglikelihood_fn'; kernels that are supported: .* nuts, hmc",
+        ),
+        (blackjax.csgld, {}, "this one 'logdensity_estimator'; kernels that are supported: .* nuts, hmc"),
+        (blackjax.meads_adaptation, {}, r"requires a num_chains"),
+        (
+            lambda logdensity_fn: "nothing",
+            {},
+            "builds str, which is no kernel; kernels that are supported: .* nuts, hmc, .* sgld",
         ),
         (optax.adam, {}, "the first argument of a kernel factory is named .* that of this one 'learning_rate'"),
         (blackjax.meanfield_vi, {}, r"that of this one 'logdensity_fn' beside an optimizer: use vi\(\)"),
@@ -155,6 +167,31 @@ def test_sampling_and_approximation_exclude_each_other():
 )
 def test_kernels_and_their_options(factory, options, message):
     refused(message, parameter().bayesian(factory, **options))
+
+
+def test_an_error_inside_a_kernel_says_what_is_supported():
+    k = parameter().bayesian(blackjax.orbital_hmc, step_size=0.1, period=1.5, warmup=0, keep=2)
+    with pytest.raises(TypeError, match="'float' object cannot be interpreted as an integer") as caught:
+        core_of(k).solve(3)
+    notes = " ".join(caught.value.__notes__)
+    assert "raised by the kernel of k; kernels that are supported: of Blackjax nuts" in notes
+
+
+def test_a_number_is_a_multiple_of_the_identity():
+    draws = []
+    for matrix in (2.0, np.full(1, 2.0)):
+        k = sampled(blackjax.nuts, adapt=False, step_size=0.1, warmup=0, keep=3, inverse_mass_matrix=matrix)
+        core_of(k).solve(3)
+        draws.append(np.asarray(k.posterior_samples))
+    np.testing.assert_array_equal(*draws)
+
+
+def test_a_mass_matrix_of_the_user_beats_that_of_an_initializer(capsys):
+    k = sampled(blackjax.nuts, adapt=False, step_size=0.1, warmup=0, keep=2, inverse_mass_matrix=2.0)
+    core_of(k.initialize(jno.bayesian.laplace(map_steps=1))).solve(2)
+    said = capsys.readouterr().out
+    assert "k: the chains start where the initializer says, without its inverse_mass_matrix: that of bayesian()" in said
+    assert "k: 1 chain(s) of 2 draws, 0 of 2 transitions divergent (0.0%), mean acceptance rate" in said
 
 
 def test_a_kernel_is_no_approximation():

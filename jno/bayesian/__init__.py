@@ -4,6 +4,8 @@ from . import priors as priors
 from ._diagnostics import ess as ess
 from ._diagnostics import rhat as rhat
 from ._initializer import LogDensityInitializer as LogDensityInitializer
+from ._kernels import SUPPORTED as SUPPORTED
+from ._kernels import TUNED as TUNED
 from ._kernels import Kernel as Kernel
 from ._kernels import kernel_of as kernel_of
 from ._kernels import log_density_of as log_density_of

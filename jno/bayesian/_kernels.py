@@ -25,8 +25,16 @@ from ._factories import (
 Target = Callable[[Any], Any]
 """The log density of a position (a pytree)."""
 
-_TUNED = ("step_size", "inverse_mass_matrix")
+TUNED = ("step_size", "inverse_mass_matrix")
 """What window adaptation chooses."""
+
+SUPPORTED = (
+    "kernels that are supported: of Blackjax nuts, hmc, multinomial_hmc, dynamic_hmc, mala, barker, ghmc, mclmc, "
+    "adjusted_mclmc, adjusted_mclmc_dynamic, normal_random_walk and rmh, and sgld, sghmc and sgnht, which take "
+    "mini-batches; and functions (logdensity_fn, **options) or (grad_estimator, **options) whose result has "
+    "init(position) and step(key, state, ...)"
+)
+"""What to use, for messages."""
 
 _FACTS = ("is_divergent", "acceptance_rate", "energy")
 """What of a transition's information is kept."""
@@ -52,6 +60,10 @@ class Kernel(abc.ABC):
     def tuning(self, position: Any) -> dict[str, Any]:
         """The arrays that adaptation changes, before it."""
 
+    def taken(self, suggested: dict[str, Any]) -> dict[str, Any]:
+        """What of an initializer's suggestions replaces arrays of the tuning: what the user has left open."""
+        return {}
+
     def adapted(self, key: Any, target: Target, position: Any, start: dict[str, Any], steps: int) -> tuple[Any, Any]:
         """Position and tuning after so many steps of window adaptation, for kernels that it tunes."""
         raise ValueError(f"{type(self).__name__} has nothing to adapt")
@@ -61,20 +73,21 @@ def kernel_of(record: Sampling, name: str) -> Kernel:
     """The kernel that was asked for the model ``name``.
 
     Raises:
-        ValueError: a factory whose first argument is neither a log density nor a gradient, unknown or missing options.
+        ValueError: a factory whose first argument is neither a log density nor a gradient, or which builds something
+            else, unknown or missing options.
         ImportError: Blackjax is not installed.
     """
     parameters = parameters_of(record.factory)
     first = next(iter(parameters), "")
     called = f"{name}.bayesian({factory_name(record.factory)})"
     rest = {n: p for n, p in parameters.items() if n != first}
-    if "estimator" in first:
+    if "estimator" in first and "logdensity" not in first:
         return StochasticGradientKernel(record, called, rest)
-    if "logdensity" in first and "grad" not in first and "optimizer" not in rest:
+    if "logdensity" in first and not {"grad", "estimator"} & set(first.split("_")) and "optimizer" not in rest:
         return LogDensityKernel(record, called, rest)
     raise ValueError(
         f"{called}: the first argument of a kernel factory is named 'logdensity_fn' or 'grad_estimator', that of this "
-        f"one {first!r}" + (" beside an optimizer: use vi()" if "optimizer" in rest else "")
+        f"one {first!r}" + (" beside an optimizer: use vi()" if "optimizer" in rest else "") + f"; {SUPPORTED}"
     )
 
 
@@ -86,14 +99,19 @@ class LogDensityKernel(Kernel):
     def __init__(self, record: Sampling, called: str, parameters: dict[str, inspect.Parameter]) -> None:
         self._factory = record.factory
         self._called = called
-        tuned = [name for name in _TUNED if name in parameters]
-        may_adapt = record.adapt and record.warmup > 0 and len(tuned) == len(_TUNED)
+        tuned = [name for name in TUNED if name in parameters]
+        may_adapt = record.adapt and record.warmup > 0 and len(tuned) == len(TUNED)
         check_options(called, parameters, record.options, given=tuple(tuned), also=WINDOW_OPTIONS if may_adapt else ())
         self._window = window_options(record.options)
-        # what has a default of its own and was not given is left to the factory
-        self._tuned = {n: record.options.get(n) for n in tuned if n in record.options or _is_needed(parameters[n])}
+        needed = [n for n in tuned if n in record.options or _is_needed(parameters[n])]
+        # what is no number by default is left to the factory
+        self._tuned = {n: record.options.get(n, _number(parameters[n])) for n in tuned}
+        self._tuned = {n: value for n, value in self._tuned.items() if value is not None or n in needed}
         self._options = {n: v for n, v in record.options.items() if n not in (*self._window, *tuned)}
-        self.adapts = may_adapt and len(self._tuned) == len(_TUNED) and "acceptance_rate" in self._probed()
+        self._left_open = self._tuned.keys() - record.options.keys()
+        # kernels with a number by default take variances, no covariances
+        self._diagonal = "inverse_mass_matrix" in self._tuned and "inverse_mass_matrix" not in needed
+        self.adapts = may_adapt and len(needed) == len(TUNED) and "acceptance_rate" in self._probed()
         if "step_size" in self._tuned and self._tuned["step_size"] is None and not self.adapts:
             raise ValueError(
                 f"{called} requires a step_size: give step_size=..., or adapt=True and warmup > 0 to a kernel with an "
@@ -116,25 +134,32 @@ class LogDensityKernel(Kernel):
     def tuning(self, position: Any) -> dict[str, Any]:
         """Step size and inverse mass matrix, as far as the kernel has them."""
         flat, _ = ravel_pytree(position)
-        found = {}
+        found, dense = {}, self._window.get("is_mass_matrix_diagonal") is False
         for name, value in self._tuned.items():
-            if value is None:
-                dense = self._window.get("is_mass_matrix_diagonal") is False
-                identity = jnp.eye(flat.size) if dense else jnp.ones(flat.size)
-                value = jnp.ones(()) if name == "step_size" else identity
-            found[name] = jnp.asarray(value, flat.dtype)
+            value = 1.0 if value is None else value
+            value = jnp.asarray(value, flat.dtype)
+            if name == "inverse_mass_matrix" and not value.ndim:  # a multiple of the identity
+                value = value * (jnp.eye(flat.size) if dense else jnp.ones(flat.size)).astype(flat.dtype)
+            found[name] = value
         matrix = found.get("inverse_mass_matrix")
-        if matrix is not None and matrix.ndim and matrix.shape not in ((flat.size,), (flat.size, flat.size)):
+        if matrix is not None and matrix.shape not in ((flat.size,), (flat.size, flat.size)):
             raise ValueError(
                 f"{self._called}: inverse_mass_matrix has shape {matrix.shape}; for {flat.size} sampled numbers it "
-                f"must be ({flat.size},) or ({flat.size}, {flat.size})"
+                f"must be a number, ({flat.size},) or ({flat.size}, {flat.size})"
             )
+        return found
+
+    def taken(self, suggested: dict[str, Any]) -> dict[str, Any]:
+        """See `Kernel.taken`."""
+        found = {name: value for name, value in suggested.items() if name in self._left_open}
+        matrix = found.get("inverse_mass_matrix")
+        if matrix is not None and self._diagonal and jnp.ndim(matrix) > 1:
+            found["inverse_mass_matrix"] = jnp.diagonal(matrix)
         return found
 
     def init(self, key: Any, target: Target, position: Any, tuning: Any) -> Any:
         """See `Kernel.init`."""
-        function = self._algorithm(target, tuning).init
-        return function(position, key) if len(inspect.signature(function).parameters) > 1 else function(position)
+        return _begun(self._algorithm(target, tuning), position, key)
 
     def step(self, key: Any, target: Target, state: Any, tuning: Any, count: Any) -> tuple[Any, dict[str, Any]]:
         """See `Kernel.step`."""
@@ -157,7 +182,37 @@ class LogDensityKernel(Kernel):
         return state.position, {name: tuned[name] for name in start}
 
     def _algorithm(self, target: Target, tuning: Any) -> Any:
-        return self._factory(target, **tuning, **self._options)
+        return _checked(self._factory(target, **tuning, **self._options), self._called)
+
+
+@runtime_checkable
+class _SamplingAlgorithm(Protocol):
+    """What a factory builds."""
+
+    init: Callable[..., Any]
+    step: Callable[..., Any]
+
+
+def _checked(algorithm: Any, called: str) -> Any:
+    """What a factory has built, if it is a kernel.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not isinstance(algorithm, _SamplingAlgorithm):
+        raise ValueError(f"{called} builds {type(algorithm).__name__}, which is no kernel; {SUPPORTED}")
+    return algorithm
+
+
+def _begun(algorithm: Any, position: Any, key: Any) -> Any:
+    """The first state; some kernels draw a part of it."""
+    takes_key = len(inspect.signature(algorithm.init).parameters) > 1
+    return algorithm.init(position, key) if takes_key else algorithm.init(position)
+
+
+def _number(parameter: inspect.Parameter) -> Any:
+    """The default of a parameter if it is a number."""
+    return parameter.default if isinstance(parameter.default, int | float) else None
 
 
 def _is_needed(parameter: inspect.Parameter) -> bool:
@@ -172,7 +227,7 @@ class _Algorithm:
 
     def init(self, position: Any, target: Target) -> Any:
         """State at a position; the tuning does not enter it."""
-        return self._kernel.init(None, target, position, self._kernel.tuning(position))
+        return self._kernel.init(jax.random.PRNGKey(0), target, position, self._kernel.tuning(position))
 
     def build_kernel(self) -> Callable[..., Any]:
         """The transition with step size and inverse mass matrix as arguments."""
@@ -191,8 +246,10 @@ class StochasticGradientKernel(Kernel):
 
     def __init__(self, record: Sampling, called: str, parameters: dict[str, inspect.Parameter]) -> None:
         self._factory = record.factory
+        self._called = called
         options = dict(record.options)
         algorithm = self._factory(lambda position, minibatch: position, **_taken(parameters, options))
+        algorithm = _checked(algorithm, called)
         stepping = list(inspect.signature(algorithm.step).parameters.values())[3:]
         self._step_options = {p.name: options.pop(p.name) for p in stepping if p.name in options}
         needed = [p.name for p in stepping if _is_needed(p) and p.name not in self._step_options]
@@ -209,7 +266,7 @@ class StochasticGradientKernel(Kernel):
 
     def init(self, key: Any, target: Target, position: Any, tuning: Any) -> Any:
         """See `Kernel.init`."""
-        return self._algorithm(target).init(position)
+        return _begun(self._algorithm(target), position, key)
 
     def step(self, key: Any, target: Target, state: Any, tuning: Any, count: Any) -> tuple[Any, dict[str, Any]]:
         """See `Kernel.step`."""

@@ -11,8 +11,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jno.bayesian import GaussianApproximation, Kernel, log_density_of, position_of
+from jno.bayesian import SUPPORTED, TUNED, GaussianApproximation, Kernel, log_density_of, position_of
+from jno.utils import get_logger
 
+from ._dtypes import like, widened
 from ._tagged import marked, with_marks
 
 Leaves = dict[int, Any]
@@ -62,6 +64,7 @@ class Block(abc.ABC):
     Args:
         name: for messages, and to find its state again.
         selected: filter of the leaves by model id.
+        stored: the leaves as the models have them, for their dtypes.
         prior: log density of the leaves.
         scale: factor of the loss in the log density.
         chains: number of chains.
@@ -70,23 +73,36 @@ class Block(abc.ABC):
     exact: bool
     """Whether the loss must be the same whenever it is evaluated."""
 
-    def __init__(self, name: str, selected: Leaves, prior: Callable[[Leaves], Any], scale: float, chains: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        selected: Leaves,
+        stored: Leaves,
+        prior: Callable[[Leaves], Any],
+        scale: float,
+        chains: int,
+    ) -> None:
         self.name = name
         self.selected = selected
+        self._dtypes = jax.tree_util.tree_map(lambda leaf: jax.ShapeDtypeStruct((), leaf.dtype), stored)
         self.chains = chains
         self._prior = prior
         self._scale = scale
 
     def pick(self, parameters: Leaves) -> Leaves:
-        """The block's leaves."""
-        return {i: eqx.filter(parameters[i], chosen) for i, chosen in self.selected.items()}
+        """The block's leaves, at least in the default dtype: the one in which kernels draw noise."""
+        return widened({i: eqx.filter(parameters[i], chosen) for i, chosen in self.selected.items()})
+
+    def stored(self, position: Leaves) -> Leaves:
+        """A position in the dtypes of the models: where losses are evaluated, and what draws are."""
+        return like(position, self._dtypes)
 
     def log_density(self, loss: Loss, others: Leaves) -> Callable[[Leaves], Any]:
         """Of the block's leaves, given those of other blocks."""
 
         def density(position: Leaves) -> Any:
-            losses = loss(joined(others, position))
-            return marked(losses, self._prior(position) - self._scale * jnp.mean(losses))
+            losses = loss(joined(others, self.stored(position)))
+            return marked(losses, widened(self._prior(position) - self._scale * jnp.mean(widened(losses))))
 
         return density
 
@@ -123,13 +139,18 @@ class MarkovBlock(Block):
         """See `Block.empty`."""
         position, key = self.pick(parameters), jax.random.PRNGKey(0)
         target, tuning = self.log_density(loss, {}), self._kernel.tuning(position)
+        jax.eval_shape(target, position)  # what is wrong with the loss is not the kernel's fault
 
         def first(position: Leaves) -> Any:
             state = self._kernel.init(key, target, position, tuning)
             moved, facts, row, _ = self._transition(key, loss, {}, state, tuning, None, jnp.int32(0))
-            return moved, row, (position, facts)
+            return moved, row, (self.stored(position), facts)
 
-        state, row, kept = jax.eval_shape(first, position)
+        try:
+            state, row, kept = jax.eval_shape(first, position)
+        except Exception as error:
+            error.add_note(f"raised by the kernel of {self.name}; {SUPPORTED}")
+            raise
         zeros = lambda leaf, *axes: jnp.zeros((self.chains, *axes, *leaf.shape), leaf.dtype)  # noqa: E731
         draws, facts = jax.tree_util.tree_map(lambda leaf: zeros(leaf, self.plan.keep), kept)
         none = jnp.zeros(self.chains, jnp.int32)
@@ -156,12 +177,16 @@ class MarkovBlock(Block):
     def tuning(self, parameters: Leaves, suggested: dict[str, Any]) -> dict[str, Any]:
         """Tuning of every chain before adaptation; ``suggested`` by an initializer."""
         own = self._kernel.tuning(self.pick(parameters))
-        unknown = sorted(suggested.keys() - own.keys())
+        unknown = sorted(suggested.keys() - own.keys() - set(TUNED))
         if unknown:
             raise ValueError(
                 f"{self.name}: the initializer suggests {', '.join(unknown)}, which the kernel does not take"
             )
-        return repeated({**own, **suggested}, self.chains)
+        taken = self._kernel.taken(suggested)
+        for name in sorted(suggested.keys() - taken.keys()):
+            reason = "that of bayesian() counts" if name in own else "the kernel needs none"
+            get_logger().info(f"{self.name}: the chains start where the initializer says, without its {name}: {reason}")
+        return repeated({**own, **like(taken, {name: own[name] for name in taken})}, self.chains)
 
     def start(self, key: Any, loss: Loss, positions: Leaves, tuning: Any, others: Leaves, state: ChainState) -> Any:
         """The state with chains at these positions (adapted first), and their log densities; to be traced."""
@@ -196,7 +221,7 @@ class MarkovBlock(Block):
         return own, self._row(loss, others, position) if shape[-1] else jnp.zeros(0)
 
     def _row(self, loss: Loss, others: Leaves, position: Leaves) -> Any:
-        return jnp.append(loss(joined(others, position)), self.log_density(loss, others)(position))
+        return jnp.append(loss(joined(others, self.stored(position))), self.log_density(loss, others)(position))
 
     def advance(self, key: Any, loss: Loss, state: Any, others: Leaves, chains: int, *, refresh: bool) -> ChainState:
         """See `Block.advance`."""
@@ -244,11 +269,12 @@ class MarkovBlock(Block):
         def put(ring: Any, new: Any) -> Any:
             return ring.at[:, slot].set(jnp.where(keeping, new, ring[:, slot]))
 
+        state = dataclasses.replace(state, kernel=kernel)
+
         divergent = facts.get("is_divergent", jnp.zeros(self.chains, bool))
         return dataclasses.replace(
             state,
-            kernel=kernel,
-            draws=jax.tree_util.tree_map(put, state.draws, position_of(kernel)),
+            draws=jax.tree_util.tree_map(put, state.draws, self.positions(state)),
             facts=jax.tree_util.tree_map(put, state.facts, facts),
             divergent=state.divergent + (divergent & past),
             broken=state.broken + (broken & past),
@@ -258,7 +284,7 @@ class MarkovBlock(Block):
 
     def positions(self, state: Any) -> Leaves:
         """See `Block.positions`."""
-        return position_of(state.kernel)
+        return self.stored(position_of(state.kernel))
 
     def drawn(self, key: Any, state: Any, chains: int) -> Leaves:
         """See `Block.drawn`: where the chains are."""
@@ -297,11 +323,11 @@ class VariationalBlock(Block):
 
     def positions(self, state: Any) -> Leaves:
         """See `Block.positions`: the mean."""
-        return repeated(state.approximation.mu, 1)
+        return repeated(self.stored(state.approximation.mu), 1)
 
     def drawn(self, key: Any, state: Any, chains: int) -> Leaves:
         """See `Block.drawn`."""
-        return self._approximation.sample(key, state.approximation, chains)
+        return self.stored(self._approximation.sample(key, state.approximation, chains))
 
 
 def joined(parameters: Leaves, *changes: Leaves) -> Leaves:

@@ -29,7 +29,10 @@ class SamplingWarning(RuntimeWarning):
 
 
 def write_posteriors(phases: Sequence[Phase], state: TrainState, models: Sequence[Model]) -> None:
-    """Put draws and diagnostics on the models, and warn of divergences, stuck chains and infinite densities."""
+    """Put draws and diagnostics on the models, say a line about each, and warn of what went wrong.
+
+    That is divergences, stuck chains and densities that are not finite.
+    """
     pairs = [pair for p, own in zip(phases, state.chains, strict=True) for pair in zip(p.blocks, own, strict=True)]
     chains = max((block.chains for block, _ in pairs), default=1)
     draws: dict[int, Any] = {}
@@ -42,9 +45,14 @@ def write_posteriors(phases: Sequence[Phase], state: TrainState, models: Sequenc
             found = jax.tree_util.tree_map(lambda ring, order=order: ring[:, order], draws_of)
             complaints += _complaints(block, own, found, order)
             facts = {name: ring[:, order] for name, ring in facts_of.items()}
+            line = _diagnosed(block, own, facts, len(order))
         else:
             assert isinstance(block, VariationalBlock)
             found, facts = _approximate(block, own, chains, jax.random.fold_in(state.key, _DRAW_STREAM + number)), {}
+            line = f"{chains * block.draws} draws of a Gaussian approximation"
+        names = [model.model_key for model in models if model.layer_id in block.selected]
+        for name in names:
+            get_logger().info(f"{name}: {line}")
         draws = joined(draws, found)
         for model in models:
             if model.layer_id in block.selected:
@@ -64,6 +72,22 @@ def newest(state: ChainState, keep: int) -> np.ndarray:
     return np.arange(max(0, kept - keep), kept) % keep
 
 
+def _diagnosed(block: MarkovBlock, own: ChainState, facts: dict[str, Any], draws: int) -> str:
+    """Number of draws, divergent transitions after the warm-up and the mean acceptance of the draws, if known."""
+    parts = [f"{block.chains} chain(s) of {draws} draws"]
+    if "is_divergent" in facts:
+        count, divergent = _transitions(block, own), int(own.divergent.sum())
+        parts.append(f"{divergent} of {count} transitions divergent ({divergent / max(1, count):.1%})")
+    if "acceptance_rate" in facts and draws:
+        parts.append(f"mean acceptance rate {np.mean(facts['acceptance_rate']):.2f}")
+    return ", ".join(parts)
+
+
+def _transitions(block: MarkovBlock, own: ChainState) -> int:
+    """Number of transitions of all chains after the warm-up."""
+    return max(0, int(own.transitions) - block.plan.discard) * block.chains
+
+
 def _approximate(block: VariationalBlock, own: Any, chains: int, key: Any) -> Any:
     found = jax.device_get(block.drawn(key, own, chains * block.draws))
     return jax.tree_util.tree_map(lambda leaf: leaf.reshape(chains, block.draws, *leaf.shape[1:]), found)
@@ -71,7 +95,7 @@ def _approximate(block: VariationalBlock, own: Any, chains: int, key: Any) -> An
 
 def _complaints(block: Block, own: ChainState, draws: Any, order: np.ndarray) -> list[str]:
     assert isinstance(block, MarkovBlock)
-    transitions = max(0, int(own.transitions) - block.plan.discard) * block.chains
+    transitions = _transitions(block, own)
     divergent, broken = int(own.divergent.sum()), int(own.broken.sum())
     stuck = _stuck(draws) if len(order) > 1 else []
     found = []

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jno.architectures import leaf_paths, shown
-from jno.bayesian import GaussianApproximation, kernel_of, priors
+from jno.bayesian import GaussianApproximation, Kernel, kernel_of, priors
 from jno.compiler import Program, noise_nodes
 from jno.trace import Model, Posterior, Sampling
 
@@ -21,6 +21,7 @@ from ._chains import Block, MarkovBlock, Plan, VariationalBlock
 from ._groups import Claim
 from ._options import Options
 
+_LEAST_BITS = 32
 _PLAIN = bool | int | float | str
 
 
@@ -55,6 +56,7 @@ def blocks_of(claims: Sequence[Claim], *, together: bool) -> list[Block]:
         shared: dict[str, Any] = {
             "name": "+".join(claim.name for claim in group),
             "selected": {claim.model.layer_id: claim.selected for claim in group},
+            "stored": {claim.model.layer_id: eqx.filter(claim.model.module, claim.selected) for claim in group},
             "prior": _prior_of(group),
             "scale": record.likelihood_scale,
         }
@@ -62,6 +64,7 @@ def blocks_of(claims: Sequence[Claim], *, together: bool) -> list[Block]:
             approximation = GaussianApproximation(record, shared["name"])
             blocks.append(VariationalBlock(approximation, record.posterior_draws, **shared))
         else:
+            _check_precision(group, kernel)
             plan = Plan(discard, record.keep, record.thin)
             warmup = record.warmup if kernel.adapts else 0
             blocks.append(MarkovBlock(kernel, plan, warmup, record.init_jitter, chains=record.num_chains, **shared))
@@ -103,6 +106,17 @@ def _check_real(claim: Claim) -> None:
     for path, leaf in leaf_paths(eqx.filter(claim.model.module, claim.selected)):
         if jnp.iscomplexobj(leaf):
             raise ValueError(f"{claim.name}: {path} is complex; a log density is sampled over real parameters only")
+
+
+def _check_precision(group: list[Claim], kernel: Kernel) -> None:
+    for claim in group if kernel.exact else ():
+        for path, leaf in leaf_paths(eqx.filter(claim.model.module, claim.selected)):
+            if jnp.finfo(leaf.dtype).bits < _LEAST_BITS:
+                raise ValueError(
+                    f"{claim.name}: {path} is {leaf.dtype}, in which a loss has too few digits for the differences of "
+                    f"the log density that this kernel looks at: use {claim.model.model_key}.dtype(jnp.float32), or a "
+                    "stochastic-gradient kernel such as blackjax.sgld"
+                )
 
 
 def _check_alike(requests: Sequence[Posterior | None], markov: Sequence[Sampling]) -> None:
@@ -157,6 +171,12 @@ def check_problem(
         raise ValueError(
             f"{callbacks}.on_before_update() sees gradients of optimizers; it cannot be used with the "
             f"Bayesian model {names}"
+        )
+    restoring = ", ".join(type(callback).__name__ for callback in options.callbacks if callback.restores_weights)
+    if restoring:
+        raise ValueError(
+            f"{restoring} would put back the best weights, and a posterior has draws instead: leave it out "
+            f"(restore_best=False) with the Bayesian model {names}"
         )
     if options.accumulation_steps > 1:
         raise ValueError(

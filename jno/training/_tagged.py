@@ -21,7 +21,7 @@ _MARK = "jno.losses"
 
 def marked(losses: Any, density: Any) -> Any:
     """The density; losses ``(C,)`` and density are marked on the way as ``(C + 1,)``."""
-    row = jnp.append(losses, density.astype(losses.dtype))
+    row = jnp.append(losses, density)  # in the wider dtype, for the density is searched for by its value
     checkpoint_name(jax.lax.stop_gradient(row), _MARK)
     return density
 
