@@ -427,7 +427,7 @@ def test_a_callback_replaces_the_gradients():
     for a, b in zip(weights(net), weights(expected), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
     assert [kw["epoch"] for kw in halved.shown] == [0, 1, 2, 3]
-    assert set(halved.shown[0]) == {"trainable", "context", "rng", "epoch"}
+    assert set(halved.shown[0]) == {"trainable", "context", "rng", "epoch", "value_fn"}
 
 
 def test_callbacks_replace_the_gradients_one_after_the_other():
