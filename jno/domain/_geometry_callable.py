@@ -9,7 +9,7 @@ from typing import Any
 from ._geometry import Geometry
 from ._gmsh import generate, gmsh_model, numbered_names, physical_names, read_model
 from ._mesh_builder import build_geometry
-from ._meshio_reader import from_meshio
+from ._mesh_files._meshio_reader import from_meshio
 from ._raw_mesh import RawMesh
 from ._shapes import checked_size
 

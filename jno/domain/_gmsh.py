@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ._raw_mesh import Block, MeshFileError, RawMesh
+from ._gmsh_kinds import gmsh_kind
+from ._raw_mesh import Block, MeshFileError, RawMesh, positions
 
-_KINDS = {1: "line", 2: "triangle", 3: "quad", 4: "tetra", 15: "vertex"}
 # Meshing the same geometry twice must give the same mesh: one thread, and gmsh's fixed random seed.
 _OPTIONS = {"General.Terminal": 0.0, "General.NumThreads": 1.0, "Mesh.ElementOrder": 1.0, "Mesh.RecombineAll": 0.0}
 _PLANE_ALGORITHMS = (1, 2, 3, 5, 6, 7, 8, 9, 11)
@@ -91,18 +91,17 @@ def generate(gmsh: Any, dimension: int, mesh_size: float | None, algorithm: int,
 
 def read_model(gmsh: Any, dimension: int, names: Names, origin: str) -> RawMesh:
     """The mesh of the current model; `names` maps entities to the sets that their elements belong to."""
-    tags, coordinates, _ = gmsh.model.mesh.getNodes()
+    numbers, coordinates, _ = gmsh.model.mesh.getNodes()
+    tags = numbers.astype(np.int64)
     if not len(tags):
         raise MeshFileError(f"{origin} gave a mesh without nodes.")
-    position = np.full(int(tags.max()) + 1, -1, dtype=np.int64)
-    position[tags.astype(np.int64)] = np.arange(len(tags))
     blocks: list[Block] = []
     sets: dict[str, list[Block]] = {}
     for entity in gmsh.model.getEntities():
         if entity[0] > dimension:
             continue
         for kind, nodes in _elements(gmsh, entity):
-            block = (kind, position[nodes])
+            block = (kind, positions(tags, nodes))
             if entity[0] == dimension:
                 blocks.append(block)
             for name in names.get(entity, ()):
@@ -115,7 +114,7 @@ def _elements(gmsh: Any, entity: Entity) -> Iterator[Block]:
     kinds, _, nodes = gmsh.model.mesh.getElements(*entity)
     for number, flat in zip(kinds, nodes, strict=True):
         width = gmsh.model.mesh.getElementProperties(int(number))[3]
-        yield _KINDS.get(int(number), f"gmsh type {number}"), np.asarray(flat).astype(np.int64).reshape(-1, width)
+        yield gmsh_kind(int(number)), np.asarray(flat).astype(np.int64).reshape(-1, width)
 
 
 def _in_order(names: Names) -> list[str]:
@@ -126,7 +125,7 @@ def physical_names(gmsh: Any) -> dict[Entity, tuple[str, ...]]:
     """Names of the physical groups of every entity."""
     found: dict[Entity, tuple[str, ...]] = {}
     for dimension, number in gmsh.model.getPhysicalGroups():
-        name = gmsh.model.getPhysicalName(dimension, number) or f"physical_{number}"
+        name = gmsh.model.getPhysicalName(dimension, number).rstrip() or f"physical_{number}"
         for tag in gmsh.model.getEntitiesForPhysicalGroup(dimension, number):
             entity = (dimension, int(tag))
             found[entity] = (*found.get(entity, ()), name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import combinations
 
@@ -11,11 +11,13 @@ from jaxtyping import Bool, Float, Int
 
 from jno.utils import get_logger
 
+from ._conformity import warn_about_inner_boundaries
 from ._curve import along_curve
 from ._geometry import Geometry
 from ._mesh import Mesh
 from ._raw_mesh import TOPOLOGICAL, Block, MeshFileError, RawMesh, simplices
-from ._set_tags import set_tags
+from ._set_tags import EXTRA_NODES, set_tags
+from ._splitting import simplicial
 from ._topology import signed_measures, simplex_keys
 
 _CELL_NAMES = {1: "lines", 2: "triangles", 3: "tetrahedra"}
@@ -35,17 +37,22 @@ def build_geometry(
     Named sets become tags: sets of cells are volumes, sets of facets are boundaries (or interfaces), others are
     sets of nodes. `interior` (all cells) and `boundary` (all facets of one cell) are added where they are missing.
     """
+    raw = _without_empty_sets(raw, origin)
     _check_elements(raw, origin)
+    raw = simplicial(raw, origin)
     cell_dimension = max(TOPOLOGICAL[kind] for kind, nodes in raw.blocks if len(nodes))
-    points = _flat_points(raw.points, cell_dimension, origin, dimension)
+    points = raw.points
     cells = _distinct(simplices(raw.blocks, cell_dimension), len(points))
     used = np.zeros(len(points), dtype=bool)
     used[cells] = True
     sets = dict(raw.sets)
     if not keep_orphan_nodes and not np.all(used):
         points, cells, sets = _without(used, points, cells, sets)
+        _say_missing(raw.sets, sets, "no cell has the nodes of", origin)
+    points = _flat_points(points, cell_dimension, origin, dimension)  # reference points may lie out of the plane
     _check_cells(points, cells, origin)
     mesh = Mesh.from_cells(points, cells)
+    warn_about_inner_boundaries(mesh, origin)
     mesh = _along_the_curves(mesh)
     mesh, tags = set_tags(mesh, sets, origin)
     if notice and not raw.sets:
@@ -53,12 +60,27 @@ def build_geometry(
     return Geometry.from_mesh(mesh, tags, ds=mean_edge(mesh) if ds is None else ds)
 
 
+def _without_empty_sets(raw: RawMesh, origin: str) -> RawMesh:
+    filled = {name: blocks for name, blocks in raw.sets.items() if any(len(nodes) for _, nodes in blocks)}
+    _say_missing(raw.sets, filled, "nothing belongs to", origin)
+    return replace(raw, sets=filled)
+
+
+def _say_missing(before: Iterable[str], after: Iterable[str], why: str, origin: str) -> None:
+    """Name the sets that have no tag, neither of elements nor of nodes."""
+    kept = {name.removeprefix(EXTRA_NODES) for name in after}
+    names = dict.fromkeys(name.removeprefix(EXTRA_NODES) for name in before)
+    missing = ", ".join(repr(name) for name in names if name not in kept)
+    if missing:
+        get_logger().warning(f"{origin}: {why} the set(s) {missing}, which become no tags.")
+
+
 def _check_elements(raw: RawMesh, origin: str) -> None:
     unknown = sorted({kind for kind, nodes in raw.blocks if kind not in TOPOLOGICAL and len(nodes)})
     if unknown:
         raise MeshFileError(
-            f"{origin} has elements of kind {unknown}; a domain needs first-order lines, triangles, quadrilaterals "
-            "or tetrahedra. Save the mesh with element order 1 and without recombination."
+            f"{origin} has elements of kind {unknown}; a domain can be made of lines, triangles, quadrilaterals, "
+            "tetrahedra, pyramids, wedges and hexahedra. Divide the others into these first."
         )
     if not any(len(nodes) for kind, nodes in raw.blocks if TOPOLOGICAL.get(kind)):
         raise MeshFileError(f"{origin} has no cells: no lines, triangles or tetrahedra.")

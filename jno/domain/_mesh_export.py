@@ -13,7 +13,8 @@ from jaxtyping import Float, Int
 
 from ._geometry import Geometry
 from ._mesh import Mesh
-from ._meshio_reader import TAG_PREFIX, import_meshio
+from ._mesh_files._meshio_reader import import_meshio
+from ._mesh_files._vtk_cells import TAG_PREFIX
 from ._set_tags import EXTRA_NODES
 from ._tags import Tag
 

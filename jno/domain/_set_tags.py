@@ -69,7 +69,9 @@ def _facets_of(
     mesh: Mesh, facets: Int[np.ndarray, "E D"], name: str, origin: str
 ) -> tuple[Mesh, Int[np.ndarray, " K"]]:
     """Ids of facets, which are appended to the mesh where they lie inside; then the file's orientation counts."""
-    slot, found = find_simplices(mesh.facets, facets, len(mesh.points))
+    # those inside may be listed from both sides, so only facets of the boundary are known already
+    boundary = mesh.facets[: len(mesh.facet_sets["boundary"])]
+    slot, found = find_simplices(boundary, facets, len(mesh.points))
     if not np.all(found):
         mesh, added = _with_inner_facets(mesh, facets[~found], name, origin)
         slot[~found] = added

@@ -10,15 +10,14 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 
-from ._raw_mesh import Block, MeshFileError, RawMesh
-from ._set_tags import EXTRA_NODES
+from jno.utils import get_logger
 
-# Name of the cell (and point) data that marks a tag in formats without named sets.
-TAG_PREFIX = "tag:"
+from .._raw_mesh import TOPOLOGICAL, Block, MeshFileError, RawMesh, linear_kind
+from .._set_tags import EXTRA_NODES
+from ._vtk_cells import TAG_PREFIX
 
 # What meshio's parsers raise on bytes that are not what they expect; SystemExit is its way to give up.
 _PARSER_ERRORS = (
@@ -68,9 +67,8 @@ def read_with_meshio(path: Path, origin: str) -> RawMesh:
     except (meshio.ReadError, *_PARSER_ERRORS) as error:
         detail = " ".join(f"{said.getvalue()} {error}".split())
         raise MeshFileError(f"{origin} is corrupt, truncated or not a {path.suffix} file ({detail}).") from error
-    if path.suffix.lower() == ".vtk":  # names are percent-encoded in VTK's legacy format
-        mesh.point_data = {unquote(name): values for name, values in mesh.point_data.items()}
-        mesh.cell_data = {unquote(name): values for name, values in mesh.cell_data.items()}
+    if said.getvalue().strip():
+        get_logger().warning(f"{origin}: meshio says: {' '.join(said.getvalue().split())}")
     return from_meshio(mesh, origin)
 
 
@@ -91,13 +89,23 @@ def from_meshio(mesh: Any, origin: str) -> RawMesh:
     points = np.asarray(mesh.points, dtype=np.float64)
     if points.ndim != 2 or not points.shape[1] or not len(points):
         raise MeshFileError(f"{origin} has no points (their array has the shape {points.shape}).")
-    blocks: tuple[Block, ...] = tuple((block.type, np.asarray(block.data).astype(np.int64)) for block in mesh.cells)
+    blocks: tuple[Block, ...] = tuple(_block(block, origin) for block in mesh.cells)
     sets: dict[str, list[Block]] = {}
-    for source in (_cell_sets, _physical_groups, _families, _marked_cells, _point_sets):
+    for source in (_cell_sets, _physical_groups, _families, _node_families, _marked_cells, _point_sets):
         for name, block in source(mesh, blocks, origin):
-            if len(block[1]):
-                sets.setdefault(name, []).append(block)
+            sets.setdefault(name, []).append(block)
     return RawMesh(points, blocks, {name: tuple(parts) for name, parts in sets.items()})
+
+
+def _block(block: Any, origin: str) -> Block:
+    kind = linear_kind(block.type)
+    try:
+        nodes = np.asarray(block.data).astype(np.int64)
+    except (TypeError, ValueError) as error:  # lists of faces
+        raise MeshFileError(f"{origin} has elements of kind {kind!r}; divide them into tetrahedra first.") from error
+    if kind == "polygon" and nodes.shape[1] in (3, 4):
+        kind = "triangle" if nodes.shape[1] == 3 else "quad"
+    return kind, nodes
 
 
 def _cell_sets(mesh: Any, blocks: tuple[Block, ...], origin: str) -> Iterator[tuple[str, Block]]:
@@ -106,8 +114,10 @@ def _cell_sets(mesh: Any, blocks: tuple[Block, ...], origin: str) -> Iterator[tu
         if name.startswith("gmsh:"):
             continue
         offset = 0
+        yield name, ("vertex", np.zeros((0, 1), dtype=np.int64))  # the set exists, even without cells
         for number, (kind, nodes) in enumerate(blocks):
-            chosen = per_block.get(kind) if isinstance(per_block, dict) else per_block[number]
+            by_kind = isinstance(per_block, dict)
+            chosen = per_block.get(mesh.cells[number].type) if by_kind else per_block[number]
             if chosen is not None and len(chosen):
                 ids = np.asarray(chosen).astype(np.int64)
                 yield name, (kind, nodes[_local_ids(ids, offset, len(nodes), f"{origin}: the set {name!r}")])
@@ -128,10 +138,12 @@ def _local_ids(ids: np.ndarray, offset: int, count: int, subject: str) -> np.nda
 def _physical_groups(mesh: Any, blocks: tuple[Block, ...], origin: str) -> Iterator[tuple[str, Block]]:
     """gmsh's numbers of physical groups, where they did not come as named sets."""
     names = {(int(entry[1]), int(entry[0])): name for name, entry in mesh.field_data.items() if len(entry) == 2}
-    dimensions = {"vertex": 0, "line": 1, "triangle": 2, "quad": 2}
+    if "gmsh:physical" in mesh.cell_data:
+        for name in names.values():
+            yield name, ("vertex", np.zeros((0, 1), dtype=np.int64))
     for (kind, nodes), numbers in zip(blocks, mesh.cell_data.get("gmsh:physical", ()), strict=False):
         for number in np.unique(numbers):
-            name = names.get((dimensions.get(kind, 3), int(number)), f"physical_{number}")
+            name = names.get((TOPOLOGICAL.get(kind, 3), int(number)), f"physical_{number}")
             if number and name not in mesh.cell_sets:
                 yield name, (kind, nodes[np.asarray(numbers) == number])
 
@@ -144,6 +156,14 @@ def _families(mesh: Any, blocks: tuple[Block, ...], origin: str) -> Iterator[tup
         for number, names in mesh.cell_tags.items():
             for name in names:
                 yield name, (kind, nodes[np.asarray(numbers) == number])
+
+
+def _node_families(mesh: Any, blocks: tuple[Block, ...], origin: str) -> Iterator[tuple[str, Block]]:
+    """MED families of nodes."""
+    numbers = np.asarray(mesh.point_data.get("point_tags", ()))
+    for number, names in getattr(mesh, "point_tags", {}).items():
+        for name in names:
+            yield EXTRA_NODES + name, ("vertex", np.flatnonzero(numbers == number).reshape(-1, 1))
 
 
 def _marked_cells(mesh: Any, blocks: tuple[Block, ...], origin: str) -> Iterator[tuple[str, Block]]:
