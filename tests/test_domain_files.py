@@ -67,6 +67,15 @@ def gmsh_files(tmp_path_factory):
         gmsh.option.setNumber("Mesh.Binary", 0)
         gmsh.write(str(folder / "groups.med"))
         gmsh.write(str(folder / "groups.inp"))
+        groups = gmsh.model.getPhysicalGroups()
+        kept = [
+            (group, gmsh.model.getPhysicalName(*group), gmsh.model.getEntitiesForPhysicalGroup(*group))
+            for group in groups
+        ]
+        gmsh.model.removePhysicalGroups()
+        gmsh.write(str(folder / "plain.med"))
+        for (dimension, number), name, entities in kept:
+            gmsh.model.addPhysicalGroup(dimension, entities, number, name)
         for version in (1, 4):
             gmsh.option.setNumber("Mesh.MshFileVersion", version)
             gmsh.write(str(folder / f"old-{version}.msh"))
@@ -225,6 +234,31 @@ def test_quadrilaterals_become_triangles(tmp_path):
     d = domain(write(tmp_path / "m.vtu", mesh))
     assert d.mesh.cells.shape == (2, 3)
     assert measure(d, "interior") == pytest.approx(1.0)
+
+
+def test_med_without_groups(gmsh_files):
+    d = domain(gmsh_files / "plain.med")
+    assert d.available_mesh_tags == ["interior", "boundary"]
+    assert d.points.shape == (81, 2)
+    assert measure(d, "interior") == pytest.approx(3.0)
+
+
+def test_med_groups_of_nodes(tmp_path):
+    mesh = square_mesh(cells=[("triangle", TRIANGLES)], point_data={"point_tags": np.array([1, 1, 0, 2, 2])})
+    mesh.point_tags = {1: ["low", "all"], 2: ["all", "high"]}
+    path = write(tmp_path / "m.med", mesh)
+    d = domain(path)
+    assert d.available_mesh_tags == ["interior", "boundary", "low", "all", "high"]
+    assert [d.tag_indices[name].tolist() for name in ("low", "all", "high")] == [[0, 1], [0, 1, 3, 4], [3, 4]]
+
+
+def test_warnings_of_meshio_are_passed_on(tmp_path, capfd):
+    """Names of markers, which meshio's reader of SU2 files replaces by numbers."""
+    text = "NDIME= 2\nNELEM= 1\n5 0 1 2\nNPOIN= 3\n0 0\n1 0\n0 1\nNMARK= 1\nMARKER_TAG= inlet\nMARKER_ELEMS= 1\n3 0 1\n"
+    (tmp_path / "m.su2").write_text(text)
+    assert measure(domain(tmp_path / "m.su2"), "interior") == pytest.approx(0.5)
+    said = capfd.readouterr().out
+    assert "m.su2': meshio says: Warning: meshio does not support tags of string type. Surface tag inlet" in said
 
 
 def test_clockwise_cells_are_turned(tmp_path):
