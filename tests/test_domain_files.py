@@ -493,6 +493,11 @@ def test_nan_coordinates(tmp_path):
         domain(write(tmp_path / "m.vtu", square_mesh(points)))
 
 
+def test_coordinates_without_a_volume():
+    with pytest.raises(ValueError, match=r"is corrupt: a coordinate is 1e\+200"):
+        drawn(square_mesh(np.where(SQUARE == 1.0, 1e200, SQUARE)))
+
+
 @pytest.mark.parametrize("node", [-1, 5])
 def test_element_indices_out_of_range(tmp_path, node):
     cells = [("triangle", np.array([[0, 1, 4], [1, 2, node]]))]

@@ -237,6 +237,8 @@ def test_errors_name_the_line_in_version_4_1(tmp_path, old, new, message):
     [
         ("$Nodes\n4", "$Nodes\n5", r"\$Nodes announces 5 lines after line 10 and holds 4"),
         ("$Nodes\n4", "$Nodes\n3", r"line 14, in \$Nodes, is one more than the 3 nodes"),
+        ("3 1 1 0", "3.5 1 1 0", r"line 13, in \$Nodes, does not start with the number of a node"),
+        ("$Nodes\n4", "$Nodes\n-4", r"line 10, in \$Nodes, announces -4 lines"),
         ("3 1 1 0", "3 1 1", r"line 13, in \$Nodes, holds '3 1 1' where 4 numbers belong"),
         ("3 2 2 1 1 1 3 4", "3 2 2 1 1 1 3", r"line 20, in \$Elements, gives 2 nodes to an element of kind 'triangle'"),
         ("3 2 2 1 1 1 3 4", "3 2", r"line 20, in \$Elements, lacks the kind of the element or the number of its tags"),

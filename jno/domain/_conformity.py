@@ -6,7 +6,6 @@ from itertools import chain
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import cKDTree
 
 from jno.utils import get_logger
 
@@ -67,6 +66,8 @@ def _near(
     centres: Float[np.ndarray, "E D"], size: Float[np.ndarray, " E"], points: Float[np.ndarray, "N D"]
 ) -> tuple[Int[np.ndarray, " K"], Int[np.ndarray, " K"]]:
     """Pairs of a facet and a point in the ball about it."""
+    from scipy.spatial import cKDTree
+
     close = cKDTree(points).query_ball_point(centres, (1.0 + _TOUCHING) * size)
     counts = np.fromiter(map(len, close), dtype=np.int64, count=len(close))
     return np.repeat(np.arange(len(centres)), counts), np.fromiter(chain.from_iterable(close), dtype=np.int64)
@@ -79,7 +80,8 @@ def _contains(
     sides = corners[:, 1:] - corners[:, :1]
     offset = points - corners[:, 0]
     gram = np.einsum("kid,kjd->kij", sides, sides)
-    shares = np.linalg.solve(gram, np.einsum("kid,kd->ki", sides, offset)[..., None])[..., 0]
+    # the pseudo-inverse, for facets that are nearly flat
+    shares = np.einsum("kij,kj->ki", np.linalg.pinv(gram, hermitian=True), np.einsum("kid,kd->ki", sides, offset))
     height = np.linalg.norm(offset - np.einsum("ki,kid->kd", shares, sides), axis=1)
     inside = np.all(shares >= -_TOUCHING, axis=1) & (shares.sum(axis=1) <= 1.0 + _TOUCHING)
     return inside & (height <= _TOUCHING * size)

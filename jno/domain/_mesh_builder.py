@@ -20,6 +20,8 @@ from ._set_tags import EXTRA_NODES, set_tags
 from ._splitting import simplicial
 from ._topology import signed_measures, simplex_keys
 
+# Coordinates whose cubes are numbers in double precision.
+_LARGEST = 1e75
 _CELL_NAMES = {1: "lines", 2: "triangles", 3: "tetrahedra"}
 
 
@@ -92,6 +94,8 @@ def _check_elements(raw: RawMesh, origin: str) -> None:
             )
     if not np.all(np.isfinite(raw.points)):
         raise MeshFileError(f"{origin} is corrupt: {np.sum(~np.isfinite(raw.points))} coordinates are not finite.")
+    if np.abs(raw.points).max() > _LARGEST:
+        raise MeshFileError(f"{origin} is corrupt: a coordinate is {np.abs(raw.points).max():.3g}.")
 
 
 def _flat_points(

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from ._abaqus_elements import element_type
 from ._abaqus_keywords import Keyword
@@ -93,6 +92,8 @@ class Instance:
         shift = _numbers(self.keyword, 0, 3)
         points = points + np.asarray(shift)
         if len(self.keyword.rows) == 2:
+            from scipy.spatial.transform import Rotation
+
             numbers = np.asarray(_numbers(self.keyword, 1, 7))
             start, axis = numbers[:3], numbers[3:6] - numbers[:3]
             if not np.any(axis):

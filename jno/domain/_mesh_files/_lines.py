@@ -91,6 +91,8 @@ class Lines:
             raise self.error(f"holds {' '.join(rows[bad])!r}, where integers belong", start + bad) from None
 
     def _take(self, count: int) -> list[str]:
+        if count < 0:
+            raise self.error(f"announces {count} lines", self._row - 1)
         if count > len(self._lines) - self._row:
             raise MeshFileError(
                 f"{self._origin} is corrupt: {self.name} announces {count} lines after line "

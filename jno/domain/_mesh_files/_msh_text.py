@@ -107,6 +107,8 @@ def _read_2(sections: Sections, groups: Groups) -> RawMesh:
     announced = lines.integers(1)[0]
     nodes = lines.table(announced, 4, np.float64)
     lines.finish("nodes", announced, len(nodes))
+    wrong = ~(np.abs(nodes[:, 0]) < 2**53) | (nodes[:, 0] != np.floor(nodes[:, 0]))
+    _refuse_rows(lines, wrong, "does not start with the number of a node")
     return _collect(nodes[:, 0].astype(np.int64), nodes[:, 1:], list(_elements_2(sections["Elements"], groups)), groups)
 
 

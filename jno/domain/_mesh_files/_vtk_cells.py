@@ -77,9 +77,11 @@ def _check(mesh: VtkMesh, origin: str) -> None:
             f"{len(mesh.nodes)} nodes of cells, of which the offsets count {mesh.ends[-1:].tolist()}."
         )
     for rows, data in ((len(mesh.types), mesh.cell_data), (len(mesh.points), mesh.point_data)):
-        wrong = {name: len(values) for name, values in data.items() if len(values) != rows}
+        wrong = {
+            name: values.shape for name, values in data.items() if len(values) != rows or (rows and not values.size)
+        }
         if wrong:
-            raise MeshFileError(f"{origin} is corrupt: data of {rows} rows have other lengths: {wrong}.")
+            raise MeshFileError(f"{origin} is corrupt: data of {rows} rows have other shapes: {wrong}.")
 
 
 def _blocks(mesh: VtkMesh, origin: str) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

@@ -26,7 +26,16 @@ def read_vtu(path: Path, origin: str) -> RawMesh:
     """The mesh of all pieces of a file; cell and point data named `tag:<name>` are sets."""
     try:
         return raw_mesh(_read(path.read_bytes(), origin), origin)
-    except (ValueError, KeyError, binascii.Error, zlib.error, lzma.LZMAError, ElementTree.ParseError) as error:
+    except (
+        ValueError,
+        KeyError,
+        IndexError,
+        OverflowError,
+        binascii.Error,
+        zlib.error,
+        lzma.LZMAError,
+        ElementTree.ParseError,
+    ) as error:
         if isinstance(error, MeshFileError):
             raise
         raise MeshFileError(f"{origin} is corrupt, truncated or not a .vtu file ({error}).") from error
