@@ -288,7 +288,7 @@ def test_a_surface_in_space_is_no_domain():
         domain(draw)
 
 
-def test_quadrilaterals_and_second_order_are_for_the_user_to_avoid():
+def test_quadrilaterals_and_second_order_become_first_order_triangles(capfd):
     def recombined(geo):
         geo.occ.addRectangle(0, 0, 0, 1, 1)
         geo.occ.synchronize()
@@ -303,8 +303,9 @@ def test_quadrilaterals_and_second_order_are_for_the_user_to_avoid():
         geo.occ.addRectangle(0, 0, 0, 1, 1)
         return geo, 2, 0.5
 
-    with pytest.raises(ValueError, match="a domain needs first-order"):
-        domain(second)
+    d = domain(second)
+    assert measure(d, "interior") == pytest.approx(1.0)
+    assert "of second or higher order (triangle)" in capfd.readouterr().out
 
 
 def test_an_error_in_the_callable_passes_and_closes_gmsh():
