@@ -114,6 +114,14 @@ class Block(abc.ABC):
     def advance(self, key: Any, loss: Loss, state: Any, others: Leaves, chains: int, *, refresh: bool) -> Any:
         """One transition, given the others' positions ``(chains, ...)``; ``refresh``: the loss has changed since."""
 
+    def has_made(self, state: Any) -> bool:
+        """Whether a state is that of these models; models read from a file have other ids."""
+        return self._position(state).keys() == self.selected.keys()
+
+    @abc.abstractmethod
+    def _position(self, state: Any) -> Leaves:
+        """The point values of a state, in the dtype they are sampled in."""
+
     @abc.abstractmethod
     def positions(self, state: Any) -> Leaves:
         """The block's point values, with a leading axis of its own chains."""
@@ -284,7 +292,11 @@ class MarkovBlock(Block):
 
     def positions(self, state: Any) -> Leaves:
         """See `Block.positions`."""
-        return self.stored(position_of(state.kernel))
+        return self.stored(self._position(state))
+
+    def _position(self, state: Any) -> Leaves:
+        found: Leaves = position_of(state.kernel)
+        return found
 
     def drawn(self, key: Any, state: Any, chains: int) -> Leaves:
         """See `Block.drawn`: where the chains are."""
@@ -323,7 +335,11 @@ class VariationalBlock(Block):
 
     def positions(self, state: Any) -> Leaves:
         """See `Block.positions`: the mean."""
-        return repeated(self.stored(state.approximation.mu), 1)
+        return repeated(self.stored(self._position(state)), 1)
+
+    def _position(self, state: Any) -> Leaves:
+        found: Leaves = state.approximation.mu
+        return found
 
     def drawn(self, key: Any, state: Any, chains: int) -> Leaves:
         """See `Block.drawn`."""
