@@ -340,7 +340,7 @@ def cosine_similarity(a: Any, b: Any, eps: float | int = 1e-8) -> FunctionCall:
         eps: lower bound of the denominator, above 0. Default 1e-8.
 
     Returns:
-        Node ``(N,)``: one value for each row, 0 where a row vanishes.
+        Node ``(N,)``: one value for each row, 0 where a row vanishes; in arithmetic it acts as ``(N, 1)``.
 
     Raises:
         ValueError: ``eps`` is not a number above 0.

@@ -108,7 +108,7 @@ def inner(x: Any, y: Any, n_contract: int = 1, keepdims: bool = False) -> Functi
         keepdims: keep contracted axes with size one. Default False.
 
     Returns:
-        Node, ``(N,)`` for two vectors (``(N, 1)`` with ``keepdims``).
+        Node, ``(N,)`` for two vectors, which acts as ``(N, 1)`` in arithmetic (``(N, 1)`` with ``keepdims``).
 
     Raises:
         ValueError: ``n_contract`` below 1; (when compiled) contracted sizes differ.
@@ -121,7 +121,7 @@ def inner(x: Any, y: Any, n_contract: int = 1, keepdims: bool = False) -> Functi
     if isinstance(n_contract, bool) or not isinstance(n_contract, int) or n_contract < 1:
         raise ValueError(f"inner(n_contract={n_contract!r}): contract at least one axis, given as an integer")
     contract = partial(_inner, n_contract=n_contract, keepdims=keepdims)
-    return FunctionCall(contract, [x, y], "inner", reduces_axis=-1, align="broadcast")
+    return FunctionCall(contract, [x, y], "inner", reduces_axis=-n_contract, align="broadcast")
 
 
 def double_dot(x: Any, y: Any) -> FunctionCall:
@@ -132,7 +132,7 @@ def double_dot(x: Any, y: Any) -> FunctionCall:
         y: the same.
 
     Returns:
-        Node ``(N,)``.
+        Node ``(N,)``; in arithmetic it acts as ``(N, 1)``.
 
     Raises:
         ValueError: (when compiled) the matrices differ in size.
@@ -143,7 +143,7 @@ def double_dot(x: Any, y: Any) -> FunctionCall:
         double_dot(array(2, 2), array(2, 2))
     """
     contract = partial(_inner, n_contract=2, keepdims=False)
-    return FunctionCall(contract, [x, y], "double_dot", reduces_axis=-1, align="broadcast")
+    return FunctionCall(contract, [x, y], "double_dot", reduces_axis=-2, align="broadcast")
 
 
 def einsum(subscripts: str, *operands: Any) -> FunctionCall:

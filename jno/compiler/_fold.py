@@ -99,7 +99,7 @@ def _keeps_points(node: Node, graph: Graph) -> bool:
     if isinstance(node, UnaryOp):
         return node.op in _POINTWISE_OPERATIONS
     if isinstance(node, FunctionCall):
-        return node.align in ("columns", "components") or (node.align == "broadcast" and node.reduces_axis is None)
+        return node.align in ("columns", "components") or (node.align == "broadcast" and not node.may_reduce_points)
     if isinstance(node, GetItem):
         return keeps_all_points(node)
     if isinstance(node, ModelCall):

@@ -141,8 +141,7 @@ def function_call(node: FunctionCall, scope: Scope, *arguments: Value) -> Value:
     if node.align == "broadcast":
         arrays, axis = align(arguments)
         result = jnp.asarray(node.fn(*arrays, **keywords))
-        keeps = node.reduces_axis is None and axis is not None and result.ndim > axis
-        return Value(result, axis if keeps else None)
+        return Value(result, axis if _keeps_axis(node, axis, arrays, result) else None)
     if node.align == "columns":
         arrays, axis = as_columns(arguments)
         return Value(node.fn(*arrays, **keywords), axis)
@@ -151,7 +150,19 @@ def function_call(node: FunctionCall, scope: Scope, *arguments: Value) -> Value:
         result = jnp.asarray(node.fn(target.array, **keywords))
         return Value(result, target.point_axis if target.point_axis != target.array.ndim - 1 else None)
     result = jnp.asarray(node.fn(*(argument.array for argument in arguments), **keywords))
-    return Value(result, None if node.reduces_axis == 0 else result_axis(result, arguments))
+    first = arguments[0].array.ndim if arguments else 0
+    reduces_points = node.reduces_axis is not None and node.reduces_axis in (0, -first)
+    return Value(result, None if reduces_points else result_axis(result, arguments))
+
+
+def _keeps_axis(node: FunctionCall, axis: int | None, arrays: list[Any], result: Any) -> bool:
+    """Whether the point axis survives a function that reduces ``reduces_axis`` and the axes after it, if any."""
+    if axis is None or result.ndim <= axis:
+        return False
+    if node.reduces_axis is None:
+        return True
+    rank = max(array.ndim for array in arrays)
+    return axis < (node.reduces_axis if node.reduces_axis >= 0 else rank + node.reduces_axis)
 
 
 def takes_key(function: Callable[..., Any]) -> bool:

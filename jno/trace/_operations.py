@@ -82,7 +82,7 @@ class FunctionCall(Placeholder):
         args: the argument expressions.
         name: title in trees; default: the function's own name.
         reduces_axis: set when the function reduces an axis (a terminal reduction is stripped by tools that want the
-            point-wise residual).
+            point-wise residual); with ``align="broadcast"`` it is reduced together with the axes after it.
         align: how operands are prepared: ``None`` hands over the raw per-sample arrays, ``"broadcast"`` first aligns
             them on their point axis as arithmetic does (element-wise functions), ``"columns"`` makes each one
             ``(N, d)`` with a common number of rows (concatenation), ``"components"`` says that the function reduces
@@ -95,6 +95,11 @@ class FunctionCall(Placeholder):
     title: str
     reduces_axis: int | None
     align: str | None
+
+    @property
+    def may_reduce_points(self) -> bool:
+        """Whether a function with aligned operands may reduce their points."""
+        return self.reduces_axis is not None and self.reduces_axis >= 0
 
     def __init__(
         self,
