@@ -147,7 +147,7 @@ def _entry(tag: str, name: Any, value: Any) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    # A node is always true in a condition, so the switch `k.enabled` must stay a Python bool.
+    # A node has no truth value, so the switch `k.enabled` must stay a Python bool.
     return isinstance(value, int | float | complex | np.number) and not isinstance(value, bool)
 
 

@@ -160,6 +160,8 @@ _BINARY: dict[str, Callable[..., jax.Array]] = {
     ">=": jnp.greater_equal,
     "==": jnp.equal,
     "!=": jnp.not_equal,
+    "&": jnp.bitwise_and,
+    "|": jnp.bitwise_or,
 }
 
 _UNARY: dict[str, Callable[..., jax.Array]] = {
@@ -169,6 +171,7 @@ _UNARY: dict[str, Callable[..., jax.Array]] = {
     "real": jnp.real,
     "imag": jnp.imag,
     "stop_gradient": jax.lax.stop_gradient,
+    "~": jnp.invert,
 }
 
 _REDUCTIONS: dict[str, Callable[..., jax.Array]] = {

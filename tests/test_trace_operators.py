@@ -54,10 +54,13 @@ def test_binary_operators_of_expressions(xy):
         np.testing.assert_allclose(value[0], op(xn + 1.5, yn + 0.5), rtol=RTOL)
 
 
+WITH_NUMBERS = {**BINARY, "eq": lambda a, b: a == b, "ne": lambda a, b: a != b}
+"""Of two expressions ``==`` and ``!=`` compare identity."""
+
 OPERANDS = {
     "int": 2,
     "float": 2.5,
-    "bool": True,
+    "numpy bool": np.bool_(True),
     "zero-d int": np.asarray(3),
     "numpy scalar": np.float64(1.5),
     "numpy integer": np.int32(3),
@@ -75,9 +78,10 @@ def test_numbers_and_arrays_on_either_side(xy, name):
     x, _, xn, _ = xy
     operand = OPERANDS[name]
     plain = np.asarray(operand)
-    nodes = [op(x + 1, operand) for op in BINARY.values()] + [op(operand, x + 1) for op in BINARY.values()]
+    operators = WITH_NUMBERS.values()
+    nodes = [op(x + 1, operand) for op in operators] + [op(operand, x + 1) for op in operators]
     assert all(isinstance(node, BinaryOp) for node in nodes)
-    expected = [op(xn + 1, plain) for op in BINARY.values()] + [op(plain, xn + 1) for op in BINARY.values()]
+    expected = [op(xn + 1, plain) for op in operators] + [op(plain, xn + 1) for op in operators]
     for value, want in zip(evaluate(nodes), expected, strict=True):
         assert value[0].shape == want.shape
         np.testing.assert_allclose(value[0], want, rtol=5e-6)
@@ -104,14 +108,103 @@ def test_comparisons_are_boolean(xy):
     check(jno.np.where((x > 0.2) * (x < 0.8), x, -1.0), np.where((xn > 0.2) & (xn < 0.8), xn, -1.0))
 
 
-def test_chained_comparison_is_refused(xy):
-    x = xy[0]
-    with pytest.raises(TypeError, match=r"a < x < b.*jno\.np\.where"):
-        0.2 < x < 0.8  # noqa: B015
-    with pytest.raises(TypeError, match="no truth value"):
-        bool(x > 0)
-    assert bool(x)
-    assert bool(x + 1)
+def test_logic_is_numpys(xy):
+    x, y, xn, yn = xy
+    mask = xn > 0.7
+    for expression, expected in (
+        ((x > 0.2) & (y < 0.8), (xn > 0.2) & (yn < 0.8)),
+        ((x < 0.2) | (y > 0.8), (xn < 0.2) | (yn > 0.8)),
+        (~(x < 0.2), ~(xn < 0.2)),
+        ((x == 0.5) & (y != 0.5), (xn == 0.5) & (yn != 0.5)),
+        (mask | (y < 0.2), mask | (yn < 0.2)),
+        ((y < 0.2) & jnp.asarray(mask), mask & (yn < 0.2)),
+        (np.logical_or(x < 0.2, y < 0.2), (xn < 0.2) | (yn < 0.2)),
+    ):
+        value = evaluate(expression)[0]
+        assert value.dtype == np.bool_
+        np.testing.assert_array_equal(value, expected)
+
+
+def test_equality_with_a_number_selects_points(xy):
+    x, y, xn, yn = xy
+    check(jno.np.where(x == 0.5, y, 0.0), np.where(xn == 0.5, yn, 0.0))
+    check((x != 0.5) * y, (xn != 0.5) * yn)
+    check((0.5 == y) * x, (yn == 0.5) * xn)  # noqa: SIM300
+
+
+def test_derivative_of_a_choice_by_combined_conditions(xy):
+    x, y, xn, yn = xy
+    inside = (x > 0.2) & ~(y == 0.5)
+    check(jno.np.where(inside, x**3, -x).d(x), np.where((xn > 0.2) & (yn != 0.5), 3 * xn**2, -1.0))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda u, v: (u == v) * u,
+        lambda u, v: u - (u != v),
+        lambda u, v: (u == v) & (u < 1),
+        lambda u, v: jno.np.where(u == v, 1.0, 0.0),
+        lambda u, v: jno.np.maximum(u, u == v),
+        lambda u, v: jno.np.vector(u, u == v),
+        lambda u, v: jno.core([u == v]),
+        lambda u, v: u == (u == v),
+    ],
+)
+def test_a_python_bool_is_no_operand(xy, build):
+    """It is what ``==`` between two expressions gives."""
+    with pytest.raises(TypeError, match=r"Python bool.*compare identity.*u\.equal\(v\)"):
+        build(xy[0], xy[1])
+
+
+@pytest.mark.parametrize("build", [lambda u: u & (u < 1), lambda u: (u < 1) | 1, lambda u: ~u, lambda u: ~(1.0 * u)])
+def test_logic_combines_conditions(xy, build):
+    with pytest.raises(ValueError, match=r"combines conditions such as x < 0\.5, not values of type (int|float)32"):
+        jno.core([build(xy[0])])
+
+
+def test_an_expression_has_no_truth_value(xy):
+    x, y = xy[:2]
+    remedies = r"a < x < b.*\(a < x\) & \(x < b\).*jno\.np\.where.*u\.equal\(v\).*is not None"
+    for decide in (
+        lambda: 0.2 < x < 0.8,
+        lambda: bool(x > 0),
+        lambda: bool(x + 1),
+        lambda: not x,
+        lambda: x and y,
+        lambda: 0.2 < x & x < 0.8,
+        lambda: 1.0 in [x, y],
+    ):
+        with pytest.raises(TypeError, match=remedies):
+            decide()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "hint"),
+    [
+        (np.sin, TypeError, r"numpy\.sin computes with arrays.*jno\.np\.sin"),
+        (np.abs, TypeError, r"jno\.np\.abs"),
+        (lambda u: np.where(u < 0.5, 1, 0), TypeError, r"jno\.np\.where"),
+        (lambda u: np.concatenate([u, u]), TypeError, r"jno\.np\.concatenate"),
+        (np.sum, TypeError, r"jno\.np\.sum"),
+        (lambda u: np.add(u, u, out=np.zeros(3)), TypeError, r"numpy\.add"),
+        (np.add.reduce, TypeError, r"numpy\.add"),
+        (jnp.sin, ValueError, r"jno\.np\.sin\(u\) instead of jnp\.sin\(u\)"),
+        (lambda u: jnp.sin(mlp(1)(u)), ValueError, r"jno\.np\.sin\(u\) instead of jnp\.sin\(u\)"),
+        (jnp.mean, ValueError, r"functions of jax\.numpy do not apply"),
+        (jnp.asarray, ValueError, r"functions of jax\.numpy do not apply"),
+    ],
+)
+def test_functions_of_other_libraries_are_refused(xy, call, error, hint):
+    with pytest.raises(error, match=hint):
+        call(xy[0])
+
+
+def test_array_that_accumulates_an_expression(xy):
+    x, _, xn, _ = xy
+    total = np.full((1, 2), 2.0)
+    total += x
+    check(total, np.full((1, 2), 2.0) + xn)
 
 
 def test_unary_operators(xy):

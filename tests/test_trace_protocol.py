@@ -28,7 +28,7 @@ def xy(square):
 
 
 # --- identity -------------------------------------------------------------------------------------------------
-def test_equality_is_identity_and_nodes_are_hashable(xy):
+def test_equality_of_expressions_is_identity_and_nodes_are_hashable(xy):
     x, y = xy
     assert x == x
     assert (x == y) is False
@@ -37,8 +37,8 @@ def test_equality_is_identity_and_nodes_are_hashable(xy):
     assert len({x, y, x}) == 2
     assert {x: 1, y: 2}[y] == 2
     assert (x in [y, x]) is True
-    assert (x == 1) is False
-    assert bool(x + y) is True
+    assert (x == None) is False  # noqa: E711
+    assert (x != "x") is True
 
 
 def test_iteration_unpacking_and_length_are_refused(xy):

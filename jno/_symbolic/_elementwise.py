@@ -90,12 +90,16 @@ def where(condition: Any, x: Any, y: Any) -> FunctionCall:
     in ``d`` reaches neither the value nor the gradient.
 
     Args:
-        condition: a comparison such as ``x < 0.5``; combine comparisons with ``*``.
+        condition: a comparison such as ``x < 0.5`` or ``x == 1.0``; combine several, each in brackets, with ``&``,
+            ``|`` and ``~``. Two expressions are compared by ``u.equal(v)``.
         x: expression, number or array.
         y: expression, number or array.
 
     Returns:
         Node of the broadcast shape.
+
+    Raises:
+        TypeError: a Python bool, which ``u == v`` gives.
 
     Example:
         >>> import jno

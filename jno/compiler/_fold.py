@@ -36,7 +36,7 @@ from ._graph import Graph
 from ._scope import Bindings, NotPointwiseError, Scope, Setting
 from ._value import Value
 
-_POINTWISE_OPERATIONS = ("negate", "abs", "real", "imag", "stop_gradient")
+_POINTWISE_OPERATIONS = ("negate", "abs", "real", "imag", "stop_gradient", "~")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,6 +30,8 @@ BINARY: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
     "==": operator.eq,
     "!=": operator.ne,
+    "&": jnp.logical_and,
+    "|": jnp.logical_or,
 }
 
 UNARY: dict[str, Callable[[Any], Any]] = {
@@ -38,7 +40,10 @@ UNARY: dict[str, Callable[[Any], Any]] = {
     "real": jnp.real,
     "imag": jnp.imag,
     "stop_gradient": jax.lax.stop_gradient,
+    "~": jnp.logical_not,
 }
+
+LOGIC = ("&", "|", "~")
 
 REDUCTIONS: dict[str, Callable[[Any], Any]] = {
     "mean": jnp.mean,
@@ -62,6 +67,7 @@ def binary(node: BinaryOp, scope: Scope, left: Value, right: Value) -> Value:
         return Value(product, result_axis(product, [left] if left.array.ndim > 1 else []))
     if node.op == "**":
         return _power(node, left, right)
+    _check_conditions(node, left, right)
     (a, b), axis = align([left, right])
     return Value(BINARY[node.op](a, b), axis)
 
@@ -75,12 +81,23 @@ def _power(node: BinaryOp, base: Value, exponent: Value) -> Value:
     return Value(a**b, axis)
 
 
+def _check_conditions(node: BinaryOp | UnaryOp, *operands: Value) -> None:
+    """Logic is that of conditions: of numbers it could mean bits, or whether they are zero."""
+    wrong = [str(value.array.dtype) for value in operands if value.array.dtype != bool]
+    if node.op in LOGIC and wrong:
+        raise AlignmentError(
+            f"{node.op} combines conditions such as x < 0.5, not values of type {', '.join(wrong)}; compare first, "
+            "with each comparison in brackets: (a < x) & (x < b)"
+        )
+
+
 @lowers(UnaryOp)
 def unary(node: UnaryOp, scope: Scope, target: Value) -> Value:
     """Element-wise; the transpose moves the point axis."""
     if node.op == "transpose":
         axis = None if target.point_axis is None else target.array.ndim - 1 - target.point_axis
         return Value(target.array.T, axis)
+    _check_conditions(node, target)
     return Value(UNARY[node.op](target.array), target.point_axis)
 
 

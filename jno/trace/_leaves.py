@@ -147,17 +147,26 @@ class ArrayLike(Protocol):
     def __array__(self, *args: Any) -> np.ndarray: ...
 
 
+def is_value(value: Any) -> bool:
+    """Whether ``value`` is a number or an array."""
+    return isinstance(value, bool | int | float | complex | np.generic | np.ndarray | ArrayLike)
+
+
 def as_node(value: Any) -> Any:
     """``value`` as a node: expressions as they are, numbers and arrays as literals.
 
     Raises:
-        TypeError: anything else, e.g. a network that was not called.
+        TypeError: anything else, e.g. a network that was not called, or a Python bool.
     """
     if isinstance(value, Node):
         return value
-    if isinstance(value, bool | int | float | complex | np.generic | np.ndarray):
-        return Literal(value)
-    if isinstance(value, ArrayLike):
+    if isinstance(value, bool):
+        raise TypeError(
+            f"a Python bool, {value}, cannot be part of an expression: '==' and '!=' between two expressions give one, "
+            "because they compare identity. Compare element by element with u.equal(v) or u.not_equal(v). For a fixed "
+            f"choice write a Python 'if', for a constant 1.0, 0.0 or numpy.bool_({value})"
+        )
+    if is_value(value):
         return Literal(value)
     if isinstance(value, list | tuple):
         return Literal(_numeric_array(value))

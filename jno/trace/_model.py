@@ -626,7 +626,7 @@ class ModelCall(Placeholder):
         """See `Model.mask`."""
         return self._configure(self.model.mask, param_mask)
 
-    def dtype(self, dtype: Any) -> ModelCall:
+    def dtype(self, dtype: Any) -> ModelCall:  # type: ignore[override]
         """See `Model.dtype`."""
         return self._configure(self.model.dtype, dtype)
 

@@ -11,7 +11,6 @@ from ._node import set_fields
 from ._placeholder import Placeholder
 
 ALIGNMENTS = (None, "broadcast", "columns", "components")
-COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -23,14 +22,6 @@ class BinaryOp(Placeholder):
     left: Placeholder
     right: Placeholder
 
-    def __bool__(self) -> bool:
-        if self.op in COMPARISONS:
-            raise TypeError(
-                "a comparison of expressions has no truth value while the problem is written down (did you chain "
-                "'a < x < b'?); use jno.np.where((a < x) * (x < b), ...)"
-            )
-        return True
-
 
 def binary(op: str, left: Any, right: Any) -> BinaryOp:
     """`BinaryOp` over operands that may still be numbers or arrays."""
@@ -39,7 +30,7 @@ def binary(op: str, left: Any, right: Any) -> BinaryOp:
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class UnaryOp(Placeholder):
-    """``negate``, ``abs``, ``transpose``, ``real``, ``imag`` or ``stop_gradient`` of an expression."""
+    """``negate``, ``abs``, ``~``, ``transpose``, ``real``, ``imag`` or ``stop_gradient`` of an expression."""
 
     child_fields: ClassVar[tuple[str, ...]] = ("target",)
     op: str

@@ -7,23 +7,24 @@ from typing import Any, NoReturn
 
 from jno.utils.ad_mode import validate_scheme
 
+from ._logic import Logic
 from ._node import Node
 
 AUTOMATIC = "automatic_differentiation"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Placeholder(Node):
+class Placeholder(Logic, Node):
     """A symbolic expression.
 
     Arithmetic, indexing, reductions and derivatives of placeholders build a graph; values appear only when
     ``jno.core`` compiles it.  An expression stands for an array of conceptual shape ``(B, T, N, D)`` (batch of
     samples, time levels, points, components); indices and axes given to its methods refer to ``(N, D)``.
-    ``==`` is identity; use :meth:`equal` for the element-wise comparison.
-    """
 
-    # NumPy must hand binary operations over instead of building object arrays.
-    __array_ufunc__ = None
+    Comparisons are element-wise and combined with ``&``, ``|`` and ``~``; only ``==`` and ``!=`` between two
+    expressions compare identity, for which there are :meth:`equal` and :meth:`not_equal`.  An expression has no truth
+    value.
+    """
 
     # --- arithmetic -------------------------------------------------------------------------------------------
     def __add__(self, other: Any) -> BinaryOp:
@@ -61,26 +62,6 @@ class Placeholder(Node):
 
     def __rmatmul__(self, other: Any) -> BinaryOp:
         return binary("@", other, self)
-
-    def __lt__(self, other: Any) -> BinaryOp:
-        return binary("<", self, other)
-
-    def __le__(self, other: Any) -> BinaryOp:
-        return binary("<=", self, other)
-
-    def __gt__(self, other: Any) -> BinaryOp:
-        return binary(">", self, other)
-
-    def __ge__(self, other: Any) -> BinaryOp:
-        return binary(">=", self, other)
-
-    def equal(self, other: Any) -> BinaryOp:
-        """Element-wise ``self == other`` (the operator ``==`` itself compares identity)."""
-        return binary("==", self, other)
-
-    def not_equal(self, other: Any) -> BinaryOp:
-        """Element-wise ``self != other``."""
-        return binary("!=", self, other)
 
     def __neg__(self) -> UnaryOp:
         return UnaryOp("negate", self)
