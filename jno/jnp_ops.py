@@ -8,6 +8,7 @@ components.
 - Element-wise functions, reductions, shape changes, tensor algebra per point, `linalg`.
 - Derivatives and integrals in function form: `grad`, `laplacian`, `divergence`, `symgrad`, `integrate`, ...
 - `view_factor` makes an operator of the view factors between radiating surfaces.
+- `interp` and `interpn` turn measured tables into expressions that can be differentiated.
 - `function` wraps your own JAX function, `parameter` makes a trainable array, `nn` builds networks.
 - `choice` leaves a decision between expressions to ``core.sweep``; `tune.space` is the space it searches.
 - Creation functions and dtypes (`linspace`, `zeros`, `float32`, ...) are those of ``jax.numpy`` and return
@@ -84,6 +85,8 @@ from jno._symbolic import hessian as hessian
 from jno._symbolic import identity as identity
 from jno._symbolic import inner as inner
 from jno._symbolic import integrate as integrate
+from jno._symbolic import interp as interp
+from jno._symbolic import interpn as interpn
 from jno._symbolic import isfinite as isfinite
 from jno._symbolic import isnan as isnan
 from jno._symbolic import jacobian as jacobian

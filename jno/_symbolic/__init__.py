@@ -63,6 +63,8 @@ from ._elementwise import square as square
 from ._elementwise import tan as tan
 from ._elementwise import tanh as tanh
 from ._elementwise import where as where
+from ._interpolation import interp as interp
+from ._interpolation import interpn as interpn
 from ._reductions import max as max
 from ._reductions import mean as mean
 from ._reductions import median as median

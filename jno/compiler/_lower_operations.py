@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -159,6 +159,8 @@ def function_call(node: FunctionCall, scope: Scope, *arguments: Value) -> Value:
         arrays, axis = align(arguments)
         result = jnp.asarray(node.fn(*arrays, **keywords))
         return Value(result, axis if _keeps_axis(node, axis, arrays, result) else None)
+    if node.align == "table":
+        return _looked_up(node, arguments)
     if node.align == "columns":
         arrays, axis = as_columns(arguments)
         return Value(node.fn(*arrays, **keywords), axis)
@@ -170,6 +172,14 @@ def function_call(node: FunctionCall, scope: Scope, *arguments: Value) -> Value:
     first = arguments[0].array.ndim if arguments else 0
     reduces_points = node.reduces_axis is not None and node.reduces_axis in (0, -first)
     return Value(result, None if reduces_points else result_axis(result, arguments))
+
+
+def _looked_up(node: FunctionCall, arguments: Sequence[Value]) -> Value:
+    *operands, table = arguments
+    if table.point_axis is not None:
+        raise AlignmentError("the table that values are looked up in must not depend on points or time")
+    arrays, axis = align(operands)
+    return Value(node.fn(*arrays, table.array), axis)
 
 
 def _keeps_axis(node: FunctionCall, axis: int | None, arrays: list[Any], result: Any) -> bool:

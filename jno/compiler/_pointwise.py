@@ -36,6 +36,7 @@ from jno.trace import (
 
 from ._finite_difference import is_automatic
 from ._graph import Graph, bound_in_context, spatial_tags
+from ._point_data import check_point_data
 from ._program import Program
 
 _FIXED = "@fixed"
@@ -49,13 +50,14 @@ _STRETCH = 1.7
 
 
 def check_pointwise(program: Program, modules: Mapping[int, Any]) -> None:
-    """Find out which model calls couple points; raise when a differentiated expression does.
+    """Find out which model calls couple points; raise when a differentiated expression does, or contains point data.
 
     Calls that do not couple points are noted in ``program.graph.pointwise``.
 
     Raises:
         ValueError: naming the expression and the tag.
     """
+    check_point_data(program, modules)
     targets = differentiated(program.roots, program.graph)
     folds = program.layout.samples * program.layout.levels > 1 or _has_many_points(program)
     wanted = folds or any(isinstance(node, NetworkGradient) for node in walk(program.roots))

@@ -232,6 +232,11 @@ class Attributes:
         return frozenset(f"n_{record.tag}" for record in self._store.records if record.normals)
 
     @property
+    def point_data_tags(self) -> frozenset[str]:
+        """Context keys of points given by the user, ``variable(name, array, point_data=True)``."""
+        return frozenset(self._store.data_tags)
+
+    @property
     def tensor_tags(self) -> frozenset[str]:
         """Context keys that hold data given by the user."""
         return frozenset(self._store.tensor_tags)

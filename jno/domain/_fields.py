@@ -11,13 +11,14 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from jno.trace import FunctionCall, Variable
+from jno.trace import FunctionCall, Placeholder, Variable
 
 from ._arcs import straight_runs
 from ._context import INITIAL
 from ._distance import exact_distance, smooth_distance
 from ._enclosures import Enclosures
 from ._geometry import Geometry
+from ._interpolation import mesh_interpolant, nodal_values
 from ._membership import chosen_value
 from ._merge import distinct_geometries
 from ._predicates import NearestNode
@@ -116,6 +117,52 @@ class PositionFields(Enclosures):
         numbers = [float(value) for value in values.values()]
         function = chosen_value(regions, numbers, 0.0 if default is None else float(default), slack_of(geometry))
         return FunctionCall(function, self._coordinates(tag), "by_region", align="broadcast")
+
+    def interpolate(self, values: Any, *, tag: str = "interior", field: str | None = None) -> FunctionCall:
+        """A coefficient given at the nodes of the mesh, an expression that can be differentiated.
+
+        It is linear on every cell, so its gradient is constant there, and between cells of the order of their size off.
+        Values on a grid, smoother ones too, are `jno.np.interpn`; along a line `jno.np.interp`.
+
+        Args:
+            values: array `(nodes,)`, or `(nodes, C)` of vectors, in the order of `domain.points`; the path of a `.npy`
+                file with one, or of a mesh file (`.vtu`, `.msh` and what else meshio reads) with values at these nodes;
+                or an expression without coordinates that has them: data with one row of values per sample, or a
+                trainable parameter.
+            tag: the sampled tag whose coordinates the expression is written in; default `interior`.
+            field: name of the data in a mesh file; default: the only one.
+
+        Returns:
+            An expression `(N, 1)`, or `(N, C)` of vectors, in the coordinates of `tag`. Call it with other coordinates,
+            `k(xb, yb)`, to evaluate it there.
+
+        Raises:
+            ValueError: no mesh, not one value per node, values that are not finite, or an unknown field.
+            NotImplementedError: merged domains with different geometries.
+
+        Example:
+            >>> import jno
+            >>> d = jno.domain.line(mesh_size=0.5)
+            >>> x, t = d.variable("interior")
+            >>> k = d.interpolate([1.0, 2.0, 5.0])
+            >>> (k * x).d(x).eval()[0, :, 0].tolist()
+            [1.0, 3.0, 11.0]
+        """
+        mesh = self._single_geometry("interpolate()").mesh
+        if mesh is None:
+            raise ValueError(
+                "interpolate() takes values at the nodes of a mesh, and this domain has none (yet): call build_mesh() "
+                "first, or use jno.np.interpn for values on a grid."
+            )
+        coordinates = self._coordinates(tag)
+        if isinstance(values, Placeholder):
+            if field is not None:
+                raise ValueError(
+                    f"interpolate(field={field!r}) names the data of a mesh file, and the values are none."
+                )
+            return FunctionCall(mesh_interpolant(mesh, None), [*coordinates, values], "interpolate", align="table")
+        function = mesh_interpolant(mesh, nodal_values(values, mesh, field))
+        return FunctionCall(function, coordinates, "interpolate", align="broadcast")
 
     def point_region(self: F, name: str, xy: Any) -> F:
         """Name the node of the mesh that is nearest to a point, e.g. to fix a pressure.

@@ -10,7 +10,7 @@ from ._leaves import as_node
 from ._node import set_fields
 from ._placeholder import Placeholder
 
-ALIGNMENTS = (None, "broadcast", "columns", "components")
+ALIGNMENTS = (None, "broadcast", "columns", "components", "table")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -77,7 +77,8 @@ class FunctionCall(Placeholder):
         align: how operands are prepared: ``None`` hands over the raw per-sample arrays, ``"broadcast"`` first aligns
             them on their point axis as arithmetic does (element-wise functions), ``"columns"`` makes each one
             ``(N, d)`` with a common number of rows (concatenation), ``"components"`` says that the function reduces
-            the last axis of its one argument, and keeps the points of an argument that has components.
+            the last axis of its one argument, and keeps the points of an argument that has components.  ``"table"``
+            aligns all operands but the last one, a table that the function looks values up in.
     """
 
     child_fields: ClassVar[tuple[str, ...]] = ("args",)

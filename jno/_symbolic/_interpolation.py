@@ -1,0 +1,144 @@
+"""Measured coefficients as expressions of the coordinates: interpolation of tables on grids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jno.trace import Constant, FunctionCall, Placeholder
+
+from ._splines import DEGREES, fitted
+
+_AXES = "xyz"
+
+
+def interp(x: Any, xp: Any, fp: Any, method: str = "linear") -> FunctionCall:
+    """Function of one variable through the points ``(xp, fp)``, as ``numpy.interp``, that can be differentiated.
+
+    A coefficient that was measured along a line, or a material law ``k(u)`` from a table, becomes an expression: its
+    derivatives are those of the interpolating function. At a point of the table the piecewise linear one has the slope
+    to the right of it. Outside the table the first or last value holds.
+
+    Args:
+        x: expression, applied element-wise.
+        xp: increasing numbers, at least two (four for ``"cubic"``).
+        fp: as many values; or an expression without coordinates that has them: data with one table per sample, or a
+            trainable parameter (with ``"linear"``).
+        method: ``"linear"`` (default), or ``"cubic"`` for the twice differentiable cubic spline.
+
+    Returns:
+        Node of the shape of ``x``.
+
+    Raises:
+        ValueError: a table that is not increasing, too short or not finite, or an unknown method.
+        TypeError: ``xp`` is no array of numbers.
+
+    Example:
+        >>> import jno
+        >>> x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
+        >>> k = jno.np.interp(x, [0.0, 0.4, 1.0], [1.0, 3.0, 3.0])
+        >>> k.d(x).eval()[0, :, 0].tolist()
+        [5.0, 0.0, 0.0]
+    """
+    return _interpolated("interp", [x], [xp], fp, method)
+
+
+def interpn(coordinates: Any, axes: Any, values: Any = None, method: str = "linear") -> FunctionCall:
+    """Function of several variables through values on a rectilinear grid, that can be differentiated.
+
+    Multilinear or tensor-product cubic splines, as ``scipy.interpolate.interpn``. Outside the grid the value at the
+    nearest point of its edge holds.
+
+    Args:
+        coordinates: list of scalar expressions, one for each axis of the grid, e.g. ``[x, y]``.
+        axes: list of increasing numbers for every axis; or the path of a ``.npz`` file with the arrays ``x``, ``y``,
+            (``z``) and ``values``.
+        values: array ``(n1, n2[, n3])``, or ``(n1, n2[, n3], D)`` of vectors; or an expression without coordinates that
+            has them in this order: data with one table per sample, or a trainable parameter (with ``"linear"``).
+        method: ``"linear"`` (default), or ``"cubic"``, twice differentiable, with at least four entries on every axis.
+
+    Returns:
+        Node ``(N, 1)``, or ``(N, D)`` of vectors.
+
+    Raises:
+        ValueError: axes that are not increasing, too short, not as many as the coordinates, or do not fit the values;
+            an unknown method; a file without these arrays.
+        TypeError: ``axes`` are no arrays of numbers.
+        FileNotFoundError: no such file.
+
+    Example:
+        >>> import jno
+        >>> import numpy as np
+        >>> x, y, _ = jno.domain.rect(mesh_size=0.5).variable("interior")
+        >>> grid = np.linspace(0, 1, 5)
+        >>> k = jno.np.interpn([x, y], [grid, grid], np.add.outer(grid**2, grid), method="cubic")
+        >>> flux = -(k * x.d(x)).d(x)
+    """
+    if isinstance(coordinates, Placeholder):
+        raise TypeError("interpn takes a list of coordinates, e.g. jno.np.interpn([x, y], [xs, ys], values)")
+    listed = list(coordinates)
+    if isinstance(axes, str | Path):
+        if values is not None:
+            raise ValueError("interpn: the file has the values; leave values= out, or give the axes as arrays")
+        axes, values = _read_grid(Path(axes), len(listed))
+    if values is None:
+        raise ValueError("interpn needs the values on the grid")
+    return _interpolated("interpn", listed, list(axes), values, method)
+
+
+def _interpolated(name: str, coordinates: list[Any], axes: Sequence[Any], values: Any, method: str) -> FunctionCall:
+    if method not in DEGREES:
+        raise ValueError(f"{name}(method={method!r}): allowed are {', '.join(map(repr, DEGREES))}")
+    if len(axes) != len(coordinates):
+        raise ValueError(f"{name}: {len(coordinates)} coordinates and {len(axes)} axes; give one axis for each")
+    grid = [_axis(name, axis, DEGREES[method] + 1) for axis in axes]
+    shape = tuple(len(axis) for axis in grid)
+    if isinstance(values, Placeholder) and not isinstance(values, Constant):
+        if method != "linear":
+            raise ValueError(
+                f"{name}(method={method!r}): the values are fitted now, so they must be an array; use 'linear'"
+            )
+        return FunctionCall(fitted(grid, None, method), [*coordinates, values], name, align="table")
+    table = _numbers(name, values)
+    ranks = (len(shape),) if name == "interp" else (len(shape), len(shape) + 1)
+    if table.ndim not in ranks or table.shape[: len(shape)] != shape:
+        raise ValueError(f"{name}: values of shape {table.shape} do not fit axes with {shape} entries")
+    return FunctionCall(fitted(grid, table, method), coordinates, name, align="broadcast")
+
+
+def _axis(name: str, axis: Any, least: int) -> np.ndarray:
+    numbers = _numbers(name, axis).astype(np.float64)
+    if numbers.ndim != 1 or len(numbers) < least or np.any(np.diff(numbers) <= 0):
+        raise ValueError(
+            f"{name}: an axis must be at least {least} increasing numbers, got shape {numbers.shape}: {numbers}"
+        )
+    return numbers
+
+
+def _numbers(name: str, values: Any) -> np.ndarray:
+    if isinstance(values, Constant):
+        values = values.value
+    if isinstance(values, Placeholder):
+        raise TypeError(f"{name}: the axes of a table are arrays of numbers, not expressions; got {values!r}")
+    array = np.asarray(values)
+    if array.dtype.kind not in "iufc":
+        raise TypeError(f"{name}: a table of numbers is needed, got dtype {array.dtype}")
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"{name}: the table has entries that are not finite")
+    return array if array.dtype.kind == "c" else array.astype(np.float64)
+
+
+def _read_grid(path: Path, count: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """Axes and values of a ``.npz`` file."""
+    if path.suffix != ".npz":
+        raise ValueError(f"interpn reads .npz files with the arrays x, y, (z,) values, not {str(path)!r}")
+    wanted = [*_AXES[:count], "values"]
+    with np.load(path, allow_pickle=False) as archive:
+        missing = [name for name in wanted if name not in archive.files]
+        if missing:
+            raise ValueError(f"{str(path)!r} lacks the arrays {missing}; it has {archive.files}")
+        *axes, values = (archive[name] for name in wanted)
+    return axes, values
