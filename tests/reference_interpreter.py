@@ -146,6 +146,7 @@ _ALIGN: dict[str | None, Callable[..., Sequence[jax.Array]]] = {
     "broadcast": _broadcast,
     "columns": _columns,
     "components": lambda arrays, environment: arrays,
+    "pair": lambda arrays, environment: arrays,
 }
 
 _BINARY: dict[str, Callable[..., jax.Array]] = {

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import FIRST_ORDER, WAVE, close, coordinates, evaluate, gradient_and_hessian, mlp, unit_square
+from shapely.geometry import box
 
 import jno
 
@@ -42,6 +43,47 @@ def test_second_normal_derivative():
     second, normal = evaluate([u.d2(n), n])
     matrix = WAVE.hessian(*coordinates(domain, "boundary"))
     close(second[0, :, 0], np.einsum("ni,nij,nj->n", normal[0], matrix, normal[0]))
+
+
+@pytest.mark.parametrize("kind", ["polygon", "mesh", "counted points of a mesh"])
+def test_normal_derivative_at_counted_points(kind):
+    """Coordinates and the normal of the same points in one call; the components make the same direction."""
+    square = box(0, 0, 1, 1)
+    domain = jno.domain.csg.from_regions({"square": square}) if kind == "polygon" else jno.domain.rect(mesh_size=0.25)
+    sample = (None, None) if kind == "mesh" else (7, "equispaced") if kind == "polygon" else (7, None)
+    x, y, _, n = domain.variable("boundary", sample=sample, normals="vector")
+    u = WAVE.build(jno.np, x, y)
+    nx, ny = n[..., 0:1], n[..., 1:2]
+    along, by_hand, second = evaluate([u.d(n), u.d(x) * nx + u.d(y) * ny, u.d2(n)])
+    close(along, by_hand)
+    normal = np.asarray(domain.context[n.tag])[0, 0]
+    points = np.asarray(domain.context[x.tag])[0, 0]
+    fx, fy = WAVE.first(*points.T)
+    close(along[0, :, 0], fx * normal[:, 0] + fy * normal[:, 1])
+    close(second[0, :, 0], np.einsum("ni,nij,nj->n", normal, WAVE.hessian(*points.T), normal))
+
+
+@pytest.mark.parametrize("scheme", FIRST_ORDER)
+def test_normal_given_by_its_components(scheme):
+    domain = jno.domain.csg.from_regions({"square": box(0, 0, 1, 1)})
+    x, y, _, nx, ny = domain.variable("boundary", sample=(7, "equispaced"), normals=True, split=True)
+    u = WAVE.build(jno.np, x, y)
+    along, by_hand = evaluate([u.d(jno.np.vector(nx, ny), scheme), u.d(x) * nx + u.d(y) * ny])
+    close(along, by_hand)
+    remedy = r"the whole normal, jno\.np\.vector\(nx, ny\).*jno\.np\.inner\(u\.grad\(x, y\), v\)"
+    for direction in (jno.np.vector(ny, nx), jno.np.vector(nx, -ny), jno.np.vector(nx), jno.np.vector(x, y)):
+        with pytest.raises(TypeError, match=remedy):
+            u.d(direction)
+
+
+def test_normals_are_asked_for_by_known_words():
+    domain = unit_square(0.5)
+    with pytest.raises(ValueError, match=r"normals='split'.*False, True and 'vector'"):
+        domain.variable("boundary", normals="split")
+    with pytest.raises(ValueError, match=r"normals='vector', split=True.*its components"):
+        domain.variable("boundary", normals="vector", split=True)
+    with pytest.raises(ValueError, match="no outward normals"):
+        domain.variable("interior", normals="vector")
 
 
 def test_derivative_along_one_component_of_the_normal_is_refused():

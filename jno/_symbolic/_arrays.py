@@ -175,23 +175,28 @@ def stack(items: Any, axis: int = 0) -> FunctionCall:
 
 
 def dot(x: Any, y: Any) -> FunctionCall:
-    """``numpy.dot`` of the per-sample arrays, e.g. ``(N, D)`` with a matrix ``(D, K)``.
+    """Product of vectors and matrices: at each point where both are fields, else ``numpy.dot``.
 
-    For the scalar product of two vector fields at each point use `jno.np.inner`.
+    Of two vector fields it is the scalar product, ``dot(u.grad(x, y), jno.np.vector(a, b))``; a field of matrices and
+    one of vectors are multiplied at each point. A constant matrix multiplies the vectors of a field from the left,
+    ``(K, D)`` with ``(N, D)``, or from the right, ``(N, D)`` with ``(D, K)``.
 
     Args:
         x: expression or array.
         y: expression or array.
 
     Returns:
-        Node, ``(N, K)`` in the example above.
+        Node, ``(N,)`` for two vector fields (in arithmetic it acts as ``(N, 1)``) and ``(N, K)`` with a matrix.
+
+    Raises:
+        ValueError: (when compiled) sizes that do not fit, or fit in two ways.
 
     Example:
         >>> import jno
         >>> jno.np.dot([1.0, 2.0], [3.0, 4.0])
         dot(array(2,), array(2,))
     """
-    return FunctionCall(jnp.dot, [x, y], "dot")
+    return FunctionCall(_dot, [x, y], "dot", align="pair")
 
 
 def matmul(x: Any, y: Any) -> FunctionCall:
@@ -204,12 +209,15 @@ def matmul(x: Any, y: Any) -> FunctionCall:
     Returns:
         Node as ``numpy.matmul`` shapes it.
 
+    Raises:
+        ValueError: (when compiled) sizes that do not fit.
+
     Example:
         >>> import jno
         >>> jno.np.matmul([[1.0, 2.0]], [[3.0], [4.0]])
         matmul(array(1, 2), array(2, 1))
     """
-    return FunctionCall(jnp.matmul, [x, y], "matmul")
+    return FunctionCall(_matmul, [x, y], "matmul")
 
 
 def _listed(items: Any, name: str) -> Sequence[Any]:
@@ -230,3 +238,45 @@ def _join_columns(*columns: Shaped[ArrayLike, ...]) -> Shaped[Array, ...]:
 
 def _stack(*arrays: Shaped[ArrayLike, ...], axis: int) -> Shaped[Array, ...]:
     return jnp.stack(jnp.broadcast_arrays(*arrays), axis=axis)
+
+
+def _dot(
+    x: Shaped[ArrayLike, ...], y: Shaped[ArrayLike, ...], at_points: tuple[bool, bool] = (False, False)
+) -> Shaped[Array, ...]:
+    left, right = jnp.asarray(x), jnp.asarray(y)
+    fields = (at_points[0] and left.ndim > 1, at_points[1] and right.ndim > 1)
+    if all(fields) or (any(fields) and left.shape == right.shape and left.shape[0] != left.shape[-1]):
+        terms = _AT_POINTS.get((left.ndim, right.ndim))
+        contracted = right.shape[-1] if right.ndim == 2 else right.shape[-2]
+        if terms is not None and left.shape[-1] == contracted:
+            return jnp.einsum(terms, left, right)
+    elif fields[1] and right.ndim == 2 and left.ndim in (1, 2) and left.shape[-1] in right.shape:
+        if right.shape[0] == right.shape[1]:
+            raise ValueError(
+                f"dot: a matrix {left.shape} fits the components and the points of {right.shape}; write jno.np.einsum, "
+                "'kd,nd->nk' for each point or 'kn,nd->kd' over the points"
+            )
+        if left.shape[-1] == right.shape[1]:
+            return right @ left.T
+        return jnp.dot(left, right)
+    elif min(left.ndim, right.ndim) == 0 or left.shape[-1] == right.shape[max(right.ndim - 2, 0)]:
+        return jnp.dot(left, right)
+    raise ValueError(
+        f"dot: sizes of the operands do not fit, shapes {left.shape} and {right.shape}. Vector fields need equally "
+        "many components; for other contractions use jno.np.inner or jno.np.einsum"
+    )
+
+
+_AT_POINTS = {(2, 2): "nd,nd->n", (3, 2): "nkd,nd->nk", (2, 3): "nd,ndk->nk", (3, 3): "nkd,ndl->nkl"}
+"""Contractions at each point by the ranks of the operands."""
+
+
+def _matmul(x: Shaped[ArrayLike, ...], y: Shaped[ArrayLike, ...]) -> Shaped[Array, ...]:
+    left, right = jnp.asarray(x), jnp.asarray(y)
+    try:
+        return jnp.matmul(left, right)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"matmul: shapes {left.shape} and {right.shape} do not fit; matrices at points are (N, k, m) and (N, m, "
+            "l), and two fields of vectors are multiplied by jno.np.dot"
+        ) from error

@@ -16,7 +16,7 @@ from jno.trace import BinaryOp, FunctionCall, GetItem, Literal, Print, Reduction
 from ._pairing import ANY
 from ._rules import lowers
 from ._scope import Scope
-from ._value import AlignmentError, Value, align, as_columns, result_axis
+from ._value import AlignmentError, Value, align, as_columns, point_count, result_axis
 
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -161,6 +161,8 @@ def function_call(node: FunctionCall, scope: Scope, *arguments: Value) -> Value:
         return Value(result, axis if _keeps_axis(node, axis, arrays, result) else None)
     if node.align == "table":
         return _looked_up(node, arguments)
+    if node.align == "pair":
+        return _paired(node, arguments)
     if node.align == "columns":
         arrays, axis = as_columns(arguments)
         return Value(node.fn(*arrays, **keywords), axis)
@@ -172,6 +174,16 @@ def function_call(node: FunctionCall, scope: Scope, *arguments: Value) -> Value:
     first = arguments[0].array.ndim if arguments else 0
     reduces_points = node.reduces_axis is not None and node.reduces_axis in (0, -first)
     return Value(result, None if reduces_points else result_axis(result, arguments))
+
+
+def _paired(node: FunctionCall, arguments: Sequence[Value]) -> Value:
+    point_count(arguments)  # refuses operands on different points
+    at_points = tuple(argument.point_axis == 0 for argument in arguments)
+    try:
+        result = node.fn(*(argument.array for argument in arguments), at_points=at_points)
+    except ValueError as error:
+        raise AlignmentError(str(error)) from error
+    return Value(result, result_axis(result, arguments))
 
 
 def _looked_up(node: FunctionCall, arguments: Sequence[Value]) -> Value:

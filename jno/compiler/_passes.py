@@ -105,7 +105,7 @@ def _may_couple(node: Node) -> bool:
     if isinstance(node, UnaryOp):
         return node.op == "transpose"
     if isinstance(node, FunctionCall):
-        return node.align is None or (node.align == "broadcast" and node.reduces_axis is not None)
+        return node.align in (None, "pair") or (node.align == "broadcast" and node.reduces_axis is not None)
     return isinstance(node, Reduction | Reshape) or (isinstance(node, GetItem) and not keeps_all_points(node))
 
 

@@ -21,6 +21,7 @@ from ._sampling import SampleSpec
 from ._summary import summary_lines
 from ._tags import check_tag_name
 from ._variables import (
+    check_normals,
     checked_data,
     data_options,
     is_data,
@@ -44,7 +45,7 @@ class SampleAccess(PositionFields):
         tag: str,
         sample: Any = _EVERYTHING,
         resampling_strategy: Any = None,
-        normals: bool = False,
+        normals: bool | str = False,
         reverse_normals: bool = False,
         view_factor: bool = False,
         point_data: bool = False,
@@ -75,7 +76,8 @@ class SampleAccess(PositionFields):
                 points: one row per point.
             resampling_strategy: who replaces the points during training, from `jno.sampler`; normals follow their
                 points. Data that is attached to the points does not.
-            normals: also sample the unit outward normals, key `n_<key>`.
+            normals: also sample the unit outward normals, key `n_<key>`; `"vector"` returns them as one variable after
+                the coordinates, for `u.d(n)`.
             reverse_normals: inward normals instead (a copy; other variables keep theirs).
             view_factor: also compute the view factors between the points of a boundary tag of the plane, see
                 `compute_enclosure_view_factor`: data `f_<key>` `(1, N, N)`, visibilities `v_<key>` `(1, 1, N, N)`.
@@ -92,9 +94,9 @@ class SampleAccess(PositionFields):
 
         Returns:
             `(x, [y, [z,]] t)`, then `nx, …` with normals and `split`, then the view factors, then the indices. With
-            `normals` but none of `split`, `view_factor`, `return_indices`: one vector variable for the normal. For
-            data: a `TensorTag`, or a tuple of one per column with `split`; with `point_data` a `Variable`, or one per
-            column.
+            `normals=True` but none of `split`, `view_factor`, `return_indices`: one vector variable for the normal;
+            with `normals="vector"` it follows the coordinates: `x, y, t, n`. For data: a `TensorTag`, or a tuple of one
+            per column with `split`; with `point_data` a `Variable`, or one per column.
 
         Raises:
             ValueError: unknown tag, normals on a region that has none, an invalid count, sampler result or
@@ -109,6 +111,7 @@ class SampleAccess(PositionFields):
             >>> d.context["n_left"][0, 0, 0].tolist()
             [-1.0, 0.0]
         """
+        check_normals(tag, normals, split)
         if is_data(sample):
             point_options = {
                 "normals": normals,
@@ -135,7 +138,7 @@ class SampleAccess(PositionFields):
         if tag in self._store.tensor_tags and sample is _EVERYTHING:
             return tensor_leaves(tag, self.context[tag], self, split)
         spec = SampleSpec.from_tuple(str(tag), sample)
-        request = self._request(tag, spec, normals or view_factor, reverse_normals, time_value)
+        request = self._request(tag, spec, bool(normals) or view_factor, reverse_normals, time_value)
         if like is not None:
             geometries = tuple(group.geometry for group in self._groups)
             drawn = matched_request(request, like, resampling_strategy, self._store, geometries)

@@ -100,12 +100,25 @@ def point_data_leaves(name: str, array: np.ndarray, domain: Any, split: bool, co
     return _columns(name, width, domain, copy) if split else Variable(name, [0, width], domain, copy=copy)
 
 
-def point_leaves(record: SampleRecord, domain: Any, *, normals: bool, split: bool, copy: int) -> Any:
-    """`(x, …, t)` (without `t` on a timeless domain), then the components of the normal; or the normal alone."""
+def check_normals(tag: str, normals: Any, split: bool) -> None:
+    """`normals` is a bool, or `"vector"`, which is not split."""
+    if not isinstance(normals, bool) and normals != "vector":
+        raise ValueError(f"variable({tag!r}, normals={normals!r}): allowed are False, True and 'vector'.")
+    if normals == "vector" and split:
+        raise ValueError(
+            f"variable({tag!r}, normals='vector', split=True): the vector is one variable; normals=True, split=True "
+            "gives its components."
+        )
+
+
+def point_leaves(record: SampleRecord, domain: Any, *, normals: bool | str, split: bool, copy: int) -> Any:
+    """`(x, …, t)` (without `t` on a timeless domain), then the components of the normal, or it; or the normal alone."""
     width = domain.dimension
-    if normals and not split:
+    if normals is True and not split:
         return Variable(f"n_{record.tag}", [0, width], domain, copy=copy)
     leaves: tuple[Any, ...] = _columns(record.tag, width, domain, copy)
     if not domain._geometry.timeless:
         leaves += (Variable(record.time_tag, [0, 1], domain, axis="temporal", copy=copy),)
+    if normals == "vector":
+        return (*leaves, Variable(f"n_{record.tag}", [0, width], domain, copy=copy))
     return leaves + _columns(f"n_{record.tag}", width, domain, copy) if normals else leaves

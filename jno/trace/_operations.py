@@ -10,7 +10,7 @@ from ._leaves import as_node
 from ._node import set_fields
 from ._placeholder import Placeholder
 
-ALIGNMENTS = (None, "broadcast", "columns", "components", "table")
+ALIGNMENTS = (None, "broadcast", "columns", "components", "table", "pair")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -78,7 +78,8 @@ class FunctionCall(Placeholder):
             them on their point axis as arithmetic does (element-wise functions), ``"columns"`` makes each one
             ``(N, d)`` with a common number of rows (concatenation), ``"components"`` says that the function reduces
             the last axis of its one argument, and keeps the points of an argument that has components.  ``"table"``
-            aligns all operands but the last one, a table that the function looks values up in.
+            aligns all operands but the last one, a table that the function looks values up in.  ``"pair"`` hands over
+            two raw arrays and says, as ``at_points``, which of them run over points.
     """
 
     child_fields: ClassVar[tuple[str, ...]] = ("args",)

@@ -182,7 +182,8 @@ class Placeholder(Logic, Node):
         r"""First derivative :math:`\partial u/\partial v`; with a normal vector variable, :math:`\nabla u\cdot n`.
 
         Args:
-            variable: one `Variable`, spatial, temporal or a normal vector.
+            variable: one `Variable`, spatial, temporal or a normal vector; a normal may also be given by its
+                components, ``jno.np.vector(nx, ny)``.
             scheme: see *Scheme strings*; overrides the configured default for this node.
 
         Returns:

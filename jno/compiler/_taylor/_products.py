@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from .._jax_versions import bind_equation
 from ._interpreter import Pass, rule
@@ -111,5 +112,6 @@ def _divide(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> li
             mixed = cross(taylor.streams, key, quotient, second.parts, times, ranks)
             total = add(total, None if mixed is None else -mixed)
         if total is not None:
-            quotient[key] = with_values(key, lambda p, d: p / d, total, second.value)
+            with np.errstate(divide="ignore", invalid="ignore"):  # parts known in advance are NumPy arrays
+                quotient[key] = with_values(key, lambda p, d: p / d, total, second.value)
     return [Jet(value, quotient)]
