@@ -137,7 +137,7 @@ def _read(path: Path, mesh: Mesh, field: str | None) -> Any:
     """Nodal values of a `.npy` file, or point data of a mesh file."""
     if path.suffix == ".npy":
         return np.load(path, allow_pickle=False)
-    from ._meshio_reader import import_meshio
+    from ._mesh_files._meshio_reader import import_meshio
 
     data = import_meshio(f"Reading {path.suffix} files").read(path)
     if field is None and len(data.point_data) == 1:
