@@ -202,7 +202,8 @@ def test_different_cuts_of_a_common_face(capfd):
     """A square between two pyramids, cut along another diagonal in each: no node is wrong, the edges are."""
     below = np.array([[0.5, 0.5, -1.0]])
     built(np.concatenate([CUBE, below]), tetra=[[0, 1, 2, 6], [0, 2, 3, 6], [0, 1, 3, 8], [1, 2, 3, 8]])
-    assert "4 of 12 boundary triangles lie inside" in capfd.readouterr().out
+    assert "4 of 12 boundary triangles lie inside" in (said := capfd.readouterr().out)
+    assert "0 hang on the side of another cell; without either, a face is cut along another diagonal" in said
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,8 @@ def warn_about_inner_boundaries(mesh: Mesh, origin: str) -> None:
     get_logger().warning(
         f"{origin}: {np.sum(inner)} of {len(inner)} boundary {_NAMES[mesh.dimension]} lie inside, between cells that "
         f"do not share them: {doubled} nodes there are doubled (parts that are not glued, or a slit) and {hanging} "
-        "hang on the side of another cell. They count as boundary; where they should not, merge the nodes and make "
+        "hang on the side of another cell; without either, a face is cut along another diagonal by the cell behind it. "
+        "They count as boundary; where they should not, merge the nodes and make "
         "the mesh conforming."
     )
 
