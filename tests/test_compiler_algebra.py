@@ -149,3 +149,5 @@ def test_quotients_with_a_literal_zero_are_ieee(line):
     value, slope = evaluate([x / 0, (x / 0).d(x)])
     np.testing.assert_array_equal(value[0], quotient)
     np.testing.assert_array_equal(slope[0], np.full((5, 1), np.inf))
+    for undefined in evaluate([(x * 0 / 0).d(x), (1 / (0 * x)).d(x)]):
+        assert np.isnan(undefined).all()

@@ -43,6 +43,8 @@ def _multiply(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> 
                 total = add(total, with_values(key, times, own.parts[key], other.value))
         if first.parts and second.parts:
             total = add(total, cross(taylor.streams, key, first.parts, second.parts, times, (value.ndim,) * 3))
+        if isinstance(total, np.ndarray) and not total.any():
+            total = jnp.asarray(total)  # a product with zero still depends on its factors: its quotient by zero is NaN
         if total is not None:
             parts[key] = total
     return [Jet(value, parts)]
