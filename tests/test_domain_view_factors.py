@@ -7,9 +7,10 @@ import pytest
 from shapely.geometry import Point, box
 
 import jno
-from jno.domain import _view_factors
+from jno.domain import _rays, _view_factors
 from jno.domain._arcs import Arcs, arcs_of
-from jno.domain._view_factors import blocked, exchange
+from jno.domain._rays import blocked, candidates, crosses
+from jno.domain._view_factors import exchange
 
 SIDES = ("bottom", "right", "top", "left")
 UNIT = [(0, 0), (1, 0), (1, 1), (0, 1)]
@@ -194,7 +195,8 @@ def test_every_point_behind_an_opening_sees_its_part():
 
 def test_long_curves_are_treated_in_parts(monkeypatch):
     whole = behind_an_opening(25, 0.265, 0.635)
-    monkeypatch.setattr(_view_factors, "_AT_ONCE", 100)  # four pieces, or three pairs, at a time
+    monkeypatch.setattr(_view_factors, "_AT_ONCE", 1)  # one piece, or one pair, at a time
+    monkeypatch.setattr(_rays, "_AT_ONCE", 1)
     parts = behind_an_opening(25, 0.265, 0.635)
     for name in ("f_bottom+top", "v_bottom+top"):
         np.testing.assert_allclose(parts.context[name], whole.context[name], atol=1e-14)
@@ -204,6 +206,63 @@ def test_rays_that_end_on_walls_are_free():
     walls = np.array([[[0.0, 0.0], [1.0, 0.0]], [[0.5, 0.5], [0.5, 1.0]]])
     starts, stops = np.array([[0.2, 0.0], [0.2, 0.0], [0.0, 0.7]]), np.array([[0.8, 0.4], [0.5, 0.9], [1.0, 0.7]])
     assert blocked(starts, stops, walls, 1e-9).tolist() == [False, False, True]
+
+
+def scattered(seed=0, fans=40, rays=30, walls=50):
+    """Fans of rays between short walls in the unit square; half of the fans start on a wall, a quarter at a corner."""
+    draws = np.random.default_rng(seed)
+    blockers = draws.random((walls, 1, 2)) + 0.2 * (draws.random((walls, 2, 2)) - 0.5)
+    origins = draws.random((fans, 2))
+    on_wall = blockers[: fans // 2]
+    origins[: fans // 2] = on_wall[:, 0] + draws.random((fans // 2, 1)) * (on_wall[:, 1] - on_wall[:, 0])
+    origins[: fans // 4] = blockers[: fans // 4, 0]
+    return origins.repeat(rays, axis=0), draws.random((fans * rays, 2)), blockers
+
+
+@pytest.mark.parametrize("rays", [1, 30])
+def test_rays_in_fans_are_blocked_as_one_by_one(rays):
+    starts, stops, blockers = scattered(rays=rays)
+    shuffled = np.random.default_rng(1).permutation(len(starts))
+    starts, stops = starts[shuffled], stops[shuffled]
+    expected = crosses(starts[:, None], stops[:, None], blockers[None], 1e-9).any(axis=1)
+    assert 0.1 < expected.mean() < 0.9
+    np.testing.assert_array_equal(blocked(starts, stops, blockers, 1e-9), expected)
+
+
+def test_few_blockers_of_a_fan_are_tested():
+    """A ray meets about two of 400 walls or passes them closely, and walls beyond its end."""
+    starts, stops, blockers = scattered(walls=400, fans=20, rays=100)
+    tested = sum(len(ray) for ray, _ in candidates(starts, stops, blockers, np.zeros(len(starts)), 1e-9))
+    assert tested < len(starts) * len(blockers) / 8
+
+
+def test_blockers_of_a_bundle_are_found():
+    """Rays whose ends lie within a reach of those of another ray are blocked by nothing but its candidates."""
+    starts, stops, blockers = scattered()
+    reach = np.random.default_rng(2).choice([0.01, 0.03], len(starts))
+    shift = np.random.default_rng(3).normal(size=(2, len(starts), 2))
+    shift *= 0.999 * reach[:, None] / np.linalg.norm(shift, axis=-1, keepdims=True)
+    needed = crosses((starts + shift[0])[:, None], (stops + shift[1])[:, None], blockers[None], 1e-9)
+    near = np.zeros_like(needed)
+    for ray, blocker in candidates(starts, stops, blockers, reach, 1e-9):
+        near[ray, blocker] = True
+    assert not np.any(needed & ~near)
+    assert near.mean() < 0.5
+
+
+def test_the_first_piece_is_beside_the_last_one():
+    """A floor that begins anew in the middle of an opening's shadow gives what the other one gives."""
+    wall = np.array([[[0.0, 1.0], [0.05, 1.0]]])
+    screen = np.array([[[0.0, 0.5], [0.515, 0.5]]])
+    ends = np.linspace(1.0, 0.0, 21)
+    pieces = np.zeros((20, 2, 2))
+    pieces[:, :, 0] = np.stack([ends[:-1], ends[1:]], axis=1)
+    above = Arcs(wall, np.zeros(1, dtype=np.int64), 1)
+    found = [
+        exchange(Arcs(np.roll(pieces, shift, axis=0), np.arange(20), 20), above, screen, 1e-9).areas[:, 0]
+        for shift in (0, 3)
+    ]
+    np.testing.assert_allclose(found[1], np.roll(found[0], 3), atol=1e-15)
 
 
 # -- media ----

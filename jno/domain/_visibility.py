@@ -7,8 +7,8 @@ from jaxtyping import Float32
 
 from ._arcs import straight_runs
 from ._mesh import Mesh
+from ._rays import blocked
 from ._topology import facet_frames
-from ._view_factors import blocked
 
 
 def boundary_visibility(mesh: Mesh) -> Float32[np.ndarray, "K K"]:
