@@ -1,4 +1,4 @@
-"""Poisson's equation to six digits: energy natural gradients in double precision.
+"""Poisson's equation to eight digits: energy natural gradients in double precision.
 
     -Δu = f  in (0, 1)²,   u = 0  on the boundary,   f = 2π² sin(πx) sin(πy)
 
