@@ -23,6 +23,19 @@ DEMOS = {
     "darcy_fno": "operator learning from 500 solved permeability fields, Fourier neural operator",
 }
 _PACKAGES = ("jax", "jaxlib", "equinox", "optax", "foundax", "paramax", "numpy", "scipy", "shapely", "matplotlib")
+_OPTIONAL = {
+    "mesh": ("gmsh", "h5py", "meshio"),
+    "checkpoint": ("orbax-checkpoint",),
+    "bayes": ("blackjax",),
+    "tune": ("nevergrad", "scikit-learn"),
+    "wandb": ("wandb",),
+    "tensorboard": ("tensorboardX",),
+    "sign": ("cryptography",),
+    "export": ("flatbuffers", "jax2onnx"),
+    "iree": ("iree-base-compiler", "iree-base-runtime"),
+    "viz": ("pyvista", "plotly"),
+}
+"""Packages of every extra."""
 _USAGE_ERROR = 2
 
 
@@ -41,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="jno", description="Partial differential equations with neural networks in JAX."
     )
+    parser.add_argument("--version", action="version", version=f"jno {_version('jno-jax')}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("info", help="versions, devices and configuration")
     names = "\n".join(f"  {name:19}{text}" for name, text in DEMOS.items())
@@ -71,6 +85,9 @@ def _info(options: argparse.Namespace) -> int:
     python = ".".join(map(str, sys.version_info[:3]))
     sections = {
         "Versions": {"jno": jno.__version__, "python": python, **{name: _version(name) for name in _PACKAGES}},
+        "Optional packages": {
+            f"{package} [{extra}]": _version(package) for extra, packages in _OPTIONAL.items() for package in packages
+        },
         "Devices": _devices(),
         "Configuration": _configuration(),
     }

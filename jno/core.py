@@ -220,6 +220,10 @@ class core:
         """How data with one row per sample is cut, a ``PartitionSpec``."""
         return self._devices.data_sharding
 
+    def __repr__(self) -> str:
+        names = [c.metadata.label or f"C{number}" for number, c in enumerate(self.constraints)]
+        return f"core(constraints={names}, models={self._models}, domain={self.domain!r})"
+
     @property
     def n_constraints(self) -> int:
         """Number of constraints (trackers not counted)."""

@@ -32,6 +32,32 @@ def test_info(capsys, monkeypatch, tmp_path):
     assert rows["first-order"].split() == ["AD", "forward"]
 
 
+def test_info_lists_the_packages_of_every_extra(capsys):
+    assert main(["info"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    begin, end = lines.index("Optional packages"), lines.index("Devices")
+    shown = {tuple(line.split()[:2]) for line in lines[begin + 1 : end]}
+    project = ROOT / "pyproject.toml"
+    if not project.is_file():
+        pytest.skip("only the source tree has a pyproject.toml")
+    extras = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    listed = {
+        (requirement.partition(">=")[0], f"[{extra}]")
+        for extra, requirements in extras.items()
+        if extra not in ("all", "cuda", "docs", "dev", "bench")
+        for requirement in requirements
+    }
+    assert shown == listed
+    assert any(line.split()[0] == "scikit-learn" and line.split()[2] != "not" for line in lines[begin + 1 : end])
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"jno {jno.__version__}\n"
+
+
 def test_no_command_shows_help(capsys):
     assert main([]) == 2
     assert "info" in capsys.readouterr().out

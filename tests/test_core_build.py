@@ -36,6 +36,13 @@ def test_attributes():
     assert crux.seed == 42
 
 
+def test_repr_names_constraints_models_and_domain():
+    domain, x = line()[:2]
+    net = network("u")
+    crux = jno.core([net(x).mse.name("energy"), (net(x) - x).mse])
+    assert repr(crux) == f"core(constraints=['energy', 'C1'], models=[{net!r}], domain={domain!r})"
+
+
 def test_an_explicit_domain():
     domain, _, _ = line()
     p = jno.np.parameter(()).initialize(3.0)
