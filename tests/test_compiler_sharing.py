@@ -148,7 +148,7 @@ def test_different_structure_is_not_confused():
         X - Y,
         X * 1,
         X * 1.0,
-        X * True,
+        X * np.bool_(True),
         X * np.asarray(1.0),
         X * np.float32(1.0),
         x_again * 1,

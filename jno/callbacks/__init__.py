@@ -10,6 +10,7 @@ Example:
     >>> p = jno.np.parameter(()).initialize(2.0).optimizer(optax.sgd(0.1))
     >>> norms = jno.callbacks.gradient_norms(interval=2)
     >>> _ = jno.core([(p + 0 * x).mse]).solve(5, callbacks=[norms])
+    INFO: compiling
     INFO: epoch ...
     >>> norms.result["epochs"]
     array([0, 2, 4])

@@ -38,6 +38,7 @@ class CosSimilarity(Analysis):
         >>> p = jno.np.parameter(()).initialize(0.0).optimizer(optax.sgd(0.0))
         >>> cosines = jno.callbacks.cos_similarity()
         >>> _ = jno.core([(p + 0 * x - 1).mse, (p + 0 * x + 1).mse]).solve(1, callbacks=[cosines])
+        INFO: compiling
         INFO: epoch ...
         >>> cosines.value["cos_sim_matrix"].tolist()
         [[1.0, -1.0], [-1.0, 1.0]]

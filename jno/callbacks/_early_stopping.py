@@ -48,6 +48,7 @@ class EarlyStopping(Callback):
         >>> p = jno.np.parameter(()).initialize(3.0).optimizer(optax.sgd(0.0))
         >>> stop = jno.callbacks.early_stopping(patience=5, verbose=False)
         >>> _ = jno.core([(p + 0 * x).mse]).solve(100, callbacks=[stop])
+        INFO: compiling
         INFO: epoch ...
         >>> stop.best_metric, stop.stopped_epoch
         (9.0, 5)

@@ -41,6 +41,7 @@ class EnergyNaturalGradient(Callback):
         >>> residual = p * x - 3 * x
         >>> crux = jno.core([residual.mse])
         >>> _ = crux.solve(1, callbacks=[jno.callbacks.engd([residual])])
+        INFO: compiling
         INFO: epoch ...
         >>> round(float(p.model.module.value), 4)
         3.0

@@ -33,6 +33,7 @@ class GradientAlignment(Analysis):
         >>> p = jno.np.parameter(()).initialize(0.0).optimizer(optax.sgd(0.0))
         >>> alignment = jno.callbacks.gradient_alignment()
         >>> _ = jno.core([(p + 0 * x - 1).mse, (p + 0 * x + 1).mse]).solve(1, callbacks=[alignment])
+        INFO: compiling
         INFO: epoch ...
         >>> alignment.value["alignment"]
         -1.0

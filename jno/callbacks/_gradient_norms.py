@@ -34,6 +34,7 @@ class GradientNorms(Analysis):
         >>> p = jno.np.parameter(()).initialize(3.0).optimizer(optax.sgd(0.0))
         >>> norms = jno.callbacks.gradient_norms()
         >>> _ = jno.core([(p + 0 * x).mse]).solve(1, callbacks=[norms])
+        INFO: compiling
         INFO: epoch ...
         >>> float(norms.value["norms"][0])
         6.0

@@ -46,8 +46,9 @@ class HessianSpectrum(Analysis):
         >>> p = jno.np.parameter(()).initialize(3.0).optimizer(optax.sgd(0.0))
         >>> spectrum = jno.callbacks.hessian_spectrum(k=1)
         >>> _ = jno.core([(p + 0 * x).mse]).solve(1, callbacks=[spectrum])
+        INFO: compiling
         INFO: epoch ...
-        >>> spectrum.value.tolist()
+        >>> spectrum.value["eigvals"].tolist()
         [2.0]
 
     Source: B. Ghorbani, S. Krishnan, Y. Xiao, "An investigation into neural net optimization via Hessian eigenvalue

@@ -38,6 +38,7 @@ class InputSensitivity(Analysis):
         >>> p = jno.np.parameter(()).initialize(3.0).optimizer(optax.sgd(0.0))
         >>> sensitivity = jno.callbacks.input_sensitivity(p * x - y)
         >>> _ = jno.core([(p * x - y).mse]).solve(1, callbacks=[sensitivity])
+        INFO: compiling
         INFO: epoch ...
         >>> sensitivity.inputs, sensitivity.value["values"].tolist()
         (('x', 'y'), [3.0, 1.0])

@@ -42,6 +42,7 @@ class LossLandscape(Analysis):
         >>> p = jno.np.parameter(()).initialize(3.0).optimizer(optax.sgd(0.0))
         >>> landscape = jno.callbacks.loss_landscape(n_grid=3)
         >>> _ = jno.core([(p + 0 * x).mse]).solve(1, callbacks=[landscape])
+        INFO: compiling
         INFO: epoch ...
         >>> float(landscape.value["landscapes"][1, 1])
         9.0

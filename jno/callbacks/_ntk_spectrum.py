@@ -46,6 +46,7 @@ class NTKSpectrum(Analysis):
         >>> p = jno.np.parameter(()).initialize(3.0).optimizer(optax.sgd(0.0))
         >>> spectrum = jno.callbacks.ntk_spectrum((p * x).grad(p))
         >>> _ = jno.core([(p * x).mse]).solve(1, callbacks=[spectrum])
+        INFO: compiling
         INFO: epoch ...
         >>> spectrum.value["trace"]
         1.25

@@ -41,6 +41,7 @@ class ResidualStats(Analysis):
         >>> p = jno.np.parameter(()).initialize(3.0).optimizer(optax.sgd(0.0))
         >>> stats = jno.callbacks.residual_stats()
         >>> _ = jno.core([2.0 * (p * x).mse]).solve(1, callbacks=[stats])
+        INFO: compiling
         INFO: epoch ...
         >>> float(stats.value["means"][0]), float(stats.value["maxes"][0])
         (1.5, 3.0)

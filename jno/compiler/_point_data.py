@@ -33,6 +33,7 @@ from jno.trace import (
     UnaryOp,
     Variable,
     title,
+    unaliased,
     walk,
 )
 
@@ -74,7 +75,7 @@ class _Axis:
     def __init__(self, program: Program, variable: Variable) -> None:
         self._program = program
         self._temporal = variable.axis == "temporal"
-        self._tag = point_tag(variable)
+        self._tag = unaliased(point_tag(variable))
         self._count = program.layout.levels if self._temporal else np.shape(program.context[self._tag])[2]
 
     def sources(self, target: Node) -> list[Node]:
@@ -165,7 +166,7 @@ class _Axis:
         if not isinstance(source, TensorTag):
             return False
         whole = self._program
-        program = Program([target], whole.domain, context=whole.context, graph=whole.graph)
+        program = whole.of_parts([target])
         data = program.few()
         rows = np.asarray(data["tensors", source.tag])
         place = self._axis_of(source)

@@ -30,12 +30,11 @@ from jno.trace import (
     rewrite,
     substitute,
     title,
-    unaliased,
     walk,
 )
 
 from ._finite_difference import is_automatic
-from ._graph import Graph, bound_in_context, spatial_tags
+from ._graph import Graph, spatial_tags
 from ._point_data import check_point_data
 from ._program import Program
 
@@ -125,10 +124,7 @@ def _prepared(node: Node, tag: str) -> Node:
 def _coupled(targets: list[Node], tag: str, whole: Program, modules: Mapping[int, Any]) -> set[int]:
     """Ids of the targets whose value at other points changes when every second point of ``tag`` moves."""
     tested = [rewrite(target, functools.partial(_prepared, tag=tag)) for target in targets]
-    unbound = {leaf.tag for leaf in bound_in_context(tested)} - set(whole.context)
-    # whether points are coupled does not depend on where they are: those of an alias may be the tag's own
-    context = {**whole.context, **{alias: whole.context[unaliased(alias)] for alias in unbound}}
-    program = Program(tested, whole.domain, context=context, graph=whole.graph)
+    program = whole.of_parts(tested)
     data = program.few()
     points = np.asarray(data["points", tag])
     if points.shape[2] == 1:

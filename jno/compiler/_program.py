@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jno.trace import Integral, Node, Noise, TensorTag, Variable, decided, point_tag, walk
+from jno.trace import Integral, Node, Noise, TensorTag, Variable, decided, point_tag, unaliased, walk
 
 from . import (  # noqa: F401
     _lower_derivatives,
@@ -118,6 +118,15 @@ class Program:
     def over(self, expressions: Sequence[Node]) -> Program:
         """Other expressions on the same domain, window and data."""
         return Program(expressions, self.domain, window=self.window, context=self.context, graph=self.graph)
+
+    def of_parts(self, parts: Sequence[Node]) -> Program:
+        """Parts of the expressions at one time level, to find out how they use their points and data.
+
+        Aliases that only the whole expressions bind get the points of the tag they stand for.
+        """
+        unbound = {leaf.tag for leaf in bound_in_context(parts)} - set(self.context)
+        context = {**self.context, **{alias: self.context[unaliased(alias)] for alias in unbound}}
+        return Program(parts, self.domain, context=context, graph=self.graph)
 
     def part(self, positions: Sequence[int]) -> Program:
         """Some of the expressions, with the same random numbers as here."""

@@ -71,7 +71,8 @@ def _sign(node: Node, below: list[bool], data: Data) -> bool:
 def _of_binary(node: BinaryOp, left: bool, right: bool) -> bool:
     if node.op == "**":
         exponent: Any = node.right.value if isinstance(node.right, Literal) else 1
-        return left or (np.ndim(exponent) == 0 and exponent % 2 == 0)
+        even = np.ndim(exponent) == 0 and np.isrealobj(exponent) and exponent % 2 == 0
+        return left or bool(even)
     if node.op == "*" and node.left is node.right:
         return True
     return node.op in _COMPARISONS or (node.op in ("+", "*", "/", "@") and left and right)
