@@ -251,6 +251,14 @@ def test_kernels_of_two_times_that_are_not_known_are_refused(two_times):
     )  # no jump: the derivative is that of the kernel
 
 
+def test_kernels_of_two_times_with_data_in_time_are_refused():
+    domain = jno.domain.line(mesh_size=0.5, time=(0.0, 1.0, 4))
+    (x, t), (_, s) = domain.variable("interior"), domain.variable("interior")
+    readings = domain.variable("readings", np.arange(12.0).reshape(1, 4, 3, 1), point_data=True)
+    with pytest.raises(ValueError, match=r"depends on the data 'readings', which has a row for every time level"):
+        evaluate((readings * t * s + 0 * x).integrate(s), min_consecutive=None)
+
+
 def test_a_kernel_with_a_jump_at_the_outer_point_is_not_differentiated():
     domain = jno.domain.line(mesh_size=0.25)
     (x, _), (s, _) = domain.variable("interior"), domain.variable("interior")

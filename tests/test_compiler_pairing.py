@@ -125,12 +125,25 @@ def test_matched_points_are_matched_on_another_domain_too():
     np.testing.assert_allclose(core.eval(xr - xl, domain=make[1]), 3.0, atol=1e-6)
 
 
+def test_a_domain_without_the_first_boundary_leaves_matched_points_out():
+    here, there = jno.domain.rect(mesh_size=0.5), jno.domain.rect((2.0, 3.0), mesh_size=0.5)
+    here.tag("inlet", lambda x, y: x == 0)
+    xi = on(here, "inlet")[0]
+    matched = on(here, "right", like=xi)[0]
+    context = there.context_for(here)
+    assert "inlet" not in context
+    assert matched.tag not in context
+
+
 def test_what_cannot_be_matched_is_refused(box):
     xl = on(box, "left")[0]
     with pytest.raises(ValueError, match=r"like='left'.*'top'.* is not a translate of 'left'.* u\(y, x\)"):
         box.variable("top", like=xl)
-    with pytest.raises(ValueError, match=r"like='nowhere'.*sampled before; there are \['left'"):
+    with pytest.raises(ValueError, match=r"like='nowhere'.*sampled before; there are \[.*'left"):
         box.variable("right", like="nowhere")
+    elsewhere = on(jno.domain.rect(mesh_size=0.5), "left")[0]
+    with pytest.raises(ValueError, match=r"give a variable \(or the key\) of points sampled before"):
+        box.variable("right", like=elsewhere)
     with pytest.raises(ValueError, match=r"takes no sample=: the points are those of 'left'"):
         box.variable("right", (3, None), like=xl)
     with pytest.raises(ValueError, match=r"'interior' is not a boundary tag"):

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float
 
+from jno.trace import Variable
+
 from ._context import INITIAL, TIME_KEY, SampleRecord, materialise, time_levels
 from ._drawable import Drawn
 from ._drawing import candidate_points, drawn_request, matched_request
@@ -100,7 +102,8 @@ class SampleAccess(PositionFields):
 
         Raises:
             ValueError: unknown tag, normals on a region that has none, an invalid count, sampler result or
-                time.
+                time; `like` that is no point set of this domain, is resampled, or is on a boundary of which this one
+                is not a translate.
             TypeError: a resampling strategy that is none.
             NotImplementedError: view factors that are not available, see `compute_enclosure_view_factor`.
 
@@ -141,7 +144,8 @@ class SampleAccess(PositionFields):
         request = self._request(tag, spec, bool(normals) or view_factor, reverse_normals, time_value)
         if like is not None:
             geometries = tuple(group.geometry for group in self._groups)
-            drawn = matched_request(request, like, resampling_strategy, self._store, geometries)
+            key = like.tag if isinstance(like, Variable) and like.domain is self else like
+            drawn = matched_request(request, key, resampling_strategy, self._store, geometries)
         else:
             drawn = self._drawn(request, resampling_strategy)
         record = self._materialise(drawn)

@@ -38,7 +38,7 @@ def matched_request(
     request: SampleRecord, like: Any, strategy: Any, store: SampleStore, geometries: tuple[Geometry, ...]
 ) -> SampleRecord:
     """The request for the translates of the points of another point set, which `like` names."""
-    record = store.find(like if isinstance(like, str) else getattr(like, "tag", ""))
+    record = store.find(like) if isinstance(like, str) else None
     call = f"variable({request.base!r}, like={like if record is None else record.tag!r})"
     if record is None:
         raise ValueError(

@@ -54,7 +54,7 @@ def replay(
     for record in recorded.records:
         existing = store.find(record.tag)
         request = _request_on(record, geometries, axis)
-        if request is None:
+        if request is None or (request.like is not None and store.find(request.like) is None):
             continue
         request = _counted(request, recorded.context[record.tag].shape[2], geometries)
         if existing is None and record.tag not in store.context:

@@ -39,14 +39,13 @@ def call_with_variables(expression: Any, arguments: tuple[Any, ...]) -> Any:
     variables = free_variables(expression)
     if not variables:
         raise ValueError(f"the expression has no variables and was called with {len(arguments)} arguments")
-    return substitute_free(expression, _Call(expression, variables, [as_node(a) for a in arguments]).replacements())
+    return substitute_free(expression, _Call(variables, [as_node(argument) for argument in arguments]).replacements())
 
 
 class _Call:
     """An expression's variables and the arguments of one call."""
 
-    def __init__(self, expression: Any, variables: Sequence[Variable], arguments: Sequence[Node]) -> None:
-        self._expression = expression
+    def __init__(self, variables: Sequence[Variable], arguments: Sequence[Node]) -> None:
         self._arguments = arguments
         self._variables = {identity(variable): variable for variable in variables}
         self._present = sorted({coordinate_of(variable) for variable in variables})
@@ -95,7 +94,8 @@ class _Call:
         """Arguments as the first of the expression's coordinates, and as the first of the domain's."""
         count = len(self._arguments)
         slots = [self._present[:count]] if count <= len(self._present) else []
-        every = coordinates_of_domain(next(iter(self._variables.values())).domain)
+        domain = next(iter(self._variables.values())).domain
+        every = [] if domain is None else coordinates_of_domain(domain)
         if count in (len(every), sum(coordinate.kind == 0 for coordinate in every)):
             slots.append(every[:count])
         readings: list[Reading] = []
