@@ -19,6 +19,7 @@ from jno.compiler import (
     PointEvaluator,
     Program,
     check_finite,
+    check_own_domain,
     check_pointwise,
     check_temporal,
     discover_domain,
@@ -436,8 +437,9 @@ class core:
 
         Raises:
             ValueError: an expression uses a model that no constraint of this core contains; ``samples="chain"``
-                without draws; models with different numbers of draws in one expression; points of another width, or
-                for expressions that need the mesh, live on several tags, or have data for each point.
+                without draws; models with different numbers of draws in one expression; variables of another domain and
+                no ``domain``; points of another width, or for expressions that need the mesh, live on several tags, or
+                have data for each point.
             TypeError: ``domain`` is neither a domain nor points.
 
         A core that was loaded takes expressions of this process too: each of their networks stands for the loaded one
@@ -459,6 +461,8 @@ class core:
                 "one with model.bayesian(...) and call solve(), or use samples='auto'"
             )
         own = self.domain if self.domain is not None else discover_domain(nodes)
+        if domain is None:
+            check_own_domain(nodes, self.all_ops, own, "eval()")
         placed = placed_points(domain, nodes, own, min_consecutive)
         target = own if domain is None or placed is not None else domain
         values: dict[int, Any] = {}

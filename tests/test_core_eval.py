@@ -232,6 +232,27 @@ def test_two_other_domains_do_not_get_mixed_up(make):
     assert shapes == [11, 3, 11, 6]
 
 
+def test_variables_of_another_domain_are_not_read_at_points_of_this_one():
+    """Both have an `interior`; which points are meant has to be said."""
+    _, x, _ = line()
+    fine = sampled(0.1)
+    (z, _) = fine.variable("interior")
+    crux = jno.core([x.mse])
+    with pytest.raises(ValueError, match=r"eval\(\): 'interior' belongs to .*domain=other.*domain=core\.domain"):
+        crux.eval(z**2)
+    with pytest.raises(ValueError, match="'f' belongs to"):
+        crux.eval(fine.variable("f", np.array([[3.0]])) * x)
+    assert crux.eval(z**2, domain=fine).shape[1] == len(fine.points)
+    np.testing.assert_array_equal(crux.eval(z**2, domain=crux.domain), crux.eval(x**2))
+
+
+def test_variables_that_a_core_has_moved_to_its_domain_stay_there():
+    _, x, _ = line()
+    fine = sampled(0.1)
+    crux = jno.core([x.mse], domain=fine)
+    np.testing.assert_allclose(crux.eval(2 * x)[0], 2 * fine.context["interior"][0, 0])
+
+
 # --- random terms -----------------------------------------------------------------------------------------------
 def test_noise_needs_a_key():
     _, x, _ = line()

@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 
 from jno.architectures import checked_mask
-from jno.compiler import Program, models_of, untracked
+from jno.compiler import Program, check_own_domain, models_of, untracked
 from jno.trace import Node
 
 
@@ -48,8 +48,9 @@ class Problem:
         """Other expressions, compiled.
 
         Raises:
-            ValueError: a model that is not in this core.
+            ValueError: a model or a domain that is not in this core.
         """
+        check_own_domain(expressions, self.constraints, self.program.domain, callback)
         program = self.program.over(expressions)
         unknown = [model.model_key for model in program.models if model.layer_id not in self.models]
         if unknown:

@@ -7,6 +7,7 @@ from ._blocks import blocks_for as blocks_for
 from ._counterparts import Counterparts as Counterparts
 from ._data import DomainData as DomainData
 from ._data import domain_data as domain_data
+from ._discover import check_own_domain as check_own_domain
 from ._discover import check_temporal as check_temporal
 from ._discover import discover_domain as discover_domain
 from ._evaluators import DrawEvaluator as DrawEvaluator

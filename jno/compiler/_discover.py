@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from jno.trace import Node, TensorTag, Variable, walk
@@ -15,9 +15,9 @@ def discover_domain(expressions: Sequence[Node]) -> Any:
         ValueError: none, or more than one.
     """
     domains: dict[int, Any] = {}
-    for node in walk(expressions):
-        if isinstance(node, Variable | TensorTag) and node.domain is not None:
-            domains.setdefault(id(node.domain), node.domain)
+    for leaf in _leaves(expressions):
+        if leaf.domain is not None:
+            domains.setdefault(id(leaf.domain), leaf.domain)
     if not domains:
         raise ValueError(
             "no domain: the constraints contain no Variables or TensorTags; pass domain= explicitly, e.g. "
@@ -31,6 +31,28 @@ def discover_domain(expressions: Sequence[Node]) -> Any:
     return next(iter(domains.values()))
 
 
+def check_own_domain(expressions: Sequence[Node], constraints: Sequence[Node], domain: Any, caller: str) -> None:
+    """Refuse to read the variables of another domain by their tags at the points of this one.
+
+    Args:
+        expressions: what is to be computed on ``domain``.
+        constraints: those of the core; an explicit ``core(domain=)`` may have moved them there from theirs.
+        domain: the domain of the core.
+        caller: what the message begins with.
+
+    Raises:
+        ValueError: a variable or data tag of a domain that neither is the core's nor occurs in its constraints.
+    """
+    known = {id(domain), *(id(leaf.domain) for leaf in _leaves(constraints))}
+    for leaf in _leaves(expressions):
+        if leaf.domain is not None and id(leaf.domain) not in known:
+            raise ValueError(
+                f"{caller}: {leaf.tag!r} belongs to {leaf.domain!r}, the core to {domain!r}. Say which points are "
+                "meant: core.eval(expression, domain=other) takes those of the other domain, domain=core.domain those "
+                "of the core with the same tags"
+            )
+
+
 def check_temporal(expressions: Sequence[Node], domain: Any) -> None:
     """Refuse a temporal variable on a domain without time."""
     if domain.is_time_dependent:
@@ -41,3 +63,7 @@ def check_temporal(expressions: Sequence[Node], domain: Any) -> None:
                 "an expression uses a temporal Variable but the domain has no time axis; build the domain with "
                 "time=(t0, t1, n)"
             )
+
+
+def _leaves(expressions: Sequence[Node]) -> Iterator[Variable | TensorTag]:
+    return (node for node in walk(expressions) if isinstance(node, Variable | TensorTag))
