@@ -9,7 +9,7 @@ import pytest
 from reference_interpreter import evaluate
 
 from jno import jnp_ops as jnn
-from jno._constants import ConstantNamespace
+from jno.symbolic.constants import ConstantNamespace
 from jno.trace import Constant
 
 DATA = {"E": 210.0, "nu": 3, "thermal": {"alpha": 1.2e-5, "layers": [1.0, 2.5]}, "name": "steel", "linear": True}

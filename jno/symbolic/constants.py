@@ -33,7 +33,7 @@ class ConstantNamespace:
         TypeError: ``entries`` is not a mapping, or a name is not a string.
 
     Example:
-        >>> from jno._constants import ConstantNamespace
+        >>> from jno.symbolic.constants import ConstantNamespace
         >>> k = ConstantNamespace("steel", {"E": 210.0, "thermal": {"alpha": 1.2e-5}})
         >>> k.E, k["thermal"].alpha
         (steel.E=210.0, steel.thermal.alpha=1.2e-05)

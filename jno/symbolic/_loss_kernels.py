@@ -7,7 +7,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float, Num
 
-from jno._symbolic import safe_sqrt, squared_magnitude
+from ._reductions import safe_sqrt, squared_magnitude
 
 Operand = Num[ArrayLike, "..."]
 Scalar = Float[Array, ""]

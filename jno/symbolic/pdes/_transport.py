@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from jno._symbolic import divergence
+from jno.symbolic import divergence
 from jno.trace import Placeholder, as_node
 from jno.utils.ad_mode import AUTOMATIC
 

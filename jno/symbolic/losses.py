@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from jno import _loss_kernels as kernels
 from jno.trace import FunctionCall, UnaryOp, as_node
+
+from . import _loss_kernels as kernels
 
 _RANGES: dict[str, Callable[[float], bool]] = {
     "above 0": lambda value: value > 0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jno._symbolic import components
+from jno.symbolic import components
 from jno.trace import Variable, as_node
 from jno.utils.ad_mode import AUTOMATIC, validate_scheme
 

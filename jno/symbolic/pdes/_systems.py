@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jno._symbolic import curl_components, divergence
+from jno.symbolic import curl_components, divergence
 from jno.trace import Placeholder, as_node
 from jno.utils.ad_mode import AUTOMATIC
 
