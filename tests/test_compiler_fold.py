@@ -22,12 +22,9 @@ def _modules(program):
 
 def _both(expressions, domain, window, key=None):
     """Values with and without folding."""
-    plain = Program(expressions, domain, window=window)
+    plain = Program(expressions, domain, window=window, folds=False)
     folded = Program(expressions, domain, window=window)
-    check_pointwise(folded, _modules(folded))
-    folded = Program(expressions, domain, window=window, graph=folded.graph)
-    assert any(folded._frontier.values()), "nothing was folded"
-    assert not any(plain._frontier.values())
+    assert any(folded.facts.frontier.values()), "nothing was folded"
     return _run(plain, key), _run(folded, key)
 
 
@@ -62,24 +59,51 @@ def test_folded_program_multiplies_all_points_at_once():
     x, t = domain.variable("interior", (5, None))
     u = _network(2)(x, t)
     program = Program([(u.d(t) - u.d2(x)).mse], domain, window=None)
-    check_pointwise(program, _modules(program))
-    program = Program([(u.d(t) - u.d2(x)).mse], domain, window=None, graph=program.graph)
     jaxpr = jax.make_jaxpr(lambda data: program(_modules(program), data))(program.data)
     ranks = {len(e.invars[0].aval.shape) for e in jaxpr.jaxpr.eqns if e.primitive.name == "dot_general"}
     assert ranks == {2}
 
 
-def test_network_that_couples_points_is_not_folded():
-    class Centred(eqx.Module):
-        def __call__(self, x):
-            return x - jnp.mean(x, axis=0, keepdims=True)
+@pytest.mark.parametrize("checked", [True, False])
+def test_folding_does_not_depend_on_when_a_program_is_made(checked):
+    """Before or after networks were tested, or while JAX already traces a function: it is the same program."""
+    domain = 3 * jno.domain.line(mesh_size=0.25, time=(0, 1, 4))
+    x, t = domain.variable("interior", (5, None))
+    expression = _network(2)(x, t).d(x).mse
+    early = Program([expression], domain, window=None)
+    if checked:
+        check_pointwise(early, _modules(early))
+    late = Program([expression], domain, window=None, graph=early.graph)
 
+    def text(program):
+        return str(jax.make_jaxpr(lambda data: program(_modules(program), data))(program.data))
+
+    assert text(early) == text(late)
+    assert early.facts.frontier["interior"] == late.facts.frontier["interior"]
+    np.testing.assert_allclose(_run(early, None), _run(Program([expression], domain, window=None, folds=False), None))
+
+
+class Centred(eqx.Module):
+    """Couples points as batch normalisation does."""
+
+    def __call__(self, x):
+        return x - jnp.mean(x, axis=0, keepdims=True)
+
+
+def test_network_that_would_couple_the_single_points_of_samples_is_not_folded():
+    """One point influences no other on its own, but it would meet those of other samples in the folded program."""
+    domain = 3 * jno.domain.line(mesh_size=0.125)
+    x, _ = domain.variable("interior", (1, None))
+    (values,) = _run(Program([jno.nn(Centred())(x) + 0.0 * x], domain), None)
+    np.testing.assert_array_equal(values, np.zeros((3, 1, 1)))
+
+
+def test_network_that_couples_points_is_not_folded():
     domain = 2 * jno.domain.line(mesh_size=0.125)  # nine points, others in every sample
     x, _ = domain.variable("interior", (5, None))
     net = jno.nn(Centred())
     program = Program([net(x)], domain)
-    check_pointwise(program, _modules(program))
-    (values,) = _run(Program([net(x)], domain, graph=program.graph), None)
+    (values,) = _run(program, None)
     points = domain.context["interior"][:, 0]
     np.testing.assert_allclose(values, points - points.mean(axis=1, keepdims=True), atol=1e-6)
 

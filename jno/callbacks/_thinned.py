@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jno.compiler import NotPointwiseError, Program, bound_in_context, check_pointwise
-from jno.trace import ModelCall, NetworkGradient, TensorTag, Variable, walk
+from jno.trace import NetworkGradient, TensorTag, Variable
 
 from ._problem import Problem
 
@@ -65,8 +65,7 @@ def _tags(gradient: NetworkGradient) -> set[str]:
 
 def _is_pointwise(problem: Problem, whole: Program, gradient: NetworkGradient) -> bool:
     check_pointwise(whole, {model.layer_id: model.module for model in whole.models})
-    calls = [node for node in walk(whole.roots) if isinstance(node, ModelCall) and node.args]
-    if any(id(call) not in whole.graph.pointwise for call in calls):
+    if any(map(whole.facts.networks_couple_points, whole.roots)):
         return False
     try:
         _shape(problem, gradient, pointwise=True)

@@ -14,6 +14,7 @@ from ._evaluators import DrawEvaluator as DrawEvaluator
 from ._evaluators import OverModules as OverModules
 from ._evaluators import PointEvaluator as PointEvaluator
 from ._evaluators import models_with_draws as models_with_draws
+from ._facts import Facts as Facts
 from ._finite import check_finite as check_finite
 from ._finite_difference import uses_stencil as uses_stencil
 from ._graph import Graph as Graph
@@ -28,6 +29,7 @@ from ._graph import weights_key as weights_key
 from ._jax_versions import InconclusiveDimensionOperation as InconclusiveDimensionOperation
 from ._jax_versions import bind_equation as bind_equation
 from ._lower_models import call_module as call_module
+from ._lowering import RULE_MODULES as RULE_MODULES
 from ._named import named_expression as named_expression
 from ._plan import plan_text as plan_text
 from ._pointwise import check_pointwise as check_pointwise

@@ -18,8 +18,8 @@ import numpy as np
 
 from jno.trace import Derivative, ModelCall, Noise, Reduction, TensorTag, walk
 
-from ._fold import pointwise_tags
 from ._graph import spatial_tags
+from ._pointwise import has_many_points
 from ._program import Program
 from ._requests import is_planned
 
@@ -93,14 +93,15 @@ def blocks_for(program: Program) -> PointBlocks | None:
     """How to cut the points of a program into blocks, or ``None`` where that is impossible or not worth it."""
     if jax.default_backend() != "cpu" or program.layout.samples * program.layout.levels > 1:
         return None
-    if not all(isinstance(root, Reduction) and root.op in _MEANS for root in program.roots):
+    means = [root for root in program.roots if isinstance(root, Reduction) and root.op in _MEANS]
+    if len(means) < len(program.roots):
         return None
     if any(isinstance(node, TensorTag | Noise) for node in walk(program.roots)) or program.draws:
         return None
     count = math.ceil(_bytes_per_layer(program) / BLOCK_BYTES)
-    if count < _FEWEST:
+    if count < _FEWEST or not has_many_points(program):
         return None
-    tags = pointwise_tags([root.target for root in program.roots], program.graph)
+    tags = [program.facts.point_tags[id(root.target)] for root in means]
     if any(tag is None for tag in tags) or any(len(spatial_tags([root])) > 1 for root in program.roots):
         return None
     return PointBlocks(program, [tag or "" for tag in tags], count)

@@ -24,25 +24,9 @@ TIME_STEP = 1e-3
 """Step of the first central difference in time."""
 
 
-def is_finite_difference(scheme: str) -> bool:
-    """Whether a scheme string selects stencils instead of automatic differentiation."""
-    return scheme.startswith("finite_difference")
-
-
-def is_automatic(node: Node) -> bool:
-    """Whether the node is a derivative by automatic differentiation."""
-    return isinstance(node, Derivative) and not (
-        isinstance(node, Jacobian | Hessian) and is_finite_difference(node.scheme)
-    )
-
-
 def uses_stencil(node: Node) -> bool:
     """Whether the node needs mesh values (spatial finite differences)."""
-    return (
-        isinstance(node, Jacobian | Hessian)
-        and is_finite_difference(node.scheme)
-        and any(variable.axis == "spatial" for variable in node.variables)
-    )
+    return isinstance(node, Derivative) and node.uses_stencil
 
 
 def fd_gradient(node: Jacobian, variable: Variable, scope: Scope) -> Value:

@@ -10,33 +10,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
-from jno.trace import (
-    BinaryOp,
-    Constant,
-    FunctionCall,
-    GetItem,
-    Literal,
-    ModelCall,
-    Node,
-    UnaryOp,
-    Variable,
-    point_tag,
-    walk,
-)
+from jno.trace import Node
 
-from ._finite_difference import is_automatic
-from ._graph import Graph
 from ._scope import Bindings, NotPointwiseError, Scope, Setting
 from ._value import Value
-
-_POINTWISE_OPERATIONS = ("negate", "abs", "real", "imag", "stop_gradient", "~")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,77 +27,6 @@ class OuterAxes:
 
     samples: bool
     levels: bool
-
-
-def frontier(roots: Sequence[Node], graph: Graph) -> dict[str, list[Node]]:
-    """The largest point-wise sub-expressions that call a network, by the tag of their points."""
-    tags: dict[int, str | None] = {}
-    heavy: set[int] = set()
-    for node in walk(roots):
-        tags[id(node)] = _pointwise_tag(node, tags, graph)
-        if isinstance(node, ModelCall) or any(id(child) in heavy for child in node.children()):
-            heavy.add(id(node))
-    found: dict[str, dict[int, Node]] = {}
-    seen: set[int] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        tag = tags[id(node)]
-        if tag and id(node) in heavy:
-            found.setdefault(tag, {})[id(node)] = node
-        elif not isinstance(node, Variable):
-            stack.extend(node.children())
-    return {tag: list(nodes.values()) for tag, nodes in found.items()}
-
-
-def pointwise_tags(roots: Sequence[Node], graph: Graph) -> list[str | None]:
-    """The tag whose points each expression runs over point-wise; ``""``: no points, ``None``: not point-wise."""
-    tags: dict[int, str | None] = {}
-    for node in walk(roots):
-        tags[id(node)] = _pointwise_tag(node, tags, graph)
-    return [tags[id(root)] for root in roots]
-
-
-def _pointwise_tag(node: Node, tags: Mapping[int, str | None], graph: Graph) -> str | None:
-    """Tag of the points a point-wise node runs over; ``""`` for a constant or time alone; ``None``: not point-wise."""
-    if isinstance(node, Literal | Constant):
-        return "" if jnp.ndim(node.value) == 0 else None
-    if isinstance(node, Variable):
-        return "" if node.axis == "temporal" else point_tag(node)
-    if not _keeps_points(node, graph):
-        return None
-    below = {tags[id(child)] for child in node.children()}
-    if None in below or len(below - {""}) > 1:
-        return None
-    return max((tag for tag in below if tag is not None), default="")
-
-
-def _keeps_points(node: Node, graph: Graph) -> bool:
-    if isinstance(node, BinaryOp):
-        return node.op != "@"
-    if isinstance(node, UnaryOp):
-        return node.op in _POINTWISE_OPERATIONS
-    if isinstance(node, FunctionCall):
-        return node.align in ("columns", "components") or (node.align == "broadcast" and not node.may_reduce_points)
-    if isinstance(node, GetItem):
-        return keeps_all_points(node)
-    if isinstance(node, ModelCall):
-        return id(node) in graph.pointwise or _is_number(node)
-    return is_automatic(node)
-
-
-def _is_number(node: ModelCall) -> bool:
-    """Whether a call is a trainable number: the same at all points."""
-    return not node.args and math.prod(jax.eval_shape(node.model.module).shape) == 1
-
-
-def keeps_all_points(node: GetItem) -> bool:
-    """Whether an index leaves the leading axis as it is."""
-    first = node.index[0] if node.index else Ellipsis
-    return first is Ellipsis or (isinstance(first, slice) and first == slice(None))
 
 
 def fold(

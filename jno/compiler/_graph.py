@@ -19,7 +19,6 @@ from jno.trace import (
     Noise,
     TensorTag,
     Tracker,
-    UnaryOp,
     Variable,
     point_tag,
     walk,
@@ -29,15 +28,27 @@ _SMALL_ARRAY_BYTES = 4096
 
 
 class Graph:
-    """Interned nodes and the facts derived from them once: which tags and models each one depends on."""
+    """Interned nodes: structurally equal ones are one canonical node.
+
+    What was worked out about a canonical node is remembered with it: the tags it depends on, and whether a call of a
+    network was seen to couple points.  Neither changes, so programs may share a graph in any order.
+    """
 
     def __init__(self) -> None:
         self._interned: dict[Hashable, Node] = {}
         self._canonical: dict[int, Node] = {}
-        self._keep_alive: list[Any] = []
+        # nodes that an id stands for must outlive it
+        self._keep_alive: list[Node] = []
         self._tags: dict[int, frozenset[str]] = {}
-        self.pointwise: set[int] = set()
-        """Ids of the model calls that were seen not to couple points."""
+        self._couples: dict[int, bool] = {}
+
+    def couples(self, call: Node) -> bool | None:
+        """Whether a test has shown that the call of a network couples points; None: it has not been tested."""
+        return self._couples.get(id(call))
+
+    def remember_coupling(self, call: Node, couples: bool) -> None:
+        """Keep the result of a test of a canonical call; the first one counts."""
+        self._couples.setdefault(id(call), couples)
 
     def intern(self, root: Node) -> Any:
         """The canonical node of the same structure as ``root``."""
@@ -57,18 +68,18 @@ class Graph:
     def tags(self, node: Node) -> frozenset[str]:
         """Context entries the value of ``node`` depends on (points, times, data), bound regions excluded."""
         if id(node) not in self._tags:
-            known = all(id(child) in self._tags for child in node.children())
-            for below in [node] if known else walk([node]):
+            is_next = all(id(child) in self._tags for child in node.children())
+            for below in [node] if is_next else walk([node]):
                 if id(below) not in self._tags:
-                    self._tags[id(below)] = self._own_tags(below)
+                    self._tags[id(below)] = self._tags_from_children(below)
                     self._keep_alive.append(below)
         return self._tags[id(node)]
 
-    def _own_tags(self, node: Node) -> frozenset[str]:
+    def _tags_from_children(self, node: Node) -> frozenset[str]:
         if isinstance(node, Variable | TensorTag):
             return frozenset([node.tag])
         if isinstance(node, AdaptiveWeight):
-            return frozenset()  # a number that is given, whatever it followed from
+            return frozenset()  # a number that training computed before
         below = frozenset[str]().union(*(self._tags[id(child)] for child in node.children()))
         if isinstance(node, EvaluatedAt):
             outside = (self._tags[id(child)] for child in node.coordinates)
@@ -120,11 +131,11 @@ def models_of(roots: Iterable[Node]) -> list[Model]:
 
 def adaptive_weights(roots: Iterable[Node]) -> list[AdaptiveWeight]:
     """One weight of every group of balanced losses, in order of first appearance."""
-    found: dict[int, AdaptiveWeight] = {}
+    groups: dict[int, AdaptiveWeight] = {}
     for node in walk(roots):
         if isinstance(node, AdaptiveWeight):
-            found.setdefault(id(node.balanced), node)
-    return list(found.values())
+            groups.setdefault(id(node.balanced), node)
+    return list(groups.values())
 
 
 def weights_key(node: AdaptiveWeight) -> tuple[str, str]:
@@ -134,18 +145,17 @@ def weights_key(node: AdaptiveWeight) -> tuple[str, str]:
 
 def trained_models(roots: Iterable[Node]) -> list[Model]:
     """The models below ``roots`` that a gradient reaches: not only through ``.stop_gradient``."""
-    found: dict[Model, None] = {}
-    stack, seen = list(roots), set[int]()
+    models: dict[Model, None] = {}
+    stack, visited = list(roots), set[int]()
     while stack:
         node = stack.pop()
-        stopped = isinstance(node, AdaptiveWeight) or (isinstance(node, UnaryOp) and node.op == "stop_gradient")
-        if id(node) in seen or stopped:
+        if id(node) in visited or node.stops_gradient():
             continue
-        seen.add(id(node))
+        visited.add(id(node))
         if isinstance(node, ModelCall):
-            found.setdefault(node.model)
+            models.setdefault(node.model)
         stack.extend(node.children())
-    return list(found)
+    return list(models)
 
 
 def noise_nodes(roots: Iterable[Node]) -> tuple[Noise, ...]:
@@ -153,7 +163,7 @@ def noise_nodes(roots: Iterable[Node]) -> tuple[Noise, ...]:
     return tuple(node for node in walk(roots) if isinstance(node, Noise))
 
 
-def untracked(node: Any) -> Any:
+def untracked(node: Node) -> Node:
     """The expression a tracker records."""
     return node.target if isinstance(node, Tracker) else node
 

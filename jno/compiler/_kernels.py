@@ -10,7 +10,6 @@ import jax.numpy as jnp
 
 from jno.trace import Derivative, Node, Variable
 
-from ._rules import rule_for
 from ._scope import Scope
 from ._value import Value
 
@@ -77,7 +76,7 @@ def _one_point_factors(kernel: Node, names: frozenset[str], count: int, outer: S
             of_inner[id(node)] = node
         elif not tags & inner.rebound:
             of_outer[id(node)] = node
-        elif isinstance(node, Derivative) or not rule_for(node).binds:
+        elif isinstance(node, Derivative) or not node.binds:
             stack.extend(node.children())
     inner.values(list(of_inner.values()))
     values = dict(zip(of_outer, outer.values(list(of_outer.values())), strict=True))

@@ -10,17 +10,17 @@ from jno.trace import DerivativeSum, Hessian, Jacobian, Node
 from jno.utils.ad_mode import parse_ad_scheme, parse_hessian_scheme
 
 from ._directional import Direction, derivative, direction_of, target_of
-from ._finite_difference import fd_gradient, fd_hessian, fd_laplacian, is_finite_difference
+from ._finite_difference import fd_gradient, fd_hessian, fd_laplacian
 from ._requests import assembled, requests
 from ._rules import lowers
 from ._scope import Scope
 from ._value import Value
 
 
-@lowers(Jacobian, binds=True)
+@lowers(Jacobian)
 def jacobian(node: Jacobian, scope: Scope) -> Value:
     """One variable: shape of the target; several: one more trailing axis (a scalar's own axis is dropped)."""
-    if is_finite_difference(node.scheme):
+    if node.is_finite_difference:
         columns = [fd_gradient(node, variable, scope) for variable in node.variables]
     else:
         mode = parse_ad_scheme(node.scheme)
@@ -28,10 +28,10 @@ def jacobian(node: Jacobian, scope: Scope) -> Value:
     return assembled(node, [column.array for column in columns], columns[0])
 
 
-@lowers(Hessian, binds=True)
+@lowers(Hessian)
 def hessian(node: Hessian, scope: Scope) -> Value:
     """Sum of unmixed second derivatives, or the symmetric matrix of all of them."""
-    if is_finite_difference(node.scheme):
+    if node.is_finite_difference:
         return fd_laplacian(node, scope) if node.trace else fd_hessian(node, scope)
     modes = parse_hessian_scheme(node.scheme)
     columns = []
@@ -42,7 +42,7 @@ def hessian(node: Hessian, scope: Scope) -> Value:
     return assembled(node, columns, value)
 
 
-@lowers(DerivativeSum, binds=True)
+@lowers(DerivativeSum)
 def derivative_sum(node: DerivativeSum, scope: Scope) -> Value:
     """Computed in a pass, always: no scheme applies to what the compiler itself has made."""
     raise NotImplementedError(f"{node!r} is computed in a derivative pass of its scope")

@@ -13,7 +13,7 @@ from ._scope import Scope
 from ._value import Value, as_columns, common_point_set
 
 
-@lowers(EvaluatedAt, binds=True)
+@lowers(EvaluatedAt)
 def evaluated_at(node: EvaluatedAt, scope: Scope) -> Value:
     """The target in a scope that binds the alias to the values of the coordinates."""
     coordinates = scope.setting.pairings.paired(scope.values(node.coordinates))

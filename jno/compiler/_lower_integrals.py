@@ -28,7 +28,7 @@ from ._scope import Scope
 from ._value import Value
 
 
-@lowers(Integral, binds=True)
+@lowers(Integral)
 def integral(node: Integral, scope: Scope) -> Value:
     r"""Quadrature :math:`\sum_q w_q f(x_q)` over the region of the expression's variables."""
     if node.integration_var is not None:

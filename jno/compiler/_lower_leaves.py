@@ -42,7 +42,7 @@ def literal(node: Literal | Constant, scope: Scope) -> Value:
     return Value(jnp.asarray(node.value))
 
 
-@lowers(AdaptiveWeight, binds=True)
+@lowers(AdaptiveWeight)
 def adaptive_weight(node: AdaptiveWeight, scope: Scope) -> Value:
     """A number that training computed before."""
     return Value(jax.lax.stop_gradient(scope.bindings.weights[weights_key(node)[1]][node.index]))

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jno.architectures import checked_mask, constrained, trainable_filter
-from jno.trace import Literal, ModelCall, NetworkGradient, walk
+from jno.trace import Literal, ModelCall, NetworkGradient, Node
 from jno.utils import get_logger
 
 from ._contract import contract_products
@@ -50,7 +50,7 @@ def model_call(node: ModelCall, scope: Scope, *arguments: Value) -> Value:
     return Value(output, 0 if on_points else None, column=is_vector and not on_points)
 
 
-def _is_number(child: Any) -> bool:
+def _is_number(child: Node) -> bool:
     return isinstance(child, Literal) and jnp.ndim(child.value) == 0
 
 
@@ -120,7 +120,7 @@ def _over_points(whole: Any, inputs: list[Any], error: Exception, name: str) -> 
     return mapped
 
 
-@lowers(NetworkGradient, binds=True)
+@lowers(NetworkGradient)
 def network_gradient(node: NetworkGradient, scope: Scope) -> Value:
     """Jacobian with respect to the selected parameters, flattened in pytree order: ``(N[, D], P)``, or ``(P,)`` for a
     reduced target."""
@@ -156,8 +156,7 @@ def network_gradient(node: NetworkGradient, scope: Scope) -> Value:
 
 def _is_pointwise(node: NetworkGradient, scope: Scope) -> bool:
     """Whether the target may be evaluated one point at a time: neither its nodes nor its networks couple points."""
-    calls = [below for below in walk([node.target]) if isinstance(below, ModelCall) and below.args]
-    if any(id(call) not in scope.setting.graph.pointwise for call in calls):
+    if scope.setting.facts().networks_couple_points(node.target):
         return False
     try:
         scope.pointwise_probe().value(node.target)

@@ -16,7 +16,7 @@ from ._scope import NotPointwiseError, Scope
 from ._value import Value
 
 
-@lowers(IntegralTime, binds=True)
+@lowers(IntegralTime)
 def integral_time(node: IntegralTime, scope: Scope) -> Value:
     """Trapezoidal rule over the window's time levels; zero for a window of one level."""
     times_of_target = [v for v in free_variables(node.target) if v.axis == "temporal" and v.tag == node.time_var.tag]

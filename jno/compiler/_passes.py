@@ -12,25 +12,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from jno.trace import (
-    BinaryOp,
-    Derivative,
-    FunctionCall,
-    GetItem,
-    Jacobian,
-    Node,
-    Reduction,
-    Reshape,
-    UnaryOp,
-    title,
-    walk,
-)
+from jno.trace import Derivative, Jacobian, Node, Pointwise, title, walk
 from jno.utils import get_logger
 
 from ._directional import Direction, direction_of, target_of
-from ._fold import keeps_all_points
 from ._requests import assembled, gradient, is_planned, requests
-from ._rules import rule_for
 from ._scope import Scope
 from ._taylor import (
     IDENTITY,
@@ -86,7 +72,7 @@ def _collect(scope: Scope, nodes: Sequence[Node]) -> list[Derivative]:
         seen.add(id(node))
         if is_planned(node):
             stack += [(node, True), (node.target, False)]
-        elif not rule_for(node).binds:
+        elif not node.binds:
             stack.extend((child, False) for child in reversed(node.children()))
     return found
 
@@ -99,14 +85,8 @@ def _group_key(scope: Scope, node: Derivative) -> tuple[frozenset[str], bool]:
 
 
 def _may_couple(node: Node) -> bool:
-    """Whether the value at a point may depend on other points, by the kind of node (networks are tested elsewhere)."""
-    if isinstance(node, BinaryOp):
-        return node.op == "@"
-    if isinstance(node, UnaryOp):
-        return node.op == "transpose"
-    if isinstance(node, FunctionCall):
-        return node.align in (None, "pair") or (node.align == "broadcast" and node.reduces_axis is not None)
-    return isinstance(node, Reduction | Reshape) or (isinstance(node, GetItem) and not keeps_all_points(node))
+    """Whether the value at a point may depend on other points; networks are taken as point-wise here."""
+    return node.pointwise() in (Pointwise.NO, Pointwise.BY_SHAPE, Pointwise.BY_FUNCTION)
 
 
 class _Pass:
@@ -157,7 +137,7 @@ class _Pass:
             seen.add(id(node))
             if id(node) in self._members or id(node) in targets:
                 found.append(node)
-            elif not rule_for(node).binds:
+            elif not node.binds:
                 stack.extend(node.children())
         return found
 

@@ -17,7 +17,6 @@ import jax
 import numpy as np
 
 from jno.trace import (
-    AdaptiveWeight,
     BinaryOp,
     Constant,
     Derivative,
@@ -27,18 +26,15 @@ from jno.trace import (
     Literal,
     ModelCall,
     Node,
+    Pointwise,
     Reduction,
-    Reshape,
     TensorTag,
-    UnaryOp,
     Variable,
     title,
     unaliased,
     walk,
 )
 
-from ._finite_difference import is_automatic
-from ._fold import keeps_all_points
 from ._graph import point_tag
 from ._program import Program
 from ._shapes import infer_shapes
@@ -56,7 +52,7 @@ def check_point_data(program: Program, modules: Mapping[int, Any]) -> None:
     """
     shapes: dict[int, tuple[int, ...]] = {}
     for node in walk(program.expressions):
-        if not isinstance(node, Derivative) or not is_automatic(node):
+        if not isinstance(node, Derivative) or node.is_finite_difference:
             continue
         for variable in node.variables:
             axis = _Axis(program, variable)
@@ -133,14 +129,14 @@ class _Axis:
 
     def _passing(self, node: Node, shapes: Mapping[int, tuple[int, ...]]) -> list[Node]:
         """The children whose data the value of a node still has."""
-        if isinstance(node, AdaptiveWeight) or (isinstance(node, UnaryOp) and node.op == "stop_gradient"):
+        if node.stops_gradient():
             return []
         if isinstance(node, Derivative):
             return [node.target]
         children = list(node.children())
         if self._temporal:
             return children
-        if isinstance(node, Reduction | Integral) or (isinstance(node, GetItem) and not keeps_all_points(node)):
+        if isinstance(node, Reduction | Integral | GetItem) and node.pointwise() is not Pointwise.YES:
             return []
         if isinstance(node, FunctionCall) and node.align == "table":
             return children[:-1]
@@ -155,11 +151,8 @@ class _Axis:
         """Whether how a node uses its operands is not known."""
         if self._temporal:
             return False
-        if isinstance(node, BinaryOp | UnaryOp):
-            return node.op in ("@", "transpose")
-        if isinstance(node, FunctionCall):
-            return node.align is None
-        return isinstance(node, Reshape) or (isinstance(node, ModelCall) and bool(node.args))
+        is_parameter = isinstance(node, ModelCall) and not node.args
+        return not is_parameter and node.pointwise() in (Pointwise.NO, Pointwise.BY_FUNCTION, Pointwise.BY_MODEL)
 
     def is_pointwise(self, target: Node, source: Node, modules: Mapping[int, Any]) -> bool:
         """Whether changing every second value of some data changes the target there and nowhere else."""

@@ -10,23 +10,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PyTree
 
-from jno.trace import Integral, Node, Noise, TensorTag, Variable, decided, point_tag, unaliased, walk
+from jno.trace import Integral, ModelCall, Node, Noise, TensorTag, Variable, decided, point_tag, unaliased, walk
 
-from . import (  # noqa: F401
-    _lower_derivatives,
-    _lower_evaluated_at,
-    _lower_integrals,
-    _lower_leaves,
-    _lower_models,
-    _lower_operations,
-    _lower_time_integrals,
-)
 from ._collapse import collapse
+from ._coupling import OnPoints, coupled, prepared, untested_calls
 from ._data import KINDS, on_device, prepare, selected
+from ._facts import Facts, analyse
 from ._finite import check_read
 from ._finite_difference import uses_stencil
-from ._fold import OuterAxes, fold, frontier
+from ._fold import OuterAxes, fold
 from ._gaps import exposed, without_gaps
 from ._graph import Graph, adaptive_weights, bound_in_context, models_of, needs_window, noise_nodes, weights_key
 from ._leaf_data import Data
@@ -55,6 +49,7 @@ class Program:
         context: arrays by tag; default: the domain's own.
         graph: interned nodes to share with other programs.
         pointwise_only: evaluation raises `NotPointwiseError` where a value does not run over points.
+        folds: evaluate what is point-wise on all points of all samples and levels at once; the values are the same.
     """
 
     def __init__(
@@ -66,12 +61,14 @@ class Program:
         context: Mapping[str, Any] | None = None,
         graph: Graph | None = None,
         pointwise_only: bool = False,
+        folds: bool = True,
     ) -> None:
         if window is not None and (not isinstance(window, int) or isinstance(window, bool) or window < 1):
             raise ValueError(f"min_consecutive={window!r}: it must be an integer of at least 1, or None for all levels")
         self.graph = graph if graph is not None else Graph()
         self.domain = domain
         self._pointwise_only = pointwise_only
+        self._folds = folds
         self.expressions = [self.graph.intern(decided(expression, {})) for expression in expressions]
         self.context = domain.context if context is None else context
         roots = [self.graph.intern(root) for root in collapse(self.expressions)]
@@ -88,10 +85,6 @@ class Program:
         self.stencils = row_stencils(domain._meshes) if stencil_tags else None
         self.quadratures = RowQuadratures(domain)
         self.pairings = Pairings(self.expressions, self.context)
-        self._frontier = frontier(self.roots, self.graph)
-        self._folded_sets = {
-            id(node): self.pairings.named(tag) for tag, nodes in self._frontier.items() for node in nodes
-        }
         self._names = [{leaf.tag for leaf in bound_in_context([root])} for root in self.roots]
         self._raw = [not names and not noise_nodes([r]) for names, r in zip(self._names, self.roots, strict=True)]
 
@@ -126,7 +119,7 @@ class Program:
         """
         unbound = {leaf.tag for leaf in bound_in_context(parts)} - set(self.context)
         context = {**self.context, **{alias: self.context[unaliased(alias)] for alias in unbound}}
-        return Program(parts, self.domain, context=context, graph=self.graph)
+        return Program(parts, self.domain, context=context, graph=self.graph, folds=False)
 
     def part(self, positions: Sequence[int]) -> Program:
         """Some of the expressions, with the same random numbers as here."""
@@ -134,6 +127,39 @@ class Program:
         part.draws, part.streams = self.draws, self.streams
         return part
 
+    # --- facts ------------------------------------------------------------------------------------------------
+    @functools.cached_property
+    def facts(self) -> Facts:
+        """What holds for the expressions; networks that have not been tested are tested now, with their weights.
+
+        Derived when it is first needed, so that it does not matter whether that is before `check_pointwise`.
+        """
+        calls = untested_calls(self.roots, self.graph)
+        if calls:
+            # the first need may arise while JAX traces a function, of which the tests are no part
+            with jax.ensure_compile_time_eval():
+                self.coupled(calls, {model.layer_id: model.module for model in self.models})
+        tested = [node for node in walk(self.roots) if isinstance(node, ModelCall)]
+        return analyse(self.roots, [id(call) for call in tested if self.graph.couples(call) is False])
+
+    def coupled(self, expressions: Sequence[OnPoints], modules: Mapping[int, PyTree]) -> list[OnPoints]:
+        """Those of some parts of the expressions whose points influence each other, by a test with these modules."""
+        calls = {id(call.node): call.node for call in untested_calls(self.roots, self.graph)}
+        coupling: list[OnPoints] = []
+        for tag in sorted({expression.tag for expression in expressions}):
+            nodes = {id(at.node): at.node for at in expressions if at.tag == tag}
+            parts = self.of_parts([prepared(node, tag) for node in nodes.values()])
+            results = dict(zip(nodes, coupled(parts, tag, modules), strict=True))
+            for number in calls.keys() & nodes.keys():
+                self.graph.remember_coupling(calls[number], results[number])
+            coupling += [at for at in expressions if at.tag == tag and results[id(at.node)]]
+        return coupling
+
+    def has_several_points(self, tag: str) -> bool:
+        """Whether a tag has more than one point in every sample."""
+        return bool(np.shape(self.context[unaliased(tag)])[2] > 1)
+
+    # --- data -------------------------------------------------------------------------------------------------
     @functools.cached_property
     def data(self) -> dict[tuple[str, str], Any]:
         """The arrays on the device."""
@@ -212,6 +238,7 @@ class Program:
             key,
             self.draws,
             self.streams,
+            lambda: self.facts,
             run_passes,
             pairings=self.pairings,
             stencils=self.stencils,
@@ -223,8 +250,8 @@ class Program:
             shapes=shapes,
         )
         folded: dict[int, tuple[Any, OuterAxes]] = {}
-        if shapes is None and (count > 1 or self.window > 1):
-            for tag, nodes in self._frontier.items():
+        if self._folds and shapes is None and (count > 1 or self.window > 1):
+            for tag, nodes in self.facts.frontier.items():
                 folded.update(fold(tag, nodes, rows, axes, setting))
         rows = {**rows, **{("folded", node): value for node, (value, _) in folded.items()}}
         axes = {**axes, **{("folded", node): outer for node, (_, outer) in folded.items()}}
@@ -306,7 +333,8 @@ class Program:
         scope = Scope(setting, dataclasses.replace(_bindings(rows), window=window))
         for (kind, node), value in rows.items():
             if kind == "folded":
-                scope.seed(node, Value(value, 0, point_set=self._folded_sets[node]))
+                point_set = self.pairings.named(self.facts.folded_tag(node))
+                scope.seed(node, Value(value, 0, point_set=point_set))
         # Shapes are shown of what the user wrote, with sums of derivatives not yet merged.
         roots = self.roots if setting.shapes is None else self.expressions
         return tuple(jnp.asarray(value.array) for value in scope.values(roots))

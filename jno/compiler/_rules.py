@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 from jno.trace import Node
 
+from ._value import Value
 
-@dataclasses.dataclass(frozen=True)
-class Rule:
-    """``binds=False``: ``lower(node, scope, *child_values)``; ``binds=True``: ``lower(node, scope)``, and the rule
-    evaluates its children itself, in scopes of its own (derivatives, integrals)."""
+LoweringRule = Callable[..., Value]
+"""``rule(node, scope, *child_values)``; for a node that `binds`: ``rule(node, scope)``, and the rule evaluates its
+children itself, in scopes with other coordinates."""
 
-    lower: Callable[..., Any]
-    binds: bool
+_Rule = TypeVar("_Rule", bound=LoweringRule)
 
-
-_TABLE: dict[type, Rule] = {}
+_TABLE: dict[type[Node], LoweringRule] = {}
 
 
-def lowers(*node_types: type, binds: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def lowers(*node_types: type[Node]) -> Callable[[_Rule], _Rule]:
     """Register the decorated function as the rule of ``node_types``."""
 
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+    def register(function: _Rule) -> _Rule:
         for node_type in node_types:
             if node_type in _TABLE:
                 raise ValueError(f"{node_type.__name__} already has a lowering rule")
-            _TABLE[node_type] = Rule(function, binds)
+            _TABLE[node_type] = function
         return function
 
     return register
 
 
-def rule_for(node: Node) -> Rule:
+def rule_for(node: Node) -> LoweringRule:
     """The rule of a node.
 
     Raises:

@@ -8,8 +8,9 @@ from typing import Any
 
 import jax
 
-from jno.trace import BinaryOp, Node, UnaryOp, title
+from jno.trace import BinaryOp, Node, title
 
+from ._facts import Facts
 from ._graph import Graph
 from ._rules import rule_for
 from ._value import AlignmentError, Value, common_point_set
@@ -56,6 +57,8 @@ class Setting:
     """Noise node id → (stream number, tag whose number of points it takes)."""
     streams: dict[int, int]
     """Model id → number of its random stream, counted within the program so that runs are reproducible."""
+    facts: Callable[[], Facts]
+    """What holds for the program's expressions, derived when it is first read."""
     prepare: Callable[[Scope, Sequence[Node]], None]
     """Computes what several nodes share before they are evaluated one by one (derivative passes)."""
     pairings: Any = None
@@ -200,13 +203,13 @@ class Scope:
                 self.store(current, self._parent.value(current))
                 continue
             rule = rule_for(current)
-            children = () if rule.binds else current.children()
+            children = () if current.binds else current.children()
             pending = [child for child in children if id(child) not in self._memo]
             if pending:
                 stack.extend(reversed(pending))
                 continue
             with jax.named_scope(type(current).__name__):
-                self.store(current, self._lower(current, rule.lower, [self._memo[id(c)] for c in children]))
+                self.store(current, self._lower(current, rule, [self._memo[id(c)] for c in children]))
         return self._memo[id(node)]
 
     def knows(self, node: Node) -> bool:
@@ -222,7 +225,7 @@ class Scope:
 
     def _is_stopped(self, node: Node) -> bool:
         """Whether a node has no derivative here: then its value is that of the parent, at the same coordinates."""
-        return self._derives and isinstance(node, UnaryOp) and node.op == "stop_gradient"
+        return self._derives and node.stops_gradient()
 
     def differentiates(self, tag: str) -> bool:
         """Whether a derivative is being taken by the coordinates (or the time) of a tag."""

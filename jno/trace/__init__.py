@@ -20,6 +20,7 @@ from ._derivatives import DerivativeSum as DerivativeSum
 from ._derivatives import Hessian as Hessian
 from ._derivatives import Jacobian as Jacobian
 from ._derivatives import NetworkGradient as NetworkGradient
+from ._derivatives import is_finite_difference as is_finite_difference
 from ._evaluated_at import EvaluatedAt as EvaluatedAt
 from ._flatten import flatten as flatten
 from ._flatten import unflatten as unflatten
@@ -36,6 +37,7 @@ from ._model import Model as Model
 from ._model import ModelCall as ModelCall
 from ._model import has_numbered_name as has_numbered_name
 from ._node import Node as Node
+from ._node import Pointwise as Pointwise
 from ._operations import BinaryOp as BinaryOp
 from ._operations import FunctionCall as FunctionCall
 from ._operations import GetItem as GetItem

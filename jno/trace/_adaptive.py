@@ -28,6 +28,13 @@ class AdaptiveWeight(Placeholder):
     """The weight of one of several losses: a number that training changes and no gradient reaches."""
 
     child_fields: ClassVar[tuple[str, ...]] = ("losses",)
+    binds: ClassVar[bool] = True
     losses: tuple[Placeholder, ...]
     balanced: Balanced
     index: int
+
+    def describe(self) -> str:
+        return f"{type(self.balanced.rule).__name__}[{self.index}]"
+
+    def stops_gradient(self) -> bool:
+        return True

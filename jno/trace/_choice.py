@@ -63,6 +63,9 @@ class Choice(Placeholder):
         nodes = tuple(as_node(option) for option in options)
         set_fields(self, options=nodes, dimension=name or f"choice_{number}", default=default, choice_id=number)
 
+    def describe(self) -> str:
+        return f"choice[{self.dimension}]"
+
 
 def decided(expression: Any, chosen: Mapping[str, int]) -> Any:
     """The expression with every choice replaced by an option: that of ``chosen`` (positions by name), or its default.

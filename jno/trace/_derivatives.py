@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
+from ._leaves import Variable
 from ._model import Model, ModelCall
+from ._node import Pointwise
 from ._placeholder import Placeholder
 
 
@@ -14,8 +16,23 @@ class Derivative(Placeholder):
     """Derivatives of ``target`` with respect to coordinates or time."""
 
     child_fields: ClassVar[tuple[str, ...]] = ("target", "variables")
+    binds: ClassVar[bool] = True
     target: Placeholder
-    variables: tuple[Any, ...]
+    variables: tuple[Variable, ...]
+
+    @property
+    def is_finite_difference(self) -> bool:
+        """Whether stencils or differences compute it, not automatic differentiation."""
+        return False
+
+    @property
+    def uses_stencil(self) -> bool:
+        """Whether it needs the values of ``target`` at the nodes of a mesh (finite differences in space)."""
+        return self.is_finite_difference and any(variable.axis == "spatial" for variable in self.variables)
+
+    def pointwise(self) -> Pointwise:
+        """Automatic differentiation is point-wise, a stencil reads the values at neighbouring nodes."""
+        return Pointwise.PER_SAMPLE if self.is_finite_difference else Pointwise.YES
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -24,6 +41,13 @@ class Jacobian(Derivative):
 
     scheme: str = "automatic_differentiation"
 
+    @property
+    def is_finite_difference(self) -> bool:
+        return is_finite_difference(self.scheme)
+
+    def describe(self) -> str:
+        return "grad" if len(self.variables) > 1 else "d"
+
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Hessian(Derivative):
@@ -31,6 +55,18 @@ class Hessian(Derivative):
 
     scheme: str = "automatic_differentiation"
     trace: bool = False
+
+    @property
+    def is_finite_difference(self) -> bool:
+        return is_finite_difference(self.scheme)
+
+    def describe(self) -> str:
+        return "laplacian" if self.trace else "hessian"
+
+
+def is_finite_difference(scheme: str) -> bool:
+    """Whether a scheme string selects finite differences instead of automatic differentiation."""
+    return scheme.startswith("finite_difference")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -43,15 +79,22 @@ class DerivativeSum(Derivative):
     terms: tuple[tuple[float, tuple[int, ...]], ...]
     """Coefficients with the positions in ``variables`` that are differentiated by, one after the other."""
 
+    def describe(self) -> str:
+        return "derivatives"
+
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class NetworkGradient(Placeholder):
     """Jacobian of ``target`` with respect to the (masked) inexact parameters of ``model``, flattened."""
 
     child_fields: ClassVar[tuple[str, ...]] = ("target",)
+    binds: ClassVar[bool] = True
     target: Placeholder
     model: Model
     mask: Any = None
+
+    def describe(self) -> str:
+        return f"grad[{self.model.model_key}]"
 
 
 def network_gradient(target: Placeholder, model: Model | ModelCall) -> NetworkGradient:

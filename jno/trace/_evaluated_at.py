@@ -22,7 +22,11 @@ class EvaluatedAt(Placeholder):
     """
 
     child_fields: ClassVar[tuple[str, ...]] = ("target", "coordinates")
+    binds: ClassVar[bool] = True
     target: Placeholder
     coordinates: tuple[Placeholder, ...]
     tag: str
     axis: str
+
+    def describe(self) -> str:
+        return "at"

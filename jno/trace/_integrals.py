@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ._leaves import Variable
 from ._placeholder import Placeholder
@@ -18,6 +18,7 @@ class Integral(Placeholder):
     """
 
     child_fields: ClassVar[tuple[str, ...]] = ("target", "integration_var")
+    binds: ClassVar[bool] = True
     target: Placeholder
     integration_var: Variable | None = None
 
@@ -31,5 +32,6 @@ class IntegralTime(Placeholder):
     """
 
     child_fields: ClassVar[tuple[str, ...]] = ("target", "time_var")
+    binds: ClassVar[bool] = True
     target: Placeholder
-    time_var: Any
+    time_var: Variable

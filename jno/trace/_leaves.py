@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ._node import Node, set_fields
+from ._node import Node, Pointwise, set_fields
 from ._placeholder import Placeholder
 
 _noise_ids = itertools.count()
@@ -60,6 +60,12 @@ class Variable(Placeholder):
             raise ValueError(f"{self!r} spans all columns of its tag; its width is known only to the domain")
         return last - first
 
+    def describe(self) -> str:
+        return repr(self)
+
+    def pointwise(self) -> Pointwise:
+        return Pointwise.YES
+
     def __repr__(self) -> str:
         if self.axis == "temporal":
             return "Var(t)"
@@ -81,12 +87,21 @@ class TensorTag(Placeholder):
     domain: Any
     dim_index: int | None = None
 
+    def describe(self) -> str:
+        return f"Tensor({self.tag}{'' if self.dim_index is None else f'[{self.dim_index}]'})"
+
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Literal(Placeholder):
     """A number or array written into an expression."""
 
     value: Any
+
+    def describe(self) -> str:
+        return _value_text(self.value)
+
+    def pointwise(self) -> Pointwise:
+        return _of_number(self.value)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -95,6 +110,22 @@ class Constant(Placeholder):
 
     tag: str
     value: Any
+
+    def describe(self) -> str:
+        return f"{self.tag}={_value_text(self.value)}"
+
+    def pointwise(self) -> Pointwise:
+        return _of_number(self.value)
+
+
+def _value_text(value: Any) -> str:
+    shape = () if isinstance(value, bool | int | float | complex) else tuple(value.shape)
+    return f"{value!r}" if shape == () else f"array{shape}"
+
+
+def _of_number(value: Any) -> Pointwise:
+    """A number is the same at all points; the rows of an array may or may not belong to them."""
+    return Pointwise.PER_SAMPLE if np.ndim(value) else Pointwise.YES
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -131,6 +162,9 @@ class Noise(Placeholder):
         if values["ndim"] != int(values["ndim"]) or values["ndim"] < 1:
             raise ValueError(f"{distribution} noise: ndim must be an integer of at least 1, got {values['ndim']}")
         set_fields(self, distribution=distribution, params=tuple(values.items()), draw_id=next(_noise_ids))
+
+    def describe(self) -> str:
+        return f"Noise[{self.distribution}]"
 
 
 NOISE_PARAMETERS: dict[str, dict[str, float]] = {

@@ -15,6 +15,7 @@ from jno.utils import get_logger
 
 from ._controls import Adapters, Constraint, Controls, Initialization, ParameterGroup
 from ._leaves import as_node
+from ._node import Pointwise
 from ._optimizer_forms import is_optimizer
 from ._placeholder import Placeholder
 from ._posterior import Posterior, Sampling, StartsFromLogDensity, Variational
@@ -592,6 +593,12 @@ class ModelCall(Placeholder):
     child_fields: ClassVar[tuple[str, ...]] = ("args",)
     model: Model
     args: tuple[Placeholder, ...]
+
+    def describe(self) -> str:
+        return self.model.model_key
+
+    def pointwise(self) -> Pointwise:
+        return Pointwise.BY_MODEL
 
     def __call__(self, *new_variables: Any) -> Placeholder:
         if self.args:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from ._leaves import as_node
-from ._node import set_fields
+from ._node import Pointwise, set_fields
 from ._placeholder import Placeholder
 
 ALIGNMENTS = (None, "broadcast", "columns", "components", "table", "pair")
@@ -21,6 +21,12 @@ class BinaryOp(Placeholder):
     op: str
     left: Placeholder
     right: Placeholder
+
+    def describe(self) -> str:
+        return self.op
+
+    def pointwise(self) -> Pointwise:
+        return Pointwise.NO if self.op == "@" else Pointwise.YES
 
 
 def binary(op: str, left: Any, right: Any) -> BinaryOp:
@@ -36,6 +42,15 @@ class UnaryOp(Placeholder):
     op: str
     target: Placeholder
 
+    def describe(self) -> str:
+        return self.op
+
+    def pointwise(self) -> Pointwise:
+        return Pointwise.NO if self.op == "transpose" else Pointwise.YES
+
+    def stops_gradient(self) -> bool:
+        return self.op == "stop_gradient"
+
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Reduction(Placeholder):
@@ -44,6 +59,12 @@ class Reduction(Placeholder):
     child_fields: ClassVar[tuple[str, ...]] = ("target",)
     op: str
     target: Placeholder
+
+    def describe(self) -> str:
+        return self.op
+
+    def pointwise(self) -> Pointwise:
+        return Pointwise.NO
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -54,6 +75,22 @@ class GetItem(Placeholder):
     target: Placeholder
     index: tuple[Any, ...]
 
+    def describe(self) -> str:
+        return "[" + ", ".join(map(_index_text, self.index)) + "]"
+
+    def pointwise(self) -> Pointwise:
+        """An index that leaves the leading axis as it is leaves every point in its place."""
+        leading = self.index[0] if self.index else Ellipsis
+        keeps_all = leading is Ellipsis or (isinstance(leading, slice) and leading == slice(None))
+        return Pointwise.YES if keeps_all else Pointwise.NO
+
+
+def _index_text(entry: object) -> str:
+    if isinstance(entry, slice):
+        bounds = [entry.start, entry.stop] + ([entry.step] if entry.step is not None else [])
+        return ":".join("" if bound is None else str(bound) for bound in bounds)
+    return "..." if entry is Ellipsis else str(entry)
+
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Reshape(Placeholder):
@@ -62,6 +99,12 @@ class Reshape(Placeholder):
     child_fields: ClassVar[tuple[str, ...]] = ("target",)
     target: Placeholder
     new_shape: tuple[int, ...]
+
+    def describe(self) -> str:
+        return f"reshape{self.new_shape}"
+
+    def pointwise(self) -> Pointwise:
+        return Pointwise.NO
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -89,11 +132,6 @@ class FunctionCall(Placeholder):
     reduces_axis: int | None
     align: str | None
 
-    @property
-    def may_reduce_points(self) -> bool:
-        """Whether a function with aligned operands may reduce their points."""
-        return self.reduces_axis is not None and self.reduces_axis >= 0
-
     def __init__(
         self,
         fn: Callable[..., Any],
@@ -110,6 +148,23 @@ class FunctionCall(Placeholder):
         nodes = tuple(as_node(arg) for arg in args)
         set_fields(self, fn=fn, args=nodes, title=title, reduces_axis=reduces_axis, align=align)
 
+    @property
+    def may_reduce_points(self) -> bool:
+        """Whether the axis, counted from the front, may be that of the points."""
+        return self.reduces_axis is not None and self.reduces_axis >= 0
+
+    def describe(self) -> str:
+        return self.title
+
+    def pointwise(self) -> Pointwise:
+        """A reduced axis counted from the back is that of the points only where an operand has no components."""
+        if self.align is None:
+            return Pointwise.BY_FUNCTION
+        if self.align == "broadcast" and self.may_reduce_points:
+            return Pointwise.NO
+        by_shape = self.align == "pair" or (self.align == "broadcast" and self.reduces_axis is not None)
+        return Pointwise.BY_SHAPE if by_shape else Pointwise.YES
+
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Print(Placeholder):
@@ -120,6 +175,9 @@ class Print(Placeholder):
     what: Any
     label: str | None
 
+    def describe(self) -> str:
+        return f"print[{self.what if isinstance(self.what, str) else 'callable'}]"
+
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Tracker(Placeholder):
@@ -129,3 +187,6 @@ class Tracker(Placeholder):
     target: Placeholder
     interval: int = 1
     reduce: Any = None
+
+    def describe(self) -> str:
+        return f"tracker[{self.interval}]"

@@ -1,0 +1,157 @@
+"""Testing what the trace cannot see through, networks and wrapped functions: do their points influence each other?
+
+Every second point is moved, and the values at the others must stay as they are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from jno.trace import (
+    Derivative,
+    Model,
+    ModelCall,
+    Node,
+    Noise,
+    Pointwise,
+    Print,
+    TensorTag,
+    Variable,
+    point_tag,
+    rewrite,
+    substitute,
+    walk,
+)
+
+from ._graph import Graph, spatial_tags
+
+_FIXED = "@fixed"
+"""Suffix of the alias tag whose points stay while those of the tag move."""
+
+_STRETCH = 1.7
+"""Moved points are stretched about the centre of their tag, far enough to change extrema as well as means."""
+
+_FEWEST = 4
+"""A tag of a single point is tested with so many copies, moved apart."""
+
+
+@dataclasses.dataclass(frozen=True)
+class OnPoints:
+    """An expression, and the tag of points at which it is looked at."""
+
+    node: Node
+    tag: str
+
+
+@runtime_checkable
+class PartProgram(Protocol):
+    """A program of some parts of expressions, evaluated sample by sample (`Program.of_parts`)."""
+
+    models: list[Model]
+
+    def few(self) -> dict[tuple[str, str], Any]:
+        """The data of at most two samples."""
+
+    def __call__(self, modules: dict[int, Any], data: Mapping[Any, Any], key: Any = None) -> tuple[Any, ...]:
+        """The values of the parts."""
+
+
+def differentiated(roots: Sequence[Node], graph: Graph) -> list[OnPoints]:
+    """The target of every automatic spatial derivative, where it calls a network or a wrapped function."""
+    targets: dict[tuple[int, str], OnPoints] = {}
+    for node in walk(roots):
+        if not isinstance(node, Derivative) or node.is_finite_difference:
+            continue
+        if not any(_is_opaque(below) for below in walk([node.target])):
+            continue
+        for variable in node.variables:
+            tag = point_tag(variable)
+            if variable.axis == "spatial" and tag in graph.tags(node.target):
+                targets[id(node.target), tag] = OnPoints(node.target, tag)
+    return list(targets.values())
+
+
+def _is_opaque(node: Node) -> bool:
+    return node.pointwise() in (Pointwise.BY_MODEL, Pointwise.BY_FUNCTION)
+
+
+def untested_calls(roots: Sequence[Node], graph: Graph) -> list[OnPoints]:
+    """Model calls over the points of one tag and nothing but points and time that no test has looked at yet."""
+    calls: list[OnPoints] = []
+    for node in walk(roots):
+        if not isinstance(node, ModelCall) or graph.couples(node) is not None:
+            continue
+        tags = spatial_tags([node])
+        if len(tags) == 1 and tags[0] in graph.tags(node) and not any(map(_is_data, walk([node]))):
+            calls.append(OnPoints(node, tags[0]))
+    return calls
+
+
+def _is_data(node: Node) -> bool:
+    return isinstance(node, TensorTag | Noise)
+
+
+def coupled(program: PartProgram, tag: str, modules: Mapping[int, PyTree]) -> list[bool]:
+    """Whether the value at other points changes when every second point of ``tag`` moves.
+
+    Args:
+        program: expressions that were `prepared`.
+        tag: whose points are moved.
+        modules: modules by `Model.layer_id`.
+    """
+    data = _with_several_points(program.few(), tag)
+    points = np.asarray(data["points", tag])
+    tested = {model.layer_id: modules[model.layer_id] for model in program.models}
+    evaluate = jax.jit(lambda data: program(tested, data, jax.random.key(0)))
+    before, after = (jax.device_get(evaluate({**data, ("points", tag): at})) for at in (points, _moved(points)))
+    count = points.shape[2]
+    return [_others_changed(a, b, count) for a, b in zip(before, after, strict=True)]
+
+
+def _with_several_points(data: dict[tuple[str, str], Any], tag: str) -> dict[tuple[str, str], Any]:
+    """One point influences no other on its own domain, but it would meet those of other samples when folded."""
+    if np.shape(data["points", tag])[2] > 1:
+        return data
+    copied = {name: np.repeat(array, _FEWEST, axis=2) for name, array in data.items() if name[1] in (tag, f"n_{tag}")}
+    points = copied["points", tag]
+    copied["points", tag] = points + 0.1 * np.arange(_FEWEST, dtype=points.dtype)[:, None] * (1 + np.abs(points))
+    return {**data, **copied}
+
+
+def _moved(points: Float[np.ndarray, "B T N D"]) -> Float[np.ndarray, "B T N D"]:
+    """Every second point elsewhere; by NumPy, because every operation of JAX would be compiled."""
+    centre = np.mean(points, axis=(0, 1, 2))
+    moved = points.copy()
+    moved[:, :, ::2] = centre + _STRETCH * (points[:, :, ::2] - centre) + 0.01
+    return moved
+
+
+def _others_changed(before: Array | np.ndarray, after: Array | np.ndarray, count: int) -> bool:
+    """Whether values ``(B, N, ...)`` differ at the points that stayed, or do not run over the points at all."""
+    if before.shape[1] != count:
+        return True
+    kind = np.complex128 if np.iscomplexobj(before) else np.float64
+    a, b = (np.asarray(values[:, 1::2], dtype=kind) for values in (before, after))
+    return not np.allclose(a, b, rtol=1e-5, atol=1e-7, equal_nan=True)
+
+
+def prepared(node: Node, tag: str) -> Node:
+    """An expression without printing, whose stopped gradients read points that do not move: they have no derivative."""
+    return rewrite(node, functools.partial(_replaced, tag=tag))
+
+
+def _replaced(node: Node, tag: str) -> Node:
+    if isinstance(node, Print):
+        return node.target
+    if node.stops_gradient():
+        moving = [v for v in walk([node]) if isinstance(v, Variable) and v.tag == tag]
+        fixed = {id(v): Variable(tag + _FIXED, v.dim, v.domain, copy=v.copy) for v in moving}
+        return substitute(node, fixed)
+    return node

@@ -1,0 +1,93 @@
+"""What holds for the expressions of a program: which parts are point-wise, and which of them are folded."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Collection, Mapping, Sequence
+
+import jax
+
+from jno.trace import ModelCall, Node, Pointwise, Variable, point_tag, walk
+
+PointTags = Mapping[int, str | None]
+"""Id of a node → tag of the points it runs over point-wise; ``""``: no points, ``None``: not point-wise."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What holds for some expressions.
+
+    Attributes:
+        independent: ids of the model calls whose points do not influence each other.
+        point_tags: see `PointTags`, for all nodes of the expressions.
+        frontier: the largest point-wise sub-expressions that call a network, by the tag of their points.
+    """
+
+    independent: frozenset[int]
+    point_tags: PointTags
+    frontier: Mapping[str, Sequence[Node]]
+
+    def folded_tag(self, node_id: int) -> str:
+        """Tag of the points that a node of the frontier runs over."""
+        tag = self.point_tags[node_id]
+        assert tag, "what is folded runs over points"
+        return tag
+
+    def networks_couple_points(self, node: Node) -> bool:
+        """Whether some network below a node couples points, or may, because no test has shown that it does not."""
+        calls = (below for below in walk([node]) if isinstance(below, ModelCall) and below.args)
+        return any(id(call) not in self.independent for call in calls)
+
+
+def analyse(roots: Sequence[Node], independent: Collection[int]) -> Facts:
+    """What holds for expressions, given which of their networks do not couple points.
+
+    Args:
+        roots: canonical nodes.
+        independent: ids of the model calls that were tested and do not couple points.
+    """
+    point_tags: dict[int, str | None] = {}
+    for node in walk(roots):
+        point_tags[id(node)] = _point_tag(node, point_tags, independent)
+    return Facts(frozenset(independent), point_tags, _frontier(roots, point_tags))
+
+
+def _point_tag(node: Node, point_tags: PointTags, independent: Collection[int]) -> str | None:
+    if isinstance(node, Variable):
+        return "" if node.axis == "temporal" else point_tag(node)
+    kind = node.pointwise()
+    if isinstance(node, ModelCall) and id(node) not in independent and not _is_number(node):
+        return None
+    if kind not in (Pointwise.YES, Pointwise.BY_SHAPE, Pointwise.BY_MODEL):
+        return None
+    below = {point_tags[id(child)] for child in node.children()}
+    if None in below or len(below - {""}) > 1:
+        return None
+    return max((tag for tag in below if tag is not None), default="")
+
+
+def _is_number(node: ModelCall) -> bool:
+    """Whether a call is a trainable number: the same at all points."""
+    return not node.args and math.prod(jax.eval_shape(node.model.module).shape) == 1
+
+
+def _frontier(roots: Sequence[Node], point_tags: PointTags) -> dict[str, tuple[Node, ...]]:
+    calls_network: set[int] = set()
+    for node in walk(roots):
+        if isinstance(node, ModelCall) or any(id(child) in calls_network for child in node.children()):
+            calls_network.add(id(node))
+    largest: dict[str, dict[int, Node]] = {}
+    visited: set[int] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if id(node) in visited:
+            continue
+        visited.add(id(node))
+        tag = point_tags[id(node)]
+        if tag and id(node) in calls_network:
+            largest.setdefault(tag, {})[id(node)] = node
+        elif not isinstance(node, Variable):
+            stack.extend(node.children())
+    return {tag: tuple(nodes.values()) for tag, nodes in largest.items()}
