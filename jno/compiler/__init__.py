@@ -26,8 +26,6 @@ from ._graph import noise_nodes as noise_nodes
 from ._graph import trained_models as trained_models
 from ._graph import untracked as untracked
 from ._graph import weights_key as weights_key
-from ._jax_versions import InconclusiveDimensionOperation as InconclusiveDimensionOperation
-from ._jax_versions import bind_equation as bind_equation
 from ._lower_models import call_module as call_module
 from ._lowering import RULE_MODULES as RULE_MODULES
 from ._named import named_expression as named_expression

@@ -1,4 +1,4 @@
-"""Evaluating at points of the user's: the arrays that stand for those of the domain."""
+"""Evaluating at points that the user hands over: the arrays that stand for those of the domain."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from jno.domain import domain as Domain
 from jno.trace import Integral, Node, TensorTag, Variable, is_normal, title, walk
@@ -24,8 +25,8 @@ class PlacedPoints:
     ``tag``: that of the points; ``time_tags``: those of the times, which are replaced.
     """
 
-    points: np.ndarray
-    times: np.ndarray | None
+    points: Float[np.ndarray, "n d"]
+    times: Float[np.ndarray, " T"] | None
     tag: str
     time_tags: tuple[str, ...]
 
@@ -40,19 +41,19 @@ class PlacedPoints:
         """Equal for points for which the same program can be used."""
         return self.tag, self.points.shape, None if self.times is None else self.times.shape
 
-    def context(self, own: Mapping[str, Any]) -> dict[str, Any]:
+    def context(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """The arrays by tag, data from the domain."""
         placed = {tag: array for (_, tag), array in self.entries.items()}
-        if self.times is None and _TIMES in own:
-            placed[_TIMES] = np.asarray(own[_TIMES])[:1]  # nothing depends on it
-        return {**own, **placed}
+        if self.times is None and _TIMES in context:
+            placed[_TIMES] = np.asarray(context[_TIMES])[:1]  # nothing depends on it
+        return {**context, **placed}
 
 
-def placed_points(given: Any, nodes: Sequence[Node], domain: Any, window: int | None) -> PlacedPoints | None:
+def placed_points(request: object, nodes: Sequence[Node], domain: Domain, window: int | None) -> PlacedPoints | None:
     """Points, or points and times, in place of those that expressions live on; None for a domain.
 
     Args:
-        given: array ``(n, d)``, or a tuple of it and a time or several ``(T,)``; a domain, or None.
+        request: array ``(n, d)``, or a tuple of it and a time or several ``(T,)``; a domain, or None.
         nodes: the expressions.
         domain: that of their variables.
         window: number of time levels to evaluate, None for all.
@@ -62,20 +63,20 @@ def placed_points(given: Any, nodes: Sequence[Node], domain: Any, window: int | 
         ValueError: arrays of other shapes; expressions that need the mesh, normals, or the points of several tags or
             none; times that are missing, or that nothing depends on; data with a value per point or time.
     """
-    if given is None or isinstance(given, Domain):
+    if request is None or isinstance(request, Domain):
         return None
-    points, times = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
-    points = _real("the points", points, given)
+    points, times = request if isinstance(request, tuple) and len(request) == 2 else (request, None)
+    points = _real("the points", points, request)
     tags = spatial_tags(nodes)
     _refuse_what_needs_the_mesh(nodes)
     if len(tags) != 1:
-        shown = ", ".join(map(repr, tags)) or "none"
+        listed = ", ".join(map(repr, tags)) or "none"
         raise ValueError(
-            f"eval(domain=array) evaluates expressions over the points of one tag; these depend on {shown}. Evaluate "
+            f"eval(domain=array) evaluates expressions over the points of one tag; these depend on {listed}. Evaluate "
             "them one by one, or give a domain"
         )
-    own = domain.context.get(tags[0])
-    width = domain.dimension if own is None else own.shape[-1]
+    coordinates = domain.context.get(tags[0])
+    width = domain.dimension if coordinates is None else coordinates.shape[-1]
     if points.ndim != 2 or points.shape[1] != width or not len(points):
         raise ValueError(
             f"eval(domain=array): the points must be an array (n, {width}), the coordinates of {tags[0]!r}; got shape "
@@ -86,18 +87,18 @@ def placed_points(given: Any, nodes: Sequence[Node], domain: Any, window: int | 
     moving = [tag for tag in time_tags if len(domain.context.get(tag, ())) > 1]
     if times is None and moving:
         raise ValueError("the expressions depend on time: write domain=(points, times), with a time or several (T,)")
-    _refuse_fixed_data(nodes, domain, 0 if own is None else own.shape[2])
+    _refuse_fixed_data(nodes, domain, 0 if coordinates is None else coordinates.shape[2])
     return PlacedPoints(points, placed, tags[0], tuple(dict.fromkeys([*time_tags, _TIMES])))
 
 
-def _real(what: str, value: Any, given: Any) -> np.ndarray:
+def _real(what: str, value: object, request: object) -> Float[np.ndarray, ...]:
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"eval(domain=...): {what} are no array: {error}") from error
     if array.dtype.kind not in "fiu":
         raise TypeError(
-            f"eval(domain={type(given).__name__}): give a domain, an array (n, d) of points, or (points, times); "
+            f"eval(domain={type(request).__name__}): give a domain, an array (n, d) of points, or (points, times); "
             f"{what} have the type {array.dtype}"
         )
     if not np.isfinite(array).all():
@@ -105,7 +106,7 @@ def _real(what: str, value: Any, given: Any) -> np.ndarray:
     return array.astype(np.float64)
 
 
-def _checked_times(times: Any, time_tags: Sequence[str], window: int | None) -> np.ndarray:
+def _checked_times(times: object, time_tags: Sequence[str], window: int | None) -> Float[np.ndarray, " T"]:
     array = np.atleast_1d(_real("the times", times, times))
     if array.ndim != 1 or not len(array):
         raise ValueError(f"eval(domain=(points, times)): times must be a number or an array (T,); got {array.shape}")
@@ -134,7 +135,7 @@ def _refuse_what_needs_the_mesh(nodes: Sequence[Node]) -> None:
             )
 
 
-def _refuse_fixed_data(nodes: Sequence[Node], domain: Any, count: int) -> None:
+def _refuse_fixed_data(nodes: Sequence[Node], domain: Domain, count: int) -> None:
     levels = len(domain.context.get(_TIMES, ()))
     for tag in dict.fromkeys(node.tag for node in walk(nodes) if isinstance(node, TensorTag)):
         shape = np.shape(domain.context.get(tag, ()))

@@ -8,13 +8,13 @@ included, before it begins the next.  Measured on two CPU cores with Taylor pass
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int, Shaped
 
 from jno.trace import Derivative, ModelCall, Noise, Reduction, TensorTag, walk
 
@@ -22,6 +22,7 @@ from ._graph import spatial_tags
 from ._pointwise import has_many_points
 from ._program import Program
 from ._requests import is_planned
+from ._types import AnyArray, Arrays, Key, Modules, Name
 
 _MEANS = {"mse": jnp.square, "mae": jnp.abs, "mean": lambda values: values}
 """Reductions that are means of something at every point."""
@@ -55,12 +56,13 @@ class PointBlocks:
         )
         self._sizes = {tag: self._targets.sources["points", tag].shape[-2] for tag in tags if tag}
 
-    def split(self, data: Mapping[Any, Any]) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    def split(self, data: Arrays) -> tuple[dict[Name, Array], dict[Name, AnyArray]]:
         """Arrays over points with a leading axis of blocks, the last filled up with copies of a point; other arrays."""
-        blocked, rest = {}, {}
+        blocked: dict[Name, Array] = {}
+        unblocked: dict[Name, AnyArray] = {}
         for name, array in data.items():
             if name[0] != "points":
-                rest[name] = array
+                unblocked[name] = array
                 continue
             size = -(-array.shape[-2] // self.count)
             filled = jnp.concatenate(
@@ -68,9 +70,9 @@ class PointBlocks:
             )
             cut = filled.reshape(*array.shape[:-2], self.count, size, array.shape[-1])
             blocked[name] = jnp.moveaxis(cut, -3, 0)
-        return blocked, rest
+        return blocked, unblocked
 
-    def losses(self, modules: dict[int, Any], data: Mapping[Any, Any], block: Any, key: Any) -> Any:
+    def losses(self, modules: Modules, data: Arrays, block: int | Int[Array, ""], key: Key) -> Float[Array, " C"]:
         """What one block adds to every constraint, ``(C,)``.
 
         Raises:
@@ -80,7 +82,7 @@ class PointBlocks:
         shares = zip(self._tags, self._means, values, strict=True)
         return jnp.stack([self._share(tag, mean(value), block) for tag, mean, value in shares])
 
-    def _share(self, tag: str, terms: Any, block: Any) -> Any:
+    def _share(self, tag: str, terms: Shaped[Array, ...], block: int | Int[Array, ""]) -> Shaped[Array, ""]:
         if not tag:
             return jnp.mean(terms) / self.count
         total, size = self._sizes[tag], terms.shape[1]
@@ -96,7 +98,7 @@ def blocks_for(program: Program) -> PointBlocks | None:
     means = [root for root in program.roots if isinstance(root, Reduction) and root.op in _MEANS]
     if len(means) < len(program.roots):
         return None
-    if any(isinstance(node, TensorTag | Noise) for node in walk(program.roots)) or program.draws:
+    if any(isinstance(node, TensorTag | Noise) for node in walk(program.roots)) or program.noise_streams:
         return None
     count = math.ceil(_bytes_per_layer(program) / BLOCK_BYTES)
     if count < _FEWEST or not has_many_points(program):
@@ -117,10 +119,7 @@ def _bytes_per_layer(program: Program) -> int:
         for leaf in jax.tree_util.tree_leaves(eqx.filter(node.model.module, eqx.is_inexact_array))
         if leaf.ndim > 1
     ]
-    directions = {id(variable) for node in walk(program.roots) if is_planned(node) for variable in _variables(node)}
+    planned = (node for node in walk(program.roots) if isinstance(node, Derivative) and is_planned(node))
+    directions = {id(variable) for node in planned for variable in node.variables}
     coefficients = max(len(directions), _FEWEST_COEFFICIENTS)
     return rows * max(widths, default=0) * coefficients * np.dtype(np.float32).itemsize
-
-
-def _variables(node: Any) -> Sequence[Any]:
-    return node.variables if isinstance(node, Derivative) else ()

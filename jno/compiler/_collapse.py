@@ -6,24 +6,32 @@ coefficients (value, ∂x, the sum) instead of four.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
-from jno.trace import BinaryOp, DerivativeSum, Literal, Node, UnaryOp, walk
+from jno.trace import BinaryOp, Derivative, DerivativeSum, Literal, Node, Placeholder, UnaryOp, Variable, walk
 
 from ._requests import is_planned, scalar_terms
 
-_Terms = list[tuple[float, Any]]
+
+@dataclasses.dataclass(frozen=True)
+class _Term:
+    """An expression times a number."""
+
+    coefficient: float
+    node: Placeholder
 
 
-def collapse(roots: Sequence[Node]) -> list[Any]:
+def collapse(roots: Sequence[Node]) -> list[Node]:
     """The same expressions with sums of derivatives of one target merged."""
     nodes = list(walk(roots))
     heads = _heads(nodes, roots)
-    done: dict[int, Any] = {}
+    done: dict[int, Node] = {}
     for node in nodes:
         rebuilt = node.with_children(tuple(done[id(child)] for child in node.children()))
-        done[id(node)] = _merged(rebuilt) if id(node) in heads else rebuilt
+        if id(node) in heads and isinstance(rebuilt, Placeholder):
+            rebuilt = _merged(rebuilt)
+        done[id(node)] = rebuilt
     return [done[id(root)] for root in roots]
 
 
@@ -54,28 +62,29 @@ def _number(node: Node) -> float | None:
     return None
 
 
-def _parts(node: Any) -> _Terms:
-    """``(coefficient, child)`` of a node that `_is_linear`, from left to right."""
+def _parts(node: Node) -> list[_Term]:
+    """The terms of a node that `_is_linear`, from left to right."""
     if isinstance(node, UnaryOp):
-        return [(-1.0, node.target)]
+        return [_Term(-1.0, node.target)]
+    assert isinstance(node, BinaryOp)
     if node.op in ("+", "-"):
-        return [(1.0, node.left), (1.0 if node.op == "+" else -1.0, node.right)]
+        return [_Term(1.0, node.left), _Term(1.0 if node.op == "+" else -1.0, node.right)]
     left, right = _number(node.left), _number(node.right)
     if left is not None and node.op == "*":
-        return [(left, node.right)]
+        return [_Term(left, node.right)]
     assert right is not None
-    return [(1 / right if node.op == "/" else right, node.left)]
+    return [_Term(1 / right if node.op == "/" else right, node.left)]
 
 
-def _flatten(head: Any) -> _Terms:
-    """``(coefficient, node)`` whose sum is the expression, every node once, from left to right.
+def _flatten(head: Placeholder) -> list[_Term]:
+    """Terms whose sum is the expression, every node once, from left to right.
 
     A sum that occurs in several places is entered once: ``u = u + u`` n times has n steps, not 2ⁿ.
     """
-    parts: dict[int, _Terms] = {}
-    children_first: list[Any] = []
-    terms: dict[int, Any] = {}
-    stack: list[tuple[Any, bool]] = [(head, False)]
+    parts: dict[int, list[_Term]] = {}
+    children_first: list[Placeholder] = []
+    terms: dict[int, Placeholder] = {}
+    stack: list[tuple[Placeholder, bool]] = [(head, False)]
     while stack:
         node, entered = stack.pop()
         if entered:
@@ -85,54 +94,61 @@ def _flatten(head: Any) -> _Terms:
         elif id(node) not in parts:
             parts[id(node)] = _parts(node)
             stack.append((node, True))
-            stack.extend((child, False) for _, child in reversed(parts[id(node)]))
+            stack.extend((term.node, False) for term in reversed(parts[id(node)]))
     coefficients = {id(head): 1.0}
     for node in reversed(children_first):
-        for weight, child in parts[id(node)]:
+        for term in parts[id(node)]:
+            child, weight = term.node, term.coefficient
             coefficients[id(child)] = coefficients.get(id(child), 0.0) + weight * coefficients[id(node)]
-    return [(coefficients[number], node) for number, node in terms.items()]
+    return [_Term(coefficients[number], node) for number, node in terms.items()]
 
 
-def _merged(head: Any) -> Any:
+def _merged(head: Placeholder) -> Placeholder:
+    """A sum in which terms that are derivatives of one target are one `DerivativeSum`."""
     terms = _flatten(head)
-    groups: dict[int, list[int]] = {}
-    for number, (_, node) in enumerate(terms):
-        if is_planned(node) and scalar_terms(node) is not None:
-            groups.setdefault(id(node.target), []).append(number)
-    members = {numbers[0]: numbers for numbers in groups.values() if len(numbers) > 1}
-    if not members:
-        return head
-    later = {number for numbers in members.values() for number in numbers[1:]}
-    kept: _Terms = []
+    by_target: dict[int, list[int]] = {}
     for number, term in enumerate(terms):
-        if number in members:
-            kept.append((1.0, _sum_of([terms[i] for i in members[number]])))
-        elif number not in later:
-            kept.append(term)
-    return _added(kept)
+        node = term.node
+        if isinstance(node, Derivative) and is_planned(node) and scalar_terms(node) is not None:
+            by_target.setdefault(id(node.target), []).append(number)
+    groups = {numbers[0]: numbers for numbers in by_target.values() if len(numbers) > 1}
+    if not groups:
+        return head
+    absorbed = {number for numbers in groups.values() for number in numbers[1:]}
+    merged: list[_Term] = []
+    for number, term in enumerate(terms):
+        if number in groups:
+            merged.append(_Term(1.0, _sum_of([terms[i] for i in groups[number]])))
+        elif number not in absorbed:
+            merged.append(term)
+    return _added(merged)
 
 
-def _sum_of(members: _Terms) -> DerivativeSum:
-    variables: list[Any] = []
+def _sum_of(members: Sequence[_Term]) -> DerivativeSum:
+    places: dict[int, int] = {}
+    variables: list[Variable] = []
     terms: list[tuple[float, tuple[int, ...]]] = []
-    for factor, node in members:
-        for weight, factors in scalar_terms(node) or ():
-            places = []
+    for member in members:
+        assert isinstance(member.node, Derivative)
+        for weight, factors in scalar_terms(member.node) or ():
             for variable in factors:
-                if not any(variable is known for known in variables):
+                if id(variable) not in places:
+                    places[id(variable)] = len(variables)
                     variables.append(variable)
-                places.append(next(i for i, known in enumerate(variables) if known is variable))
-            terms.append((factor * weight, tuple(places)))
-    return DerivativeSum(members[0][1].target, tuple(variables), tuple(terms))
+            terms.append((member.coefficient * weight, tuple(places[id(variable)] for variable in factors)))
+    assert isinstance(members[0].node, Derivative)
+    return DerivativeSum(members[0].node.target, tuple(variables), tuple(terms))
 
 
-def _added(terms: _Terms) -> Any:
-    total: Any = None
-    for factor, node in terms:
-        size = abs(factor)
-        term = node if size == 1 else BinaryOp("*", Literal(size), node)
+def _added(terms: Sequence[_Term]) -> Placeholder:
+    """The sum of some terms as a node."""
+    total: Placeholder | None = None
+    for term in terms:
+        factor, size = term.coefficient, abs(term.coefficient)
+        node = term.node if size == 1 else BinaryOp("*", Literal(size), term.node)
         if total is None:
-            total = term if factor > 0 else UnaryOp("negate", term)
+            total = node if factor > 0 else UnaryOp("negate", node)
         else:
-            total = BinaryOp("+" if factor > 0 else "-", total, term)
+            total = BinaryOp("+" if factor > 0 else "-", total, node)
+    assert total is not None, "a sum has terms"
     return total

@@ -8,77 +8,98 @@ two CPU cores, with derivatives) the step is an order of magnitude faster.
 
 from __future__ import annotations
 
+import dataclasses
+import string
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.extend import core as jex
+from jaxtyping import Array, Shaped
 
-from ._jax_versions import bind_equation
+from jno.utils import bind_equation, evaluate_jaxpr, shape_of
+
+_Producers = Mapping[jex.Var, jex.JaxprEqn]
+"""The equation that computes a variable."""
 
 
-def contract_products(function: Callable[..., Any], inputs: list[Any]) -> Any:
+@dataclasses.dataclass(frozen=True)
+class _Factor:
+    """A factor of a product before it was broadcast, and the axes of the product it has."""
+
+    var: jex.Var
+    axes: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Contraction:
+    """A sum of products of two factors, by its einsum subscripts."""
+
+    subscripts: str
+    left: jex.Var
+    right: jex.Var
+
+
+def contract_products(function: Callable[..., Array], inputs: list[Shaped[Array, ...]]) -> Shaped[Array, ...]:
     """``function(*inputs)`` with its sums of products computed as contractions; the same value up to rounding."""
     closed = jax.make_jaxpr(function)(*inputs)
-    sums = _contractions(closed.jaxpr)
-    if not sums:
+    contractions = _contractions(closed.jaxpr)
+    if not contractions:
         return function(*inputs)
-    return _evaluate(closed, sums, inputs)
+
+    def apply(eqn: jex.JaxprEqn, read: Callable[[Any], Array]) -> list[Array]:
+        contraction = contractions.get(eqn.outvars[0]) if eqn.outvars else None
+        if contraction is None:
+            return bind_equation(eqn, [read(var) for var in eqn.invars])
+        # the product itself is computed as well; where nothing else needs it, XLA removes it
+        return [jnp.einsum(contraction.subscripts, read(contraction.left), read(contraction.right))]
+
+    return evaluate_jaxpr(closed.jaxpr, closed.consts, inputs, apply, lambda array: array)[0]
 
 
-def _contractions(jaxpr: Any) -> dict[int, tuple[str, Any, Any]]:
-    """Position of a ``reduce_sum`` equation → einsum subscripts and the two variables it contracts."""
-    made_by = {var: eqn for eqn in jaxpr.eqns for var in eqn.outvars}
-    found = {}
-    for position, eqn in enumerate(jaxpr.eqns):
+def _contractions(jaxpr: jex.Jaxpr) -> dict[jex.Var, _Contraction]:
+    """The result of a ``reduce_sum`` equation → what it contracts."""
+    producers = {var: eqn for eqn in jaxpr.eqns for var in eqn.outvars}
+    contractions = {}
+    for eqn in jaxpr.eqns:
         if eqn.primitive.name != "reduce_sum" or isinstance(eqn.invars[0], jex.Literal):
             continue
-        product = made_by.get(eqn.invars[0])
-        if product is None or product.primitive.name != "mul":
-            continue
-        rank = len(product.outvars[0].aval.shape)
-        first, second = (_factor(var, rank, made_by) for var in product.invars)
-        if first is None or second is None:
-            continue
-        summed, kept = set(eqn.params["axes"]), set(range(rank)) - set(eqn.params["axes"])
-        # Without a factor that is constant along a kept axis there is no matrix product to gain.
-        if summed <= set(first[1]) & set(second[1]) and kept - (set(first[1]) & set(second[1])):
-            letters = "abcdefghijklmnopqrstuvwxyz"
-            terms = ["".join(letters[axis] for axis in axes) for axes in (first[1], second[1], sorted(kept))]
-            found[position] = (f"{terms[0]},{terms[1]}->{terms[2]}", first[0], second[0])
-    return found
+        product = producers.get(eqn.invars[0])
+        if product is not None and product.primitive.name == "mul":
+            contraction = _contraction(product, frozenset(map(int, eqn.params["axes"])), producers)
+            if contraction is not None:
+                contractions[eqn.outvars[0]] = contraction
+    return contractions
 
 
-def _factor(var: Any, rank: int, made_by: Mapping[Any, Any]) -> tuple[Any, tuple[int, ...]] | None:
-    """A factor before it was broadcast, and the axes of the product it has."""
+def _contraction(product: jex.JaxprEqn, summed: frozenset[int], producers: _Producers) -> _Contraction | None:
+    """The sum of a product over some axes, where that is a matrix product."""
+    rank = len(shape_of(product.outvars[0]))
+    left, right = (_factor(var, rank, producers) for var in product.invars)
+    if left is None or right is None:
+        return None
+    shared = set(left.axes) & set(right.axes)
+    remaining = set(range(rank)) - summed
+    # Without a factor that is constant along a remaining axis there is no matrix product to gain.
+    if not summed <= shared or not remaining - shared:
+        return None
+    terms = [
+        "".join(string.ascii_lowercase[axis] for axis in axes) for axes in (left.axes, right.axes, sorted(remaining))
+    ]
+    return _Contraction(f"{terms[0]},{terms[1]}->{terms[2]}", left.var, right.var)
+
+
+def _factor(var: jex.Var | jex.Literal, rank: int, producers: _Producers) -> _Factor | None:
     if isinstance(var, jex.Literal):
         return None
-    eqn = made_by.get(var)
+    eqn = producers.get(var)
     if eqn is not None and eqn.primitive.name == "broadcast_in_dim" and not isinstance(eqn.invars[0], jex.Literal):
         source = eqn.invars[0]
-        sizes = zip(eqn.params["broadcast_dimensions"], source.aval.shape, strict=True)
-        if all(size == var.aval.shape[axis] for axis, size in sizes):
-            return source, tuple(eqn.params["broadcast_dimensions"])
+        sizes = zip(eqn.params["broadcast_dimensions"], shape_of(source), strict=True)
+        if all(size == shape_of(var)[axis] for axis, size in sizes):
+            return _Factor(source, tuple(eqn.params["broadcast_dimensions"]))
         return None
-    if len(var.aval.shape) == rank and all(size > 1 for size in var.aval.shape):
-        return var, tuple(range(rank))
+    if len(shape_of(var)) == rank and all(size > 1 for size in shape_of(var)):
+        return _Factor(var, tuple(range(rank)))
     return None
-
-
-def _evaluate(closed: Any, sums: dict[int, tuple[str, Any, Any]], inputs: list[Any]) -> Any:
-    """Evaluate a jaxpr with some equations replaced; what only they needed is removed by the compiler."""
-    jaxpr = closed.jaxpr
-    values: dict[Any, Any] = dict(zip(jaxpr.constvars, closed.consts, strict=True))
-    values.update(zip(jaxpr.invars, inputs, strict=True))
-
-    def read(var: Any) -> Any:
-        return var.val if isinstance(var, jex.Literal) else values[var]
-
-    for position, eqn in enumerate(jaxpr.eqns):
-        if position in sums:
-            subscripts, first, second = sums[position]
-            values[eqn.outvars[0]] = jnp.einsum(subscripts, read(first), read(second))
-            continue
-        values.update(zip(eqn.outvars, bind_equation(eqn, [read(var) for var in eqn.invars]), strict=True))
-    return read(jaxpr.outvars[0])

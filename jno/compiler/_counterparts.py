@@ -8,13 +8,16 @@ from typing import Any
 
 import equinox as eqx
 import jax
+from jaxtyping import PyTree
 
 from jno.architectures import is_uninitialized
+from jno.domain import domain as Domain
 from jno.lora import merge_lora
 from jno.trace import Model, ModelCall, NetworkGradient, Node, TensorTag, Variable, has_numbered_name, rewrite, walk
 from jno.utils import PROCESS
 
 from ._graph import models_of
+from ._types import Shape
 
 
 class Counterparts:
@@ -29,14 +32,14 @@ class Counterparts:
         domain: the loaded domain.
     """
 
-    def __init__(self, process: str, layer_ids: Sequence[int], models: Sequence[Model], domain: Any) -> None:
+    def __init__(self, process: str, layer_ids: Sequence[int], models: Sequence[Model], domain: Domain) -> None:
         self._same_process = dict(zip(layer_ids, models, strict=True)) if process == PROCESS else {}
         self._models = list(models)
         self._domain = domain
-        # with the expressions, whose ids must not be given to others
+        # with the expressions, which must live as long as their ids are looked up
         self._translated: dict[int, tuple[Node, Node]] = {}
 
-    def translated(self, node: Any) -> Any:
+    def translated(self, node: Node) -> Node:
         """The expression over the loaded models and the loaded domain.
 
         Raises:
@@ -46,13 +49,13 @@ class Counterparts:
             self._translated[id(node)] = node, self._over_loaded(node)
         return self._translated[id(node)][1]
 
-    def _over_loaded(self, node: Any) -> Any:
+    def _over_loaded(self, node: Node) -> Node:
         counterparts = self._counterparts(models_of([node]))
         for leaf in walk([node]):
             if isinstance(leaf, Variable | TensorTag):
                 self._check_domain(leaf.domain)
 
-        def replace(below: Any) -> Any:
+        def replace(below: Node) -> Node:
             changes: dict[str, Any] = {}
             if isinstance(below, ModelCall | NetworkGradient) and below.model in counterparts:
                 changes["model"] = counterparts[below.model]
@@ -62,7 +65,7 @@ class Counterparts:
 
         return rewrite(node, replace)
 
-    def _check_domain(self, domain: Any) -> None:
+    def _check_domain(self, domain: Domain) -> None:
         if domain is not self._domain and domain.dimension != self._domain.dimension:
             raise ValueError(
                 f"the expression lives on a domain of {domain.dimension} dimensions, the loaded core on one of "
@@ -71,46 +74,46 @@ class Counterparts:
 
     def _counterparts(self, models: Sequence[Model]) -> dict[Model, Model]:
         unknown = [model for model in models if model not in self._models]
-        found = {model: self._counterpart(model) for model in unknown}
-        for model, own in found.items():
-            rivals = [other.model_key for other in unknown if other is not model and found[other] is own]
-            if rivals or own in models:
+        counterparts = {model: self._counterpart(model) for model in unknown}
+        for model, counterpart in counterparts.items():
+            rivals = [rival.model_key for rival in unknown if rival is not model and counterparts[rival] is counterpart]
+            if rivals or counterpart in models:
                 raise ValueError(
-                    f"two models of the expression stand for the model {own.model_key!r} of the loaded core: "
-                    f"{[model.model_key, *(rivals or [own.model_key])]}. Give networks different names"
+                    f"two models of the expression stand for the model {counterpart.model_key!r} of the loaded core: "
+                    f"{[model.model_key, *(rivals or [counterpart.model_key])]}. Give networks different names"
                 )
-        return found
+        return counterparts
 
     def _counterpart(self, model: Model) -> Model:
         name = model.model_key
-        known = [own.model_key for own in self._models]
+        names = [loaded.model_key for loaded in self._models]
         if model.layer_id in self._same_process:
-            own = self._same_process[model.layer_id]
+            loaded = self._same_process[model.layer_id]
         else:
             if has_numbered_name(name):
                 raise ValueError(
-                    f"No model for {name!r} in this core: it was loaded and knows {known}, and a network without a "
+                    f"No model for {name!r} in this core: it was loaded and knows {names}, and a network without a "
                     "name cannot be told from others. Name it before saving, jno.nn(..., name='u'), or evaluate what "
                     "the file holds: core.expression(...)"
                 )
-            candidates = [own for own in self._models if own.model_key == name]
+            candidates = [loaded for loaded in self._models if loaded.model_key == name]
             if len(candidates) != 1:
                 what = f"{len(candidates)} models" if candidates else "No model"
                 raise ValueError(
-                    f"{what} for {name!r} in this core, which was loaded: it knows {known}. Models are matched by "
+                    f"{what} for {name!r} in this core, which was loaded: it knows {names}. Models are matched by "
                     "their names, which must differ"
                 )
-            own = candidates[0]
-        lines = _differences(model.module, own.module)
+            loaded = candidates[0]
+        lines = _differences(model.module, loaded.module)
         if lines:
             raise ValueError(
                 f"the model {name!r} of the expression is not the one of the loaded core: {'; '.join(lines)}. Build it "
                 "as before saving, or evaluate what the file holds: core.expression(...)"
             )
-        return own
+        return loaded
 
 
-def _differences(module: Any, loaded: Any) -> list[str]:
+def _differences(module: PyTree, loaded: PyTree) -> list[str]:
     """What differs between the shapes of two modules, one line per array, adapters left out."""
     if is_uninitialized(module) or is_uninitialized(loaded):
         return []  # its arrays are not known yet
@@ -122,13 +125,13 @@ def _differences(module: Any, loaded: Any) -> list[str]:
     ]
 
 
-def _shapes(module: Any) -> dict[str, tuple[int, ...]]:
+def _shapes(module: PyTree) -> dict[str, Shape]:
     flat, _ = jax.tree_util.tree_flatten_with_path(eqx.filter_eval_shape(merge_lora, module))
     arrays = [(path, leaf) for path, leaf in flat if isinstance(leaf, jax.ShapeDtypeStruct)]
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf.shape for path, leaf in arrays}
 
 
-def _with_fields(node: Any, changes: dict[str, Any]) -> Any:
-    new: Any = object.__new__(type(node))
+def _with_fields(node: Node, changes: dict[str, Any]) -> Node:
+    new = object.__new__(type(node))
     new.__dict__.update(node.__dict__, metadata=dataclasses.replace(node.metadata), **changes)
     return new

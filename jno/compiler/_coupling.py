@@ -128,9 +128,9 @@ def _with_several_points(data: dict[tuple[str, str], Any], tag: str) -> dict[tup
 def _moved(points: Float[np.ndarray, "B T N D"]) -> Float[np.ndarray, "B T N D"]:
     """Every second point elsewhere; by NumPy, because every operation of JAX would be compiled."""
     centre = np.mean(points, axis=(0, 1, 2))
-    moved = points.copy()
-    moved[:, :, ::2] = centre + _STRETCH * (points[:, :, ::2] - centre) + 0.01
-    return moved
+    displaced = points.copy()
+    displaced[:, :, ::2] = centre + _STRETCH * (points[:, :, ::2] - centre) + 0.01
+    return displaced
 
 
 def _others_changed(before: Array | np.ndarray, after: Array | np.ndarray, count: int) -> bool:

@@ -84,10 +84,10 @@ def target_of(node: Node, target: Node, direction: Direction, scope: Scope) -> E
     if direction.tag in tags:
         return lambda inner: inner.value(target)
     table, noun = (scope.bindings.times, "time") if direction.temporal else (scope.bindings.points, "points")
-    others = sorted(tag for tag in tags if tag in table)
-    if others:
+    elsewhere = sorted(tag for tag in tags if tag in table)
+    if elsewhere:
         raise ValueError(
-            f"the expression depends on the {noun} of {others} but is differentiated with respect to "
+            f"the expression depends on the {noun} of {elsewhere} but is differentiated with respect to "
             f"{direction.tag!r}; use the variables it was built with"
         )
     return None

@@ -43,9 +43,9 @@ def check_own_domain(expressions: Sequence[Node], constraints: Sequence[Node], d
     Raises:
         ValueError: a variable or data tag of a domain that neither is the core's nor occurs in its constraints.
     """
-    known = {id(domain), *(id(leaf.domain) for leaf in _leaves(constraints))}
+    domains = {id(domain), *(id(leaf.domain) for leaf in _leaves(constraints))}
     for leaf in _leaves(expressions):
-        if leaf.domain is not None and id(leaf.domain) not in known:
+        if leaf.domain is not None and id(leaf.domain) not in domains:
             raise ValueError(
                 f"{caller}: {leaf.tag!r} belongs to {leaf.domain!r}, the core to {domain!r}. Say which points are "
                 "meant: core.eval(expression, domain=other) takes those of the other domain, domain=core.domain those "

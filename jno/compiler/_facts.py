@@ -8,7 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 import jax
 
-from jno.trace import ModelCall, Node, Pointwise, Variable, point_tag, walk
+from jno.trace import Derivative, EvaluatedAt, Integral, ModelCall, Node, Pointwise, Variable, point_tag, walk
+
+from ._graph import Graph
 
 PointTags = Mapping[int, str | None]
 """Id of a node → tag of the points it runs over point-wise; ``""``: no points, ``None``: not point-wise."""
@@ -40,17 +42,18 @@ class Facts:
         return any(id(call) not in self.independent for call in calls)
 
 
-def analyse(roots: Sequence[Node], independent: Collection[int]) -> Facts:
-    """What holds for expressions, given which of their networks do not couple points.
+def analyse(roots: Sequence[Node], graph: Graph, independent: Collection[int]) -> Facts:
+    """What holds for expressions, of whose networks it is known which do not couple points.
 
     Args:
         roots: canonical nodes.
+        graph: that of the nodes.
         independent: ids of the model calls that were tested and do not couple points.
     """
     point_tags: dict[int, str | None] = {}
     for node in walk(roots):
         point_tags[id(node)] = _point_tag(node, point_tags, independent)
-    return Facts(frozenset(independent), point_tags, _frontier(roots, point_tags))
+    return Facts(frozenset(independent), point_tags, _frontier(roots, graph, point_tags))
 
 
 def _point_tag(node: Node, point_tags: PointTags, independent: Collection[int]) -> str | None:
@@ -72,22 +75,35 @@ def _is_number(node: ModelCall) -> bool:
     return not node.args and math.prod(jax.eval_shape(node.model.module).shape) == 1
 
 
-def _frontier(roots: Sequence[Node], point_tags: PointTags) -> dict[str, tuple[Node, ...]]:
+def _frontier(roots: Sequence[Node], graph: Graph, point_tags: PointTags) -> dict[str, tuple[Node, ...]]:
     calls_network: set[int] = set()
     for node in walk(roots):
         if isinstance(node, ModelCall) or any(id(child) in calls_network for child in node.children()):
             calls_network.add(id(node))
     largest: dict[str, dict[int, Node]] = {}
-    visited: set[int] = set()
-    stack = list(roots)
+    visited: set[tuple[int, frozenset[str]]] = set()
+    stack = [(root, frozenset[str]()) for root in reversed(roots)]
     while stack:
-        node = stack.pop()
-        if id(node) in visited:
+        node, rebound = stack.pop()
+        if (id(node), rebound) in visited:
             continue
-        visited.add(id(node))
+        visited.add((id(node), rebound))
         tag = point_tags[id(node)]
-        if tag and id(node) in calls_network:
+        if tag and id(node) in calls_network and not rebound & graph.tags(node):
             largest.setdefault(tag, {})[id(node)] = node
         elif not isinstance(node, Variable):
-            stack.extend(node.children())
+            below = rebound | _rebound_tags(node, graph)
+            stack.extend((child, below) for child in reversed(node.children()))
     return {tag: tuple(nodes.values()) for tag, nodes in largest.items()}
+
+
+def _rebound_tags(node: Node, graph: Graph) -> frozenset[str]:
+    """Tags at whose own points and times the children of a node are not evaluated: a folded value would not be read."""
+    if not node.binds:
+        return frozenset()
+    if isinstance(node, Derivative):
+        return frozenset(point_tag(variable) for variable in node.variables)
+    if isinstance(node, Integral | EvaluatedAt):
+        return frozenset().union(*map(graph.tags, node.children())) - graph.tags(node)
+    # integrals over time and gradients of networks evaluate everything below them anew
+    return frozenset().union(*map(graph.tags, node.children()))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Shaped
 
+from jno.domain import domain as Domain
 from jno.trace import GetItem, Node, TensorTag, Variable, title, walk
 
 from ._gaps import exposed
@@ -14,7 +15,7 @@ from ._graph import Graph, untracked
 from ._leaf_data import Data, all_finite, finite_entries
 
 
-def check_finite(expressions: Mapping[str, Node], domain: Any) -> None:
+def check_finite(expressions: Mapping[str, Node], domain: Domain) -> None:
     """Raise where data, coordinates or arrays written into an expression have gaps that reach its value.
 
     Args:
@@ -40,7 +41,7 @@ def _is_sound(node: Node, data: Data) -> bool:
     return rows is None or all_finite(rows)
 
 
-def check_read(tag: str, rows: np.ndarray) -> np.ndarray:
+def check_read(tag: str, rows: Shaped[np.ndarray, ...]) -> Shaped[np.ndarray, ...]:
     """Rows that were just read from a file, if all are finite."""
     if not all_finite(rows):
         finite = finite_entries(rows)
@@ -57,12 +58,12 @@ _REMEDY = "e.g. jno.np.where(jno.np.isfinite(d), u - d, 0.0).mse, with isfinite 
 def _message(name: str, node: Node, data: Data) -> str:
     rows, finite = data.rows(node), data.is_finite(node)
     assert rows is not None
-    first = tuple(int(i) for i in np.argwhere(~finite)[0])
-    value = rows[first]
+    entry = tuple(int(i) for i in np.argwhere(~finite)[0])
+    value = rows[entry]
     what = f"{value}" if not np.isfinite(value) else f"{value}, too large for the precision of the computation"
     return (
         f"{_title(node)} has {_count(finite)} that {_are(finite)} not finite, the first at "
-        f"{_place(node, first, rows)}: {what}. It reaches {name!r}, whose value and gradient it would spoil. Leave "
+        f"{_place(node, entry, rows)}: {what}. It reaches {name!r}, whose value and gradient it would spoil. Leave "
         f"such entries out, or mask them, {_REMEDY}"
     )
 
@@ -77,8 +78,8 @@ def _title(node: Node) -> str:
     return f"{title(node)}, written into an expression,"
 
 
-def _place(node: Node, first: tuple[int, ...], rows: np.ndarray) -> str:
-    sample, *entry = first
+def _place(node: Node, index: tuple[int, ...], rows: np.ndarray) -> str:
+    sample, *entry = index
     if isinstance(node, TensorTag) and node.dim_index is not None:
         entry[-1] += node.dim_index
     if isinstance(node, Variable):
@@ -89,10 +90,10 @@ def _place(node: Node, first: tuple[int, ...], rows: np.ndarray) -> str:
     return ", ".join(parts)
 
 
-def _count(finite: np.ndarray) -> str:
+def _count(finite: Bool[np.ndarray, ...]) -> str:
     count = int(finite.size - finite.sum())
     return f"{count} value{'s' if count > 1 else ''}"
 
 
-def _are(finite: np.ndarray) -> str:
+def _are(finite: Bool[np.ndarray, ...]) -> str:
     return "is" if finite.size - finite.sum() == 1 else "are"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
+from jaxtyping import Array, Float
 
 from jno.differential_operators import (
     DifferentialOperators,
@@ -17,6 +16,7 @@ from jno.differential_operators import (
 from jno.trace import Derivative, Hessian, Jacobian, Node, Variable, point_tag
 
 from ._graph import spatial_tags
+from ._row_stencils import SampleStencils
 from ._scope import Scope
 from ._value import Value
 
@@ -61,31 +61,9 @@ def fd_hessian(node: Hessian, scope: Scope) -> Value:
     return _at_points(stencil.apply(nodal[:, 0] if scalar else nodal), node.variables[0], scope)
 
 
-class MeshStencils:
-    """Stencils of one mesh, each built once."""
-
-    def __init__(self, connectivity: dict[str, Any]) -> None:
-        self.points: np.ndarray = np.asarray(connectivity["points"])
-        self.elements = np.asarray(connectivity[_ELEMENTS[connectivity["dimension"]]])
-        self._built: dict[Any, Any] = {}
-        self.padded = False
-
-    def of(self, geometry: Any) -> MeshStencils:
-        """The stencils of a sample's mesh: here all samples share it."""
-        return self
-
-    def stencil(self, build: Any, *arguments: Any) -> Any:
-        """``build(points, elements, *arguments)``, cached."""
-        key = (build.__name__, arguments)
-        if key not in self._built:
-            self._built[key] = build(self.points, self.elements, *arguments)
-        return self._built[key]
-
-
-_ELEMENTS = {1: "lines", 2: "triangles", 3: "tetrahedra"}
-
-
-def _nodal_values(node: Jacobian | Hessian, variable: Variable, scope: Scope) -> tuple[Any, Any]:
+def _nodal_values(
+    node: Jacobian | Hessian, variable: Variable, scope: Scope
+) -> tuple[Float[Array, "M ..."], SampleStencils]:
     """The target at every mesh node, ``(n_nodes, D)``, by binding the variable's tag to the nodes; the mesh."""
     stencils = scope.setting.stencils
     if stencils is None:
@@ -102,11 +80,11 @@ def _nodal_values(node: Jacobian | Hessian, variable: Variable, scope: Scope) ->
             f"scheme={node.scheme!r}: finite differences are known at the nodes of the mesh and cannot be evaluated at "
             "given coordinates; use automatic differentiation"
         )
-    others = set(spatial_tags([node.target])) - {tag}
-    if others:
+    apart = set(spatial_tags([node.target])) - {tag}
+    if apart:
         raise ValueError(
-            f"finite differences of an expression that lives on the points of {sorted(others)} besides {tag!r} are not "
-            "defined: only one tag can be moved to the mesh nodes"
+            f"finite differences of an expression that lives on the points of {sorted(apart)} besides {tag!r} are "
+            "not defined: only one tag can be moved to the mesh nodes"
         )
     mesh = stencils.of(scope.bindings.geometry)
     points = jnp.asarray(mesh.points, dtype=scope.bindings.points[tag].dtype)
@@ -120,7 +98,7 @@ def _nodal_values(node: Jacobian | Hessian, variable: Variable, scope: Scope) ->
     return array, mesh
 
 
-def _at_points(nodal: Any, variable: Variable, scope: Scope) -> Value:
+def _at_points(nodal: Float[Array, "M ..."], variable: Variable, scope: Scope) -> Value:
     point_set = scope.setting.pairings.point_set(variable)
     return Value(nodal[scope.bindings.nearest[point_tag(variable)]], 0, point_set=point_set)
 

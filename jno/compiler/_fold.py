@@ -11,64 +11,65 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax.numpy as jnp
 
 from jno.trace import Node
 
+from ._outer_axes import OuterAxes, Rows
 from ._scope import Bindings, NotPointwiseError, Scope, Setting
+from ._types import AnyArray, Name
 from ._value import Value
 
-
-@dataclasses.dataclass(frozen=True)
-class OuterAxes:
-    """Which outer axes an array carries before its own: samples, then levels."""
-
-    samples: bool
-    levels: bool
+FOLDED = "folded"
+"""Kind of the arrays that hold folded values, beside those of the data; in place of a tag they have a node's id."""
 
 
-def fold(
-    tag: str, nodes: Sequence[Node], rows: Mapping[Any, Any], axes: Mapping[Any, OuterAxes], setting: Setting
-) -> dict[int, tuple[Any, OuterAxes]]:
+def fold(tag: str, nodes: Sequence[Node], rows: Rows, setting: Setting) -> Rows:
     """Values of point-wise ``nodes`` on all points of ``tag`` at once, unfolded again to ``(B, W, N, ...)``.
 
     Args:
-        rows: arrays by ``(kind, tag)`` with the outer axes that ``axes`` states.
+        tag: the points that the nodes run over.
+        nodes: those of the frontier for this tag.
+        rows: the data.
         setting: setting of the evaluation.
 
     Returns:
-        node id → (array, its outer axes); a node that turns out to couple points is left out.
+        the values by ``("folded", id of the node)``; a node that turns out to couple points is left out.
     """
-    groups: dict[frozenset[Any], list[Node]] = {}
+    groups: dict[frozenset[Name], list[Node]] = {}
     for node in nodes:
         tags = setting.graph.tags(node) | {tag}
-        used = frozenset(key for key in rows if key[0] in ("points", "times") and key[1] in tags)
-        groups.setdefault(used, []).append(node)
-    values: dict[int, tuple[Any, OuterAxes]] = {}
-    for used, members in groups.items():
-        outer = OuterAxes(any(axes[key].samples for key in used), any(axes[key].levels for key in used))
+        names = frozenset(name for name in rows.arrays if name[0] in ("points", "times") and name[1] in tags)
+        groups.setdefault(names, []).append(node)
+    folded = Rows({}, {})
+    for names, members in groups.items():
+        axes = [rows.axes[name] for name in names]
+        outer = OuterAxes(any(outer.samples for outer in axes), any(outer.levels for outer in axes))
         if outer.samples or outer.levels:
-            full = {key: _with_axes(rows[key], axes[key], outer) for key in used}
-            values.update(_fold_group(tag, members, full, outer, setting))
-    return values
+            arrays = {name: _with_axes(rows.arrays[name], rows.axes[name], outer) for name in names}
+            folded |= _fold_group(tag, members, arrays, outer, setting)
+    return folded
 
 
 def _fold_group(
-    tag: str, nodes: Sequence[Node], full: Mapping[Any, Any], outer: OuterAxes, setting: Setting
-) -> dict[int, tuple[Any, OuterAxes]]:
+    tag: str, nodes: Sequence[Node], arrays: Mapping[Name, AnyArray], outer: OuterAxes, setting: Setting
+) -> Rows:
     """Nodes that depend on the same arrays ``(B, W, N, D)`` (``B``, ``W`` where present)."""
-    lead = jnp.broadcast_shapes(*(array.shape[:-2] for array in full.values()))
-    count = full["points", tag].shape[-2]
-    flat = {k: jnp.broadcast_to(a, (*lead, count, a.shape[-1])).reshape(-1, a.shape[-1]) for k, a in full.items()}
+    lead = jnp.broadcast_shapes(*(array.shape[:-2] for array in arrays.values()))
+    count = arrays["points", tag].shape[-2]
+    flat = {
+        name: jnp.broadcast_to(array, (*lead, count, array.shape[-1])).reshape(-1, array.shape[-1])
+        for name, array in arrays.items()
+    }
     points = {name: array for (kind, name), array in flat.items() if kind == "points"}
     times = {name: array for (kind, name), array in flat.items() if kind == "times"}
     scope = Scope(dataclasses.replace(setting, pointwise_only=True), Bindings(points, times, {}, {}, {}))
-    return {
-        node: (value.array.reshape(*lead, count, *value.array.shape[1:]), outer)
-        for node, value in _pointwise_values(scope, nodes).items()
+    values = {
+        (FOLDED, str(number)): value.array.reshape(*lead, count, *value.array.shape[1:])
+        for number, value in _pointwise_values(scope, nodes).items()
     }
+    return Rows(values, dict.fromkeys(values, outer))
 
 
 def _pointwise_values(scope: Scope, nodes: Sequence[Node]) -> dict[int, Value]:
@@ -83,10 +84,10 @@ def _pointwise_values(scope: Scope, nodes: Sequence[Node]) -> dict[int, Value]:
         return values
 
 
-def _with_axes(array: Any, own: OuterAxes, outer: OuterAxes) -> Any:
+def _with_axes(array: AnyArray, present: OuterAxes, outer: OuterAxes) -> AnyArray:
     """Insert axes of length one for the outer axes an array lacks."""
-    if outer.samples and not own.samples:
+    if outer.samples and not present.samples:
         array = array[None]
-    if outer.levels and not own.levels:
+    if outer.levels and not present.levels:
         array = array[:, None] if outer.samples else array[None]
     return array

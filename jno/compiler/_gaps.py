@@ -13,6 +13,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool
 
 from jno.trace import (
     BinaryOp,
@@ -110,22 +111,22 @@ def _by_entries(condition: Node, branch: Node, data: Data) -> Finite:
     return frozenset(id(leaf) for leaf, test in tests if test.shape[1:] == mask.shape and test[:, mask].all())
 
 
-def _mask(condition: Node, data: Data) -> np.ndarray | None:
+def _mask(condition: Node, data: Data) -> Bool[np.ndarray, ...] | None:
     """The values of a condition that are the same for all samples and levels."""
     if isinstance(condition, BinaryOp) and condition.op == "*":
         left, right = _mask(condition.left, data), _mask(condition.right, data)
         return None if left is None or right is None or left.shape != right.shape else left & right
     asks = isinstance(condition, FunctionCall) and condition.fn is jnp.isfinite
-    (known,) = condition.children() if asks else (condition,)
-    rows = data.rows(known)
+    (tested,) = condition.children() if asks else (condition,)
+    rows = data.rows(tested)
     if rows is None or len(rows) > 1 or not (asks or rows.dtype == bool):
         return None
-    return data.is_finite(known)[0] if asks else rows[0]
+    return data.is_finite(tested)[0] if asks else rows[0]
 
 
 def exposed(root: Node, data: Data) -> list[Node]:
     """The data, and entries of data, whose gaps, if there are any, can reach the value of an interned expression."""
-    found: dict[int, Node] = {}
+    leaves: dict[int, Node] = {}
     stack: list[tuple[Node, Finite]] = [(root, _NOTHING)]
     seen: set[tuple[int, Finite]] = set()
     while stack:
@@ -134,10 +135,10 @@ def exposed(root: Node, data: Data) -> list[Node]:
             continue
         seen.add((id(node), finite))
         if not node.children() or data.rows(node) is not None:
-            found.setdefault(id(node), node)
+            leaves.setdefault(id(node), node)
         else:
             stack.extend(_below(node, finite, data))
-    return list(found.values())
+    return list(leaves.values())
 
 
 def _below(node: Node, finite: Finite, data: Data) -> list[tuple[Node, Finite]]:
@@ -168,8 +169,8 @@ def without_gaps(roots: Sequence[Node], data: Data, graph: Graph) -> list[Any]:
         rebuilt = graph.intern(node.with_children(tuple(done[id(child)] for child in node.children())))
         if is_where(rebuilt):
             condition, *branches = rebuilt.args
-            known = on_branches(rebuilt, data)
-            filled = [_filled(branch, finite, data) for branch, finite in zip(branches, known, strict=True)]
+            finite_ids = on_branches(rebuilt, data)
+            filled = [_filled(branch, finite, data) for branch, finite in zip(branches, finite_ids, strict=True)]
             rebuilt = graph.intern(rebuilt.with_children((condition, *filled)))
         done[id(node)] = rebuilt
     return [done[id(root)] for root in roots]

@@ -39,14 +39,14 @@ def over_outer_points(
     points = {name: outer.bindings.points[name] for name in sorted(names) if name in outer.bindings.points}
     nearest = {name: outer.bindings.nearest[name] for name in points if name in outer.bindings.nearest}
     count = max(array.shape[0] for array in points.values())
-    known = _one_point_factors(kernel, frozenset(points), count, outer, inner)
-    constant = {node: value for node, value in known.items() if value.point_axis is None}
-    rows = {node: value.array for node, value in known.items() if value.point_axis == 0}
+    factors = _one_point_factors(kernel, frozenset(points), count, outer, inner)
+    constant = {node: value for node, value in factors.items() if value.point_axis is None}
+    rows = {node: value.array for node, value in factors.items() if value.point_axis == 0}
     sealed = inner.sealed()
 
     def at_point(point: Any) -> Any:
-        own, own_nearest, values = jax.tree_util.tree_map(lambda array: array[None], point)
-        scope = sealed.rebind(points=own, nearest=own_nearest)
+        coordinates, nodes, values = jax.tree_util.tree_map(lambda array: array[None], point)
+        scope = sealed.rebind(points=coordinates, nearest=nodes)
         for node, array in values.items():
             scope.seed(node, Value(array, 0))
         for node, value in constant.items():

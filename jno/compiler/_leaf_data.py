@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Bool, Shaped
 
 from jno.trace import Constant, GetItem, Literal, Node, TensorTag, Variable
 
@@ -25,14 +26,14 @@ class Data:
         self._rows: dict[int, np.ndarray | None] = {}
         self._kept: list[Node] = []
 
-    def rows(self, node: Node) -> np.ndarray | None:
+    def rows(self, node: Node) -> Shaped[np.ndarray, "S ..."] | None:
         """What every sample and level sees of data, or of some of its entries, ``(S, ...)``; None: not in memory."""
         if id(node) not in self._rows:
             self._kept.append(node)
             self._rows[id(node)] = self._read(node)
         return self._rows[id(node)]
 
-    def is_finite(self, node: Node) -> np.ndarray:
+    def is_finite(self, node: Node) -> Bool[np.ndarray, "S ..."]:
         """Which entries of :meth:`rows` are finite in the precision of the computation."""
         rows = self.rows(node)
         assert rows is not None
@@ -65,7 +66,7 @@ class Data:
         return rows.reshape(-1, *rows.shape[2:]) if rows.ndim >= 4 and rows.shape[1] == 1 else rows
 
 
-def finite_entries(array: np.ndarray) -> np.ndarray:
+def finite_entries(array: Shaped[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:
     """Which entries are finite in the precision of the computation."""
     if array.dtype.kind in "biu":
         return np.ones(array.shape, dtype=bool)

@@ -55,12 +55,12 @@ def _first(node: Jacobian, direction: Direction, mode: str, scope: Scope) -> Val
     return derivative(evaluate, direction, mode)(scope)
 
 
-def _second(node: Hessian, first: Direction, second: Direction, modes: tuple[str, str], scope: Scope) -> Value:
-    outer, inner = modes
-    evaluate = target_of(node, node.target, first, scope)
-    if evaluate is None or target_of(node, node.target, second, scope) is None:
+def _second(node: Hessian, inner: Direction, outer: Direction, modes: tuple[str, str], scope: Scope) -> Value:
+    outer_mode, inner_mode = modes
+    evaluate = target_of(node, node.target, inner, scope)
+    if evaluate is None or target_of(node, node.target, outer, scope) is None:
         return _zero(node.target, scope)
-    return derivative(derivative(evaluate, first, inner), second, outer)(scope)
+    return derivative(derivative(evaluate, inner, inner_mode), outer, outer_mode)(scope)
 
 
 def _zero(target: Node, scope: Scope) -> Value:

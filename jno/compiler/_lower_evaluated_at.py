@@ -18,8 +18,8 @@ def evaluated_at(node: EvaluatedAt, scope: Scope) -> Value:
     """The target in a scope that binds the alias to the values of the coordinates."""
     coordinates = scope.setting.pairings.paired(scope.values(node.coordinates))
     columns, _ = as_columns(coordinates)
-    known = (*scope.bindings.points.values(), *scope.bindings.times.values())
-    dtype = jnp.result_type(*(array.dtype for array in known)) if known else jnp.result_type(float)
+    bound = (*scope.bindings.points.values(), *scope.bindings.times.values())
+    dtype = jnp.result_type(*(array.dtype for array in bound)) if bound else jnp.result_type(float)
     if node.axis == "temporal":
         return scope.rebind(times={node.tag: columns[0].astype(dtype)}).value(node.target)
     points = jnp.concatenate(columns, axis=1).astype(dtype)

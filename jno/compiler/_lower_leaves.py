@@ -22,8 +22,8 @@ def variable(node: Variable, scope: Scope) -> Value:
     """Columns of the tag's points ``(N, d)``; the current time ``(1, 1)``, a value over one point."""
     if node.axis == "temporal":
         return Value(_bound(scope.bindings.times, node.tag), 0, point_set=ANY)
-    first, last = node.dim
-    columns = _bound(scope.bindings.points, node.tag)[:, first:last]
+    start, stop = node.dim
+    columns = _bound(scope.bindings.points, node.tag)[:, start:stop]
     return Value(columns, 0, point_set=scope.setting.pairings.point_set(node))
 
 
@@ -51,13 +51,13 @@ def adaptive_weight(node: AdaptiveWeight, scope: Scope) -> Value:
 @lowers(Noise)
 def noise(node: Noise, scope: Scope) -> Value:
     """A draw of shape ``(N, ndim)``, zero without a key."""
-    stream, tag = scope.setting.draws[id(node)]
+    stream = scope.setting.noise_streams[id(node)]
     params = dict(node.params)
-    count = 1 if tag is None else _bound(scope.bindings.points, tag).shape[0]
+    count = 1 if stream.tag is None else _bound(scope.bindings.points, stream.tag).shape[0]
     shape = (count, int(params.pop("ndim")))
     if scope.setting.key is None:
         return Value(jnp.zeros(shape), 0, point_set=ANY)
-    key = jax.random.fold_in(scope.setting.key, stream)
+    key = jax.random.fold_in(scope.setting.key, stream.number)
     return Value(_DISTRIBUTIONS[node.distribution](key, shape, params), 0, point_set=ANY)
 
 

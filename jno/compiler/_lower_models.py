@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, PyTree, Shaped
 
 from jno.architectures import checked_mask, constrained, trainable_filter
 from jno.trace import Literal, ModelCall, NetworkGradient, Node
@@ -19,10 +22,8 @@ from jno.utils import get_logger
 from ._contract import contract_products
 from ._rules import lowers
 from ._scope import Bindings, NotPointwiseError, Scope
+from ._types import Key
 from ._value import Value, point_count
-
-_REFUSALS = (TypeError, ValueError, IndexError, AssertionError, RuntimeError)
-"""What modules raise when the shapes of their arguments do not suit them (einops raises a RuntimeError)."""
 
 _MODEL_STREAM = 1 << 20
 """First random stream of networks (dropout), apart from those of noise (0, 1, …)."""
@@ -40,7 +41,7 @@ def model_call(node: ModelCall, scope: Scope, *arguments: Value) -> Value:
     dtype = node.model.controls.dtype
     if dtype is not None:
         inputs = [a.astype(dtype) if jnp.issubdtype(a.dtype, jnp.inexact) else a for a in inputs]
-    stream = _MODEL_STREAM + scope.setting.streams[node.model.layer_id]
+    stream = _MODEL_STREAM + scope.setting.model_streams[node.model.layer_id]
     key = None if scope.setting.key is None else jax.random.fold_in(scope.setting.key, stream)
     output = call_module(module, inputs, key, node.model.model_key)
     is_vector = output.ndim == 1 and output.shape[0] > 1
@@ -54,14 +55,14 @@ def _is_number(child: Node) -> bool:
     return isinstance(child, Literal) and jnp.ndim(child.value) == 0
 
 
-def _number(number: Value, count: int, arguments: Sequence[Value]) -> Any:
+def _number(number: Value, count: int, arguments: Sequence[Value]) -> Shaped[Array, "N 1"]:
     """A coordinate that is a number: the same at all points, in the type of the other coordinates."""
     dtype = jnp.result_type(*(argument.array for argument in arguments if argument.point_axis is not None))
     return jnp.broadcast_to(number.array.astype(dtype), (count, 1))
 
 
-def _input(argument: Value, count: int | None) -> Any:
-    array = argument.array
+def _input(argument: Value, count: int | None) -> Shaped[Array, "N ..."]:
+    array: Array = argument.array
     if array.ndim == 0:
         return array.reshape(1)
     if argument.point_axis != 0 or count is None:
@@ -75,10 +76,10 @@ def _input(argument: Value, count: int | None) -> Any:
 class Result(Protocol):
     """What pretrained networks such as Poseidon return: the array beside intermediate results."""
 
-    output: Any
+    output: Array
 
 
-def call_module(module: Any, inputs: list[Any], key: Any, name: str) -> Any:
+def call_module(module: PyTree, inputs: list[Shaped[Array, ...]], key: Key | None, name: str) -> Array:
     """``module(*inputs)``; a module written for single points is mapped over the leading axis, and says so.
 
     Raises:
@@ -86,15 +87,15 @@ def call_module(module: Any, inputs: list[Any], key: Any, name: str) -> Any:
     """
     keywords = {"key": key} if "key" in inspect.signature(type(module).__call__).parameters else {}
 
-    def whole(*arrays: Any) -> Any:
+    def on_arrays(*arrays: Array) -> Any:
         result = module(*arrays, **keywords)
         return result.output if isinstance(result, Result) else result
 
     try:
-        jax.eval_shape(whole, *inputs)
-        function = whole
-    except _REFUSALS as error:
-        function = _over_points(whole, inputs, error, name)
+        jax.eval_shape(on_arrays, *inputs)
+        function = on_arrays
+    except _shape_errors() as error:
+        function = _over_points(on_arrays, inputs, error, name)
     shape = jax.eval_shape(function, *inputs)
     if not isinstance(shape, jax.ShapeDtypeStruct):
         raise TypeError(
@@ -104,11 +105,23 @@ def call_module(module: Any, inputs: list[Any], key: Any, name: str) -> Any:
     return contract_products(function, inputs)
 
 
-def _over_points(whole: Any, inputs: list[Any], error: Exception, name: str) -> Any:
-    mapped = jax.vmap(whole)
+def _shape_errors() -> tuple[type[Exception], ...]:
+    """What modules raise when the shapes of their arguments do not suit them.
+
+    A failed assertion or a `RuntimeError` says that the module is broken, and mapping it over the points would hide
+    that; only einops reports shapes by an error of this kind.
+    """
+    einops = sys.modules.get("einops")
+    return (TypeError, ValueError, IndexError, *([] if einops is None else [einops.EinopsError]))
+
+
+def _over_points(
+    function: Callable[..., Any], inputs: list[Shaped[Array, ...]], error: Exception, name: str
+) -> Callable[..., Any]:
+    mapped = jax.vmap(function)
     try:
         jax.eval_shape(mapped, *inputs)
-    except _REFUSALS:
+    except _shape_errors():
         shapes = ", ".join(str(tuple(a.shape)) for a in inputs)
         advice = " (a row of parameters joins the coordinates of every point in jno.np.concat([x, y, row]))"
         row_beside_points = len({a.ndim for a in inputs}) > 1
@@ -126,32 +139,34 @@ def network_gradient(node: NetworkGradient, scope: Scope) -> Value:
     reduced target."""
     layer = node.model.layer_id
     module = scope.setting.modules[layer]
-    name = node.model.model_key
-    chosen = trainable_filter(module) if node.mask is None else checked_mask(module, node.mask, name)
-    selected, rest = eqx.partition(module, chosen)
+    is_selected = (
+        trainable_filter(module) if node.mask is None else checked_mask(module, node.mask, node.model.model_key)
+    )
+    parameters, frozen_leaves = eqx.partition(module, is_selected)
     value = scope.value(node.target)
 
-    def flat_jacobian(function: Any) -> Any:
-        jacobian = jax.tree_util.tree_leaves(jax.jacrev(function)(selected))
-        shape = jax.eval_shape(function, selected).shape
-        return jnp.concatenate(
-            [leaf.reshape(*shape, math.prod(leaf.shape[len(shape) :])) for leaf in jacobian], axis=-1
-        )
-
-    def modules_with(parameters: Any) -> dict[int, Any]:
-        return {**scope.setting.modules, layer: eqx.combine(parameters, rest)}
+    def target(bindings: Bindings, parameters: PyTree) -> Array:
+        modules = {**scope.setting.modules, layer: eqx.combine(parameters, frozen_leaves)}
+        return scope.detached(bindings, modules).value(node.target).array
 
     if value.point_axis is None or not _is_pointwise(node, scope):
-        whole = flat_jacobian(lambda p: scope.detached(scope.bindings, modules_with(p)).value(node.target).array)
+        jacobian = _flat_jacobian(functools.partial(target, scope.bindings), parameters)
         drop = value.point_axis == 0 and value.array.ndim == 2 and value.array.shape[1] == 1
-        return dataclasses.replace(value, array=whole[:, 0] if drop else whole)
+        return dataclasses.replace(value, array=jacobian[:, 0] if drop else jacobian)
 
-    def at_point(point: Bindings) -> Any:
+    def at_point(point: Bindings) -> Array:
         # One point at a time: the pull-back of one output must not run through all the others.
-        return flat_jacobian(lambda p: _drop_scalar(scope.detached(point, modules_with(p)).value(node.target).array[0]))
+        return _flat_jacobian(lambda leaves: _drop_scalar(target(point, leaves)[0]), parameters)
 
     points, axes = _per_point(scope.bindings, value.points)
     return Value(jax.vmap(at_point, in_axes=(axes,))(points), 0, point_set=value.point_set)
+
+
+def _flat_jacobian(function: Callable[[PyTree], Array], parameters: PyTree) -> Shaped[Array, "... P"]:
+    """Derivatives of an array with respect to all parameters along one last axis."""
+    jacobian = jax.tree_util.tree_leaves(jax.jacrev(function)(parameters))
+    shape = jax.eval_shape(function, parameters).shape
+    return jnp.concatenate([leaf.reshape(*shape, math.prod(leaf.shape[len(shape) :])) for leaf in jacobian], axis=-1)
 
 
 def _is_pointwise(node: NetworkGradient, scope: Scope) -> bool:
@@ -165,15 +180,16 @@ def _is_pointwise(node: NetworkGradient, scope: Scope) -> bool:
     return True
 
 
-def _drop_scalar(row: Any) -> Any:
+def _drop_scalar(row: Shaped[Array, ...]) -> Shaped[Array, ...]:
     return row[0] if row.shape == (1,) else row
 
 
-def _per_point(bindings: Bindings, count: int) -> tuple[Any, Any]:
+def _per_point(bindings: Bindings, count: int) -> tuple[Bindings, Bindings]:
     """Bindings with every array over ``count`` points split into one-point arrays, and the axes to map over."""
 
-    def split(table: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        arrays, axes = {}, {}
+    def split(table: dict[str, Array]) -> tuple[dict[str, Array], dict[str, int | None]]:
+        arrays: dict[str, Array] = {}
+        axes: dict[str, int | None] = {}
         for tag, array in table.items():
             mapped = array.ndim > 0 and array.shape[0] == count and count > 1
             arrays[tag] = array[:, None] if mapped else array

@@ -171,8 +171,8 @@ def function_call(node: FunctionCall, scope: Scope, *arguments: Value) -> Value:
         result = jnp.asarray(node.fn(target.array, **keywords))
         return Value(result, target.point_axis if target.point_axis != target.array.ndim - 1 else None)
     result = jnp.asarray(node.fn(*(argument.array for argument in arguments), **keywords))
-    first = arguments[0].array.ndim if arguments else 0
-    reduces_points = node.reduces_axis is not None and node.reduces_axis in (0, -first)
+    leading_rank = arguments[0].array.ndim if arguments else 0
+    reduces_points = node.reduces_axis is not None and node.reduces_axis in (0, -leading_rank)
     return Value(result, None if reduces_points else result_axis(result, arguments))
 
 

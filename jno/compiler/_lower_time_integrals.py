@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from jno.trace import BinaryOp, IntegralTime, Node, Variable, free_variables, rewrite, substitute, title, walk
 
 from ._kernels import COMPARISONS, INNER
 from ._rules import lowers
-from ._scope import NotPointwiseError, Scope
+from ._scope import Bindings, NotPointwiseError, Scope
 from ._value import Value
 
 
@@ -32,19 +32,18 @@ def integral_time(node: IntegralTime, scope: Scope) -> Value:
         return dataclasses.replace(value, array=jnp.zeros_like(value.array))
     if scope.setting.pointwise_only:
         raise NotPointwiseError(title(node))
-    if outer:
+    if outer or window is None:
         return _kernel(node, scope)
-    bindings, axes = window
-    times = _levels(node.time_var, bindings)
+    times = _levels(node.time_var, window.bindings)
 
-    def at(level: Any) -> Value:
+    def at(level: Bindings) -> Value:
         return scope.at(level).value(node.target)
 
-    values = jax.vmap(at, in_axes=(axes,))(bindings)
+    values = jax.vmap(at, in_axes=(window.axes,))(window.bindings)
     return dataclasses.replace(values, array=jnp.trapezoid(values.array, times, axis=0))
 
 
-def _levels(variable: Variable, bindings: Any) -> Any:
+def _levels(variable: Variable, bindings: Bindings) -> Float[Array, " W"]:
     times = bindings.times[variable.tag].reshape(-1)
     if times.size == 1:
         raise ValueError(
@@ -65,13 +64,13 @@ def _kernel(node: IntegralTime, scope: Scope) -> Value:
             f"{title(node.target)!r} is a kernel of two times, whose integral needs all time levels at once: "
             "give min_consecutive=None"
         )
-    bindings, axes = scope.bindings.window
-    times = _levels(node.time_var, bindings)
+    window = scope.bindings.window
+    times = _levels(node.time_var, window.bindings)
     inner = _alias(node.time_var, scope)
     named = [leaf for leaf in walk([node.target]) if isinstance(leaf, Variable)]
     same = {id(v): inner for v in named if v.axis == "temporal" and (v.tag, v.copy) == _key(node.time_var)}
     target = substitute(node.target, same)
-    _refuse_data_in_time(node, scope.setting.graph.tags(scope.setting.graph.intern(target)), axes)
+    _refuse_data_in_time(node, scope.setting.graph.tags(scope.setting.graph.intern(target)), window.axes)
     if _compares(target, inner):
         if scope.differentiates(node.time_var.tag):
             raise ValueError(
@@ -84,7 +83,7 @@ def _kernel(node: IntegralTime, scope: Scope) -> Value:
         limits = [target, target]
     nodes = [scope.setting.graph.intern(limit) for limit in limits]
 
-    def at(time: Any) -> list[Value]:
+    def at(time: Float[Array, ""]) -> list[Value]:
         return scope.rebind(times={inner.tag: time.reshape(1, 1)}).values(nodes)
 
     below, above = jax.vmap(at)(times)
@@ -103,7 +102,7 @@ def _alias(variable: Variable, scope: Scope) -> Variable:
     return Variable(tag, variable.dim, variable.domain, "temporal", copy=variable.copy)
 
 
-def _refuse_data_in_time(node: IntegralTime, tags: frozenset[str], axes: Any) -> None:
+def _refuse_data_in_time(node: IntegralTime, tags: frozenset[str], axes: Bindings) -> None:
     for table in (axes.points, axes.tensors):
         for tag in sorted(tags & set(table)):
             if table[tag] is not None:
@@ -135,10 +134,10 @@ def _compares(target: Node, inner: Variable) -> bool:
     return simple
 
 
-def _with_bounds(target: Node, inner: Variable, *, below: bool) -> Any:
+def _with_bounds(target: Node, inner: Variable, *, below: bool) -> Node:
     """The integrand with its limit from below (or above) in the inner time where both times are equal."""
 
-    def replace(node: Any) -> Any:
+    def replace(node: Node) -> Node:
         if not isinstance(node, BinaryOp) or node.op not in COMPARISONS:
             return node
         left, right = node.left, node.right

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from jno.trace import ModelCall, Node, walk
 
 from ._graph import Graph, untracked
 
 
-def named_expression(name: str, roots: Sequence[Node], graph: Graph) -> Any:
+def named_expression(name: str, roots: Sequence[Node], graph: Graph) -> Node:
     """The expression with a label, among some expressions, trackers and all they are made of.
 
     Args:
@@ -21,7 +20,7 @@ def named_expression(name: str, roots: Sequence[Node], graph: Graph) -> Any:
     Raises:
         ValueError: no expression, or several different ones, with this label.
     """
-    labelled: dict[str, dict[int, Any]] = {}
+    labelled: dict[str, dict[int, Node]] = {}
     for node in walk(roots):
         labels = {node.metadata.label}
         if isinstance(node, ModelCall) and not node.args:
@@ -30,13 +29,13 @@ def named_expression(name: str, roots: Sequence[Node], graph: Graph) -> Any:
         for label in labels:
             if label is not None:
                 labelled.setdefault(label, {}).setdefault(id(graph.intern(expression)), expression)
-    found = list(labelled.get(name, {}).values())
-    if not found:
-        known = ", ".join(map(repr, labelled)) or "none"
+    candidates = list(labelled.get(name, {}).values())
+    if not candidates:
+        names = ", ".join(map(repr, labelled)) or "none"
         raise ValueError(
-            f"no expression is named {name!r}: there are {known}. Name parts of the constraints with .name(...) before "
+            f"no expression is named {name!r}: there are {names}. Name parts of the constraints with .name(...) before "
             "the core is built"
         )
-    if len(found) > 1:
-        raise ValueError(f"{len(found)} different expressions are named {name!r}; give them different names")
-    return found[0]
+    if len(candidates) > 1:
+        raise ValueError(f"{len(candidates)} different expressions are named {name!r}; give them different names")
+    return candidates[0]

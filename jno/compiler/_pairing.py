@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from jno.domain import domain as Domain
 from jno.trace import AT, Node, Variable, point_tag, unaliased
 
 from ._graph import bound_in_context
@@ -47,7 +48,7 @@ class Pairings:
             return ANY
         return self.named(unaliased(point_tag(variable)), variable.domain)
 
-    def named(self, tag: str, domain: Any = None) -> str:
+    def named(self, tag: str, domain: Domain | None = None) -> str:
         """Name of the point set of a tag."""
         owner = self._domains.get(tag, domain)
         return ANY if owner is None else owner.point_set(tag)
@@ -61,32 +62,32 @@ class Pairings:
         sets = {value.point_set for value in values if value.points > 1 and value.point_set}
         if len(sets) <= 1:
             return list(values)
-        first = next(value for value in values if value.points > 1 and value.point_set)
-        return [self._in_order_of(first, value) for value in values]
+        reference = next(value for value in values if value.points > 1 and value.point_set)
+        return [self._in_order_of(reference, value) for value in values]
 
-    def _in_order_of(self, first: Value, value: Value) -> Value:
-        if value.points <= 1 or not value.point_set or value.point_set == first.point_set:
+    def _in_order_of(self, reference: Value, value: Value) -> Value:
+        if value.points <= 1 or not value.point_set or value.point_set == reference.point_set:
             return value
-        if value.points != first.points:
-            return value  # refused with the shapes by whoever aligns them
-        assert first.point_set is not None  # it has points of a set
-        order = self._order(first.point_set, value.point_set)
+        if value.points != reference.points:
+            return value  # refused, with the shapes, where they are aligned
+        assert reference.point_set is not None  # it has points of a set
+        order = self._order(reference.point_set, value.point_set)
         if order is None:
             return value
         if len(order) != value.points:
-            raise AlignmentError(f"only some of the points of {first.point_set!r} and {value.point_set!r} are used")
+            raise AlignmentError(f"only some of the points of {reference.point_set!r} and {value.point_set!r} are used")
         array = jnp.take(value.array, order, axis=value.point_axis)
-        return dataclasses.replace(value, array=array, point_set=first.point_set)
+        return dataclasses.replace(value, array=array, point_set=reference.point_set)
 
-    def _order(self, first: str, second: str) -> Int[np.ndarray, " N"] | None:
-        """Positions in the second set of the points that belong to those of the first; None: the same positions."""
-        if (first, second) not in self._orders:
-            self._orders[first, second] = self._matched(first, second)
-        return self._orders[first, second]
+    def _order(self, source: str, target: str) -> Int[np.ndarray, " N"] | None:
+        """Positions in the target set of the points that belong to those of the source; None: the same positions."""
+        if (source, target) not in self._orders:
+            self._orders[source, target] = self._matched(source, target)
+        return self._orders[source, target]
 
-    def _matched(self, first: str, second: str) -> Int[np.ndarray, " N"] | None:
-        resampled = [tag for tag in (first, second) if tag in self._domains and self._domains[tag].is_resampled(tag)]
-        orders = None if resampled else self._orders_of_samples(first, second)
+    def _matched(self, source: str, target: str) -> Int[np.ndarray, " N"] | None:
+        resampled = [tag for tag in (source, target) if tag in self._domains and self._domains[tag].is_resampled(tag)]
+        orders = None if resampled else self._orders_of_samples(source, target)
         if orders is None or any(not np.array_equal(order, orders[0]) for order in orders):
             reason = (
                 f"the points of {resampled[0]!r} are replaced during training"
@@ -94,18 +95,18 @@ class Pairings:
                 else "neither is the translate of the other"
             )
             raise AlignmentError(
-                f"the points of {first!r} would be paired with those of {second!r} by position, but they are different "
-                f"points and {reason}. Take points that match, domain.variable({second!r}, like={first!r}), evaluate "
-                "one expression at the points of the other, u(x + 1, y), reduce one of them first, or pair them by "
-                "position yourself with an index, v[order]"
+                f"the points of {source!r} would be paired with those of {target!r} by position, but they "
+                f"are different points and {reason}. Take points that match, domain.variable({target!r}, "
+                f"like={source!r}), evaluate one expression at the points of the other, u(x + 1, y), reduce one of "
+                "them first, or pair them by position yourself with an index, v[order]"
             )
         return None if np.array_equal(orders[0], np.arange(len(orders[0]))) else orders[0]
 
-    def _orders_of_samples(self, first: str, second: str) -> list[Int[np.ndarray, " N"]] | None:
-        source, target = (np.asarray(self._context[tag])[:, 0] for tag in (first, second))
-        samples = max(len(source), len(target))
-        rows = [np.broadcast_to(points, (samples, *points.shape[1:])) for points in (source, target)]
-        if source.strides[0] == 0 and target.strides[0] == 0:
+    def _orders_of_samples(self, source: str, target: str) -> list[Int[np.ndarray, " N"]] | None:
+        sets = [np.asarray(self._context[tag])[:, 0] for tag in (source, target)]
+        samples = max(map(len, sets))
+        rows = [np.broadcast_to(points, (samples, *points.shape[1:])) for points in sets]
+        if all(points.strides[0] == 0 for points in sets):
             rows = [points[:1] for points in rows]
         orders = [translated_order(a, b) for a, b in zip(*rows, strict=True)]
         return None if any(order is None for order in orders) else [order for order in orders if order is not None]

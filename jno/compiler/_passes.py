@@ -1,6 +1,6 @@
 """Derivative passes: all automatic derivatives that a scope needs, computed together.
 
-The derivatives below the wanted expressions are grouped by the points they live on.  The targets of a group become one
+The derivatives below some expressions are grouped by the points they live on.  The targets of a group become one
 function of the coordinates, which the Taylor engine evaluates once.  A target that itself contains derivatives of the
 group (``(k * u.d(x)).d(x)``) is a function of their values as well: it belongs to a later level of the same pass, and
 what it needs of the inner derivatives is read off a higher order of the earlier level (the product rule).
@@ -12,11 +12,13 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from jaxtyping import Array
+
 from jno.trace import Derivative, Jacobian, Node, Pointwise, title, walk
 from jno.utils import get_logger
 
 from ._directional import Direction, direction_of, target_of
-from ._requests import assembled, gradient, is_planned, requests
+from ._requests import Factors, assembled, gradient, is_planned, requests
 from ._scope import Scope
 from ._taylor import (
     IDENTITY,
@@ -34,6 +36,14 @@ from ._value import Value
 
 
 @dataclasses.dataclass(frozen=True)
+class TargetReport:
+    """What is differentiated, and the operators that are applied to it."""
+
+    title: str
+    operators: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class LevelReport:
     """One evaluation of some targets with all their derivatives."""
 
@@ -41,47 +51,56 @@ class LevelReport:
     level: int
     carried: tuple[str, ...]
     """Operators whose values are carried along, the value itself first."""
-    wanted: tuple[tuple[str, tuple[str, ...]], ...]
-    """Target and the operators wanted of it."""
+    targets: tuple[TargetReport, ...]
     fallen_back: tuple[str, ...]
     """Primitives without a rule, differentiated by nested `jax.jvp`."""
 
 
 def run_passes(scope: Scope, nodes: Sequence[Node]) -> None:
     """Compute the planned derivatives below ``nodes`` that belong to this scope, and keep their values in it."""
-    found = _collect(scope, nodes)
-    groups: dict[Any, list[Derivative]] = {}
-    for node in found:
-        groups.setdefault(_group_key(scope, node), []).append(node)
+    groups: dict[_Group, list[Derivative]] = {}
+    for node in _collect(scope, nodes):
+        groups.setdefault(_group_of(scope, node), []).append(node)
     for members in groups.values():
-        _Pass(scope, members).run()
+        _Bundle(scope, members).run()
 
 
 def _collect(scope: Scope, nodes: Sequence[Node]) -> list[Derivative]:
     """Planned derivatives that are evaluated in this scope, inner ones first."""
-    found: list[Derivative] = []
-    seen: set[int] = set()
-    stack: list[tuple[Any, bool]] = [(node, False) for node in reversed(nodes)]
+    derivatives: list[Derivative] = []
+    visited: set[int] = set()
+    stack: list[tuple[Node, bool]] = [(node, False) for node in reversed(nodes)]
     while stack:
         node, expanded = stack.pop()
         if expanded:
-            found.append(node)
+            assert isinstance(node, Derivative)
+            derivatives.append(node)
             continue
-        if id(node) in seen or scope.knows(node) or scope.defers(node):
+        if id(node) in visited or scope.knows(node) or scope.defers(node):
             continue
-        seen.add(id(node))
-        if is_planned(node):
+        visited.add(id(node))
+        if isinstance(node, Derivative) and is_planned(node):
             stack += [(node, True), (node.target, False)]
         elif not node.binds:
             stack.extend((child, False) for child in reversed(node.children()))
-    return found
+    return derivatives
 
 
-def _group_key(scope: Scope, node: Derivative) -> tuple[frozenset[str], bool]:
-    """Point tags of the target; derivatives in time of what couples points keep apart from those in space."""
+@dataclasses.dataclass(frozen=True)
+class _Group:
+    """Point tags of a target; derivatives in time of what couples points keep apart from those in space.
+
+    Together in one pass the coupling would be refused, though it does not matter for the derivative in time.
+    """
+
+    tags: frozenset[str]
+    couples_in_time: bool
+
+
+def _group_of(scope: Scope, node: Derivative) -> _Group:
     tags = scope.setting.graph.tags(node.target) & frozenset(scope.bindings.points)
     temporal = all(variable.axis == "temporal" for variable in node.variables)
-    return tags - scope.setting.domain.normal_tags, temporal and any(map(_may_couple, walk([node.target])))
+    return _Group(tags - scope.setting.domain.normal_tags, temporal and any(map(_may_couple, walk([node.target]))))
 
 
 def _may_couple(node: Node) -> bool:
@@ -89,8 +108,34 @@ def _may_couple(node: Node) -> bool:
     return node.pointwise() in (Pointwise.NO, Pointwise.BY_SHAPE, Pointwise.BY_FUNCTION)
 
 
-class _Pass:
-    """The planned derivatives of one group."""
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """Coordinates that a pass moves along: the points of a tag, or its time."""
+
+    tag: str
+    temporal: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class _Computed:
+    """A target whose level has run: its derivatives are read off the result."""
+
+    result: Differentiated
+    output: int
+    value: Value
+    """The target's value without its array."""
+
+    def read(self, op: Operator) -> Array:
+        return self.result.read(self.output, op)
+
+
+class _Bundle:
+    """The planned derivatives of one group, level by level.
+
+    A level evaluates its targets once, as functions of the coordinates and of what earlier levels computed.  Which
+    operators an earlier level must apply follows from what the later ones read of it, so needs are worked out from
+    the last level to the first, and values from the first to the last.
+    """
 
     def __init__(self, scope: Scope, members: Sequence[Derivative]) -> None:
         self._scope = scope
@@ -99,47 +144,13 @@ class _Pass:
         self._operators = {id(node): [self._operator(node, terms) for terms in requests(node)] for node in members}
         self._level = self._levels(members)
         self._target_level = {id(node.target): self._level[id(node)] for node in members}
-        self._wanted: dict[int, set[Operator]] = {id(node.target): {IDENTITY} for node in members}
+        self._needed: dict[int, set[Operator]] = {id(node.target): {IDENTITY} for node in members}
+        """Target → operators that are applied to it."""
         for node in members:
-            self._wanted[id(node.target)].update(self._operators[id(node)])
-        self._read: dict[tuple[int, int], set[int]] = {}
+            self._needed[id(node.target)].update(self._operators[id(node)])
+        self._positions: dict[tuple[int, int], set[int]] = {}
         """Level and what it reads of earlier ones → positions of the parts it needs of that."""
-        self._done: dict[int, tuple[Differentiated, int, Value]] = {}
-
-    def _operator(self, node: Derivative, terms: Sequence[tuple[float, tuple[Any, ...]]]) -> Operator:
-        """A weighted sum of derivatives; those by something the target does not depend on are zero."""
-        found: dict[tuple[int, ...], float] = {}
-        for weight, factors in terms:
-            directions = [direction_of(variable) for variable in factors]
-            if any(target_of(node, node.target, direction, self._scope) is None for direction in directions):
-                continue
-            monomial = tuple(sorted(self._directions.setdefault(d, len(self._directions)) for d in directions))
-            found[monomial] = found.get(monomial, 0.0) + weight
-        return operator(found)
-
-    # --- levels ---------------------------------------------------------------------------------------------------
-    def _levels(self, members: Sequence[Derivative]) -> dict[int, int]:
-        levels: dict[int, int] = {}
-        for node in members:
-            inner = [known for known in self._frontier(node.target, set()) if id(known) in self._members]
-            levels[id(node)] = 1 + max((levels[id(known)] for known in inner), default=0)
-        return levels
-
-    def _frontier(self, target: Node, targets: set[int]) -> list[Node]:
-        """Derivatives of the group, and the given targets, that the value of ``target`` is computed from."""
-        found: list[Node] = []
-        seen: set[int] = set()
-        stack = [target]
-        while stack:
-            node = stack.pop()
-            if id(node) in seen:
-                continue
-            seen.add(id(node))
-            if id(node) in self._members or id(node) in targets:
-                found.append(node)
-            elif not node.binds:
-                stack.extend(node.children())
-        return found
+        self._computed: dict[int, _Computed] = {}
 
     def run(self) -> None:
         """All levels, from the innermost targets outwards."""
@@ -147,8 +158,44 @@ class _Pass:
         inputs = {level: self._inputs(level) for level in range(count, 0, -1)}
         for level in range(1, count + 1):
             self._run_level(level, inputs[level])
-        for target, (result, output, value) in self._done.items():
-            self._scope.seed(target, dataclasses.replace(value, array=result.jets[output].value))
+        for target, computed in self._computed.items():
+            value = computed.result.jets[computed.output].value
+            self._scope.seed(target, dataclasses.replace(computed.value, array=value))
+
+    def _operator(self, node: Derivative, terms: Sequence[tuple[float, Factors]]) -> Operator:
+        """A weighted sum of derivatives; those by something the target does not depend on are zero."""
+        weights: dict[tuple[int, ...], float] = {}
+        for weight, factors in terms:
+            directions = [direction_of(variable) for variable in factors]
+            if any(target_of(node, node.target, direction, self._scope) is None for direction in directions):
+                continue
+            monomial = tuple(sorted(self._directions.setdefault(d, len(self._directions)) for d in directions))
+            weights[monomial] = weights.get(monomial, 0.0) + weight
+        return operator(weights)
+
+    # --- levels ---------------------------------------------------------------------------------------------------
+    def _levels(self, members: Sequence[Derivative]) -> dict[int, int]:
+        levels: dict[int, int] = {}
+        for node in members:
+            inner = [below for below in self._read_by(node.target, set()) if id(below) in self._members]
+            levels[id(node)] = 1 + max((levels[id(below)] for below in inner), default=0)
+        return levels
+
+    def _read_by(self, target: Node, targets: set[int]) -> list[Node]:
+        """Derivatives of the group, and those of some targets, that the value of ``target`` is computed from."""
+        read: list[Node] = []
+        visited: set[int] = set()
+        stack = [target]
+        while stack:
+            node = stack.pop()
+            if id(node) in visited:
+                continue
+            visited.add(id(node))
+            if id(node) in self._members or id(node) in targets:
+                read.append(node)
+            elif not node.binds:
+                stack.extend(node.children())
+        return read
 
     def _targets(self, level: int) -> list[Node]:
         targets = {id(node.target): node.target for node in self._members.values() if self._level[id(node)] == level}
@@ -156,91 +203,101 @@ class _Pass:
 
     def _streams(self, level: int) -> Streams:
         """What a level carries; final once the levels above have said what they need."""
-        return streams_for(op for target in self._targets(level) for op in self._wanted[id(target)])
+        return streams_for(op for target in self._targets(level) for op in self._needed[id(target)])
 
     def _inputs(self, level: int) -> list[Node]:
         """What the targets of a level read of earlier levels; notes which derivatives they need of it."""
-        earlier = {target for target, own in self._target_level.items() if own < level}
+        earlier = {target for target, target_level in self._target_level.items() if target_level < level}
         streams = self._streams(level)
-        found: dict[int, Node] = {}
+        inputs: dict[int, Node] = {}
         for target in self._targets(level):
-            positions = streams.positions(streams.needed(self._wanted[id(target)]))
-            for node in self._frontier(target, earlier):
-                found[id(node)] = node
-                self._read.setdefault((level, id(node)), {0}).update(positions)
-        for number in found:
-            needed = [streams.basis[position][0] for position in self._read[level, number]]
+            positions = streams.positions(streams.needed(self._needed[id(target)]))
+            for node in self._read_by(target, earlier):
+                inputs[id(node)] = node
+                self._positions.setdefault((level, id(node)), {0}).update(positions)
+        for number in inputs:
+            outer = [streams.basis[position][0] for position in self._positions[level, number]]
             if number in self._members:
                 base = id(self._members[number].target)
-                for own in self._operators[number]:
-                    self._wanted[base].update(op.then(own) for op in needed)
+                for inner in self._operators[number]:
+                    self._needed[base].update(op.then(inner) for op in outer)
             else:
-                self._wanted[number].update(needed)
-        return list(found.values())
+                self._needed[number].update(outer)
+        return list(inputs.values())
 
     # --- evaluation -----------------------------------------------------------------------------------------------
     def _run_level(self, level: int, inputs: Sequence[Node]) -> None:
         targets = self._targets(level)
-        wanted = [sorted(self._wanted[id(target)], key=lambda op: op.terms) for target in targets]
+        operators = [sorted(self._needed[id(target)], key=lambda op: op.terms) for target in targets]
         streams = self._streams(level)
         seeds = self._seeds(streams)
-        known = [self._known(node, streams, self._read[level, id(node)]) for node in inputs]
-        values: list[Value] = []
+        input_values = [self._derived(node, IDENTITY) for node in inputs]
+        input_jets = [
+            self._jet(node, value, streams, self._positions[level, id(node)])
+            for node, value in zip(inputs, input_values, strict=True)
+        ]
+        target_values: list[Value] = []
 
-        def function(*arrays: Any) -> list[Any]:
-            moved = dict(zip(seeds, arrays, strict=False))
+        def function(*arrays: Array) -> list[Array]:
+            coordinates = dict(zip(seeds, arrays, strict=False))
             child = self._scope.sealed().rebind(
-                points={tag: array for (tag, temporal), array in moved.items() if not temporal},
-                times={tag: array for (tag, temporal), array in moved.items() if temporal},
+                points={place.tag: array for place, array in coordinates.items() if not place.temporal},
+                times={place.tag: array for place, array in coordinates.items() if place.temporal},
                 derives=True,
             )
-            for node, (value, _), array in zip(inputs, known, arrays[len(seeds) :], strict=True):
+            for node, value, array in zip(inputs, input_values, arrays[len(seeds) :], strict=True):
                 child.seed(id(node), dataclasses.replace(value, array=array))
-            found = child.values(targets)
-            values[:] = [dataclasses.replace(value, array=None) for value in found]
-            return [value.array for value in found]
+            values = child.values(targets)
+            target_values[:] = map(self._without_array, values)
+            return [value.array for value in values]
 
-        result = differentiate(function, [*seeds.values(), *(jet for _, jet in known)], streams, wanted)
-        self._report(level, targets, wanted, result)
-        for output, (target, value) in enumerate(zip(targets, values, strict=True)):
-            self._done[id(target)] = (result, output, value)
+        result = differentiate(function, [*seeds.values(), *input_jets], streams, operators)
+        self._report(level, targets, operators, result)
+        for output, (target, value) in enumerate(zip(targets, target_values, strict=True)):
+            self._computed[id(target)] = _Computed(result, output, value)
         for node in self._members.values():
             if self._level[id(node)] == level:
                 self._scope.store(node, self._derived(node, IDENTITY))
 
-    def _seeds(self, streams: Streams) -> dict[tuple[str, bool], Jet]:
-        """Jets of the coordinates by (tag, whether they are times)."""
-        tangents: dict[tuple[str, bool], dict[int, Any]] = {}
-        arrays: dict[tuple[str, bool], Any] = {}
-        for direction, number in self._directions.items():
-            place = (direction.tag, direction.temporal)
-            arrays[place] = direction.coordinates(self._scope)
-            tangents.setdefault(place, {})[number] = direction.tangent(self._scope)
-        return {place: seed(arrays[place], tangents[place], streams) for place in arrays}
+    @staticmethod
+    def _without_array(value: Value) -> Value:
+        """Where an array would belong; the array itself may be a tracer that must not outlive its trace."""
+        return dataclasses.replace(value, array=None)
 
-    def _known(self, node: Node, streams: Streams, needed: set[int]) -> tuple[Value, Jet]:
-        """Value and jet of something an earlier level computed, without the parts that only others need."""
-        value = self._derived(node, IDENTITY)
+    def _seeds(self, streams: Streams) -> dict[_Place, Jet]:
+        """Jets of the coordinates."""
+        tangents: dict[_Place, dict[int, Any]] = {}
+        coordinates: dict[_Place, Array] = {}
+        for direction, number in self._directions.items():
+            place = _Place(direction.tag, direction.temporal)
+            coordinates[place] = direction.coordinates(self._scope)
+            tangents.setdefault(place, {})[number] = direction.tangent(self._scope)
+        return {place: seed(array, tangents[place], streams) for place, array in coordinates.items()}
+
+    def _jet(self, node: Node, value: Value, streams: Streams, positions: set[int]) -> Jet:
+        """Jet of something an earlier level computed, without the parts that other levels need."""
         parts = {
             position: self._derived(node, streams.basis[position][0]).array
-            for position in sorted(needed)
+            for position in sorted(positions)
             if position > 0
         }
-        return dataclasses.replace(value, array=None), jet_of(value.array, parts, streams)
+        return jet_of(value.array, parts, streams)
 
     def _derived(self, node: Node, outer: Operator) -> Value:
         """``outer`` of a derivative of the group, or of a target."""
         if id(node) not in self._members:
-            result, output, value = self._done[id(node)]
-            return dataclasses.replace(value, array=result.read(output, outer))
+            computed = self._computed[id(node)]
+            return dataclasses.replace(computed.value, array=computed.read(outer))
         member = self._members[id(node)]
-        result, output, value = self._done[id(member.target)]
+        computed = self._computed[id(member.target)]
         operators = [outer.then(op) for op in self._operators[id(node)]]
         if isinstance(member, Jacobian) and len(operators) > 1:
-            return gradient(result.read_stacked(output, operators), value)
-        return assembled(member, [result.read(output, op) for op in operators], value)
+            return gradient(computed.result.read_stacked(computed.output, operators), computed.value)
+        return assembled(member, list(map(computed.read, operators)), computed.value)
 
-    def _report(self, level: int, targets: Sequence[Node], wanted: Sequence[Any], result: Differentiated) -> None:
+    def _report(
+        self, level: int, targets: Sequence[Node], operators: Sequence[Sequence[Operator]], result: Differentiated
+    ) -> None:
         if result.fallen_back:
             names = ", ".join(sorted(result.fallen_back))
             get_logger().once(f"no Taylor rule for {names}: differentiated by nested jax.jvp", level="debug")
@@ -253,8 +310,8 @@ class _Pass:
                 level,
                 tuple(op.name(symbols) for op, _ in result.streams.basis),
                 tuple(
-                    (title(target), tuple(op.name(symbols) for op in ops if op != IDENTITY))
-                    for target, ops in zip(targets, wanted, strict=True)
+                    TargetReport(title(target), tuple(op.name(symbols) for op in ops if op != IDENTITY))
+                    for target, ops in zip(targets, operators, strict=True)
                 ),
                 tuple(sorted(result.fallen_back)),
             )

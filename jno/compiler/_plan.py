@@ -32,7 +32,7 @@ def plan_text(program: Program, modules: Mapping[int, Any]) -> str:
 def _pass_lines(report: LevelReport) -> list[str]:
     level = "" if report.level == 1 else f", level {report.level} (of expressions that contain derivatives)"
     lines = [f"pass over the points of {', '.join(report.tags)}{level}", f"  carries: {', '.join(report.carried)}"]
-    lines += [f"  {target}: {', '.join(wanted) or 'value'}" for target, wanted in report.wanted]
+    lines += [f"  {target.title}: {', '.join(target.operators) or 'value'}" for target in report.targets]
     if report.fallen_back:
         lines.append(f"  nested jax.jvp: {', '.join(report.fallen_back)} (no Taylor rule)")
     return lines

@@ -158,18 +158,17 @@ class _Axis:
         """Whether changing every second value of some data changes the target there and nowhere else."""
         if not isinstance(source, TensorTag):
             return False
-        whole = self._program
-        program = whole.of_parts([target])
+        program = self._program.of_parts([target])
         data = program.few()
         rows = np.asarray(data["tensors", source.tag])
         place = self._axis_of(source)
         assert place is not None
         touched = np.moveaxis(rows.copy(), place, 0)
         touched[::2] = touched[::2] * 2 + 1 if rows.dtype != bool else ~touched[::2]
-        own = {model.layer_id: modules[model.layer_id] for model in program.models}
-        evaluate = jax.jit(lambda data: program(own, data, jax.random.key(0)))
-        moved = {**data, ("tensors", source.tag): np.moveaxis(touched, 0, place)}
-        before, after = (np.asarray(evaluate(values)[0]) for values in (data, moved))
+        used = {model.layer_id: modules[model.layer_id] for model in program.models}
+        evaluate = jax.jit(lambda data: program(used, data, jax.random.key(0)))
+        changed_data = {**data, ("tensors", source.tag): np.moveaxis(touched, 0, place)}
+        before, after = (np.asarray(evaluate(values)[0]) for values in (data, changed_data))
         if before.ndim < 2 or before.shape[1] != self._count:
             return False
         same = np.isclose(before, after, rtol=1e-5, atol=1e-7, equal_nan=True)

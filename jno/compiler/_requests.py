@@ -40,9 +40,9 @@ def requests(node: Derivative) -> list[list[tuple[float, Factors]]]:
 
 def scalar_terms(node: Derivative) -> list[tuple[float, Factors]] | None:
     """The weighted sum a node of its target's shape stands for; ``None`` for gradients and matrices."""
-    found = requests(node)
+    sums = requests(node)
     matrix = isinstance(node, Hessian) and not node.trace
-    return found[0] if len(found) == 1 and not matrix else None
+    return sums[0] if len(sums) == 1 and not matrix else None
 
 
 def upper(size: int) -> list[tuple[int, int]]:
@@ -69,5 +69,5 @@ def _symmetric(entries: Sequence[Any], size: int, target: Value) -> Value:
     """Matrix ``(N[, D], k, k)`` from its entries on and above the diagonal, row by row."""
     places = {place: number for number, place in enumerate(upper(size))}
     order = [places[min(i, j), max(i, j)] for i in range(size) for j in range(size)]
-    whole = gradient(jnp.stack(jnp.broadcast_arrays(*entries), axis=-1), target).array
-    return replace(target, array=whole[..., jnp.asarray(order)].reshape(*whole.shape[:-1], size, size))
+    stacked = gradient(jnp.stack(jnp.broadcast_arrays(*entries), axis=-1), target).array
+    return replace(target, array=stacked[..., jnp.asarray(order)].reshape(*stacked.shape[:-1], size, size))

@@ -8,34 +8,38 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float, Int
 
+from jno.domain import domain as Domain
 from jno.trace import Variable, point_tag, unaliased
 
 from ._row_stencils import stack_padded
+from ._types import AnyArray
 
 
 @dataclasses.dataclass(frozen=True)
 class RowRule:
-    """A rule as one sample sees it: ``points (Q, D)``, ``weights (Q,)``, ``normals (Q, D)`` or None, ``nodes (Q,)``.
+    """A rule as one sample sees it, or those of all ``G`` meshes: points, weights, outward normals, nearest mesh nodes.
 
     ``padded``: the last points may be copies of weight zero.
     """
 
-    points: Any
-    weights: Any
-    normals: Any
-    nodes: Any
+    points: Float[Array | np.ndarray, "*G Q D"]
+    weights: Float[Array | np.ndarray, "*G Q"]
+    normals: Float[Array | np.ndarray, "*G Q D"] | None
+    nodes: Int[Array | np.ndarray, "*G Q"]
     padded: bool
 
 
 class RowQuadratures:
     """Rules of a domain's regions, each built once; rules of different meshes are padded to a common length."""
 
-    def __init__(self, domain: Any) -> None:
+    def __init__(self, domain: Domain) -> None:
         self._domain = domain
         self._built: dict[Any, RowRule] = {}
 
-    def rule(self, variable: Variable, dtype: Any, geometry: Any) -> RowRule:
+    def rule(self, variable: Variable, dtype: DTypeLike, geometry: Int[Array, ""] | None) -> RowRule:
         """The rule of the variable's region for the sample on the mesh of (traced) number ``geometry``."""
         tag = unaliased(point_tag(variable))
         key = (tag, str(dtype))
@@ -43,19 +47,19 @@ class RowQuadratures:
             self._built[key] = _stacked(self._domain._quadratures(tag, variable.domain), dtype)
         table = self._built[key]
 
-        def of_sample(array: Any) -> Any:
-            return array if array is None else jnp.asarray(array)[0 if geometry is None else geometry]
+        def of_sample(array: AnyArray) -> Array:
+            return jnp.asarray(array)[0 if geometry is None else geometry]
 
-        return dataclasses.replace(
-            table,
-            points=of_sample(table.points),
-            weights=of_sample(table.weights),
-            normals=of_sample(table.normals),
-            nodes=of_sample(table.nodes),
+        return RowRule(
+            of_sample(table.points),
+            of_sample(table.weights),
+            None if table.normals is None else of_sample(table.normals),
+            of_sample(table.nodes),
+            table.padded,
         )
 
 
-def _stacked(rules: Sequence[Any], dtype: Any) -> RowRule:
+def _stacked(rules: Sequence[Any], dtype: DTypeLike) -> RowRule:
     """One row per mesh."""
     normals = None
     if all(rule.normals is not None for rule in rules):

@@ -1,19 +1,35 @@
-"""`Scope`: what names are bound to while nodes are evaluated, with memoisation."""
+"""`Scope`: what names are bound to while nodes are evaluated, with memoisation.
+
+A rule that needs its children at other coordinates (derivatives, integrals, finite differences) opens a child scope in
+which some tags are bound to other arrays.  A node that depends on none of these tags has the same value there as in the
+parent, so it is evaluated in the outermost scope in which its value is defined, once, however deep scopes are nested.
+Every value is stored in the memo of the scope that computed it, never in that of a child: a child may live inside a
+traced loop, whose values must not leave it (`sealed`).
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+from jaxtyping import Array, Int
 
+from jno.domain import domain as Domain
 from jno.trace import BinaryOp, Node, title
 
 from ._facts import Facts
 from ._graph import Graph
-from ._rules import rule_for
+from ._pairing import Pairings
+from ._row_quadrature import RowQuadratures
+from ._row_stencils import Stencils
+from ._rules import LoweringRule, rule_for
+from ._types import Key, Modules, Shape
 from ._value import AlignmentError, Value, common_point_set
+
+Table = dict[str, Any]
+"""Arrays by tag."""
 
 GEOMETRY = "@geometry"
 """Name under which the number of each sample's geometry is bound, beside the data of the samples."""
@@ -29,20 +45,37 @@ class Bindings:
     """Arrays of one sample and one time level.
 
     ``points``: tag → (N, D); ``times``: tag → (1, 1); ``tensors``: tag → row; ``nearest``: tag → (N,) mesh node ids;
-    ``weights``: group of balanced losses → (K,); ``window``: the same for all levels of the time window, or None.
+    ``weights``: group of balanced losses → (K,); ``window``: the levels of the time window, None outside one.
     """
 
-    points: dict[str, Any]
-    times: dict[str, Any]
-    tensors: dict[str, Any]
-    nearest: dict[str, Any]
-    weights: dict[str, Any]
-    window: Any = None
+    points: Table
+    times: Table
+    tensors: Table
+    nearest: Table
+    weights: Table
+    window: Window | None = None
 
     @property
-    def geometry(self) -> Any:
+    def geometry(self) -> Int[Array, ""] | None:
         """Number of the sample's geometry on a merged domain; None when all samples share one."""
         return self.tensors.get(GEOMETRY)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Window:
+    """The arrays of all levels of the time window, and the axis of each that runs over the levels, or None."""
+
+    bindings: Bindings
+    axes: Bindings
+
+
+@dataclasses.dataclass(frozen=True)
+class NoiseStream:
+    """Number of a noise node's random stream, and the tag whose number of points it takes (None: one row)."""
+
+    number: int
+    tag: str | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,23 +83,23 @@ class Setting:
     """What stays the same in all scopes of one evaluation."""
 
     graph: Graph
-    domain: Any
-    modules: dict[int, Any]
-    key: Any
-    draws: dict[int, tuple[int, str | None]]
-    """Noise node id → (stream number, tag whose number of points it takes)."""
-    streams: dict[int, int]
+    domain: Domain
+    modules: Modules
+    key: Key | None
+    noise_streams: Mapping[int, NoiseStream]
+    """Noise node id → its random stream."""
+    model_streams: Mapping[int, int]
     """Model id → number of its random stream, counted within the program so that runs are reproducible."""
     facts: Callable[[], Facts]
     """What holds for the program's expressions, derived when it is first read."""
     prepare: Callable[[Scope, Sequence[Node]], None]
     """Computes what several nodes share before they are evaluated one by one (derivative passes)."""
-    pairings: Any = None
+    pairings: Pairings
     """Which points of different point sets belong together."""
-    stencils: Any = None
-    """Finite-difference stencils of the domain's meshes, or None without one."""
-    quadratures: Any = None
+    quadratures: RowQuadratures
     """Quadrature rules of the domain's regions."""
+    stencils: Stencils | None = None
+    """Finite-difference stencils of the domain's meshes, or None without one."""
     all_levels: bool = True
     """Whether the time window holds all time levels."""
     lanes: int = 1
@@ -74,13 +107,23 @@ class Setting:
     pointwise_only: bool = False
     """Refuse values that do not run over points: the points are those of many samples and levels (see `_fold`)."""
     passes: list[Any] | None = None
-    """Filled with a report of every derivative pass when given."""
-    shapes: dict[int, tuple[int, ...]] | None = None
-    """Filled with the shape of every node's value when given."""
+    """Filled with a report of every derivative pass, where it is a list."""
+    shapes: dict[int, Shape] | None = None
+    """Filled with the shape of every node's value, where it is a dict."""
 
 
 class Scope:
-    """Bindings plus a memo.  Nodes that do not depend on rebound tags are evaluated in the parent scope."""
+    """Bindings plus a memo.  Nodes that do not depend on rebound tags are evaluated in the parent scope.
+
+    Args:
+        setting: what all scopes of the evaluation share.
+        bindings: arrays by tag.
+        parent: the scope in which nodes are evaluated that depend on no rebound tag.
+        rebound: tags that are bound to other arrays than in the parent.
+        pointwise: tags at whose points a derivative is taken here or further out: no value may couple them.
+        derives: whether the derivative is taken by the rebound tags of this scope.
+        padded: tags whose last points are copies that do not count: no value may couple them.
+    """
 
     def __init__(
         self,
@@ -105,9 +148,9 @@ class Scope:
     def rebind(
         self,
         *,
-        points: dict[str, Any] | None = None,
-        times: dict[str, Any] | None = None,
-        nearest: dict[str, Any] | None = None,
+        points: Table | None = None,
+        times: Table | None = None,
+        nearest: Table | None = None,
         derives: bool = False,
         padded: bool = False,
     ) -> Scope:
@@ -129,6 +172,7 @@ class Scope:
             nearest={**self.bindings.nearest, **nearest},
         )
         rebound = frozenset(points) | frozenset(times)
+        # a single time is shared by all points: what couples them is differentiated in it all the same
         moving = frozenset(points) | {tag for tag, array in times.items() if array.shape[0] > 1}
         return Scope(
             self.setting,
@@ -144,10 +188,10 @@ class Scope:
         """The same points over other bindings (another time level)."""
         if self._parent is None:
             return Scope(self.setting, bindings)
-        own = self.bindings
+        points, nearest = self.bindings.points, self.bindings.nearest
         return self._parent.at(bindings).rebind(
-            points={tag: own.points[tag] for tag in self._rebound if tag in own.points},
-            nearest={tag: own.nearest[tag] for tag in self._rebound if tag in own.nearest},
+            points={tag: points[tag] for tag in self._rebound if tag in points},
+            nearest={tag: nearest[tag] for tag in self._rebound if tag in nearest},
             derives=self._derives,
             padded=bool(self._rebound & self._padded),
         )
@@ -171,7 +215,7 @@ class Scope:
         """Tags whose coordinates differ from the parent's."""
         return self._rebound
 
-    def detached(self, bindings: Bindings, modules: dict[int, Any] | None = None) -> Scope:
+    def detached(self, bindings: Bindings, modules: Modules | None = None) -> Scope:
         """A scope that shares nothing with this one but the setting (optionally with other modules)."""
         setting = self.setting if modules is None else dataclasses.replace(self.setting, modules=modules)
         return Scope(setting, bindings)
@@ -232,7 +276,7 @@ class Scope:
         here = self._derives and tag in self._rebound
         return here or (self._parent is not None and self._parent.differentiates(tag))
 
-    def refuse_coupling(self, node: Node, shape: tuple[int, ...]) -> None:
+    def refuse_coupling(self, node: Node, shape: Shape) -> None:
         """Raise when a node that mixes or drops points depends on points that are differentiated at, or folded."""
         tags = self.setting.graph.tags(node)
         if self.setting.pointwise_only and tags:
@@ -252,7 +296,7 @@ class Scope:
         )
 
     def seed(self, node_id: int, value: Value) -> None:
-        """Give a node's value instead of computing it."""
+        """Set a node's value instead of computing it."""
         self._memo[node_id] = value
 
     def store(self, node: Node, value: Value) -> None:
@@ -265,11 +309,11 @@ class Scope:
         if self.setting.shapes is not None:
             self.setting.shapes.setdefault(id(node), tuple(value.array.shape))
 
-    def _lower(self, node: Node, lower: Any, arguments: list[Value]) -> Value:
+    def _lower(self, node: Node, rule: LoweringRule, arguments: list[Value]) -> Value:
         try:
             if len(arguments) > 1 and not is_outer_product(node, arguments):
                 arguments = self.setting.pairings.paired(arguments)
-            value = lower(node, self, *arguments)
+            value = rule(node, self, *arguments)
             if value.point_axis is not None and value.point_set is None:
                 return dataclasses.replace(value, point_set=common_point_set(arguments))
             return value

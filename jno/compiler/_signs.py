@@ -47,10 +47,10 @@ def signed_arrays(program: Program, shapes: dict[int, tuple[int, ...]]) -> dict[
 
 
 def _never_negative(root: Node, data: Data) -> bool:
-    known: dict[int, bool] = {}
+    never_negative: dict[int, bool] = {}
     for node in walk([root]):
-        known[id(node)] = _sign(node, [known[id(child)] for child in node.children()], data)
-    return known[id(root)]
+        never_negative[id(node)] = _sign(node, [never_negative[id(child)] for child in node.children()], data)
+    return never_negative[id(root)]
 
 
 def _sign(node: Node, below: list[bool], data: Data) -> bool:

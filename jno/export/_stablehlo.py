@@ -9,7 +9,7 @@ from typing import Any
 import jax
 from jax import export
 
-from jno.compiler import InconclusiveDimensionOperation
+from jno.utils import InconclusiveDimensionOperation
 
 from ._function import ArrayFunction
 

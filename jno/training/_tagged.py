@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jax.extend import core as jex
 
-from jno.compiler import bind_equation
+from jno.utils import bind_equation, evaluate_jaxpr
 
 _MARK = "jno.losses"
 
@@ -29,17 +29,15 @@ def marked(losses: Any, density: Any) -> Any:
 def with_marks(function: Callable[..., Any], *arguments: Any) -> tuple[Any, list[Any]]:
     """Result of a function of arrays, and the marked rows of evaluations that are not inside a loop or a branch."""
     closed, shape = jax.make_jaxpr(function, return_shape=True)(*arguments)
-    jaxpr, marks = closed.jaxpr, []
-    values = dict(zip(jaxpr.constvars, closed.consts, strict=True))
-    values.update(zip(jaxpr.invars, jax.tree_util.tree_leaves(arguments), strict=True))
+    marks: list[Any] = []
 
-    def read(variable: Any) -> Any:
-        return variable.val if isinstance(variable, jex.Literal) else values[variable]
-
-    for equation in jaxpr.eqns:
+    def apply(equation: jex.JaxprEqn, read: Callable[[Any], Any]) -> list[Any]:
         results = bind_equation(equation, [read(variable) for variable in equation.invars])
-        values.update(zip(equation.outvars, results, strict=True))
         if equation.params.get("name") == _MARK:
-            marks += results
-    outputs = [read(variable) for variable in jaxpr.outvars]
+            marks.extend(results)
+        return results
+
+    outputs = evaluate_jaxpr(
+        closed.jaxpr, closed.consts, jax.tree_util.tree_leaves(arguments), apply, lambda array: array
+    )
     return jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(shape), outputs), marks

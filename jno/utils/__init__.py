@@ -16,6 +16,12 @@ from jno.utils._config import get_seed as get_seed
 from jno.utils._config import get_stop_on_nonfinite as get_stop_on_nonfinite
 from jno.utils._config import load_config as load_config
 from jno.utils._config import set_network_seed as set_network_seed
+from jno.utils._jax_versions import InconclusiveDimensionOperation as InconclusiveDimensionOperation
+from jno.utils._jax_versions import bind_equation as bind_equation
+from jno.utils._jax_versions import scan_counts as scan_counts
+from jno.utils._jaxprs import equations_within as equations_within
+from jno.utils._jaxprs import evaluate_jaxpr as evaluate_jaxpr
+from jno.utils._jaxprs import shape_of as shape_of
 from jno.utils._logger import Logger as Logger
 from jno.utils._logger import console_is_quiet as console_is_quiet
 from jno.utils._logger import get_logger as get_logger

@@ -7,7 +7,6 @@ automatic differentiation*, 2025).  Here the coefficients are any space of diffe
 maps into itself, which covers single directions, mixed derivatives and collapsed sums alike.
 """
 
-from ._calls import equations_within as equations_within
 from ._differentiate import Differentiated as Differentiated
 from ._differentiate import differentiate as differentiate
 from ._differentiate import jet_of as jet_of

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.extend import core as jex
 
-from .._jax_versions import bind_equation, scan_counts
+from jno.utils import bind_equation, equations_within, scan_counts, shape_of
+
 from ._elementwise import acts_elementwise, elementwise_call
 from ._interpreter import Pass, is_differentiable, rule
 from ._jets import Jet, Parts, add, block_axis, scaled, spread
@@ -19,22 +20,22 @@ _Pair = tuple[Any, Parts]
 
 
 @rule("jit", "pjit", "closed_call", "core_call")
-def _inline(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
-    inner = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
-    return taylor.evaluate(inner.jaxpr, inner.consts, jets, _wanted(eqn, keys))
+def _inline(taylor: Pass, eqn: jex.JaxprEqn, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+    inner: jex.ClosedJaxpr = eqn.params["jaxpr" if "jaxpr" in eqn.params else "call_jaxpr"]
+    return taylor.evaluate(inner.jaxpr, inner.consts, jets, _output_keys(eqn, keys))
 
 
-def _wanted(eqn: Any, keys: frozenset[int]) -> list[frozenset[int]]:
+def _output_keys(eqn: jex.JaxprEqn, keys: frozenset[int]) -> list[frozenset[int]]:
     return [keys if is_differentiable(var) else frozenset() for var in eqn.outvars]
 
 
 @rule("remat2", "remat", "checkpoint")
-def _checkpoint(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+def _checkpoint(taylor: Pass, eqn: jex.JaxprEqn, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
     """The parts are recomputed in the backward pass together with the values."""
-    inner, wanted = eqn.params["jaxpr"], _wanted(eqn, keys)
+    inner, output_keys = eqn.params["jaxpr"], _output_keys(eqn, keys)
 
     def call(arguments: list[tuple[Any, Parts]]) -> list[tuple[Any, Parts]]:
-        outputs = taylor.evaluate(inner, (), [Jet(value, dict(parts)) for value, parts in arguments], wanted)
+        outputs = taylor.evaluate(inner, (), [Jet(value, dict(parts)) for value, parts in arguments], output_keys)
         return [(jet.value, jet.parts) for jet in outputs]
 
     saved = jax.checkpoint(call, prevent_cse=eqn.params["prevent_cse"], policy=eqn.params["policy"])
@@ -42,10 +43,10 @@ def _checkpoint(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -
 
 
 @rule("custom_jvp_call")
-def _custom_jvp(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+def _custom_jvp(taylor: Pass, eqn: jex.JaxprEqn, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
     """Differentiated by its own rule, never by its body: softplus at 0 has no second derivative otherwise."""
     active = [jet for jet in jets if jet.parts]
-    same = len(active) == 1 and jnp.shape(active[0].value) == eqn.outvars[0].aval.shape
+    same = len(active) == 1 and jnp.shape(active[0].value) == shape_of(eqn.outvars[0])
     if same and len(eqn.outvars) == 1 and acts_elementwise(eqn.params["call_jaxpr"].jaxpr):
         return [elementwise_call(taylor, eqn, jets, keys)]
     return nested_jvp(taylor, eqn, jets, keys)
@@ -55,7 +56,7 @@ _CUSTOM_VJP = ("custom_vjp_call", "custom_vjp_call_jaxpr")
 
 
 @rule(*_CUSTOM_VJP)
-def _custom_vjp(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+def _custom_vjp(taylor: Pass, eqn: jex.JaxprEqn, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
     raise TypeError(
         "a function with a custom reverse-mode rule (jax.custom_vjp) has no forward-mode derivative; differentiate it "
         "with scheme='automatic_differentiation:reverse' (second order: ':rev-over-rev'), or give it a jax.custom_jvp"
@@ -63,33 +64,33 @@ def _custom_vjp(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -
 
 
 @rule("scan")
-def _scan(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+def _scan(taylor: Pass, eqn: jex.JaxprEqn, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
     """A scan whose carry holds values and parts; a part that any step makes is carried from the start."""
-    first, count = scan_counts(eqn)
-    inner, consts = eqn.params["jaxpr"], jets[:first]
-    wanted = [keys if is_differentiable(var) else frozenset[int]() for var in inner.jaxpr.outvars]
+    num_consts, num_carry = scan_counts(eqn)
+    inner, consts = eqn.params["jaxpr"], jets[:num_consts]
+    output_keys = [keys if is_differentiable(var) else frozenset[int]() for var in inner.jaxpr.outvars]
     block = len(taylor.streams.block)
 
     def step(carry: list[_Pair], row: list[_Pair]) -> tuple[list[_Pair], list[_Pair]]:
         arguments = [*consts, *(Jet(value, dict(parts)) for value, parts in [*carry, *row])]
-        made = [_dense(jet) for jet in taylor.evaluate(inner.jaxpr, inner.consts, arguments, wanted)]
-        return made[:count], made[count:]
+        results = [_dense(jet) for jet in taylor.evaluate(inner.jaxpr, inner.consts, arguments, output_keys)]
+        return results[:num_carry], results[num_carry:]
 
     def body(carry: list[_Pair], row: list[_Pair]) -> tuple[list[_Pair], list[_Pair]]:
-        made, ys = step(carry, row)
-        return [_filled(pair, like[1], block) for pair, like in zip(made, carry, strict=True)], ys
+        results, ys = step(carry, row)
+        return [_filled(pair, like[1], block) for pair, like in zip(results, carry, strict=True)], ys
 
-    carry = [_dense(jet) for jet in jets[first : first + count]]
-    rows = [_rows_first(jet) for jet in jets[first + count :]]
+    carry = [_dense(jet) for jet in jets[num_consts : num_consts + num_carry]]
+    rows = [_rows_first(jet) for jet in jets[num_consts + num_carry :]]
     row = jax.tree_util.tree_map(lambda array: jax.ShapeDtypeStruct(array.shape[1:], array.dtype), rows)
-    known = -1
-    while known < sum(len(parts) for _, parts in carry):
-        known = sum(len(parts) for _, parts in carry)
-        made, _ = jax.eval_shape(step, carry, row)
-        carry = [_filled(pair, like[1], block) for pair, like in zip(carry, made, strict=True)]
+    carried = -1
+    while carried < sum(len(parts) for _, parts in carry):
+        carried = sum(len(parts) for _, parts in carry)
+        results, _ = jax.eval_shape(step, carry, row)
+        carry = [_filled(pair, like[1], block) for pair, like in zip(carry, results, strict=True)]
     options = {name: eqn.params[name] for name in ("length", "reverse", "unroll")}
-    last, stacked = jax.lax.scan(body, carry, rows, **options)
-    return [*(Jet(v, dict(p)) for v, p in last), *(_rows_back(v, dict(p)) for v, p in stacked)]
+    final, stacked = jax.lax.scan(body, carry, rows, **options)
+    return [*(Jet(v, dict(p)) for v, p in final), *(_rows_back(v, dict(p)) for v, p in stacked)]
 
 
 def _dense(jet: Jet) -> _Pair:
@@ -127,7 +128,7 @@ def _rows_back(value: Any, parts: Parts) -> Jet:
 
 
 # --- everything else -------------------------------------------------------------------------------------------------
-def nested_jvp(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
+def nested_jvp(taylor: Pass, eqn: jex.JaxprEqn, jets: list[Jet], keys: frozenset[int]) -> list[Jet]:
     r"""Parts of f(z), :math:`\sum_k D^k f(z)[\delta z, …, \delta z]/k!`, by nested `jax.jvp`."""
     for inner in equations_within(eqn):
         if inner.primitive.name in _CUSTOM_VJP:
@@ -136,34 +137,21 @@ def nested_jvp(taylor: Pass, eqn: Any, jets: list[Jet], keys: frozenset[int]) ->
     active = [place for place, jet in enumerate(jets) if jet.parts]
     values = [jet.value for jet in jets]
 
-    def function(*moved: Any) -> list[Any]:
+    def function(*replaced: Any) -> list[Any]:
         operands = list(values)
-        for place, value in zip(active, moved, strict=True):
+        for place, value in zip(active, replaced, strict=True):
             operands[place] = value
         outputs = bind_equation(eqn, operands)
         return [out for out, var in zip(outputs, eqn.outvars, strict=True) if is_differentiable(var)]
 
     forms = _Forms(taylor, function, [jets[place] for place in active])
-    found: list[Parts] = [{} for _ in eqn.outvars]
+    parts_of: list[Parts] = [{} for _ in eqn.outvars]
     smooth = [number for number, var in enumerate(eqn.outvars) if is_differentiable(var)]
     for key in keys:
         for number, part in zip(smooth, forms.part(key), strict=True):
             if part is not None:
-                found[number][key] = part
-    return [Jet(value, parts) for value, parts in zip(bind_equation(eqn, values), found, strict=True)]
-
-
-def equations_within(eqn: Any) -> Iterator[Any]:
-    """All equations of the jaxprs an equation holds."""
-    for value in jax.tree_util.tree_leaves(list(eqn.params.values()), is_leaf=_is_jaxpr):
-        if _is_jaxpr(value):
-            for inner in value.eqns:
-                yield inner
-                yield from equations_within(inner)
-
-
-def _is_jaxpr(value: Any) -> bool:
-    return isinstance(value, jex.Jaxpr | jex.ClosedJaxpr)
+                parts_of[number][key] = part
+    return [Jet(value, parts) for value, parts in zip(bind_equation(eqn, values), parts_of, strict=True)]
 
 
 class _Forms:
@@ -175,7 +163,7 @@ class _Forms:
         self._jets = jets
         self._values = tuple(jnp.asarray(jet.value) for jet in jets)
         self._outputs = jax.eval_shape(function, *self._values)
-        self._known: dict[tuple[int, ...], list[Any]] = {}
+        self._forms: dict[tuple[int, ...], list[Any]] = {}
 
     def part(self, key: int) -> list[Any]:
         """Part ``key`` of every output; ``None`` where it is zero."""
@@ -198,15 +186,15 @@ class _Forms:
         )
 
     def _form(self, factors: tuple[int, ...]) -> list[Any]:
-        if factors not in self._known:
+        if factors not in self._forms:
             if factors == (BLOCK,):
                 axes = (tuple(block_axis(value.ndim) for value in self._values),)
                 outs = [block_axis(len(out.shape)) for out in self._outputs]
                 mapped = jax.vmap(lambda tangents: self._derivative((tangents,)), in_axes=axes, out_axes=outs)
-                self._known[factors] = mapped(self._tangents(BLOCK))
+                self._forms[factors] = mapped(self._tangents(BLOCK))
             else:
-                self._known[factors] = self._derivative(tuple(self._tangents(factor) for factor in factors))
-        return self._known[factors]
+                self._forms[factors] = self._derivative(tuple(self._tangents(factor) for factor in factors))
+        return self._forms[factors]
 
     def _block_form(self, key: int) -> list[Any]:
         """Half the sum over pairs of the block of weight times second derivative."""

@@ -9,11 +9,12 @@ from typing import Any
 import jax.numpy as jnp
 from jax.extend import core as jex
 
-from .._jax_versions import bind_equation
+from jno.utils import bind_equation, evaluate_jaxpr
+
 from ._jets import Jet
 from ._streams import Streams
 
-PrimitiveRule = Callable[["Pass", Any, list[Jet], frozenset[int]], list[Jet]]
+PrimitiveRule = Callable[["Pass", jex.JaxprEqn, list[Jet], frozenset[int]], list[Jet]]
 """``rule(taylor_pass, equation, input jets, needed keys) -> output jets``; some input has a needed part."""
 
 _RULES: dict[str, PrimitiveRule] = {}
@@ -45,31 +46,26 @@ class Pass:
     """Names of primitives without a rule, differentiated by nested `jax.jvp`."""
 
     def evaluate(
-        self, jaxpr: Any, consts: Sequence[Any], inputs: Sequence[Jet], wanted: Sequence[frozenset[int]]
+        self, jaxpr: jex.Jaxpr, consts: Sequence[Any], inputs: Sequence[Jet], output_keys: Sequence[frozenset[int]]
     ) -> list[Jet]:
-        """Jets of the outputs with the wanted parts.
+        """Jets of the outputs with the parts that are needed of them.
 
         Args:
             jaxpr: an open jaxpr.
             consts: values of its constants.
             inputs: jets of its inputs.
-            wanted: keys wanted of each output, closed under the product rule.
+            output_keys: keys of the parts needed of each output, closed under the product rule.
         """
-        needed = _needed(jaxpr, wanted)
-        jets: dict[Any, Jet] = {var: Jet(value) for var, value in zip(jaxpr.constvars, consts, strict=True)}
-        jets.update(zip(jaxpr.invars, inputs, strict=True))
+        needed = _needed(jaxpr, output_keys)
 
-        def read(var: Any) -> Jet:
-            return Jet(var.val) if isinstance(var, jex.Literal) else jets[var]
-
-        for eqn in jaxpr.eqns:
+        def apply(eqn: jex.JaxprEqn, read: Callable[[Any], Jet]) -> list[Jet]:
             keys = frozenset[int]().union(*(needed.get(var, frozenset()) for var in eqn.outvars))
-            arguments = [read(var).within(keys) for var in eqn.invars]
-            outputs = self._apply(eqn, arguments, keys)
-            jets.update(zip(eqn.outvars, outputs, strict=True))
-        return [read(var).within(keys) for var, keys in zip(jaxpr.outvars, wanted, strict=True)]
+            return self._apply(eqn, [read(var).within(keys) for var in eqn.invars], keys)
 
-    def _apply(self, eqn: Any, arguments: list[Jet], keys: frozenset[int]) -> list[Jet]:
+        outputs = evaluate_jaxpr(jaxpr, consts, inputs, apply, Jet)
+        return [jet.within(keys) for jet, keys in zip(outputs, output_keys, strict=True)]
+
+    def _apply(self, eqn: jex.JaxprEqn, arguments: list[Jet], keys: frozenset[int]) -> list[Jet]:
         flat = eqn.primitive.name in _FLAT or not any(is_differentiable(var) for var in eqn.outvars)
         if flat or not any(argument.parts for argument in arguments):
             return [Jet(value) for value in bind_equation(eqn, [argument.value for argument in arguments])]
@@ -81,7 +77,7 @@ def is_differentiable(var: Any) -> bool:
     return jnp.issubdtype(var.aval.dtype, jnp.inexact)
 
 
-def _needed(jaxpr: Any, wanted: Sequence[frozenset[int]]) -> dict[Any, frozenset[int]]:
+def _needed(jaxpr: jex.Jaxpr, output_keys: Sequence[frozenset[int]]) -> dict[Any, frozenset[int]]:
     """Keys whose parts are needed of each variable, found from the outputs backwards."""
     needed: dict[Any, frozenset[int]] = {}
 
@@ -89,7 +85,7 @@ def _needed(jaxpr: Any, wanted: Sequence[frozenset[int]]) -> dict[Any, frozenset
         if not isinstance(var, jex.Literal) and is_differentiable(var):
             needed[var] = needed.get(var, frozenset()) | keys
 
-    for var, keys in zip(jaxpr.outvars, wanted, strict=True):
+    for var, keys in zip(jaxpr.outvars, output_keys, strict=True):
         note(var, keys)
     for eqn in reversed(jaxpr.eqns):
         if eqn.primitive.name in _FLAT:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Shaped
 
 from ._streams import BLOCK, Streams
 
-Parts = dict[int, Any]
+Part = Shaped[jax.Array | np.ndarray, "..."]
+"""A part, or a value that has parts: not a number written into a jaxpr."""
+
+Parts = dict[int, Part]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,31 +65,31 @@ def on_part(
     return jax.vmap(function, in_axes=axes, out_axes=out_axes)(*parts)
 
 
-def with_values(key: int, function: Callable[..., Any], part: Any, *values: Any) -> Any:
+def with_values(key: int, function: Callable[..., Part], part: Part, *values: Any) -> Part:
     """An elementwise ``function(part, *values)`` of a part and values of the same rank (or scalars)."""
     if key == BLOCK:
         values = tuple(jnp.expand_dims(v, block_axis(jnp.ndim(v))) if jnp.ndim(v) else v for v in values)
     return function(part, *values)
 
 
-def times(value: Any, part: Any) -> Any:
+def times(value: Part, part: Part) -> Part:
     """The elementwise product."""
     return value * part
 
 
-def _stack(members: list[Any], axis: int) -> Any:
+def _stack(members: list[Part], axis: int) -> Part:
     stack = np.stack if all(isinstance(m, np.ndarray) for m in members) else jnp.stack
     return stack(members, axis=axis)
 
 
-def full(part: Any, shape: tuple[int, ...]) -> Any:
+def full(part: Part, shape: tuple[int, ...]) -> Part:
     """A part of the shape of its value (not of a block)."""
     if part.shape == shape:
         return part
     return (np if isinstance(part, np.ndarray) else jnp).broadcast_to(part, shape)
 
 
-def spread(key: int, part: Any, shape: tuple[int, ...]) -> Any:
+def spread(key: int, part: Part, shape: tuple[int, ...]) -> Part:
     """Like `full` for any key."""
     if key != BLOCK:
         return full(part, shape)
@@ -93,30 +97,36 @@ def spread(key: int, part: Any, shape: tuple[int, ...]) -> Any:
     return full(part, (*shape[:axis], part.shape[axis], *shape[axis:]))
 
 
-def add(first: Any, second: Any) -> Any:
+@overload
+def add(left: Part | None, right: Part) -> Part: ...
+@overload
+def add(left: Part, right: None) -> Part: ...
+@overload
+def add(left: Part | None, right: Part | None) -> Part | None: ...
+def add(left: Part | None, right: Part | None) -> Part | None:
     """Sum of two parts, either of which may be missing."""
-    if first is None:
-        return second
-    return first if second is None else first + second
+    if left is None:
+        return right
+    return left if right is None else left + right
 
 
-def scaled(factor: int | float, part: Any) -> Any:
+def scaled(factor: int | float, part: Part) -> Part:
     """A part times a Python number."""
     return part if factor == 1 else part * np.asarray(factor, dtype=part.dtype)
 
 
-Multiply = Callable[[Any, Any], Any]
+Multiply = Callable[[Part, Part], Part]
 
 
 def cross(
     streams: Streams,
     key: int,
-    first: Mapping[int, Any],
-    second: Mapping[int, Any],
+    left: Mapping[int, Part],
+    right: Mapping[int, Part],
     multiply: Multiply,
     ranks: tuple[int, int, int],
     factor: float = 1.0,
-) -> Any:
+) -> Part | None:
     """``factor`` times what the product rule adds to part ``key`` of a product besides ``p(f) g + f p(g)``.
 
     Args:
@@ -129,26 +139,28 @@ def cross(
     """
     total = None
     for j, k, weight in streams.products.get(key, ()):
-        if j not in first or k not in second or (first is second and j > k):
+        if j not in left or k not in right or (left is right and j > k):
             continue
-        twice = 2.0 if first is second and j < k else 1.0
-        total = add(total, scaled(twice * factor * weight, multiply(first[j], second[k])))
-    if key in streams.block_products and BLOCK in first and BLOCK in second:
+        twice = 2.0 if left is right and j < k else 1.0
+        total = add(total, scaled(twice * factor * weight, multiply(left[j], right[k])))
+    if key in streams.block_products and BLOCK in left and BLOCK in right:
         weights = factor * streams.block_products[key]
-        total = add(total, _block_cross(weights, first[BLOCK], second[BLOCK], multiply, ranks))
+        total = add(total, _block_cross(weights, left[BLOCK], right[BLOCK], multiply, ranks))
     return total
 
 
-def _block_cross(weights: np.ndarray, first: Any, second: Any, multiply: Multiply, ranks: tuple[int, ...]) -> Any:
-    left, right, out = (block_axis(rank) for rank in ranks)
+def _block_cross(
+    weights: Float[np.ndarray, "D ..."], left: Part, right: Part, multiply: Multiply, ranks: tuple[int, ...]
+) -> Part:
+    left_axis, right_axis, out = (block_axis(rank) for rank in ranks)
     if weights.ndim == 2:
-        moved = jnp.moveaxis(jnp.asarray(second), right, -1) @ jnp.asarray(weights.T, dtype=second.dtype)
-        second = jnp.moveaxis(moved, -1, right)
+        weighted = jnp.moveaxis(jnp.asarray(right), right_axis, -1) @ jnp.asarray(weights.T, dtype=right.dtype)
+        right = jnp.moveaxis(weighted, -1, right_axis)
         weights = np.ones(len(weights))
     if multiply is times:  # mapped, XLA on a CPU would transpose the factors
-        products = first * second
+        products = left * right
     else:
-        products = jax.vmap(multiply, in_axes=(left, right), out_axes=out)(first, second)
+        products = jax.vmap(multiply, in_axes=(left_axis, right_axis), out_axes=out)(left, right)
     if np.all(weights == weights[0]):
         return scaled(float(weights[0]), products.sum(axis=out))
     shape = [1] * products.ndim
@@ -156,7 +168,7 @@ def _block_cross(weights: np.ndarray, first: Any, second: Any, multiply: Multipl
     return (products * weights.reshape(shape).astype(products.dtype)).sum(axis=out)
 
 
-def part_of_rank(jet: Jet, key: int, rank: int) -> Any:
+def part_of_rank(jet: Jet, key: int, rank: int) -> Part | None:
     """A part with axes of length one in front where the operand has a lower rank (it is a scalar then)."""
     part = jet.parts.get(key)
     if part is None or jnp.ndim(jet.value) == rank:
@@ -164,7 +176,7 @@ def part_of_rank(jet: Jet, key: int, rank: int) -> Any:
     return part.reshape((1,) * (rank + (key == BLOCK) - part.ndim) + part.shape) if key != BLOCK else _lift(part, rank)
 
 
-def _lift(part: Any, rank: int) -> Any:
+def _lift(part: Shaped[jax.Array | np.ndarray, " D"], rank: int) -> Part:
     """The block part of a scalar ``(D,)`` among values of a higher rank."""
     shape = [1] * (rank + 1)
     shape[min(1, rank)] = part.shape[0]
@@ -175,5 +187,5 @@ def jet_of_rank(jet: Jet, rank: int) -> Jet:
     """A scalar operand as one of the rank of the others."""
     if jnp.ndim(jet.value) == rank:
         return jet
-    parts = {key: part_of_rank(jet, key, rank) for key in jet.parts}
+    parts = {key: part for key in jet.parts if (part := part_of_rank(jet, key, rank)) is not None}
     return Jet(jnp.reshape(jet.value, (1,) * rank), parts)

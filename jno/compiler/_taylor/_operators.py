@@ -27,10 +27,10 @@ class Operator:
         """Highest order of differentiation."""
         return max((len(monomial) for monomial, _ in self.terms), default=0)
 
-    def then(self, other: Operator) -> Operator:
+    def then(self, inner: Operator) -> Operator:
         """The composition (a product of polynomials)."""
         product: dict[Monomial, float] = {}
-        for (a, x), (b, y) in itertools.product(self.terms, other.terms):
+        for (a, x), (b, y) in itertools.product(self.terms, inner.terms):
             monomial = tuple(sorted(a + b))
             product[monomial] = product.get(monomial, 0.0) + x * y
         return operator(product)
@@ -40,12 +40,12 @@ class Operator:
 
         The product rule: :math:`p(\partial)(fg) = p(f)\,g + f\,p(g) + \sum c_{ab}\, \partial^a f\, \partial^b g`.
         """
-        found: dict[tuple[Monomial, Monomial], float] = {}
+        coefficients: dict[tuple[Monomial, Monomial], float] = {}
         for monomial, coefficient in self.terms:
-            for first, second, ways in _splits(monomial):
-                if first and second:
-                    found[first, second] = found.get((first, second), 0.0) + ways * coefficient
-        return found
+            for left, right, ways in _splits(monomial):
+                if left and right:
+                    coefficients[left, right] = coefficients.get((left, right), 0.0) + ways * coefficient
+        return coefficients
 
     def name(self, directions: Iterable[str]) -> str:
         """For reading: ``∂xx + ∂yy``."""
@@ -69,19 +69,19 @@ IDENTITY = operator({(): 1.0})
 def _splits(monomial: Monomial) -> tuple[tuple[Monomial, Monomial, int], ...]:
     """All ways to hand each direction of a monomial to one of two factors, equal ways counted."""
     powers = sorted(Counter(monomial).items())
-    found = []
-    for taken in itertools.product(*(range(power + 1) for _, power in powers)):
-        first = tuple(d for (d, _), count in zip(powers, taken, strict=True) for _ in range(count))
-        rest = tuple(d for (d, power), count in zip(powers, taken, strict=True) for _ in range(power - count))
-        ways = math.prod(math.comb(power, count) for (_, power), count in zip(powers, taken, strict=True))
-        found.append((first, rest, ways))
-    return tuple(found)
+    splits = []
+    for counts in itertools.product(*(range(power + 1) for _, power in powers)):
+        left = tuple(d for (d, _), count in zip(powers, counts, strict=True) for _ in range(count))
+        right = tuple(d for (d, power), count in zip(powers, counts, strict=True) for _ in range(power - count))
+        ways = math.prod(math.comb(power, count) for (_, power), count in zip(powers, counts, strict=True))
+        splits.append((left, right, ways))
+    return tuple(splits)
 
 
-def closed_basis(wanted: Iterable[Operator]) -> tuple[tuple[Operator, Monomial], ...]:
-    r"""A basis of the smallest space of operators that contains ``wanted`` and obeys the product rule within itself.
+def closed_basis(operators: Iterable[Operator]) -> tuple[tuple[Operator, Monomial], ...]:
+    r"""A basis of the smallest space that contains ``operators`` and obeys the product rule within itself.
 
-    The space is spanned by all partial derivatives :math:`\partial_\xi^\beta p` of the wanted polynomials, since
+    The space is spanned by all partial derivatives :math:`\partial_\xi^\beta p` of these polynomials, since
     :math:`p(\xi + \eta) = \sum_\beta \xi^\beta/\beta!\; \partial^\beta p(\eta)`.  The Laplacian in *d* dimensions needs
     ``1, ∂_1 … ∂_d, Δ``; the bi-Laplacian in two dimensions nine operators instead of the thirteen partial derivatives
     of the same orders.
@@ -92,7 +92,7 @@ def closed_basis(wanted: Iterable[Operator]) -> tuple[tuple[Operator, Monomial],
     """
     rows: dict[Monomial, dict[Monomial, float]] = {(): {(): 1.0}}
     seen: set[Operator] = set()
-    pending = list(wanted)
+    pending = list(operators)
     while pending:
         current = pending.pop()
         if current in seen or not current.terms:
@@ -108,15 +108,15 @@ def closed_basis(wanted: Iterable[Operator]) -> tuple[tuple[Operator, Monomial],
 
 
 def _partial(poly: Operator, direction: int) -> Operator:
-    found: dict[Monomial, float] = {}
+    coefficients: dict[Monomial, float] = {}
     for monomial, coefficient in poly.terms:
         power = monomial.count(direction)
         if power:
             where = monomial.index(direction)
-            rest = monomial[:where] + monomial[where + 1 :]
-            found[rest] = found.get(rest, 0.0) + power * coefficient
-    largest = max((abs(c) for c in found.values()), default=1.0)
-    return operator({m: c / largest for m, c in found.items()})
+            derived = monomial[:where] + monomial[where + 1 :]
+            coefficients[derived] = coefficients.get(derived, 0.0) + power * coefficient
+    largest = max((abs(c) for c in coefficients.values()), default=1.0)
+    return operator({m: c / largest for m, c in coefficients.items()})
 
 
 def _insert(rows: dict[Monomial, dict[Monomial, float]], row: dict[Monomial, float]) -> None:
@@ -127,9 +127,9 @@ def _insert(rows: dict[Monomial, dict[Monomial, float]], row: dict[Monomial, flo
         return
     pivot = max(row, key=lambda m: (len(m), m))
     unit = {m: c / row[pivot] for m, c in row.items()}
-    for other in rows.values():
-        if pivot in other:
-            _subtract(other, unit, other[pivot])
+    for reduced in rows.values():
+        if pivot in reduced:
+            _subtract(reduced, unit, reduced[pivot])
     rows[pivot] = unit
 
 

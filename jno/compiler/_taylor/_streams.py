@@ -14,7 +14,7 @@ BLOCK = -1
 """Key of the block: many first derivatives in one array."""
 
 _MANY = 8
-"""From so many first derivatives on they share one array: unrolled, the program would take long to compile."""
+"""This many first derivatives, or more, share one array: unrolled, the program would take long to compile."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,49 +47,49 @@ class Streams:
     def _pivots(self) -> dict[Monomial, int]:
         return {pivot: position for position, (_, pivot) in enumerate(self.basis)}
 
-    def coordinates(self, wanted: Operator) -> dict[int, float]:
-        """Weights of the basis operators (by position) that make up ``wanted``.
+    def coordinates(self, op: Operator) -> dict[int, float]:
+        """Weights of the basis operators (by position) that make up ``op``.
 
         Raises:
             ValueError: it is no combination of them.
         """
-        found, rest = self._split(wanted)
-        if rest:
+        weights, remainder = self._split(op)
+        if remainder:
             carried = [op.terms for op, _ in self.basis]
-            raise ValueError(f"the operator {wanted.terms} is not among those carried, {carried}")
-        return found
+            raise ValueError(f"the operator {op.terms} is not among those carried, {carried}")
+        return weights
 
-    def _split(self, wanted: Operator) -> tuple[dict[int, float], dict[Monomial, float]]:
+    def _split(self, op: Operator) -> tuple[dict[int, float], dict[Monomial, float]]:
         """Weights of the basis operators, and what they leave over."""
-        found: dict[int, float] = {}
-        rest = dict(wanted.terms)
-        for monomial, coefficient in wanted.terms:
+        weights: dict[int, float] = {}
+        remainder = dict(op.terms)
+        for monomial, coefficient in op.terms:
             position = self._pivots.get(monomial)
             if position is None:
                 continue
             terms = dict(self.basis[position][0].terms)
-            found[position] = coefficient / terms[monomial]
-            for other, weight in terms.items():
-                change = found[position] * weight
-                left = rest.pop(other, 0.0) - change
+            weights[position] = coefficient / terms[monomial]
+            for term, weight in terms.items():
+                change = weights[position] * weight
+                left = remainder.pop(term, 0.0) - change
                 if abs(left) > ROUNDING * abs(change):
-                    rest[other] = left
-        return found, rest
+                    remainder[term] = left
+        return weights, remainder
 
-    def needed(self, wanted: Iterable[Operator]) -> frozenset[int]:
-        """Keys of the parts that the parts of ``wanted`` are computed from, these included."""
-        pending = [i for op in wanted for i in self.coordinates(op) if i > 0]
-        found: set[int] = set()
+    def needed(self, operators: Iterable[Operator]) -> frozenset[int]:
+        """Keys of the parts that the parts of ``operators`` are computed from, these included."""
+        pending = [i for op in operators for i in self.coordinates(op) if i > 0]
+        keys: set[int] = set()
         while pending:
             position = pending.pop()
             key = BLOCK if position in self.block else position
-            if key in found:
+            if key in keys:
                 continue
-            found.add(key)
+            keys.add(key)
             pending.extend(i for j, k, _ in self.products.get(key, ()) for i in (j, k))
             if key in self.block_products:
-                found.add(BLOCK)
-        return frozenset(found)
+                keys.add(BLOCK)
+        return frozenset(keys)
 
     def positions(self, keys: Iterable[int]) -> set[int]:
         """Positions in ``basis`` of the parts with these keys."""
@@ -100,40 +100,40 @@ class Streams:
         r"""Terms of part ``key`` of :math:`(\delta z)^{count}/count!`: sorted keys of the factors → weight."""
         if count == 1:
             return {(key,): 1.0}
-        found: dict[tuple[int, ...], float] = {}
+        terms: dict[tuple[int, ...], float] = {}
         for j, k, weight in self.products.get(key, ()):
-            for rest, factor in self.powers(k, count - 1).items():
-                term = tuple(sorted((j, *rest)))
-                found[term] = found.get(term, 0.0) + weight * factor / count
-        return found
+            for factors, factor in self.powers(k, count - 1).items():
+                term = tuple(sorted((j, *factors)))
+                terms[term] = terms.get(term, 0.0) + weight * factor / count
+        return terms
 
 
-def streams_for(wanted: Iterable[Operator]) -> Streams:
-    """The fewest streams from which all ``wanted`` operators of a value can be read."""
-    return _streams(frozenset(wanted))
+def streams_for(operators: Iterable[Operator]) -> Streams:
+    """The fewest streams from which all these operators of a value can be read."""
+    return _streams(frozenset(operators))
 
 
 @functools.lru_cache(maxsize=256)
-def _streams(wanted: frozenset[Operator]) -> Streams:
-    basis = closed_basis(sorted(wanted, key=lambda op: op.terms))
+def _streams(operators: frozenset[Operator]) -> Streams:
+    basis = closed_basis(sorted(operators, key=lambda op: op.terms))
     pivots = {pivot: position for position, (_, pivot) in enumerate(basis)}
     scale = [dict(op.terms)[pivot] for op, pivot in basis]
     products: dict[int, tuple[tuple[int, int, float], ...]] = {}
     for position, (op, _) in enumerate(basis):
         terms = []
-        for (first, second), weight in op.reduced_coproduct().items():
-            if first in pivots and second in pivots:
-                j, k = pivots[first], pivots[second]
+        for (left, right), weight in op.reduced_coproduct().items():
+            if left in pivots and right in pivots:
+                j, k = pivots[left], pivots[right]
                 terms.append((j, k, weight / (scale[j] * scale[k])))
         if terms:
             products[position] = tuple(terms)
-    firsts = tuple(i for i in range(1, len(basis)) if i not in products)
-    others = [i for i in range(1, len(basis)) if i in products]
+    first_order = tuple(i for i in range(1, len(basis)) if i not in products)
+    composite = [i for i in range(1, len(basis)) if i in products]
     factors = {i for terms in products.values() for j, k, _ in terms for i in (j, k)}
-    if len(firsts) < _MANY or len(others) > _MANY or not factors <= set(firsts):
+    if len(first_order) < _MANY or len(composite) > _MANY or not factors <= set(first_order):
         return Streams(basis, products, (), {})
-    place = {position: number for number, position in enumerate(firsts)}
-    return Streams(basis, {}, firsts, {i: _weights(products[i], place) for i in others})
+    place = {position: number for number, position in enumerate(first_order)}
+    return Streams(basis, {}, first_order, {i: _weights(products[i], place) for i in composite})
 
 
 def _weights(terms: tuple[tuple[int, int, float], ...], place: dict[int, int]) -> np.ndarray:

@@ -1,0 +1,23 @@
+"""Types that pass through the whole compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Array, PRNGKeyArray, PyTree, Shaped
+
+Key = PRNGKeyArray
+
+Modules = Mapping[int, PyTree]
+"""Module with its weights, by `Model.layer_id`."""
+
+Name = tuple[str, str]
+"""Kind and tag of an array that expressions read: ``("points", "interior")``."""
+
+AnyArray = Shaped[Array | np.ndarray, "..."]
+
+Arrays = Mapping[Name, AnyArray]
+"""The arrays that expressions read."""
+
+Shape = tuple[int, ...]
