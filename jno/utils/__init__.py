@@ -6,6 +6,19 @@ re-exported here.
 
 from jno.utils._checkpoints import CheckpointFolder as CheckpointFolder
 from jno.utils._checkpoints import orbax as orbax
+from jno.utils._checks import argument_text as argument_text
+from jno.utils._checks import is_integer as is_integer
+from jno.utils._checks import is_integral as is_integral
+from jno.utils._checks import is_number as is_number
+from jno.utils._checks import quoted as quoted
+from jno.utils._checks import refusal as refusal
+from jno.utils._checks import require_bool as require_bool
+from jno.utils._checks import require_callable as require_callable
+from jno.utils._checks import require_int as require_int
+from jno.utils._checks import require_nonnegative as require_nonnegative
+from jno.utils._checks import require_number as require_number
+from jno.utils._checks import require_one_of as require_one_of
+from jno.utils._checks import require_positive as require_positive
 from jno.utils._config import get_config as get_config
 from jno.utils._config import get_config_path as get_config_path
 from jno.utils._config import get_network_seed as get_network_seed
@@ -33,6 +46,7 @@ from jno.utils._paths import text_output as text_output
 from jno.utils._paths import user_path as user_path
 from jno.utils._pickling import PROCESS as PROCESS
 from jno.utils._pickling import dumps as dumps
+from jno.utils._progress_bar import ProgressBar as ProgressBar
 from jno.utils._serialization import load as load
 from jno.utils._serialization import save as save
 from jno.utils._serialization import write_atomically as write_atomically
