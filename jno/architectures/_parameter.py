@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jno.trace import Model, ModelCall
+from jno.utils import is_integer
 
 
 class Parameter(eqx.Module):
@@ -54,7 +55,7 @@ def parameter(shape: tuple[int, ...] | int = (), *, key: Any = None, name: str |
     >>> k = jno.np.parameter((1,), name="k").initialize(0.5).optimizer(optax.adam(1e-2))
     """
     dims = (shape,) if isinstance(shape, int) else tuple(shape)
-    if any(isinstance(d, bool) or not isinstance(d, int) or d < 0 for d in dims):
+    if not all(is_integer(size, 0) for size in dims):
         raise ValueError(f"parameter(shape={shape!r}): dimensions must be non-negative integers")
     model = Model(Parameter(jnp.zeros(dims)))
     model.name = name or f"parameter_{model.layer_id}"

@@ -10,7 +10,7 @@ from typing import Any, final
 import jax
 import numpy as np
 
-from jno.utils import get_seed
+from jno.utils import get_seed, is_integral
 
 from ._arch import Arch
 from ._dimensions import Dimension, FloatRange, IntRange, Options, nevergrad
@@ -104,9 +104,8 @@ class ArchSpace:
         Raises:
             ValueError: as of `float_range`; ends that are no integers.
         """
-        for end in (low, high):
-            if isinstance(end, bool) or not isinstance(end, int | np.integer):
-                raise ValueError(f"int_range({name!r}, {low!r}, {high!r}): the ends must be integers")
+        if not (is_integral(low) and is_integral(high)):
+            raise ValueError(f"int_range({name!r}, {low!r}, {high!r}): the ends must be integers")
         _check_ends("int_range", name, low, high, log_scale)
         return self.add(IntRange(name, _checked(category, name), int(low), int(high), bool(log_scale)))
 

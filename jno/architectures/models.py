@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import inspect
 import sys
-from numbers import Integral
 from typing import Any
 
 import equinox as eqx
 
 from jno.trace import Model
-from jno.utils import set_network_seed
+from jno.utils import is_integral, set_network_seed
 
 from ._flax import wrap_linen, wrap_nnx
 from ._search_space import ArchSpace
@@ -85,7 +84,7 @@ def set_default_rng_seed(seed: Any) -> None:
         >>> set_default_rng_seed(7)
         >>> set_default_rng_seed(None)
     """
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, Integral)):
+    if seed is not None and not is_integral(seed):
         raise TypeError(
             f"set_default_rng_seed({seed!r}): the seed must be an integer, or None for that of jno.get_seed()"
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jno.utils import user_path, write_atomically
+from jno.utils import require_one_of, user_path, write_atomically
 
 from ._function import ArrayFunction
 from ._onnx import onnx_bytes
@@ -50,8 +50,7 @@ def chosen_format(path: Any, format: str | None, platforms: Sequence[str] | None
             f".onnx, or give format=: {', '.join(map(repr, FORMATS))}"
         )
     chosen = suffix.removeprefix(".") if format is None else format
-    if chosen not in FORMATS:
-        raise ValueError(f"export(format={format!r}): allowed are {', '.join(map(repr, FORMATS))}")
+    require_one_of(chosen, "export(format)", FORMATS)
     if platforms is not None and chosen != "stablehlo":
         raise ValueError(f"export(platforms=...) belongs to the format 'stablehlo'; a file of {chosen!r} runs anywhere")
     return chosen

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from jno.utils import is_integer, require_one_of
+
 from ._function import ArrayFunction
 from ._stablehlo import exported
 
@@ -85,9 +87,8 @@ class IREEModel:
 
 def checked_options(target_backend: str, optimization_level: int) -> None:
     """Raise on a backend or level that IREE does not have."""
-    if target_backend not in DRIVERS:
-        raise ValueError(f"to_iree(target_backend={target_backend!r}): allowed are {', '.join(map(repr, DRIVERS))}")
-    if isinstance(optimization_level, bool) or optimization_level not in range(4):
+    require_one_of(target_backend, "to_iree(target_backend)", DRIVERS)
+    if not is_integer(optimization_level) or optimization_level not in range(4):
         raise ValueError(f"to_iree(optimization_level={optimization_level!r}): allowed are 0, 1, 2 and 3")
 
 

@@ -11,6 +11,8 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from jno.utils import is_integer
+
 from ._filters import is_wrapped
 from ._lora import LoRAConv, LoRALinear
 from ._wrapper import PIECES, LoRAWrapper
@@ -172,7 +174,7 @@ def _rule(number: int, spec: Any, rank: int, alpha: float | int, tried: tuple[ty
     if "rank" not in spec and rank <= 0:
         raise ValueError(f"{name}: rank is missing, there or as an argument of apply_lora")
     own = spec.get("rank", rank)
-    if isinstance(own, bool) or not isinstance(own, int):
+    if not is_integer(own):
         raise ValueError(f"{name}: rank must be an integer, got {own!r}")
     wrapper = spec.get("wrapper")
     name = f"{name}, target {spec['target']!r}"

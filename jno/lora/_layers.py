@@ -17,6 +17,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jno.utils import is_integer
+
 from ._wrapper import LoRAWrapper
 
 
@@ -83,7 +85,7 @@ class LayerAdapter(LoRAWrapper):
         if not cls.applies_to(base):
             known = ", ".join(sorted({layer.__name__ for layer in LAYERS[cls.kind]()}))
             raise TypeError(f"{name} cannot wrap {kind}: it wraps {known}")
-        if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1:
+        if not is_integer(rank, 1):
             raise ValueError(f"{name}: rank must be an integer of at least 1, got {rank!r}")
         if not (math.isfinite(alpha) and alpha > 0):
             raise ValueError(f"{name}: alpha must be positive and finite, got {alpha!r}")

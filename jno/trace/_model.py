@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from jno.utils import get_logger
+from jno.utils import get_logger, require_int
 
 from ._controls import Adapters, Constraint, Controls, Initialization, ParameterGroup
 from ._leaves import as_node
@@ -377,8 +377,7 @@ class Model:
             ValueError: a rank below one, or ``specs`` beside ``target`` or ``wrapper``.  When the core is built: a
                 target that matches nothing, a layer that no adapter handles.
         """
-        if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1:
-            raise ValueError(f"lora(rank={rank!r}): the rank must be an integer of at least 1")
+        require_int(rank, "lora(rank)", minimum=1, subject="the rank")
         if specs is not None and (target is not None or wrapper is not None):
             raise ValueError("lora(specs=...) says target and wrapper for every spec; leave out target= and wrapper=")
         wrappers = None if wrapper is None else tuple(wrapper) if isinstance(wrapper, list | tuple) else (wrapper,)

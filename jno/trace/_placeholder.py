@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, NoReturn
 
+from jno.utils import require_int
 from jno.utils.ad_mode import validate_scheme
 
 from ._logic import Logic
@@ -272,8 +273,7 @@ class Placeholder(Logic, Node):
             interval: epochs between two records, at least 1.
             reduce: optional callable applied to the recorded array.
         """
-        if isinstance(interval, bool) or not isinstance(interval, int) or interval < 1:
-            raise ValueError(f"tracker(interval={interval!r}): the interval must be an integer of at least 1")
+        require_int(interval, "tracker(interval)", minimum=1, subject="the interval")
         if reduce is not None and not callable(reduce):
             raise TypeError(f"tracker(reduce={reduce!r}): reduce must be callable")
         tracker = Tracker(self, interval, reduce)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any, Protocol, runtime_checkable
+
+from jno.utils import refusal, require_bool, require_callable, require_int, require_number
 
 from ._optimizer_forms import is_transformation
 
@@ -35,12 +36,12 @@ class Sampling:
     options: dict[str, Any]
 
     def __post_init__(self) -> None:
-        _check_callables("bayesian", kernel_factory=self.factory, prior=self.prior)
+        require_callable(self.factory, "bayesian(kernel_factory)")
+        _check_prior(self.prior, "bayesian")
         _check_counts("bayesian", 1, keep=self.keep, thin=self.thin, num_chains=self.num_chains)
         _check_counts("bayesian", 0, warmup=self.warmup)
         _check_numbers("bayesian", likelihood_scale=self.likelihood_scale, init_jitter=self.init_jitter)
-        if not isinstance(self.adapt, bool):
-            raise TypeError(f"bayesian(adapt={self.adapt!r}): it must be True or False")
+        require_bool(self.adapt, "bayesian(adapt)", subject="it")
         if self.init_jitter < 0:
             raise ValueError(f"bayesian(init_jitter={self.init_jitter!r}): it must not be negative")
 
@@ -60,11 +61,11 @@ class Variational:
     options: dict[str, Any]
 
     def __post_init__(self) -> None:
-        _check_callables("vi", factory=self.factory, prior=self.prior)
+        require_callable(self.factory, "vi(factory)")
+        _check_prior(self.prior, "vi")
         _check_counts("vi", 1, num_samples=self.num_samples, posterior_draws=self.posterior_draws)
         _check_numbers("vi", likelihood_scale=self.likelihood_scale, init_log_std=self.init_log_std)
-        if not isinstance(self.init_mu_at_position, bool):
-            raise TypeError(f"vi(init_mu_at_position={self.init_mu_at_position!r}): it must be True or False")
+        require_bool(self.init_mu_at_position, "vi(init_mu_at_position)", subject="it")
         if not is_transformation(self.optimizer):
             raise TypeError(
                 f"vi(optimizer={self.optimizer!r}): expected an optax transform with its learning rate, such as "
@@ -75,21 +76,18 @@ class Variational:
 Posterior = Sampling | Variational
 
 
-def _check_callables(method: str, **given: Any) -> None:
-    for name, value in given.items():
-        if not callable(value) and not (name == "prior" and value is None):
-            raise TypeError(f"{method}({name}={value!r}): expected a function, got {type(value).__name__}")
+def _check_prior(prior: object, method: str) -> None:
+    if prior is not None:
+        require_callable(prior, f"{method}(prior)")
 
 
-def _check_counts(method: str, least: int, **given: Any) -> None:
-    for name, value in given.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise ValueError(f"{method}({name}={value!r}): it must be an integer of at least {least}")
+def _check_counts(method: str, minimum: int, **counts: object) -> None:
+    for name, count in counts.items():
+        require_int(count, f"{method}({name})", minimum=minimum, subject="it")
 
 
-def _check_numbers(method: str, **given: Any) -> None:
-    for name, value in given.items():
-        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-            raise ValueError(f"{method}({name}={value!r}): it must be a finite number")
-    if given["likelihood_scale"] <= 0:
-        raise ValueError(f"{method}(likelihood_scale={given['likelihood_scale']!r}): likelihood_scale must be positive")
+def _check_numbers(method: str, *, likelihood_scale: object, **numbers: object) -> None:
+    for name, number in numbers.items():
+        require_number(number, f"{method}({name})", subject="it")
+    if require_number(likelihood_scale, f"{method}(likelihood_scale)", subject="it") <= 0:
+        raise ValueError(refusal(f"{method}(likelihood_scale)", likelihood_scale, "positive"))

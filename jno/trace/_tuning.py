@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from jno.utils import is_integer
+
 
 @dataclasses.dataclass(frozen=True)
 class Tuning:
@@ -61,8 +63,7 @@ def _is_adapter(value: Any) -> bool:
     if not isinstance(value, tuple) or len(value) != 2:
         return False
     rank, alpha = value
-    plain = isinstance(rank, int) and not isinstance(rank, bool) and isinstance(alpha, int | float)
-    return plain and rank >= 1
+    return is_integer(rank, 1) and isinstance(alpha, int | float)
 
 
 def _is_rate(value: Any) -> bool:

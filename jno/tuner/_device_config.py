@@ -7,6 +7,8 @@ from typing import Any, final
 
 import jax
 
+from jno.utils import is_integer
+
 
 @final
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +33,7 @@ class DeviceConfig:
 
     def __post_init__(self) -> None:
         available = len(_on(self.platform))
-        wrong = [index for index in self.indices if not _whole(index) or not 0 <= index < available]
+        wrong = [index for index in self.indices if not is_integer(index) or not 0 <= index < available]
         if wrong or not self.indices or len(set(self.indices)) != len(self.indices):
             raise ValueError(
                 f"devices: the indices {list(self.indices)} must be different and in 0 … {available - 1}: JAX has "
@@ -65,7 +67,7 @@ class DeviceConfig:
             return cls.auto_detect()
         if isinstance(spec, str):
             return cls(spec, tuple(range(len(_on(spec)))))
-        if _whole(spec):
+        if is_integer(spec):
             available = len(_on(jax.default_backend()))
             if not 1 <= spec <= available:
                 raise ValueError(
@@ -96,7 +98,3 @@ def _on(platform: str) -> list[jax.Device]:
         return jax.local_devices(backend=platform)
     except RuntimeError as error:
         raise ValueError(f"devices: JAX has no devices of platform {platform!r} here: {error}") from error
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

@@ -134,7 +134,7 @@ def _check_weights(name: str, option: Any, constraints: int, *, prune: bool) -> 
         raise ValueError(f"{name}={option!r} of the space has {len(entries)} weights for {constraints} constraints")
 
 
-def _is_positive(value: Any) -> bool:
+def _is_positive(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 

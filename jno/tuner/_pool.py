@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Any, final
 
-from jno.utils import dumps
+from jno.utils import dumps, is_integer
 
 from ._device_config import DeviceConfig
 from ._job import Job
@@ -194,7 +194,7 @@ def pool_of(executor: Any, workers: Any, devices: DeviceConfig | None) -> Pool:
     if executor is None:
         count = len(devices or DeviceConfig.auto_detect())
         return InThread() if count == 1 else Threads(count)
-    if isinstance(executor, int) and not isinstance(executor, bool):
+    if is_integer(executor):
         check_own_processes()
         return Processes(_at_least_one("executor", executor))
     raise TypeError(
@@ -204,7 +204,7 @@ def pool_of(executor: Any, workers: Any, devices: DeviceConfig | None) -> Pool:
 
 
 def _at_least_one(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if not is_integer(value, 1):
         raise ValueError(f"{name}={value!r}: expected an integer of at least 1")
     return value
 

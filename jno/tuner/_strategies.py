@@ -10,6 +10,7 @@ from typing import Any, final
 import numpy as np
 
 from jno.architectures import ArchSpace, nevergrad
+from jno.utils import is_integer
 
 _UNKNOWN_LOSS = 1e12
 """Told for failed trials as long as none has succeeded."""
@@ -106,7 +107,7 @@ def strategy_of(space: ArchSpace, optimizer: Any, budget: Any, seed: int) -> Str
     """
     if optimizer is None:
         return Grid(space)
-    if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
+    if not is_integer(budget, 1):
         raise ValueError(f"budget={budget!r}: it is the number of configurations to try, an integer of at least 1")
     return Nevergrad(space, _optimizer_of(optimizer), budget, seed)
 

@@ -12,12 +12,12 @@ from numbers import Integral
 from typing import TypeGuard
 
 
-def is_integer(value: object, minimum: float = -math.inf) -> TypeGuard[int]:
+def is_integer(value: object, minimum: float | int = -math.inf) -> TypeGuard[int]:
     """Whether ``value`` is a Python integer of at least ``minimum`` (``True`` is not)."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= minimum
 
 
-def is_integral(value: object, minimum: float = -math.inf) -> TypeGuard[int]:
+def is_integral(value: object, minimum: float | int = -math.inf) -> TypeGuard[int]:
     """Whether ``value`` is an integer of at least ``minimum``, one of NumPy included (``True`` is not)."""
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= minimum
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from jno.utils._checks import quoted, refusal
+
 MODES = ("min", "max", "rel")
 TOTAL = "total_loss"
 
@@ -28,9 +30,9 @@ class Monitor:
 
     def __init__(self, owner: str, name: str = TOTAL, mode: str = "min", min_delta: float | int = 0.0) -> None:
         if mode not in MODES:
-            raise ValueError(f"{owner}(mode={mode!r}): mode must be one of {', '.join(map(repr, MODES))}")
+            raise ValueError(refusal(f"{owner}(mode)", mode, f"one of {quoted(MODES)}"))
         if not min_delta >= 0.0:
-            raise ValueError(f"{owner}(min_delta={min_delta!r}): min_delta must be at least 0")
+            raise ValueError(refusal(f"{owner}(min_delta)", min_delta, "at least 0"))
         self.owner, self.name, self.mode, self.min_delta = owner, name, mode, float(min_delta)
 
     def check(self, begin: Mapping[str, Any]) -> None:
