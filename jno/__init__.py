@@ -28,6 +28,7 @@ from .differential_operators import DifferentialOperators as DifferentialOperato
 from .domain import domain as domain
 from .export import iree as iree
 from .integration_operators import IntegrationOperators as IntegrationOperators
+from .loggers import setup as setup
 from .loggers import wandb_finish as wandb_finish
 from .trace import Hessian as Hessian
 from .trace import Integral as Integral
@@ -52,7 +53,6 @@ from .utils import init_default_logger as logger
 from .utils import load as load
 from .utils import load_config as load_config
 from .utils import save as save
-from .utils import setup as setup
 
 numpy = np
 # `import jno.numpy` finds the same module; a file numpy.py would hide NumPy from scripts run in this folder

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jno.loggers import active_loggers
+from jno.loggers import active_loggers, setup
 from jno.utils import (
     Logger,
     _config,
@@ -21,7 +21,6 @@ from jno.utils import (
     get_stop_on_nonfinite,
     init_default_logger,
     load_config,
-    setup,
 )
 from jno.utils._config import _user_file
 from jno.utils.ad_mode import configured_ad_mode, get_ad_mode, get_hessian_mode, set_ad_mode

@@ -100,7 +100,7 @@ def test_plot_writes_150_dpi_and_parents(tmp_path):
 
 
 def test_plot_without_path_uses_the_run_directory(tmp_path, capsys):
-    run = jno.utils.setup(tmp_path / "script.py")
+    run = jno.setup(tmp_path / "script.py")
     statistics([make_log()]).plot()
     assert (tmp_path / "runs" / "script" / "training.png").exists()
     assert f"plotted to {run}" in capsys.readouterr().out

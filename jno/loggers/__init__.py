@@ -18,6 +18,7 @@ from ._csv_logger import CSVLogger as csv
 from ._metric_logger import MetricLogger as MetricLogger
 from ._metric_logger import RunDescription as RunDescription
 from ._names import distinct_names as distinct_names
+from ._setup import setup as setup
 from ._tensorboard_logger import TensorBoardLogger as TensorBoardLogger
 from ._tensorboard_logger import TensorBoardLogger as tensorboard
 from ._wandb_logger import WandbLogger as WandbLogger

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ._history import objective_of, status
 from ._importance import FEWEST_TRIALS, importances
 from ._trial import Outcome
 
@@ -35,20 +34,20 @@ def _draw_objectives(axis: Any, outcomes: Sequence[Outcome]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     with_value = [outcome for outcome in outcomes if outcome.objective is not None]
-    finished = [outcome for outcome in with_value if status(outcome) == "finished"]
-    pruned = [outcome for outcome in with_value if status(outcome) == "pruned"]
-    failed = [outcome.number for outcome in outcomes if status(outcome) == "failed"]
+    finished = [outcome for outcome in with_value if outcome.status == "finished"]
+    pruned = [outcome for outcome in with_value if outcome.status == "pruned"]
+    failed = [outcome.number for outcome in outcomes if outcome.status == "failed"]
     _draw_points(axis, finished, marker="o", color="C0", label="finished")
     _draw_points(axis, pruned, marker="v", color="C1", label="pruned")
     if finished:
         ordered = sorted(finished, key=lambda outcome: outcome.number)
-        lowest = np.minimum.accumulate([objective_of(outcome) for outcome in ordered])
+        lowest = np.minimum.accumulate([outcome.value for outcome in ordered])
         numbers = [outcome.number for outcome in ordered]
         last = max(outcome.number for outcome in outcomes)
         axis.step(
             [*numbers, last], [*lowest, lowest[-1]], where="post", color="black", linewidth=1.2, label="best so far"
         )
-    if with_value and all(objective_of(outcome) > 0 for outcome in with_value):
+    if with_value and all(outcome.value > 0 for outcome in with_value):
         axis.set_yscale("log")
     if failed:
         # no value: on the lower edge of the panel
@@ -67,7 +66,7 @@ def _draw_objectives(axis: Any, outcomes: Sequence[Outcome]) -> None:
 def _draw_points(axis: Any, outcomes: Sequence[Outcome], **style: Any) -> None:
     if outcomes:
         numbers = [outcome.number for outcome in outcomes]
-        axis.plot(numbers, [objective_of(outcome) for outcome in outcomes], linestyle="none", markersize=5, **style)
+        axis.plot(numbers, [outcome.value for outcome in outcomes], linestyle="none", markersize=5, **style)
 
 
 def _draw_importances(axis: Any, outcomes: Sequence[Outcome], found: dict[str, float]) -> None:
@@ -84,7 +83,7 @@ def _draw_importances(axis: Any, outcomes: Sequence[Outcome], found: dict[str, f
 
 
 def _why_nothing(outcomes: Sequence[Outcome]) -> str:
-    finished = sum(status(outcome) == "finished" for outcome in outcomes)
+    finished = sum(outcome.status == "finished" for outcome in outcomes)
     if finished < FEWEST_TRIALS:
         return f"importances need at least {FEWEST_TRIALS} finished trials, there are {finished}"
     return "no importances: all finished trials have the same options or the same objective"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, final
 
 from jno.utils import get_logger, get_runs_base_dir, user_path
 
-from ._trial import Outcome, Trial
+from ._figure import history_figure
+from ._table import history_table
+from ._trial import Outcome, Trial, best_of
 
 _DPI = 150
 _FIGURE_NAME = "sweep.png"
@@ -67,18 +69,18 @@ class TuningHistory:
     @property
     def failed(self) -> list[Outcome]:
         """Outcomes with an `error`."""
-        return [outcome for outcome in self.outcomes if status(outcome) == "failed"]
+        return [outcome for outcome in self.outcomes if outcome.status == "failed"]
 
     @property
     def pruned(self) -> list[Outcome]:
         """Outcomes of trials that were stopped because they were hopeless."""
-        return [outcome for outcome in self.outcomes if status(outcome) == "pruned"]
+        return [outcome for outcome in self.outcomes if outcome.status == "pruned"]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """One dict for each trial, as for a data frame: `trial`, `status`, `objective`, `seconds` and the labels."""
         return [
-            {"trial": o.number, "status": status(o), "objective": o.objective, "seconds": o.seconds, **o.labels}
+            {"trial": o.number, "status": o.status, "objective": o.objective, "seconds": o.seconds, **o.labels}
             for o in self.outcomes
         ]
 
@@ -92,8 +94,6 @@ class TuningHistory:
             >>> crux.tuning_history.summary()  # doctest: +SKIP
         """
         from rich.console import Console
-
-        from ._table import history_table
 
         Console(file=sys.stdout).print(history_table(self.outcomes))
         return self
@@ -118,30 +118,9 @@ class TuningHistory:
         Example:
             >>> crux.tuning_history.plot("sweep.png")  # doctest: +SKIP
         """
-        from ._figure import history_figure
-
         target = (get_logger().path or Path(get_runs_base_dir())) / _FIGURE_NAME if path is None else user_path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         history_figure(self.outcomes).savefig(target, dpi=_DPI)
         if path is None:
             get_logger().info(f"tuning history plotted to {target}")
         return self
-
-
-def status(outcome: Outcome) -> str:
-    """``"failed"``, ``"pruned"`` or ``"finished"``."""
-    if outcome.error is not None:
-        return "failed"
-    return "finished" if outcome.pruned_at is None else "pruned"
-
-
-def best_of(outcomes: Sequence[Outcome]) -> Outcome | None:
-    """The finished trial with the smallest objective."""
-    finished = [outcome for outcome in outcomes if status(outcome) == "finished" and outcome.objective is not None]
-    return min(finished, key=objective_of, default=None)
-
-
-def objective_of(outcome: Outcome) -> float:
-    """The objective of a trial that has one."""
-    assert outcome.objective is not None
-    return outcome.objective

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Num
 
-from ._history import objective_of, status
 from ._trial import Outcome
 
 FEWEST_TRIALS = 4
@@ -26,10 +25,10 @@ def importances(outcomes: Sequence[Outcome]) -> dict[str, float]:
     Raises:
         ImportError: scikit-learn is not installed.
     """
-    finished = [outcome for outcome in outcomes if status(outcome) == "finished" and outcome.objective is not None]
+    finished = [outcome for outcome in outcomes if outcome.is_ranked]
     values = {name: _encoded([o.labels.get(name) for o in finished]) for name in _names(finished)}
     values = {name: column for name, column in values.items() if np.ptp(column) > 0}
-    objectives = np.array([objective_of(outcome) for outcome in finished])
+    objectives = np.array([outcome.value for outcome in finished])
     if len(finished) < FEWEST_TRIALS or not values or np.ptp(objectives) == 0:
         return {}
     target = np.log(objectives) if (objectives > 0).all() else objectives

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
 
-from ._history import status
 from ._job import Job, Jobs
 from ._journal import Journal
 from ._pool import Pool
@@ -89,7 +88,7 @@ class Loop:
 
     def _repeated(self, trial: Trial) -> Outcome | None:
         """The outcome of an equal trial that was told: trials are seeded, so it would be the same again."""
-        told = {outcome.number for outcome in self._told if status(outcome) == "finished"}
+        told = {outcome.number for outcome in self._told if outcome.status == "finished"}
         for before, outcome in self.done:
             if before.number in told and _equal(before.configuration, trial.configuration):
                 return dataclasses.replace(outcome, number=trial.number, seconds=0.0)

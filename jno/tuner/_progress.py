@@ -6,8 +6,7 @@ from types import TracebackType
 
 from jno.utils import ProgressBar, get_logger
 
-from ._history import best_of
-from ._trial import Outcome
+from ._trial import Outcome, best_of
 
 
 class Progress:

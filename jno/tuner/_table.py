@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from ._history import status
 from ._trial import Outcome
 
 _ORDER = ("finished", "pruned", "failed")
@@ -50,14 +49,14 @@ def _caption(outcomes: Sequence[Outcome], names: Sequence[str], varied: Sequence
 
 
 def _counted(outcomes: Sequence[Outcome]) -> str:
-    found = [status(outcome) for outcome in outcomes]
+    found = [outcome.status for outcome in outcomes]
     parts = [f"{found.count(kind)} {kind}" for kind in _ORDER if kind in found]
     return ", ".join(parts) or "no trials"
 
 
 def _rank(outcome: Outcome) -> tuple[int, float, int]:
     objective = float("inf") if outcome.objective is None else outcome.objective
-    return _ORDER.index(status(outcome)), objective, outcome.number
+    return _ORDER.index(outcome.status), objective, outcome.number
 
 
 def _shown(value: Any) -> str:

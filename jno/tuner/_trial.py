@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Literal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,29 @@ class Outcome:
     """Exception of a failed trial, ``"ValueError: ..."``."""
     traceback: str | None = None
     pruned_at: int | None = None
-    """Epochs after which a hopeless trial was given up; its objective is that of then."""
+    """Epoch at which a hopeless trial was given up; its objective is the value at that epoch."""
     rungs: dict[int, float] = dataclasses.field(default_factory=dict)
-    """Total loss after so many epochs, at the places where pruning looks."""
+    """Total loss by number of epochs, at the epochs where pruning compares trials."""
+
+    @property
+    def status(self) -> Literal["failed", "pruned", "finished"]:
+        """How the trial ended."""
+        if self.error is not None:
+            return "failed"
+        return "finished" if self.pruned_at is None else "pruned"
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether the trial finished with a finite objective."""
+        return self.status == "finished" and self.objective is not None
+
+    @property
+    def value(self) -> float:
+        """The objective of a trial that has one."""
+        assert self.objective is not None
+        return self.objective
+
+
+def best_of(outcomes: Iterable[Outcome]) -> Outcome | None:
+    """The finished trial with the smallest objective, the first of equal ones."""
+    return min((outcome for outcome in outcomes if outcome.is_ranked), key=lambda outcome: outcome.value, default=None)

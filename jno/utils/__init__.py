@@ -26,6 +26,7 @@ from jno.utils._config import get_rsa_private_key as get_rsa_private_key
 from jno.utils._config import get_rsa_public_key as get_rsa_public_key
 from jno.utils._config import get_runs_base_dir as get_runs_base_dir
 from jno.utils._config import get_seed as get_seed
+from jno.utils._config import get_setting as get_setting
 from jno.utils._config import get_stop_on_nonfinite as get_stop_on_nonfinite
 from jno.utils._config import load_config as load_config
 from jno.utils._config import set_network_seed as set_network_seed
@@ -50,7 +51,6 @@ from jno.utils._progress_bar import ProgressBar as ProgressBar
 from jno.utils._serialization import load as load
 from jno.utils._serialization import save as save
 from jno.utils._serialization import write_atomically as write_atomically
-from jno.utils._setup import setup as setup
 from jno.utils._signatures import SignatureError as SignatureError
 from jno.utils.callbacks import Callback as Callback
 from jno.utils.callbacks import CheckpointCallback as CheckpointCallback

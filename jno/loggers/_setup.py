@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import warnings
-from pathlib import Path
 
-from jno.utils._config import get_runs_base_dir, get_seed, get_setting, set_network_seed
-from jno.utils._logger import init_default_logger
-from jno.utils._paths import user_path
+from jno.utils import get_runs_base_dir, get_seed, get_setting, init_default_logger, set_network_seed, user_path
 from jno.utils.ad_mode import set_ad_mode, set_hessian_mode
+
+from ._active import install_wandb, wandb_finish
+from ._wandb_logger import WandbLogger
 
 
 def setup(
@@ -70,17 +70,10 @@ def setup(
     run_directory = (base / run_name).resolve()
     run_directory.mkdir(parents=True, exist_ok=True)
     init_default_logger(path=run_directory, force=True)
-    _set_up_wandb(script.stem, run_name, run_directory, wanted=wandb)
-    return str(run_directory)
-
-
-def _set_up_wandb(project: str, name: str, directory: Path, *, wanted: bool) -> None:
-    # a room above this one, known only here
-    from jno.loggers import WandbLogger, install_wandb, wandb_finish
-
     wandb_finish()
-    if wanted:
+    if wandb:
         try:
-            install_wandb(WandbLogger(project, name=name, dir=str(directory)))
+            install_wandb(WandbLogger(script.stem, name=run_name, dir=str(run_directory)))
         except ImportError as error:
-            warnings.warn(f"jno.setup(wandb=True): {error} Training goes on without it.", stacklevel=3)
+            warnings.warn(f"jno.setup(wandb=True): {error} Training goes on without it.", stacklevel=2)
+    return str(run_directory)
