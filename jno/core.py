@@ -49,7 +49,9 @@ from jno.trace import (
     decided,
     dump_tree,
     flatten,
+    shape_of,
     unflatten,
+    value_of,
     walk,
 )
 from jno.training import Devices, Memory, Solver
@@ -722,6 +724,7 @@ def build_models(program: Program, models: Sequence[Model], seed: int) -> dict[i
     return shapes
 
 
+@shape_of.register
 def infer_shape(expression: Placeholder) -> tuple[int, ...]:
     """Per-sample shape of an expression's value."""
     program = Program([expression], discover_domain([expression]))
@@ -730,6 +733,7 @@ def infer_shape(expression: Placeholder) -> tuple[int, ...]:
     return shapes[id(program.expressions[0])]
 
 
+@value_of.register
 def evaluate_alone(expression: Placeholder, domain: Any) -> Any:
     """Value of an expression without a core of its own; its models must be frozen."""
     for model in models_of([expression]):

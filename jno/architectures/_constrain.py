@@ -7,11 +7,12 @@ from typing import Any
 import jax
 import paramax
 
-from jno.trace import Model
+from jno.trace import Model, constrained_module
 
 from ._masks import checked_mask, trainable_filter
 
 
+@constrained_module.register
 def constrained(module: Any, model: Model) -> Any:
     """``module`` with the transforms of ``model.constrain`` applied, and paramax's own wrappers unwrapped.
 

@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 
 from jno.lora import lora_trainable_filter
-from jno.trace import Model
+from jno.trace import Model, print_model
 
 from ._masks import checked_mask, leaf_paths, trained_leaves
 
@@ -16,6 +16,7 @@ _BESIDE_PATH = 90
 """Width of all other columns."""
 
 
+@print_model.register
 def print_summary(model: Model) -> None:
     """Print path, shape, dtype, group, optimizer and status of every leaf, with totals."""
     from rich.console import Console

@@ -13,7 +13,7 @@ import numpy as np
 
 from jno.architectures import build_module, constrained, is_uninitialized
 from jno.compiler import call_module
-from jno.trace import Model
+from jno.trace import Model, compile_network, export_network
 from jno.utils import get_network_seed
 
 from ._files import ExportedFile, chosen_format, write
@@ -24,6 +24,7 @@ _ROWS = 32
 """Rows that are enough to see whether they influence each other."""
 
 
+@export_network.register
 def export_model(
     model: Model,
     path: str | os.PathLike[str],
@@ -38,6 +39,7 @@ def export_model(
     return write(model_function(model, sample_inputs, polymorphic), path, chosen, platforms)
 
 
+@compile_network.register
 def compile_model(
     model: Model, sample_inputs: Any, *, target_backend: str = "llvm-cpu", optimization_level: int = 3
 ) -> IREEModel:

@@ -1,6 +1,6 @@
 """The language: immutable expression nodes.  Nothing here evaluates anything."""
 
-from ._placeholder import Placeholder as Placeholder  # isort: skip  (closes the import cycle of the node classes)
+from . import _operators as _operators  # registers what the operators of an expression build
 from ._adaptive import AdaptiveWeight as AdaptiveWeight
 from ._adaptive import Balanced as Balanced
 from ._choice import Choice as Choice
@@ -35,7 +35,11 @@ from ._leaves import as_node as as_node
 from ._model import UNUSED_MASK as UNUSED_MASK
 from ._model import Model as Model
 from ._model import ModelCall as ModelCall
+from ._model import compile_network as compile_network
+from ._model import constrained_module as constrained_module
+from ._model import export_network as export_network
 from ._model import has_numbered_name as has_numbered_name
+from ._model import print_model as print_model
 from ._node import Node as Node
 from ._node import Pointwise as Pointwise
 from ._operations import BinaryOp as BinaryOp
@@ -49,6 +53,9 @@ from ._operations import UnaryOp as UnaryOp
 from ._optimizer_forms import BuildsTransform as BuildsTransform
 from ._optimizer_forms import is_optimizer as is_optimizer
 from ._optimizer_forms import is_transformation as is_transformation
+from ._placeholder import Placeholder as Placeholder
+from ._placeholder import shape_of as shape_of
+from ._placeholder import value_of as value_of
 from ._posterior import Posterior as Posterior
 from ._posterior import Sampling as Sampling
 from ._posterior import Variational as Variational

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
 from ._node import Node, Pointwise, set_fields
 from ._placeholder import Placeholder
+from ._values import is_value
 
 _noise_ids = itertools.count()
 
@@ -172,18 +173,6 @@ NOISE_PARAMETERS: dict[str, dict[str, float]] = {
     "uniform": {"low": -1.0, "high": 1.0, "ndim": 1},
     "laplace": {"std": 1.0, "ndim": 1},
 }
-
-
-@runtime_checkable
-class ArrayLike(Protocol):
-    """A JAX array (or any other array library's), recognised without importing JAX here."""
-
-    def __array__(self, *args: Any) -> np.ndarray: ...
-
-
-def is_value(value: Any) -> bool:
-    """Whether ``value`` is a number or an array."""
-    return isinstance(value, bool | int | float | complex | np.generic | np.ndarray | ArrayLike)
 
 
 def as_node(value: Any) -> Any:

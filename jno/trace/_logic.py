@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, NoReturn
+
+from ._values import is_value
 
 NUMPY_OPERATORS = {
     "add": "+",
@@ -32,49 +35,55 @@ class Logic:
     """The operators ``< <= > >= == != & | ~`` and the protocols by which other libraries meet an expression."""
 
     def __lt__(self, other: Any) -> Any:
-        return _binary("<", self, other)
+        return self._binary("<", self, other)
 
     def __le__(self, other: Any) -> Any:
-        return _binary("<=", self, other)
+        return self._binary("<=", self, other)
 
     def __gt__(self, other: Any) -> Any:
-        return _binary(">", self, other)
+        return self._binary(">", self, other)
 
     def __ge__(self, other: Any) -> Any:
-        return _binary(">=", self, other)
+        return self._binary(">=", self, other)
 
     def __eq__(self, other: Any) -> Any:
-        return _binary("==", self, other) if _is_value(other) else NotImplemented
+        return self._binary("==", self, other) if _is_value(other) else NotImplemented
 
     def __ne__(self, other: Any) -> Any:
-        return _binary("!=", self, other) if _is_value(other) else NotImplemented
+        return self._binary("!=", self, other) if _is_value(other) else NotImplemented
 
     __hash__ = object.__hash__
 
+    @abstractmethod
+    def _binary(self, operator: str, left: object, right: object) -> Any:
+        """The node of a binary operator."""
+
+    @abstractmethod
+    def _invert(self) -> Any:
+        """The node of ``~``."""
+
     def equal(self, other: Any) -> Any:
         """Element-wise ``self == other``; between two expressions the operator ``==`` compares identity."""
-        return _binary("==", self, other)
+        return self._binary("==", self, other)
 
     def not_equal(self, other: Any) -> Any:
         """Element-wise ``self != other``; between two expressions the operator ``!=`` compares identity."""
-        return _binary("!=", self, other)
+        return self._binary("!=", self, other)
 
     def __and__(self, other: Any) -> Any:
-        return _binary("&", self, other)
+        return self._binary("&", self, other)
 
     def __rand__(self, other: Any) -> Any:
-        return _binary("&", other, self)
+        return self._binary("&", other, self)
 
     def __or__(self, other: Any) -> Any:
-        return _binary("|", self, other)
+        return self._binary("|", self, other)
 
     def __ror__(self, other: Any) -> Any:
-        return _binary("|", other, self)
+        return self._binary("|", other, self)
 
     def __invert__(self) -> Any:
-        from ._operations import UnaryOp  # the operators' nodes are expressions themselves
-
-        return UnaryOp("~", self)  # type: ignore[arg-type]  # every class with logic is an expression
+        return self._invert()
 
     def __bool__(self) -> bool:
         raise TypeError(
@@ -97,7 +106,7 @@ class Logic:
         operator = NUMPY_OPERATORS.get(ufunc.__name__)
         in_place = options.keys() == {"out"} and options["out"][0] is inputs[0]
         if method == "__call__" and operator is not None and (not options or in_place):
-            return _binary(operator, *inputs)
+            return self._binary(operator, *inputs)
         raise _no_numpy(ufunc.__name__)
 
     def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> NoReturn:
@@ -123,12 +132,4 @@ def _no_numpy(name: str) -> TypeError:
 
 def _is_value(other: Any) -> bool:
     """Whether ``==`` compares element by element: with numbers and arrays (and bools, which are refused)."""
-    from ._leaves import is_value
-
     return is_value(other) or isinstance(other, list | tuple)
-
-
-def _binary(op: str, left: Any, right: Any) -> Any:
-    from ._operations import binary
-
-    return binary(op, left, right)

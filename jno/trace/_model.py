@@ -19,6 +19,7 @@ from ._node import Pointwise
 from ._optimizer_forms import is_optimizer
 from ._placeholder import Placeholder
 from ._posterior import Posterior, Sampling, StartsFromLogDensity, Variational
+from ._services import Service
 from ._tuning import Tuning, checked_tuning
 
 _layer_ids = itertools.count(1)
@@ -346,9 +347,7 @@ class Model:
     @property
     def constrained(self) -> Any:
         """The module with the transforms of :meth:`constrain` applied: what the network computes with."""
-        from jno.architectures import constrained  # needs JAX's pytrees: declared exception to the floors
-
-        return constrained(self.module, self)
+        return constrained_module(self.module, self)
 
     def lora(
         self,
@@ -484,9 +483,7 @@ class Model:
 
     def summary(self) -> Model:
         """Print a table of the leaves: path, shape, dtype, group, optimizer, trained or frozen; returns the model."""
-        from jno.architectures import print_summary  # a table needs JAX's pytrees: declared exception to the floors
-
-        print_summary(self)
+        print_model(self)
         return self
 
     def export(
@@ -530,9 +527,7 @@ class Model:
 
         Source: StableHLO through `jax.export`, https://docs.jax.dev/en/latest/export/
         """
-        from jno.export import export_model  # needs the compiler: declared exception to the floors
-
-        return export_model(self, path, sample_inputs, format=format, platforms=platforms, polymorphic=polymorphic)
+        return export_network(self, path, sample_inputs, format=format, platforms=platforms, polymorphic=polymorphic)
 
     def to_iree(self, sample_inputs: Any, *, target_backend: str = "llvm-cpu", optimization_level: int = 3) -> Any:
         """Compile the network with its weights of now by IREE, for arrays of the shapes of ``sample_inputs``.
@@ -551,9 +546,9 @@ class Model:
 
         Source: IREE, https://iree.dev
         """
-        from jno.export import compile_model  # needs the compiler: declared exception to the floors
-
-        return compile_model(self, sample_inputs, target_backend=target_backend, optimization_level=optimization_level)
+        return compile_network(
+            self, sample_inputs, target_backend=target_backend, optimization_level=optimization_level
+        )
 
     # --- record keeping ---------------------------------------------------------------------------------------
     def take_mask(self) -> Any:
@@ -578,6 +573,13 @@ class Model:
                 groups[position] = dataclasses.replace(group, **changes)
                 return self._change(groups=tuple(groups))
         return self._change(groups=(*groups, ParameterGroup(mask, **changes)))
+
+
+# What needs JAX's pytrees or the compiler, which the trace does not import.
+constrained_module: Service[[Any, Model], Any] = Service("the transformed parameters of a model", "jno.architectures")
+print_model: Service[[Model], None] = Service("the summary of a model", "jno.architectures")
+export_network: Service[..., Any] = Service("the file of a network", "jno.export")
+compile_network: Service[..., Any] = Service("the compiled network", "jno.export")
 
 
 def has_numbered_name(name: str) -> bool:

@@ -6,10 +6,10 @@ import dataclasses
 from typing import Any, NoReturn
 
 from jno.utils import require_int
-from jno.utils.ad_mode import validate_scheme
 
 from ._logic import Logic
 from ._node import Node
+from ._services import Service
 
 AUTOMATIC = "automatic_differentiation"
 
@@ -28,54 +28,54 @@ class Placeholder(Logic, Node):
     """
 
     # --- arithmetic -------------------------------------------------------------------------------------------
-    def __add__(self, other: Any) -> BinaryOp:
-        return binary("+", self, other)
+    def __add__(self, other: Any) -> Placeholder:
+        return build_binary("+", self, other)
 
-    def __radd__(self, other: Any) -> BinaryOp:
-        return binary("+", other, self)
+    def __radd__(self, other: Any) -> Placeholder:
+        return build_binary("+", other, self)
 
-    def __sub__(self, other: Any) -> BinaryOp:
-        return binary("-", self, other)
+    def __sub__(self, other: Any) -> Placeholder:
+        return build_binary("-", self, other)
 
-    def __rsub__(self, other: Any) -> BinaryOp:
-        return binary("-", other, self)
+    def __rsub__(self, other: Any) -> Placeholder:
+        return build_binary("-", other, self)
 
-    def __mul__(self, other: Any) -> BinaryOp:
-        return binary("*", self, other)
+    def __mul__(self, other: Any) -> Placeholder:
+        return build_binary("*", self, other)
 
-    def __rmul__(self, other: Any) -> BinaryOp:
-        return binary("*", other, self)
+    def __rmul__(self, other: Any) -> Placeholder:
+        return build_binary("*", other, self)
 
-    def __truediv__(self, other: Any) -> BinaryOp:
-        return binary("/", self, other)
+    def __truediv__(self, other: Any) -> Placeholder:
+        return build_binary("/", self, other)
 
-    def __rtruediv__(self, other: Any) -> BinaryOp:
-        return binary("/", other, self)
+    def __rtruediv__(self, other: Any) -> Placeholder:
+        return build_binary("/", other, self)
 
-    def __pow__(self, other: Any) -> BinaryOp:
-        return binary("**", self, other)
+    def __pow__(self, other: Any) -> Placeholder:
+        return build_binary("**", self, other)
 
-    def __rpow__(self, other: Any) -> BinaryOp:
-        return binary("**", other, self)
+    def __rpow__(self, other: Any) -> Placeholder:
+        return build_binary("**", other, self)
 
-    def __matmul__(self, other: Any) -> BinaryOp:
-        return binary("@", self, other)
+    def __matmul__(self, other: Any) -> Placeholder:
+        return build_binary("@", self, other)
 
-    def __rmatmul__(self, other: Any) -> BinaryOp:
-        return binary("@", other, self)
+    def __rmatmul__(self, other: Any) -> Placeholder:
+        return build_binary("@", other, self)
 
-    def __neg__(self) -> UnaryOp:
-        return UnaryOp("negate", self)
+    def __neg__(self) -> Placeholder:
+        return build_unary("negate", self)
 
     def __pos__(self) -> Placeholder:
         return self
 
-    def __abs__(self) -> UnaryOp:
-        return UnaryOp("abs", self)
+    def __abs__(self) -> Placeholder:
+        return build_unary("abs", self)
 
     # --- structure --------------------------------------------------------------------------------------------
-    def __getitem__(self, index: Any) -> GetItem:
-        return GetItem(self, check_index(index))
+    def __getitem__(self, index: Any) -> Placeholder:
+        return build_component(self, index)
 
     def __iter__(self) -> NoReturn:
         raise TypeError(
@@ -108,78 +108,76 @@ class Placeholder(Logic, Node):
             >>> jno.core([(x**2).d(x)(3.0).mse]).eval((x**2).d(x)(3.0)).ravel().tolist()
             [6.0]
         """
-        return call_with_variables(self, new_variables)
+        return build_call(self, new_variables)
 
-    def reshape(self, *shape: int | tuple[int, ...]) -> Reshape:
+    def reshape(self, *shape: int | tuple[int, ...]) -> Placeholder:
         """Reshape of the per-sample array (``(N, D)`` for point expressions)."""
-        flat = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
-        return Reshape(self, tuple(int(s) for s in flat))  # type: ignore[arg-type]
+        sizes: tuple[Any, ...] = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+        return build_reshape(self, sizes)
 
     @property
-    def T(self) -> UnaryOp:
+    def T(self) -> Placeholder:
         """Transpose of the per-sample array."""
-        return UnaryOp("transpose", self)
+        return build_unary("transpose", self)
 
     @property
-    def real(self) -> UnaryOp:
+    def real(self) -> Placeholder:
         """Real part."""
-        return UnaryOp("real", self)
+        return build_unary("real", self)
 
     @property
-    def imag(self) -> UnaryOp:
+    def imag(self) -> Placeholder:
         """Imaginary part."""
-        return UnaryOp("imag", self)
+        return build_unary("imag", self)
 
     @property
-    def stop_gradient(self) -> UnaryOp:
+    def stop_gradient(self) -> Placeholder:
         """The same value with zero derivative with respect to parameters and coordinates."""
-        return UnaryOp("stop_gradient", self)
+        return build_unary("stop_gradient", self)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Per-sample shape of the value, inferred without computing it."""
-        from jno.core import infer_shape  # the declared exception to the floor rule, as in `eval`
-
-        return infer_shape(self)
+        return shape_of(self)
 
     # --- reductions over all per-sample entries ---------------------------------------------------------------
     @property
-    def mean(self) -> Reduction:
+    def mean(self) -> Placeholder:
         """Mean over all per-sample entries."""
-        return Reduction("mean", self)
+        return build_reduction("mean", self)
 
     @property
-    def sum(self) -> Reduction:
+    def sum(self) -> Placeholder:
         """Sum over all per-sample entries."""
-        return Reduction("sum", self)
+        return build_reduction("sum", self)
 
     @property
-    def min(self) -> Reduction:
+    def min(self) -> Placeholder:
         """Minimum over all per-sample entries."""
-        return Reduction("min", self)
+        return build_reduction("min", self)
 
     @property
-    def max(self) -> Reduction:
+    def max(self) -> Placeholder:
         """Maximum over all per-sample entries."""
-        return Reduction("max", self)
+        return build_reduction("max", self)
 
     @property
-    def std(self) -> Reduction:
+    def std(self) -> Placeholder:
         """Standard deviation (divisor: number of entries) over all per-sample entries."""
-        return Reduction("std", self)
+        return build_reduction("std", self)
 
     @property
-    def mse(self) -> Reduction:
+    def mse(self) -> Placeholder:
         """Mean of squares (of absolute squares for complex values)."""
-        return Reduction("mse", self)
+        return build_reduction("mse", self)
 
     @property
-    def mae(self) -> Reduction:
+    def mae(self) -> Placeholder:
         """Mean of absolute values."""
-        return Reduction("mae", self)
+        return build_reduction("mae", self)
 
     # --- differential and integral operators ------------------------------------------------------------------
-    def d(self, variable: Any, scheme: str = AUTOMATIC) -> Jacobian:
+    def d(self, variable: Any, scheme: str = AUTOMATIC) -> Placeholder:
         r"""First derivative :math:`\partial u/\partial v`; with a normal vector variable, :math:`\nabla u\cdot n`.
 
         Args:
@@ -194,33 +192,29 @@ class Placeholder(Logic, Node):
             TypeError: ``variable`` is not a `Variable` or ``scheme`` is not a string.
             ValueError: unknown scheme.
         """
-        validate_scheme(scheme, 1)
-        return Jacobian(self, (check_variable(variable, "d"),), scheme)
+        return build_jacobian(self, (variable,), scheme, "d")
 
-    def diff(self, variable: Any, scheme: str = AUTOMATIC) -> Jacobian:
+    def diff(self, variable: Any, scheme: str = AUTOMATIC) -> Placeholder:
         """Same as :meth:`d`."""
         return self.d(variable, scheme)
 
-    def d2(self, variable: Any, scheme: str = AUTOMATIC) -> Hessian:
+    def d2(self, variable: Any, scheme: str = AUTOMATIC) -> Placeholder:
         r"""Second derivative :math:`\partial^2 u/\partial v^2`, component-wise."""
-        validate_scheme(scheme, 2)
-        return Hessian(self, (check_variable(variable, "d2"),), scheme, trace=True)
+        return build_hessian(self, (variable,), scheme, "d2", trace=True)
 
-    def dd(self, variable: Any, scheme: str = AUTOMATIC) -> Hessian:
+    def dd(self, variable: Any, scheme: str = AUTOMATIC) -> Placeholder:
         """Same as :meth:`d2`."""
         return self.d2(variable, scheme)
 
-    def laplacian(self, *variables: Any, scheme: str = AUTOMATIC) -> Hessian:
+    def laplacian(self, *variables: Any, scheme: str = AUTOMATIC) -> Placeholder:
         r"""Laplacian :math:`\sum_v \partial^2 u/\partial v^2` over the given variables, component-wise."""
-        validate_scheme(scheme, 2)
-        return Hessian(self, check_variables(variables, "laplacian"), scheme, trace=True)
+        return build_hessian(self, variables, scheme, "laplacian", trace=True)
 
-    def hessian(self, *variables: Any, scheme: str = AUTOMATIC) -> Hessian:
+    def hessian(self, *variables: Any, scheme: str = AUTOMATIC) -> Placeholder:
         """Matrix of second derivatives: ``(N, k, k)`` for a scalar, ``(N, D, k, k)`` for a ``D``-vector."""
-        validate_scheme(scheme, 2)
-        return Hessian(self, check_variables(variables, "hessian"), scheme, trace=False)
+        return build_hessian(self, variables, scheme, "hessian", trace=False)
 
-    def grad(self, *arguments: Any, scheme: str = AUTOMATIC) -> Jacobian | NetworkGradient:
+    def grad(self, *arguments: Any, scheme: str = AUTOMATIC) -> Placeholder:
         """Gradient with respect to variables, ``(N, k)`` (``(N, D, k)`` for a vector), or to a network's parameters.
 
         ``u.grad(x, y)`` stacks first derivatives; ``u.grad(net)`` (or ``u.grad(net.mask(M))``) is the Jacobian
@@ -229,12 +223,9 @@ class Placeholder(Logic, Node):
         Raises:
             TypeError: no argument, or a mixture of networks and variables.
         """
-        if len(arguments) == 1 and isinstance(arguments[0], Model | ModelCall):
-            return network_gradient(self, arguments[0])
-        validate_scheme(scheme, 1)
-        return Jacobian(self, check_variables(arguments, "grad"), scheme)
+        return build_gradient(self, arguments, scheme)
 
-    def integrate(self, var: Any = None) -> Integral | IntegralTime:
+    def integrate(self, var: Any = None) -> Placeholder:
         """Integral over the region of the expression's variables, or over the time window for a temporal ``var``.
 
         With a spatial ``var`` (the *outer* variable) the integral runs over the other variables and gives one
@@ -243,9 +234,7 @@ class Placeholder(Logic, Node):
         it is, so that ``where(s < t, k * u(x, s), 0).integrate(s)`` is a Volterra integral (of second order in the
         step; it needs ``min_consecutive=None``).
         """
-        if var is not None and check_variable(var, "integrate").axis == "temporal":
-            return IntegralTime(self, var)
-        return Integral(self, var)
+        return build_integral(self, var)
 
     # --- annotations ------------------------------------------------------------------------------------------
     def name(self, label: str) -> Placeholder:
@@ -255,18 +244,16 @@ class Placeholder(Logic, Node):
         self.metadata.label = label
         return self
 
-    def print(self, what: Any = "shape", label: str | None = None) -> Print:
+    def print(self, what: Any = "shape", label: str | None = None) -> Placeholder:
         """The same value; each evaluation also prints its ``"shape"``, ``"stats"``, ``"value"``, ``"all"``, or what
         a callable makes of it.
 
         Raises:
             ValueError: unknown mode.
         """
-        if not callable(what) and what not in PRINT_MODES:
-            raise ValueError(f"print(what={what!r}): allowed are {', '.join(map(repr, PRINT_MODES))} or a callable")
-        return Print(self, what, label if label is not None else self.metadata.label)
+        return build_print(self, what, label if label is not None else self.metadata.label)
 
-    def tracker(self, interval: int = 1, reduce: Any = None) -> Tracker:
+    def tracker(self, interval: int = 1, reduce: Any = None) -> Placeholder:
         """Record this expression during training without training on it.
 
         Args:
@@ -276,7 +263,7 @@ class Placeholder(Logic, Node):
         require_int(interval, "tracker(interval)", minimum=1, subject="the interval")
         if reduce is not None and not callable(reduce):
             raise TypeError(f"tracker(reduce={reduce!r}): reduce must be callable")
-        tracker = Tracker(self, interval, reduce)
+        tracker = build_tracker(self, interval, reduce)
         tracker.metadata.label = self.metadata.label
         return tracker
 
@@ -289,33 +276,32 @@ class Placeholder(Logic, Node):
         Raises:
             ValueError: the expression contains a trainable parameter.
         """
-        from jno.core import evaluate_alone  # the declared exception to the floor rule
-
-        return evaluate_alone(self, domain)
+        return value_of(self, domain)
 
     def __repr__(self) -> str:
-        return render(self)
+        return text_of(self)
+
+    def _binary(self, operator: str, left: object, right: object) -> Placeholder:
+        return build_binary(operator, left, right)
+
+    def _invert(self) -> Placeholder:
+        return build_unary("~", self)
 
 
-# The node classes subclass Placeholder and its methods build them: the cycle is closed here, once.
-from ._checks import (  # noqa: E402
-    PRINT_MODES,
-    check_index,
-    check_variable,
-    check_variables,
-)
-from ._derivatives import Hessian, Jacobian, NetworkGradient, network_gradient  # noqa: E402
-from ._integrals import Integral, IntegralTime  # noqa: E402
-from ._model import Model, ModelCall  # noqa: E402
-from ._operations import (  # noqa: E402
-    BinaryOp,
-    GetItem,
-    Print,
-    Reduction,
-    Reshape,
-    Tracker,
-    UnaryOp,
-    binary,
-)
-from ._recall import call_with_variables  # noqa: E402
-from ._render import render  # noqa: E402
+# What the operators build, and what needs the modules above.  The node classes are placeholders, so their modules
+# import this one and register what they build.
+build_binary: Service[[str, object, object], Placeholder] = Service("binary operations", "jno.trace")
+build_unary: Service[[str, Placeholder], Placeholder] = Service("unary operations", "jno.trace")
+build_reduction: Service[[str, Placeholder], Placeholder] = Service("reductions", "jno.trace")
+build_component: Service[[Placeholder, object], Placeholder] = Service("components of expressions", "jno.trace")
+build_reshape: Service[[Placeholder, tuple[int, ...]], Placeholder] = Service("reshaped expressions", "jno.trace")
+build_call: Service[[Placeholder, tuple[object, ...]], Placeholder] = Service("expressions elsewhere", "jno.trace")
+build_jacobian: Service[[Placeholder, tuple[object, ...], str, str], Placeholder] = Service("derivatives", "jno.trace")
+build_hessian: Service[..., Placeholder] = Service("second derivatives", "jno.trace")
+build_gradient: Service[[Placeholder, tuple[object, ...], str], Placeholder] = Service("gradients", "jno.trace")
+build_integral: Service[[Placeholder, object], Placeholder] = Service("integrals", "jno.trace")
+build_print: Service[[Placeholder, object, str | None], Placeholder] = Service("printed expressions", "jno.trace")
+build_tracker: Service[[Placeholder, int, object], Placeholder] = Service("trackers", "jno.trace")
+text_of: Service[[Placeholder], str] = Service("the text of an expression", "jno.trace")
+shape_of: Service[[Placeholder], tuple[int, ...]] = Service("the shape of an expression", "jno.core")
+value_of: Service[[Placeholder, Any], Any] = Service("the value of an expression", "jno.core")
