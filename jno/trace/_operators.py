@@ -13,7 +13,6 @@ from ._model import Model, ModelCall
 from ._operations import BinaryOp, FunctionCall, GetItem, Print, Reduction, Reshape, Tracker, UnaryOp, binary
 from ._placeholder import Placeholder
 from ._recall import call_with_variables
-from ._render import render
 
 PRINT_MODES = ("shape", "stats", "value", "all")
 
@@ -83,7 +82,6 @@ def _print(target: Placeholder, what: object, label: str | None) -> Print:
 
 services.build_tracker.register(Tracker)
 services.build_call.register(call_with_variables)
-services.text_of.register(render)
 
 
 def _variables(values: tuple[object, ...], operator: str) -> tuple[Variable, ...]:

@@ -9,6 +9,7 @@ from jno.utils import require_int
 
 from ._logic import Logic
 from ._node import Node
+from ._render import render
 from ._services import Service
 
 AUTOMATIC = "automatic_differentiation"
@@ -279,7 +280,7 @@ class Placeholder(Logic, Node):
         return value_of(self, domain)
 
     def __repr__(self) -> str:
-        return text_of(self)
+        return render(self)
 
     def _binary(self, operator: str, left: object, right: object) -> Placeholder:
         return build_binary(operator, left, right)
@@ -302,6 +303,5 @@ build_gradient: Service[[Placeholder, tuple[object, ...], str], Placeholder] = S
 build_integral: Service[[Placeholder, object], Placeholder] = Service("integrals", "jno.trace")
 build_print: Service[[Placeholder, object, str | None], Placeholder] = Service("printed expressions", "jno.trace")
 build_tracker: Service[[Placeholder, int, object], Placeholder] = Service("trackers", "jno.trace")
-text_of: Service[[Placeholder], str] = Service("the text of an expression", "jno.trace")
 shape_of: Service[[Placeholder], tuple[int, ...]] = Service("the shape of an expression", "jno.core")
 value_of: Service[[Placeholder, Any], Any] = Service("the value of an expression", "jno.core")
