@@ -6,34 +6,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
+from jax.sharding import Mesh, PartitionSpec
+from jaxtyping import PyTree
 
-from jno.architectures import ArchSpace, build_module, is_uninitialized
+from jno._core_state import packed, restored
+from jno._evaluator import Evaluator, RandomKey, as_expression, build_models, expression_names, modules_of
+from jno.architectures import ArchSpace
 from jno.compiler import (
     Counterparts,
     DomainData,
-    DrawEvaluator,
     Graph,
-    PlacedPoints,
-    PointEvaluator,
-    Program,
     check_finite,
-    check_own_domain,
     check_pointwise,
-    check_temporal,
     discover_domain,
     domain_data,
     infer_shapes,
     models_of,
-    models_with_draws,
     named_expression,
     needs_window,
-    placed_points,
     plan_text,
     shape_tree,
     signed_arrays,
-    untracked,
 )
 from jno.domain import domain as Domain
 from jno.export import ExportedFile, export_expressions
@@ -44,23 +38,22 @@ from jno.trace import (
     TensorTag,
     Tracker,
     Variable,
-    as_node,
     choices_of,
     decided,
     dump_tree,
-    flatten,
-    shape_of,
-    unflatten,
     value_of,
     walk,
 )
 from jno.training import Devices, Memory, Solver
-from jno.tuner import Arch, Found, TuningHistory
+from jno.tuner import Arch, SweepResult, TuningHistory
 from jno.tuner import sweep as run_sweep
-from jno.utils import PROCESS, get_logger, get_network_seed, get_seed, text_output
+from jno.utils import get_logger, get_network_seed, get_seed, text_output
 from jno.utils import load as load_object
 from jno.utils import save as save_object
 from jno.utils.statistics import statistics
+
+_SAVED = ("domain", "seed", "training_logs", "log", "best_config", "best_arch", "tuning_history")
+"""Attributes that files hold as they are."""
 
 
 class core:
@@ -76,14 +69,13 @@ class core:
         mesh: device mesh ``(batch, model)``, whose product must be the number of devices.  Over ``batch`` the samples
             of a step are shared out (the points where there is one sample), over ``model`` the parameters with two
             axes or more, along their last.  Default: all devices share the data.
-        resume_from: directory that ``jno.callbacks.checkpoint`` wrote to; the next ``solve`` goes on from its newest
-            checkpoint, see `restore_checkpoint`.
+        resume_from: directory that ``jno.callbacks.checkpoint`` wrote to; see `restore_checkpoint`.
         domain: domain of the problem; default: the one domain of the variables in ``constraints``.
 
     Raises:
         ValueError: no or several domains, a temporal variable on a steady domain, unknown tags, expressions whose
             shapes cannot be aligned, data with NaN or infinite values that no mask keeps out.
-        TypeError: a constraint that is no expression, or a ``domain`` that is none.
+        TypeError: a constraint that is not an expression, or a ``domain`` that is not a domain.
 
     >>> import jno
     >>> dom = jno.domain.line(mesh_size=0.1)
@@ -99,28 +91,27 @@ class core:
         mesh: tuple[int, ...] | None = (1, 1),
         resume_from: str | None = None,
         *,
-        domain: Any = None,
+        domain: object = None,
     ) -> None:
         if not isinstance(constraints, list | tuple):
             raise TypeError(f"core() takes a list of expressions, got {type(constraints).__name__}; write core([loss])")
         if domain is not None and not isinstance(domain, Domain):
             raise TypeError(f"core(domain={type(domain).__name__}): a jno.domain is needed; points are for eval()")
-        operations = [_as_constraint(item, position) for position, item in enumerate(constraints)]
-        self._begin(operations, domain, get_seed())
+        statements = [as_expression(item, position) for position, item in enumerate(constraints)]
+        self._begin(statements, domain, get_seed())
         self._module_seed = get_network_seed()
         if self.all_ops:
-            check_finite(dict(zip(self._names(), self.all_ops, strict=True)), self.domain)
+            check_finite(dict(zip(expression_names(self.all_ops), self.all_ops, strict=True)), self.domain)
         self.compile(mesh)
         self._warn_of_signed_arrays()
         if resume_from is not None:
             self.restore_checkpoint(resume_from)
 
-    def _begin(self, written: list[Any], domain: Any, seed: int) -> None:
-        choices_of(written)  # refuses two of one name
+    def _begin(self, statements: list[Node], domain: Domain | None, seed: int) -> None:
+        choices_of(statements)  # refuses two of one name
         self._counterparts: Counterparts | None = None
-        self._written = written
-        self._chosen: dict[str, int] = {}
-        self._take_expressions([decided(operation, self._chosen) for operation in written])
+        self._statements, self._choices = statements, dict[str, int]()
+        self._take_expressions([decided(statement, {}) for statement in statements])
         self.domain = domain if domain is not None or not self.all_ops else discover_domain(self.all_ops)
         self.seed = self._module_seed = seed
         self._memory = Memory(key=jax.random.PRNGKey(seed))
@@ -130,41 +121,45 @@ class core:
         self.best_arch: Arch | None = None
         self.tuning_history: TuningHistory | None = None
 
-    def _take_expressions(self, operations: list[Any]) -> None:
-        self.all_ops = operations
-        self.constraints = [op for op in operations if not isinstance(op, Tracker)]
-        self.trackers = [op for op in operations if isinstance(op, Tracker)]
+    def _take_expressions(self, expressions: list[Any]) -> None:
+        self.all_ops = expressions
+        self.constraints = [expression for expression in expressions if not isinstance(expression, Tracker)]
+        self.trackers = [expression for expression in expressions if isinstance(expression, Tracker)]
 
     # --- building ---------------------------------------------------------------------------------------------
     def compile(self, mesh: tuple[int, ...] | None = (1, 1)) -> core:
         """Rebuild what the constructor built: graph, data, models (pending weights, dtype), shape checks."""
-        self._wanted_mesh = mesh
-        self._devices = Devices.of_shape(mesh)
-        self._graph = Graph()
-        self._evaluators: dict[Any, Any] = {}
+        self._mesh_shape, self._devices, self._graph = mesh, Devices.of_shape(mesh), Graph()
         self._models: list[Model] = []
         self._signed: dict[int, tuple[int, ...]] = {}
         self._solver = Solver(
             self._graph, self.domain, self.constraints, self.trackers, self._memory, self._devices, self.seed
         )
+        self._evaluator = Evaluator(
+            self.all_ops,
+            self.domain,
+            self._models,
+            graph=self._graph,
+            devices=self._devices,
+            solver=self._solver,
+            choices=self._choices,
+            counterparts=self._counterparts,
+        )
         if self.all_ops:
-            expressions = [untracked(op) for op in self.all_ops]
-            check_temporal(expressions, self.domain)
-            program = Program(expressions, self.domain, window=None, graph=self._graph)
-            self._models = list(program.models)
-            shapes = build_models(program, self._models, self._module_seed)
-            self._signed = signed_arrays(program, shapes)
+            program = self._evaluator.problem(window=None)
+            self._models.extend(program.models)
+            self._signed = signed_arrays(program, build_models(program, self._models, self._module_seed))
             check_pointwise(program, self.models)
         return self
 
     def _warn_of_signed_arrays(self) -> None:
         """Say which constraints are arrays whose mean may fall without a bound: a reduction was forgotten."""
-        for place, shape in self._signed.items():
-            if not isinstance(self.all_ops[place], Tracker):
+        for position, shape in self._signed.items():
+            if not isinstance(self.all_ops[position], Tracker):
                 self.log.once(
-                    f"constraint {self._names()[place]} is no loss but an array of shape {shape} that can be negative: "
-                    "what is minimised is its mean, which need not have a lower bound. Write .mse (or .mae) for a "
-                    "residual, or .mean if the mean itself is meant",
+                    f"constraint {expression_names(self.all_ops)[position]} is no loss but an array of shape {shape} "
+                    "that can be negative: what is minimised is its mean, which need not have a lower bound. Write "
+                    ".mse (or .mae) for a residual, or .mean if the mean itself is meant",
                     level="warning",
                 )
 
@@ -194,32 +189,32 @@ class core:
         return domain_data(self.domain)
 
     @property
-    def models(self) -> dict[int, Any]:
+    def models(self) -> dict[int, PyTree]:
         """Module with the current weights, by ``Model.layer_id``."""
-        return {model.layer_id: model.module for model in self._models}
+        return modules_of(self._models)
 
     @property
-    def rng(self) -> Any:
+    def rng(self) -> RandomKey:
         """Random key of the next training step."""
         return self._memory.key
 
     @property
-    def mesh(self) -> Any:
+    def mesh(self) -> Mesh:
         """The device mesh, a ``jax.sharding.Mesh`` with the axes ``batch`` and ``model``."""
         return self._devices.mesh
 
     @property
-    def devices(self) -> list[Any]:
+    def devices(self) -> list[jax.Device]:
         """The devices of :attr:`mesh`."""
         return list(self.mesh.devices.flat)
 
     @property
-    def param_sharding(self) -> Any:
+    def param_sharding(self) -> PartitionSpec:
         """How parameters with two axes are cut, a ``PartitionSpec``."""
         return self._devices.parameter_sharding
 
     @property
-    def data_sharding(self) -> Any:
+    def data_sharding(self) -> PartitionSpec:
         """How data with one row per sample is cut, a ``PartitionSpec``."""
         return self._devices.data_sharding
 
@@ -232,7 +227,7 @@ class core:
         """Number of constraints (trackers not counted)."""
         return len(self.constraints)
 
-    def set_optimizer(self, opt_fn: Any, *, scale: Any = None) -> core:
+    def set_optimizer(self, opt_fn: object, *, scale: object = None) -> core:
         """Attach one optimizer (and scale) to every model."""
         for model in self._models:
             model.optimizer(opt_fn)
@@ -265,8 +260,8 @@ class core:
             batchsize: samples per step, drawn without replacement from the ``B`` samples of the domain (``n * domain``;
                 not points); default all.
             inner_steps: epochs fused into one outer step; callbacks run once per outer step.  Must divide ``epochs``.
-            min_consecutive: length of the time window each step sees; ``None`` for all levels.  Shorter windows start
-                at a random level.
+            min_consecutive: length of the time window each step sees (``None``: all levels).  Shorter windows start at
+                a random level.
             callbacks: `jno.utils.callbacks.Callback` instances, and metric loggers such as
                 ``jno.loggers.csv("losses.csv")``.
             checkpoint_gradients: save memory for time: constraints are differentiated one after the other, and
@@ -274,14 +269,14 @@ class core:
             offload_data: keep data with one row per sample on the host (arrays, memory-mapped arrays, data sets of
                 files) and send one mini-batch per epoch to the device, the next one being read meanwhile.  Needs
                 ``batchsize``.
-            accumulation_steps: mini-batches whose gradients are averaged for one update; needs ``batchsize``.
-                Together they hold no sample twice where there are enough of them.
+            accumulation_steps: mini-batches whose gradients are averaged for one update; needs ``batchsize``.  They
+                are disjoint if batchsize × accumulation_steps ≤ number of samples.
             profile: write a profiler trace of at most 50 epochs after the first call to ``traces`` below the
                 directory of the process-wide logger.
             substeps: alternating optimisation: a list of entries ``[i, j]`` or ``([i, j], n)``, done one after the
                 other in every epoch: ``n`` gradient steps (default 1) on the mean of the constraints ``i`` and ``j``.
-                An entry trains the models its constraints depend on (not through ``.stop_gradient``), with optimizer
-                states of its own; schedules of ``Model.scale`` count these steps.
+                An entry trains the models its constraints depend on (not through ``.stop_gradient``), with separate
+                optimizer states; schedules of ``Model.scale`` count these steps.
 
         Returns:
             the training history of this core.
@@ -308,12 +303,12 @@ class core:
     def sweep(
         self,
         space: ArchSpace,
-        optimizer: Any,
+        optimizer: object,
         budget: int | None,
-        devices: Any = None,
+        devices: object = None,
         *,
-        objective: Any = None,
-        executor: Any = None,
+        objective: object = None,
+        executor: object = None,
         workers: int | None = None,
         journal: str | Path | None = None,
         prune: bool = False,
@@ -323,10 +318,9 @@ class core:
         Searched are the dimensions of ``space``, those of networks wrapped with a space, every `jno.np.choice` of the
         problem (by position), and what `Model.tune` declared (``<model_key>__freeze`` and so on).  A trial trains a
         copy of the problem, with the weights the models have now and the seed of this core; networks wrapped with a
-        space are built anew from the seed.  So trials know nothing of each other, and the same sweep gives the same
-        trials.
+        space are built anew from the seed.  Trials are therefore independent, and the same sweep gives the same trials.
 
-        Options of training in a configuration and what they are without: ``epochs`` (2000); ``optimizer``, which
+        Training options a configuration may set (default in parentheses): ``epochs`` (2000); ``optimizer``, which
         replaces that of every trained model (models that have none: ``optax.adam``), but not those of masks and
         posteriors; ``learning_rate``, a number or schedule, for the same models, whose optimizers must be factories
         such as ``optax.adam`` (1e-3 where a factory has none); ``constraint_weights`` or ``weight_schedule``, numbers
@@ -346,10 +340,10 @@ class core:
                 such as ``"gpu"``, a list of their numbers, or a `jno.tuner.DeviceConfig`.
             objective: an expression whose mean is compared, e.g. a validation error; default: the mean of the
                 constraints without their weights.  It is evaluated after training, at all time levels.
-            executor: ``None`` runs trials in threads of this process, one per device; an integer in so many processes
-                of their own; or a `concurrent.futures.Executor`, such as that of Dask or Ray.
+            executor: ``None`` runs trials in threads of this process, one per device; an integer in that many
+                processes; or a `concurrent.futures.Executor`, such as that of Dask or Ray.
             workers: number of trials at a time on an ``Executor``.
-            journal: file to which every finished trial is appended, and from which an interrupted sweep goes on.
+            journal: file to which every finished trial is appended, and from which an interrupted sweep is resumed.
             prune: give up trials whose loss stays above the median of the others.
 
         Returns:
@@ -376,9 +370,9 @@ class core:
 
         Source: Nevergrad, https://facebookresearch.github.io/nevergrad
         """
-        found = run_sweep(
+        result = run_sweep(
             build_core,
-            self._written,
+            self._statements,
             self.domain,
             self.seed,
             space,
@@ -391,28 +385,28 @@ class core:
             workers=workers,
             journal=journal,
         )
-        return self._adopt(found)
+        return self._adopt(result)
 
-    def _adopt(self, found: Found) -> statistics:
+    def _adopt(self, result: SweepResult) -> statistics:
         """Train with the best configuration."""
-        self.tuning_history = found.history
-        self.best_config = found.configuration
-        self.best_arch = found.space.arch(found.configuration)
-        configured = found.apply(self._written, self.seed)
-        self._chosen = configured.chosen
+        self.tuning_history = result.history
+        self.best_config = result.configuration
+        self.best_arch = result.space.arch(result.configuration)
+        configured = result.apply(self._statements, self.seed)
+        self._choices = configured.choices
         self._take_expressions(configured.operations)
         self._memory = Memory(key=jax.random.PRNGKey(self.seed))
-        self.compile(self._wanted_mesh)
+        self.compile(self._mesh_shape)
         self.solve(**configured.options)
         return statistics(self.training_logs[-1:])
 
     # --- evaluation -------------------------------------------------------------------------------------------
     def eval(
         self,
-        operation: Any,
-        domain: Any = None,
+        operation: object,
+        domain: object = None,
         min_consecutive: int | None = 1,
-        key: Any = None,
+        key: RandomKey | None = None,
         samples: str = "auto",
     ) -> Any:
         """Evaluate one expression, or a list of them, with the current weights.
@@ -420,10 +414,9 @@ class core:
         Args:
             operation: expression or list of expressions over models of this core.
             domain: another domain to evaluate on.  Tags it has samples of are used as they are; the others are
-                sampled there as on the training domain (whole point sets, or the same count).  Or points of yours in
-                place of those the expressions live on: an array ``(n, d)``, or ``(points, times)`` with a time or
-                several ``(T,)`` for expressions that depend on time.  Data with a row per sample stays that of the
-                domain.
+                sampled there as on the training domain (whole point sets, or the same count).  Or points in place of
+                those the expressions live on: an array ``(n, d)``, or ``(points, times)`` with a time or several
+                ``(T,)`` for expressions that depend on time.  Data with a row per sample stays that of the domain.
             min_consecutive: length of the time window (from the first level); ``None`` for all levels.
             key: random key; noise is drawn and the window start is random with it, noise is zero without.
             samples: what to do with models that have ``posterior_samples``.  ``"auto"``: an expression that depends
@@ -453,69 +446,7 @@ class core:
             >>> jno.core([x.mse]).eval(x * y, domain=numpy.array([[0.5, 0.5], [2.0, 3.0]]))[0, :, 0].tolist()
             [0.25, 6.0]
         """
-        if samples not in ("auto", "chain", "point"):
-            raise ValueError(f"samples={samples!r}: allowed are 'auto', 'chain' and 'point'")
-        nodes = self._nodes(operation, "eval()")
-        drawn = [samples != "point" and bool(models_with_draws([node])) for node in nodes]
-        if samples == "chain" and not any(drawn):
-            raise ValueError(
-                "samples='chain': no Bayesian model with draws appears in the dependencies of the expressions; declare "
-                "one with model.bayesian(...) and call solve(), or use samples='auto'"
-            )
-        own = self.domain if self.domain is not None else discover_domain(nodes)
-        if domain is None:
-            check_own_domain(nodes, self.all_ops, own, "eval()")
-        placed = placed_points(domain, nodes, own, min_consecutive)
-        target = own if domain is None or placed is not None else domain
-        values: dict[int, Any] = {}
-        for over_draws in (False, True):
-            places = [place for place, chosen in enumerate(drawn) if chosen == over_draws]
-            if places:
-                chosen = [nodes[place] for place in places]
-                found = self._evaluate(chosen, own, target, placed, min_consecutive, key, over_draws=over_draws)
-                values.update(zip(places, found, strict=True))
-        return values[0] if len(nodes) == 1 else [values[place] for place in range(len(nodes))]
-
-    def _nodes(self, operation: Any, method: str) -> list[Node]:
-        """The expressions as nodes over the models of this core, with choices decided."""
-        operations = operation if isinstance(operation, list | tuple) else [operation]
-        nodes = [untracked(_as_constraint(op, position)) for position, op in enumerate(operations)]
-        if not nodes:
-            raise ValueError(f"{method} needs at least one expression")
-        nodes = [decided(node, self._chosen) for node in nodes]
-        return nodes if self._counterparts is None else [self._counterparts.translated(node) for node in nodes]
-
-    def _evaluate(
-        self,
-        nodes: list[Node],
-        own: Any,
-        target: Any,
-        placed: PlacedPoints | None,
-        window: int | None,
-        key: Any,
-        *,
-        over_draws: bool,
-    ) -> list[Any]:
-        at = None if placed is None else placed.key
-        roots = [self._graph.intern(node) for node in nodes]
-        versions = tuple(model.version for model in self._models)
-        cache_key = (at, tuple(map(id, roots)), window, id(target), versions, self._solver.points_version, over_draws)
-        if cache_key not in self._evaluators:
-            check_temporal(nodes, target)
-            context = None if target is own else target.context_for(own)
-            context = context if placed is None else placed.context(own.context)
-            program = Program(nodes, target, window=window, context=context, graph=self._graph)
-            program.check_window("eval")
-            self._check_models(program)
-            check_pointwise(program, self.models)
-            evaluator: Any = DrawEvaluator(program) if over_draws else PointEvaluator(program)
-            self._evaluators[cache_key] = (program, evaluator, target)
-        program, evaluator, _ = self._evaluators[cache_key]
-        if placed is not None:
-            program.replace(placed.entries)
-        modules = {model.layer_id: eqx.nn.inference_mode(model.module) for model in program.models}
-        data = self._devices.place_data({**program.data, **self._solver.weights()}, ())
-        return evaluator(self._devices.shown(modules), data, key)
+        return self._evaluator.evaluate(operation, domain, min_consecutive, key, samples)
 
     def expression(self, name: str) -> Any:
         """The expression that was given a name with ``.name(name)``, for `eval` after loading.
@@ -536,19 +467,9 @@ class core:
         """
         return named_expression(name, self.all_ops, self._graph)
 
-    def _check_models(self, program: Program) -> None:
-        known = {model.layer_id for model in self._models}
-        unknown = [model.model_key for model in program.models if model.layer_id not in known]
-        if unknown:
-            names = [model.model_key for model in self._models]
-            raise ValueError(
-                f"No model for {', '.join(map(repr, unknown))} in this core: it knows {names}. Evaluate with a core "
-                "whose constraints contain the model"
-            )
-
     def export(
         self,
-        operation: Any,
+        operation: object,
         path: str | Path,
         *,
         format: str | None = None,
@@ -556,7 +477,7 @@ class core:
     ) -> ExportedFile:
         """Write one expression, or a list of them, as a function of the coordinates to a file that runs without jNO.
 
-        The weights of now are constants in it.  Its arguments are one array ``(n, 1)`` for every coordinate of the
+        The current weights are stored as constants.  The arguments are one array ``(n, 1)`` for every coordinate of the
         points the expressions live on, all of them and in their order; then, if the expressions depend on time, the
         time of every point ``(n, 1)``; then one row for every data tag that has a row per sample (other data are
         constants).  The number ``n`` of points is free.  Derivatives are part of the function.
@@ -565,8 +486,8 @@ class core:
             operation: expression or list of expressions over models of this core, on the points of one tag.
             path: the file; its suffix, ``.stablehlo`` or ``.onnx``, names the format.
             format: ``"stablehlo"`` (read with ``jax.export.deserialize``) or ``"onnx"`` (needs ``jno-jax[export]``).
-            platforms: of a StableHLO file, some of ``"cpu"``, ``"cuda"``, ``"rocm"``, ``"tpu"``; default CPU, CUDA and
-                TPU, none of which needs to be here.
+            platforms: of a StableHLO file, some of ``"cpu"``, ``"cuda"``, ``"rocm"``, ``"tpu"`` (default: CPU, CUDA
+                and TPU); none of them needs to be present.
 
         Returns:
             the file with the names and types of its arguments.  The function returns an array for one expression,
@@ -587,29 +508,24 @@ class core:
 
         Source: StableHLO through `jax.export`, https://docs.jax.dev/en/latest/export/
         """
-        nodes = self._nodes(operation, "export()")
-        domain = self.domain if self.domain is not None else discover_domain(nodes)
-        check_temporal(nodes, domain)
-        program = Program(nodes, domain, graph=self._graph)
-        self._check_models(program)
+        program = self._evaluator.program(operation, "export()")
         return export_expressions(program, path, format=format, platforms=platforms)
 
     # --- looking at it ----------------------------------------------------------------------------------------
     def print_shapes(self, min_consecutive: int | None = 1) -> core:
         """Print every constraint and tracker as a tree with per-sample shapes ``(N, D)``; returns ``self``."""
         if self.all_ops:
-            expressions = [untracked(op) for op in self.all_ops]
-            program = Program(expressions, self.domain, window=min_consecutive, graph=self._graph)
+            program = self._evaluator.problem(min_consecutive)
             shapes = infer_shapes(program, self.models)
-            for name, root in zip(self._names(), program.expressions, strict=True):
+            for name, root in zip(expression_names(self.all_ops), program.expressions, strict=True):
                 print(f"{name}:\n{shape_tree(root, shapes)}")
         return self
 
-    def print_plan(self, file: Any = None, min_consecutive: int | None = 1) -> core:
+    def print_plan(self, file: object = None, min_consecutive: int | None = 1) -> core:
         """Print which derivatives are computed together; returns ``self``.
 
         Every pass carries the value of a network and the listed operators through it once; sums of derivatives that
-        are wanted only as a sum (a Laplacian) are carried as one.  Derivatives whose computation a scheme forces, and
+        occur only as a sum (a Laplacian) are carried as one.  Derivatives whose computation a scheme forces, and
         primitives that had no Taylor rule, are listed apart.
 
         Args:
@@ -628,13 +544,11 @@ class core:
               *: ∂x + ∂xx + ∂yy
         """
         if self.all_ops:
-            expressions = [untracked(op) for op in self.all_ops]
-            program = Program(expressions, self.domain, window=min_consecutive, graph=self._graph)
             with text_output(file) as stream:
-                print(plan_text(program, self.models), file=stream)
+                print(plan_text(self._evaluator.problem(min_consecutive), self.models), file=stream)
         return self
 
-    def print_tree(self, file: Any = None) -> core:
+    def print_tree(self, file: object = None) -> core:
         """Print every constraint and tracker as a tree; returns ``self``.
 
         Args:
@@ -644,18 +558,9 @@ class core:
             TypeError: neither a stream nor a path.
         """
         with text_output(file) as stream:
-            for name, op in zip(self._names(), self.all_ops, strict=True):
-                print(f"{name}:\n{dump_tree(op)}", file=stream)
+            for name, expression in zip(expression_names(self.all_ops), self.all_ops, strict=True):
+                print(f"{name}:\n{dump_tree(expression)}", file=stream)
         return self
-
-    def _names(self) -> list[str]:
-        counts = {"C": 0, "T": 0}
-        names = []
-        for op in self.all_ops:
-            prefix = "T" if isinstance(op, Tracker) else "C"
-            names.append(op.metadata.label or f"{prefix}{counts[prefix]}")
-            counts[prefix] += 1
-        return names
 
     # --- persistence ------------------------------------------------------------------------------------------
     def save(
@@ -679,63 +584,29 @@ class core:
         return load_object(path, public_key_path, signature_path, expected_type=cls)
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("domain", "seed", "training_logs", "log", "_chosen", "best_config", "best_arch", "tuning_history")
-        expressions = flatten([*self._written, *self.all_ops])
-        # read first, so that new ids have the order of the old ones, in which chains are remembered
-        models = sorted(self._models, key=lambda model: model.layer_id)
-        state: dict[str, Any] = {"models": models, "origin": (PROCESS, [model.layer_id for model in models])}
-        state |= {name: self.__dict__[name] for name in kept}
-        return {**state, "expressions": expressions, "_memory": self._memory.for_host()}
+        attributes = {name: self.__dict__[name] for name in _SAVED}
+        return packed(self._statements, self.all_ops, self._models, self._memory, self._choices, attributes)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        models, (process, layer_ids) = state.pop("models"), state.pop("origin", ("", None))
-        expressions = unflatten(*state.pop("expressions"))
-        count = len(expressions) // 2
-        self._written = expressions[:count]
-        self._take_expressions(expressions[count:])
-        self.__dict__.update(state)
+        parts = restored(state)
+        self.__dict__.update(parts.attributes)
+        self._statements, self._choices = parts.statements, parts.choices
+        self._memory, self._counterparts = parts.memory, parts.counterparts
+        self._take_expressions(parts.expressions)
         self._module_seed = self.seed
-        ids = [model.layer_id for model in models] if layer_ids is None else layer_ids
-        self._counterparts = Counterparts(process, ids, models, self.domain)
         self.compile()
 
 
-def build_core(operations: Sequence[Any], domain: Any, seed: int) -> core:
+def build_core(expressions: Sequence[Node], domain: Domain | None, seed: int) -> core:
     """A core with a seed that is not that of the configuration."""
-    built = object.__new__(core)
-    built._begin(list(operations), domain, seed)
-    return built.compile()
-
-
-def build_models(program: Program, models: Sequence[Model], seed: int) -> dict[int, tuple[int, ...]]:
-    """Check that all shapes fit, initialise lazy modules on the way and serve pending weight requests.
-
-    Returns:
-        per-sample shape of every node, by ``id``.
-    """
-    key = jax.random.PRNGKey(seed)
-    for model in models:
-        if not is_uninitialized(model.module):
-            build_module(model, jax.random.fold_in(key, program.models.index(model)))
-    shapes = infer_shapes(program, {model.layer_id: model.module for model in models})
-    for model in models:
-        if is_uninitialized(model.module):
-            build_module(model, jax.random.fold_in(key, program.models.index(model)))
-    return shapes
-
-
-@shape_of.register
-def infer_shape(expression: Placeholder) -> tuple[int, ...]:
-    """Per-sample shape of an expression's value."""
-    program = Program([expression], discover_domain([expression]))
-    build_models(program, program.models, get_network_seed())
-    shapes = infer_shapes(program, {model.layer_id: model.module for model in program.models})
-    return shapes[id(program.expressions[0])]
+    crux = object.__new__(core)
+    crux._begin(list(expressions), domain, seed)
+    return crux.compile()
 
 
 @value_of.register
 def evaluate_alone(expression: Placeholder, domain: Any) -> Any:
-    """Value of an expression without a core of its own; its models must be frozen."""
+    """Value of an expression outside any problem; its models must be frozen."""
     for model in models_of([expression]):
         if not model.controls.frozen:
             raise ValueError(
@@ -745,12 +616,3 @@ def evaluate_alone(expression: Placeholder, domain: Any) -> Any:
     placed = any(isinstance(node, Variable | TensorTag) for node in walk([expression]))
     probe = build_core([expression], None if placed else domain, get_seed())
     return probe.eval(expression, domain=domain, min_consecutive=None if needs_window([expression]) else 1)
-
-
-def _as_constraint(item: Any, position: int) -> Any:
-    if isinstance(item, Model):
-        raise TypeError(f"entry {position} is the network {item.model_key!r}; call it with variables first")
-    try:
-        return as_node(item)
-    except TypeError as error:
-        raise TypeError(f"entry {position} of the list is no expression: {error}") from error

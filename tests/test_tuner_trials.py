@@ -324,7 +324,7 @@ def test_other_refusals():
     tuned = jno.np.parameter((), name="k").optimizer(optax.sgd).tune(lr=[0.1, 0.2])
     frozen = jno.core([(tuned - 1.0).mse], domain=line())
     tuned.freeze()
-    assert len(frozen._written) == 1
+    assert len(frozen._statements) == 1
     with pytest.raises(RuntimeError, match=r"every model is frozen"):
         frozen.sweep(space(epochs=[1]), None, None)
 

@@ -53,7 +53,7 @@ class Configured:
     """What to train on: constraints with their weights, and trackers."""
     constraints: list[Placeholder]
     """The constraints without weights."""
-    chosen: dict[str, int]
+    choices: dict[str, int]
     """Positions of the options of choices."""
     options: dict[str, Any]
     """Options of `solve`."""
@@ -78,8 +78,8 @@ def configure(operations: Sequence[Any], configuration: Mapping[str, Any], names
         _set_precision_and_training(model, key, training)
         if not model.controls.frozen:
             _set_optimizer(model, key, training)
-    chosen = {choice.dimension: configuration[choice.dimension] for choice in choices_of(operations)}
-    plain = [decided(operation, chosen) for operation in operations]
+    choices = {choice.dimension: configuration[choice.dimension] for choice in choices_of(operations)}
+    plain = [decided(operation, choices) for operation in operations]
     constraints = [operation for operation in plain if not isinstance(operation, Tracker)]
     weights = training.get("constraint_weights", training.get("weight_schedule"))
     trained = iter(constraints if weights is None else weighted(constraints, weights))
@@ -87,7 +87,7 @@ def configure(operations: Sequence[Any], configuration: Mapping[str, Any], names
     return Configured(
         operations=[operation if isinstance(operation, Tracker) else next(trained) for operation in plain],
         constraints=constraints,
-        chosen=chosen,
+        choices=choices,
         options={"epochs": training.get("epochs", DEFAULT_EPOCHS), **options},
         weights=None if weights is None or callable(weights) else [float(weight) for weight in weights],
     )

@@ -104,7 +104,7 @@ def measure(crux: Any, configured: Configured, objective: Any) -> float:
     Raises:
         FloatingPointError: it is not finite.
     """
-    measured = configured.constraints if objective is None else [decided(objective, configured.chosen)]
+    measured = configured.constraints if objective is None else [decided(objective, configured.choices)]
     values = crux.eval(measured, min_consecutive=None, samples="point")
     each = values if len(measured) > 1 else [values]
     mean = float(np.mean([np.mean(np.asarray(value)) for value in each]))

@@ -19,8 +19,8 @@ from ._strategies import strategy_of
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
-    """What a sweep found."""
+class SweepResult:
+    """The trials of a sweep, and the best configuration with what its names mean."""
 
     history: TuningHistory
     configuration: dict[str, Any]
@@ -44,7 +44,7 @@ def sweep(
     objective: Any,
     prune: bool,
     **how: Any,
-) -> Found:
+) -> SweepResult:
     """Search ``space`` over a problem; see ``core.sweep``.
 
     Args:
@@ -81,7 +81,7 @@ def sweep(
         "constraints": [_text(constraint) for constraint in constraints],
     }
     history = search(problem.run, strategy, merged.labels, description=description, prune=prune, **how)
-    return Found(history, _best(history), merged, names)
+    return SweepResult(history, _best(history), merged, names)
 
 
 def _text(expression: Any) -> str:
