@@ -317,7 +317,7 @@ def test_reset_forgets_requests_and_keeps_weights():
     crux.solve(1)
     trained = float(p.module.value)
     p.initialize(9.0).dtype(jnp.bfloat16).reset()
-    assert p.model.pending_initialization is None
+    assert p.model.controls.initialization is None
     assert p.model.controls == type(p.model.controls)()
     assert float(jno.core([p.mse], domain=domain).eval(p)) == trained
     with pytest.raises(ValueError, match="has no optimizer"):

@@ -30,21 +30,18 @@ def build_module(model: Model, key: Any) -> None:
         loaded, adapted = _loaded(model, plain, key), False
     except DoesNotFitError as error:
         # weights of an adapted network: the adapters come first
-        if model.pending_adapters is None:
+        if model.controls.waiting_lora is None:
             raise
         loaded, adapted = _loaded_with_adapters(model, plain, key, error), True
     model.module = loaded if adapted else _adapted(model, loaded, key)
-    if model.pending_initialization is not None:
-        model.applied_initialization, model.pending_initialization = model.pending_initialization, None
-    if model.pending_adapters is not None:
-        model.applied_adapters, model.pending_adapters = model.pending_adapters, None
+    model.controls = model.controls.with_requests(served=True)
     if model.controls.dtype is not None:
         model.module = cast_floating(model.module, model.controls.dtype)
 
 
 def _loaded(model: Model, module: Any, key: Any) -> Any:
     """The module with the weights that wait for it."""
-    pending = model.pending_initialization
+    pending = model.controls.waiting_initialization
     if pending is None:
         return module
     chosen = next((k for k in (pending.key, model.default_key) if k is not None), key)
@@ -61,7 +58,7 @@ def _loaded_with_adapters(model: Model, module: Any, key: Any, error: DoesNotFit
 
 def _adapted(model: Model, module: Any, key: Any) -> Any:
     """The module with the adapters that wait for it."""
-    adapters = model.pending_adapters
+    adapters = model.controls.waiting_lora
     if adapters is None:
         return module
     mask = adapters.mask

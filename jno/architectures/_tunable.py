@@ -69,8 +69,7 @@ class TunableModule(Model):
         """Become the network of an architecture, with new weights; requests such as adapters count again."""
         self.arch = arch
         self.module = self.instantiate(arch, key)
-        self.pending_initialization = self.pending_initialization or self.applied_initialization
-        self.pending_adapters = self.pending_adapters or self.applied_adapters
+        self.controls = self.controls.with_requests(served=False)
         self.version += 1
 
     def accepts(self, name: str) -> bool:

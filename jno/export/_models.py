@@ -115,7 +115,7 @@ def _free_axes(samples: Sequence[Any], polymorphic: bool | Sequence[bool]) -> li
 def _build(model: Model, samples: Sequence[Any]) -> None:
     """Serve what was asked for and waits for a core: weights, adapters, the dtype."""
     if is_uninitialized(model.module):
-        if model.pending_initialization is None:
+        if model.controls.waiting_initialization is None:
             raise ValueError(
                 f"{model.model_key} has no weights yet: build a core with it (jno.core([...])) and train it, or load "
                 "weights with initialize()"

@@ -34,12 +34,12 @@ from ._leaves import Variable as Variable
 from ._leaves import as_node as as_node
 from ._model import UNUSED_MASK as UNUSED_MASK
 from ._model import Model as Model
-from ._model import ModelCall as ModelCall
 from ._model import compile_network as compile_network
 from ._model import constrained_module as constrained_module
 from ._model import export_network as export_network
 from ._model import has_numbered_name as has_numbered_name
 from ._model import print_model as print_model
+from ._model_call import ModelCall as ModelCall
 from ._node import Node as Node
 from ._node import Pointwise as Pointwise
 from ._operations import BinaryOp as BinaryOp

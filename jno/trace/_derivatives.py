@@ -6,7 +6,8 @@ import dataclasses
 from typing import Any, ClassVar
 
 from ._leaves import Variable
-from ._model import Model, ModelCall
+from ._model import Model
+from ._model_call import ModelCall
 from ._node import Pointwise
 from ._placeholder import Placeholder
 

@@ -6,21 +6,17 @@ import dataclasses
 import itertools
 import os
 import re
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, Literal
 
-import numpy as np
+from jno.utils import get_logger
 
-from jno.utils import get_logger, require_int
-
-from ._controls import Adapters, Constraint, Controls, Initialization, ParameterGroup
-from ._leaves import as_node
-from ._node import Pointwise
+from ._controls import Adapters, Constraint, Controls, Initialization, checked_dtype
 from ._optimizer_forms import is_optimizer
 from ._placeholder import Placeholder
 from ._posterior import Posterior, Sampling, StartsFromLogDensity, Variational
 from ._services import Service
-from ._tuning import Tuning, checked_tuning
+from ._tuning import Tuning
 
 _layer_ids = itertools.count(1)
 
@@ -56,13 +52,7 @@ class Model:
         self.name = name
         self.weight_path = weight_path
         self.layer_id = next(_layer_ids)
-        self.controls = Controls()
-        self.pending_initialization = None if weight_path is None else Initialization(weight_path)
-        self.pending_adapters: Adapters | None = None
-        self.pending_start: Initialization | None = None
-        self.applied_initialization: Initialization | None = None
-        self.applied_adapters: Adapters | None = None
-        self.tuning = Tuning()
+        self.controls = Controls(initialization=None if weight_path is None else Initialization(weight_path))
         self.posterior_samples: Any = None
         self.posterior_diagnostics: dict[str, Any] | None = None
         self.open_mask: Any = None
@@ -79,13 +69,18 @@ class Model:
         """Same as :attr:`module`."""
         return self.module
 
-    def __call__(self, *arguments: Any) -> ModelCall:
+    @property
+    def tuning(self) -> Tuning:
+        """What `tune` lets a sweep try."""
+        return self.controls.tuning
+
+    def __call__(self, *arguments: Any) -> Placeholder:
         """Apply the network to expressions; the module receives whole arrays ``(N, D)``, one per argument."""
-        return ModelCall(self, tuple(as_node(argument) for argument in arguments))
+        return call_model(self, arguments)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Ids are unique within a process: a loaded model must not take that of a model built here.
-        self.__dict__.update(state, layer_id=next(_layer_ids))
+        self.__dict__.update(_current(state), layer_id=next(_layer_ids))
 
     def __iter__(self) -> Any:
         raise TypeError(f"{self!r} is a network, not a sequence; call it with expressions first")
@@ -123,9 +118,8 @@ class Model:
                     f"{self.model_key}.optimizer() replaces {len(self.controls.groups)} parameter group(s) set before; "
                     "to keep groups beside a default, call optimizer() first and mask(...).optimizer() afterwards"
                 )
-            default = dataclasses.replace(self.controls.default_group, optimizer=opt_fn, posterior=None)
-            return self._change(default_group=default, groups=())
-        return self._set_group(mask, optimizer=opt_fn, posterior=None)
+            self._change(groups=())
+        return self._set(self.controls.with_group(mask, optimizer=opt_fn, posterior=None))
 
     def scale(self, schedule: Any) -> Model:
         """Multiply the updates of the optimizer by a number or schedule (after ``mask(M)``: of that group).
@@ -142,10 +136,7 @@ class Model:
         """
         if isinstance(schedule, bool) or not (callable(schedule) or isinstance(schedule, int | float)):
             raise TypeError(f"scale({schedule!r}): expected a number or a schedule, got {type(schedule).__name__}")
-        mask = self.take_mask()
-        if mask is None:
-            return self._change(default_group=dataclasses.replace(self.controls.default_group, scale=schedule))
-        return self._set_group(mask, scale=schedule)
+        return self._set(self.controls.with_group(self.take_mask(), scale=schedule))
 
     def freeze(self) -> Model:
         """Do not train the model; after ``mask(M)``: do not train the selected leaves."""
@@ -248,7 +239,7 @@ class Model:
         record = Sampling(
             kernel_factory, prior, warmup, keep, thin, adapt, num_chains, init_jitter, likelihood_scale, kernel_kwargs
         )
-        return self._random(record)
+        return self._sample(record)
 
     def vi(
         self,
@@ -307,22 +298,20 @@ class Model:
             init_mu_at_position,
             options,
         )
-        return self._random(record)
+        return self._sample(record)
 
-    def _random(self, record: Posterior) -> Model:
+    def _sample(self, posterior: Posterior) -> Model:
         mask = self.take_mask()
-        group = self.controls.default_group if mask is None else self._group(mask)
-        # a scale goes with its optimizer; one that never had any is kept, and refused when training begins
-        scale = group.scale if group.optimizer is None else None
-        if group.posterior is not None and type(group.posterior) is not type(record):
+        group = self.controls.group(mask)
+        if group.posterior is not None and type(group.posterior) is not type(posterior):
             raise ValueError(
                 f"{self.model_key}: bayesian() and vi() are mutually exclusive; call reset() or optimizer(...) before "
                 "changing from one to the other"
             )
-        self._change(frozen=False)
-        if mask is None:
-            return self._change(default_group=ParameterGroup(None, scale=scale, posterior=record), freeze_masks=())
-        return self._set_group(mask, optimizer=None, scale=scale, posterior=record)
+        # a scale goes with its optimizer; one that never had any is kept, and refused when training begins
+        scale = group.scale if group.optimizer is None else None
+        self._change(frozen=False, freeze_masks=() if mask is None else self.controls.freeze_masks)
+        return self._set(self.controls.with_group(mask, optimizer=None, scale=scale, posterior=posterior))
 
     def constrain(self, transform: Any) -> Model:
         """Transform the parameters before every use, e.g. to keep them positive; after ``mask(M)`` the selected ones.
@@ -376,14 +365,10 @@ class Model:
             ValueError: a rank below one, or ``specs`` beside ``target`` or ``wrapper``.  When the core is built: a
                 target that matches nothing, a layer that no adapter handles.
         """
-        require_int(rank, "lora(rank)", minimum=1, subject="the rank")
-        if specs is not None and (target is not None or wrapper is not None):
-            raise ValueError("lora(specs=...) says target and wrapper for every spec; leave out target= and wrapper=")
-        wrappers = None if wrapper is None else tuple(wrapper) if isinstance(wrapper, list | tuple) else (wrapper,)
-        options = {"rank": rank, "alpha": float(alpha), "target": target, "specs": specs, "wrappers": wrappers}
-        self.pending_adapters = Adapters(options, self.take_mask())
-        trained = "only" if self.controls.frozen else "and rest"
-        return self._change(frozen=False, freeze_masks=(), adapters=trained)
+        adapters = Adapters.checked(rank, alpha, target, wrapper, specs, self.open_mask)
+        self.take_mask()
+        trained: Literal["only", "and rest"] = "only" if self.controls.frozen else "and rest"
+        return self._change(frozen=False, freeze_masks=(), adapters=trained, lora=adapters)
 
     def dtype(self, dtype: Any) -> Model:
         """Set the working precision: parameters are cast when a core is built, inputs at every call.
@@ -394,19 +379,9 @@ class Model:
         Raises:
             ValueError: a string (precision of the *data* is JAX's ``jax_enable_x64`` flag), or no floating dtype.
         """
-        if isinstance(dtype, str):
-            raise ValueError(
-                f"dtype({dtype!r}): give a dtype object such as jnp.float32; for double precision of all data set "
-                "jax_enable_x64 before building models and domains"
-            )
-        try:
-            name = np.dtype(dtype).name
-        except TypeError:
-            name = "no dtype"
-        if not name.startswith(("float", "bfloat")):
-            raise ValueError(f"dtype({dtype!r}): a floating dtype such as jnp.float32 or jnp.bfloat16 is needed")
+        floating = checked_dtype(dtype)
         self._refuse_mask("dtype")
-        return self._change(dtype=dtype)
+        return self._change(dtype=floating)
 
     def initialize(self, weights: Any, *, key: Any = None) -> Model:
         """Load weights when the next core is built; the last call wins.
@@ -422,12 +397,11 @@ class Model:
         """
         self._refuse_mask("initialize")
         if isinstance(weights, StartsFromLogDensity) and weights.requires_logdensity:
-            self.pending_start = Initialization(weights, key)
+            requests: dict[str, Initialization | None] = {"start": Initialization(weights, key)}
         else:
-            self.pending_initialization, self.pending_start = Initialization(weights, key), None
+            requests = {"initialization": Initialization(weights, key), "start": None}
         self.posterior_samples = self.posterior_diagnostics = None
-        self.version += 1
-        return self
+        return self._change(**requests)
 
     def tune(
         self,
@@ -462,24 +436,19 @@ class Model:
             >>> net = net.tune(freeze=[True, False], lora=[(4, 1.0), None], optimizer=[optax.adam], lr=[1e-3, 1e-4])
         """
         self._refuse_mask("tune")
-        given = {"freeze": freeze, "lora": lora, "optimizer": optimizer, "lr": lr, "dtype": dtype}
-        self.tuning = checked_tuning(self.tuning, is_optimizer, **given)
+        tuning = self.tuning.with_candidates(freeze=freeze, lora=lora, optimizer=optimizer, lr=lr, dtype=dtype)
+        # training does not change, so what was compiled stays
+        self.controls = dataclasses.replace(self.controls, tuning=tuning)
         return self
 
     def reset(self) -> Model:
         """Forget all controls (optimizers, posteriors, groups, masks, freezing, transforms, dtype), requests and draws;
         weights stay.
         """
-        self.applied_initialization = self.applied_adapters = None
-        self.tuning = Tuning()
-        self.pending_initialization = self.pending_start = None
-        self.pending_adapters = None
         self.posterior_samples = self.posterior_diagnostics = None
         self.open_mask = None
         self.weight_path = None
-        self.controls = Controls()
-        self.version += 1
-        return self
+        return self._set(Controls())
 
     def summary(self) -> Model:
         """Print a table of the leaves: path, shape, dtype, group, optimizer, trained or frozen; returns the model."""
@@ -557,25 +526,18 @@ class Model:
         return mask
 
     def _change(self, **changes: Any) -> Model:
-        self.controls = dataclasses.replace(self.controls, **changes)
+        return self._set(dataclasses.replace(self.controls, **changes))
+
+    def _set(self, controls: Controls) -> Model:
+        """Take other controls; what was compiled for the old ones is not used again."""
+        self.controls = controls
         self.version += 1
         return self
 
-    def _group(self, mask: Any) -> ParameterGroup:
-        """The group set for a mask so far."""
-        same = (group for group in self.controls.groups if group.mask is mask or group.mask == mask)
-        return next(same, ParameterGroup(mask))
 
-    def _set_group(self, mask: Any, **changes: Any) -> Model:
-        groups = list(self.controls.groups)
-        for position, group in enumerate(groups):
-            if group.mask is mask or group.mask == mask:
-                groups[position] = dataclasses.replace(group, **changes)
-                return self._change(groups=tuple(groups))
-        return self._change(groups=(*groups, ParameterGroup(mask, **changes)))
-
-
-# What needs JAX's pytrees or the compiler, which the trace does not import.
+# A call is an expression that knows its model; the others need JAX's pytrees or the compiler, which the trace does not
+# import.
+call_model: Service[[Model, tuple[object, ...]], Placeholder] = Service("calls of models", "jno.trace")
 constrained_module: Service[[Any, Model], Any] = Service("the transformed parameters of a model", "jno.architectures")
 print_model: Service[[Model], None] = Service("the summary of a model", "jno.architectures")
 export_network: Service[..., Any] = Service("the file of a network", "jno.export")
@@ -587,104 +549,21 @@ def has_numbered_name(name: str) -> bool:
     return re.fullmatch(r"(model|parameter)_\d+", name) is not None
 
 
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class ModelCall(Placeholder):
-    """``model(*args)``.  Configuration methods of the model may be called on it and return the call."""
+def _current(state: dict[str, Any]) -> dict[str, Any]:
+    """The attributes of a model in a file of an earlier version, in which requests stood beside the controls."""
+    attributes = dict(state)
+    requests = {
+        "initialization": _earlier(attributes, "initialization"),
+        "lora": _earlier(attributes, "adapters"),
+        "start": attributes.pop("pending_start", None),
+        "tuning": attributes.pop("tuning", None),
+    }
+    changes = {name: request for name, request in requests.items() if request is not None}
+    return {**attributes, "controls": dataclasses.replace(attributes["controls"], **changes)}
 
-    child_fields: ClassVar[tuple[str, ...]] = ("args",)
-    model: Model
-    args: tuple[Placeholder, ...]
 
-    def describe(self) -> str:
-        return self.model.model_key
-
-    def pointwise(self) -> Pointwise:
-        return Pointwise.BY_MODEL
-
-    def __call__(self, *new_variables: Any) -> Placeholder:
-        if self.args:
-            return super().__call__(*new_variables)
-        raise TypeError(f"{self.model.model_key} is a parameter and takes no arguments")
-
-    def name(self, label: str) -> ModelCall:
-        """Set the label; on a parameter this also renames the model."""
-        super().name(label)
-        if not self.args:
-            self.model.name = label
-        return self
-
-    @property
-    def module(self) -> Any:
-        """The model's weights."""
-        return self.model.module
-
-    def optimizer(self, opt_fn: Any) -> ModelCall:
-        """See `Model.optimizer`."""
-        return self._configure(self.model.optimizer, opt_fn)
-
-    def freeze(self) -> ModelCall:
-        """See `Model.freeze`."""
-        return self._configure(self.model.freeze)
-
-    def unfreeze(self) -> ModelCall:
-        """See `Model.unfreeze`."""
-        return self._configure(self.model.unfreeze)
-
-    def mask(self, param_mask: Any = None) -> ModelCall:
-        """See `Model.mask`."""
-        return self._configure(self.model.mask, param_mask)
-
-    def dtype(self, dtype: Any) -> ModelCall:  # type: ignore[override]
-        """See `Model.dtype`."""
-        return self._configure(self.model.dtype, dtype)
-
-    def constrain(self, transform: Any) -> ModelCall:
-        """See `Model.constrain`."""
-        return self._configure(self.model.constrain, transform)
-
-    def lora(self, *arguments: Any, **options: Any) -> ModelCall:
-        """See `Model.lora`."""
-        self.model.lora(*arguments, **options)
-        return self
-
-    def bayesian(self, kernel_factory: Any, **options: Any) -> ModelCall:
-        """See `Model.bayesian`."""
-        self.model.bayesian(kernel_factory, **options)
-        return self
-
-    def vi(self, factory: Any, **options: Any) -> ModelCall:
-        """See `Model.vi`."""
-        self.model.vi(factory, **options)
-        return self
-
-    @property
-    def posterior_samples(self) -> Any:
-        """See `Model.posterior_samples`."""
-        return self.model.posterior_samples
-
-    @property
-    def posterior_diagnostics(self) -> dict[str, Any] | None:
-        """See `Model.posterior_diagnostics`."""
-        return self.model.posterior_diagnostics
-
-    def initialize(self, weights: Any, *, key: Any = None) -> ModelCall:
-        """See `Model.initialize`."""
-        self.model.initialize(weights, key=key)
-        return self
-
-    def tune(self, **candidates: Any) -> ModelCall:
-        """See `Model.tune`."""
-        self.model.tune(**candidates)
-        return self
-
-    def reset(self) -> ModelCall:
-        """See `Model.reset`."""
-        return self._configure(self.model.reset)
-
-    def summary(self) -> ModelCall:
-        """See `Model.summary`."""
-        return self._configure(self.model.summary)
-
-    def _configure(self, method: Callable[..., Any], *arguments: Any) -> ModelCall:
-        method(*arguments)
-        return self
+def _earlier(attributes: dict[str, Any], name: str) -> Initialization | Adapters | None:
+    pending, applied = attributes.pop(f"pending_{name}", None), attributes.pop(f"applied_{name}", None)
+    if pending is not None:
+        return dataclasses.replace(pending, served=False)
+    return None if applied is None else dataclasses.replace(applied, served=True)

@@ -9,7 +9,8 @@ from . import _placeholder as services
 from ._derivatives import Hessian, Jacobian, network_gradient
 from ._integrals import Integral, IntegralTime
 from ._leaves import Variable
-from ._model import Model, ModelCall
+from ._model import Model
+from ._model_call import ModelCall
 from ._operations import BinaryOp, FunctionCall, GetItem, Print, Reduction, Reshape, Tracker, UnaryOp, binary
 from ._placeholder import Placeholder
 from ._recall import call_with_variables

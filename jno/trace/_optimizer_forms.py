@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 
 @runtime_checkable
@@ -21,12 +22,17 @@ class Transformation(Protocol):
     update: Any
 
 
-def is_optimizer(value: Any) -> bool:
+Optimizer: TypeAlias = Transformation | BuildsTransform | Callable[..., Any]
+"""An optax transform, what builds one when training begins, or a factory such as `optax.adam`."""
+
+
+def is_optimizer(value: object) -> bool:
     """Whether ``value`` is an optax transform, a factory of one, or builds one when training begins."""
     return callable(value) or is_transformation(value) or isinstance(value, BuildsTransform)
 
 
-def is_transformation(value: Any) -> bool:
+def is_transformation(value: object) -> bool:
     """Whether ``value`` is an optax transform, or an object with its methods ``init`` and ``update``."""
-    built = isinstance(value, Transformation) and not isinstance(value, type)
-    return built and callable(value.init) and callable(value.update)
+    if isinstance(value, type) or not isinstance(value, Transformation):
+        return False
+    return callable(value.init) and callable(value.update)

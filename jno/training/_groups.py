@@ -64,7 +64,7 @@ def _claims_of(model: Model) -> list[Claim]:
     controls, name = model.controls, model.model_key
     if model.open_mask is not None:
         raise ValueError(f"{name}.mask(...): the mask acts on nothing. {UNUSED_MASK}")
-    if model.pending_adapters is not None:
+    if model.controls.waiting_lora is not None:
         raise ValueError(f"{name}.lora() was called after this core was built; build a new core, or call compile()")
     if controls.frozen:
         return []

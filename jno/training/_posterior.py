@@ -69,7 +69,7 @@ def blocks_of(claims: Sequence[Claim], *, together: bool) -> list[Block]:
             warmup = record.warmup if kernel.adapts else 0
             blocks.append(MarkovBlock(kernel, plan, warmup, record.init_jitter, chains=record.num_chains, **shared))
     for claim in random:
-        if claim.model.pending_start is not None and not isinstance(claim.request.posterior, Sampling):
+        if claim.model.controls.start is not None and not isinstance(claim.request.posterior, Sampling):
             raise ValueError(
                 f"model {claim.model.model_key!r}: an initializer that needs the log density starts chains of "
                 "bayesian(); with vi() the start is the weights of the model"
@@ -247,13 +247,13 @@ def pending_starts(blocks: Sequence[Block], models: Sequence[Model]) -> dict[str
     found: dict[str, Any] = {}
     sampled = {i for block in blocks for i in block.selected}
     for model in models:
-        if model.pending_start is not None and model.layer_id not in sampled:
+        if model.controls.start is not None and model.layer_id not in sampled:
             raise ValueError(
                 f"model {model.model_key!r} was given an initializer that needs the log density of a posterior: call "
                 f"{model.model_key}.bayesian(...) too, or initialize it otherwise"
             )
     for block in blocks:
-        own = [model.pending_start for model in models if model.layer_id in block.selected]
+        own = [model.controls.start for model in models if model.layer_id in block.selected]
         if len({id(None if start is None else start.weights) for start in own}) > 1:
             raise ValueError(
                 f"the models of {block.name} are sampled together: give all the same initializer object, or none"
