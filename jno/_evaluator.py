@@ -175,7 +175,7 @@ class Evaluator:
             program.replace(place.points.entries)
         modules = {model.layer_id: eqx.nn.inference_mode(model.module) for model in program.models}
         data = self._devices.place_data({**program.data, **self._solver.weights()}, ())
-        return function(self._devices.shown(modules), data, key)
+        return function(self._devices.on_all(modules), data, key)
 
     def _compile(self, nodes: Sequence[Node], place: Place, *, over_draws: bool) -> Compiled:
         check_temporal(nodes, place.domain)

@@ -7,22 +7,28 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 import jax
 import numpy as np
 
 from jno.compiler import Program
 from jno.trace import Node, flatten, unflatten
-from jno.utils import get_logger, get_runs_base_dir, user_path
-from jno.utils.callbacks import Callback
+from jno.utils import Callback, get_logger, get_runs_base_dir, user_path
 
-from ._problem import Problem, problem_of
+from ._figures import Figure
+from ._training_problem import Key, Leaves, TrainingProblem, problem_of
+
+Tool = TypeVar("Tool")
+"""What a callback compiles once per program."""
+
+Fields: TypeAlias = dict[str, Any]
+"""What was measured: arrays and numbers by the names in `Analysis.fields`."""
 
 _DPI = 150
 
 
-class Analysis(Callback, abc.ABC):
+class Analysis(Callback, abc.ABC, Generic[Tool]):
     """A callback that measures every ``interval`` epochs, after the update of that epoch.
 
     It fires at epochs ``0, interval, 2 interval, …``. With ``solve(inner_steps=k)`` callbacks are called at every
@@ -41,29 +47,29 @@ class Analysis(Callback, abc.ABC):
     fields: ClassVar[tuple[str, ...]]
     """What is measured, in `result`."""
 
-    def __init__(self, interval: int, mask: Any = None, expressions: Sequence[Node] = ()) -> None:
+    def __init__(self, interval: int, mask: object = None, expressions: Sequence[Node] = ()) -> None:
         self.interval = at_least(1, interval, type(self).__name__, "interval")
         self._mask = mask
         self._expressions = tuple(expressions)
-        self._last_call = -1  # the epoch before those that were not looked at
+        self._last_call = -1  # the newest epoch that was looked at
         self._epochs: list[int] = []
         self._records: list[dict[str, np.ndarray]] = []
         self._names: tuple[str, ...] = ()
         self._constraints: tuple[Node, ...] = ()
-        self._tools: dict[Program, Any] = {}
-        self._problem: Problem | None = None
+        self._tools: dict[Program, Tool] = {}
+        self._problem: TrainingProblem | None = None
 
-    # --- what one of them is ----------------------------------------------------------------------------------
+    # --- what a subclass says ----------------------------------------------------------------------------------
     @abc.abstractmethod
-    def _tool(self, problem: Problem) -> Any:
+    def _tool(self, problem: TrainingProblem) -> Tool:
         """What is compiled once for a program."""
 
     @abc.abstractmethod
-    def _measure(self, tool: Any, problem: Problem, trainable: dict[int, Any], key: Any) -> dict[str, Any]:
+    def _measure(self, tool: Tool, problem: TrainingProblem, trainable: Leaves, key: Key) -> Fields:
         """The fields."""
 
     @abc.abstractmethod
-    def _draw(self, figure: Any) -> None:
+    def _draw(self, figure: Figure) -> None:
         """Fill a matplotlib figure from what was measured."""
 
     # --- results ----------------------------------------------------------------------------------------------
@@ -83,7 +89,7 @@ class Analysis(Callback, abc.ABC):
         history = {name: np.array([record[name] for record in self._records]) for name in self.fields}
         return {"epochs": np.array(self._epochs, dtype=int), **history}
 
-    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Self:
         """Save a figure of what was measured.
 
         Args:
@@ -101,12 +107,12 @@ class Analysis(Callback, abc.ABC):
         if not self._records:
             warnings.warn(f"{name} has measured nothing: nothing to plot. Give it to core.solve first.", stacklevel=2)
             return self
-        from matplotlib.figure import Figure
+        import matplotlib.figure
 
         folder = get_logger().path or Path(get_runs_base_dir())
         target = folder / f"{name}.png" if path is None else user_path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        figure = Figure(layout="constrained")
+        figure = matplotlib.figure.Figure(layout="constrained")
         self._draw(figure)
         figure.savefig(target, dpi=_DPI)
         if path is None:
@@ -132,37 +138,37 @@ class Analysis(Callback, abc.ABC):
         self._last_call = epoch
         if due:
             tool = self._tools[self._problem.program]
-            found = jax.device_get(self._measure(tool, self._problem, kw["trainable"], kw["rng"]))
-            self._keep(epoch, {name: np.asarray(found[name]) for name in self.fields})
+            values = jax.device_get(self._measure(tool, self._problem, kw["trainable"], kw["rng"]))
+            self._record(epoch, {name: np.asarray(values[name]) for name in self.fields})
 
-    def _keep(self, epoch: int, record: dict[str, np.ndarray]) -> None:
+    def _record(self, epoch: int, record: dict[str, np.ndarray]) -> None:
         if self._records and any(record[name].shape != self._records[-1][name].shape for name in self.fields):
             self._epochs, self._records = [], []
         self._epochs.append(epoch)
         self._records.append(record)
 
-    def _is_another(self, problem: Problem) -> bool:
-        pairs = zip(self._constraints, problem.constraints, strict=False)  # none are known of one read from a file
-        return self._names != problem.names or any(known is not given for known, given in pairs)
+    def _is_another(self, problem: TrainingProblem) -> bool:
+        pairs = zip(self._constraints, problem.constraints, strict=False)  # a callback from a file has none
+        return self._names != problem.names or any(earlier is not new for earlier, new in pairs)
 
     # --- files ------------------------------------------------------------------------------------------------
     def __getstate__(self) -> dict[str, Any]:
-        own = flatten(self._expressions)
-        return {**self.__dict__, "_expressions": own, "_constraints": (), "_tools": {}, "_problem": None}
+        expressions = flatten(self._expressions)
+        return {**self.__dict__, "_expressions": expressions, "_constraints": (), "_tools": {}, "_problem": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update({**state, "_expressions": tuple(unflatten(*state["_expressions"]))})
 
 
-def at_least(least: int, given: Any, callback: str, name: str) -> int:
+def at_least(least: int, value: object, callback: str, name: str) -> int:
     """An integer option, checked.
 
     Raises:
-        ValueError: it is no integer, or too small.
+        ValueError: it is not an integer, or too small.
     """
-    if isinstance(given, bool) or not isinstance(given, int) or given < least:
-        raise ValueError(f"{callback}({name}={given!r}): {name} must be an integer of at least {least}")
-    return given
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{callback}({name}={value!r}): {name} must be an integer of at least {least}")
+    return value
 
 
 def _plain(entry: np.ndarray) -> Any:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import equinox as eqx
 import numpy as np
+from jaxtyping import Array, Float, PyTree
 
-from ._analysis import Analysis
-from ._figures import panels, series
-from ._losses import gradients_of, unit_rows
-from ._problem import Problem
+from ._analysis import Analysis, Fields
+from ._figures import Axes, Figure, panels, series
+from ._losses import Compute, gradients_of, unit_rows
+from ._training_problem import Key, Leaves, TrainingProblem
 
 _FEW = 12  # constraints whose cosines are written into the matrix
 
 
-class CosSimilarity(Analysis):
+class CosSimilarity(Analysis[Compute]):
     r"""Cosines :math:`\nabla L_i\cdot\nabla L_j / (\|\nabla L_i\|\|\nabla L_j\|)` between the gradients of constraints.
 
     Negative ones are conflicts: a step that lowers one loss raises the other. A gradient that is zero has the
-    cosine 0 with every other and with itself.
+    cosine 0 with all gradients, itself included.
 
     Args:
         interval: epochs between two measurements.
@@ -48,22 +49,22 @@ class CosSimilarity(Analysis):
 
     fields: ClassVar[tuple[str, ...]] = ("cos_sim_matrix",)
 
-    def __init__(self, interval: int = 100, mask: Any = None) -> None:
+    def __init__(self, interval: int = 100, mask: object = None) -> None:
         super().__init__(interval, mask)
 
-    def _tool(self, problem: Problem) -> Any:
+    def _tool(self, problem: TrainingProblem) -> Compute:
         gradients = gradients_of(problem.program)
 
-        def cosines(*given: Any) -> Any:
-            units = unit_rows(gradients(*given))
+        def cosines(*arguments: PyTree) -> Float[Array, "C C"]:
+            units = unit_rows(gradients(*arguments))
             return (units.conj() @ units.T).real
 
         return eqx.filter_jit(cosines)
 
-    def _measure(self, tool: Any, problem: Problem, trainable: dict[int, Any], key: Any) -> dict[str, Any]:
+    def _measure(self, tool: Compute, problem: TrainingProblem, trainable: Leaves, key: Key) -> Fields:
         return {"cos_sim_matrix": tool(*problem.split(trainable), problem.program.data, key)}
 
-    def _draw(self, figure: Any) -> None:
+    def _draw(self, figure: Figure) -> None:
         epochs, matrices = self.result["epochs"], self.result["cos_sim_matrix"]
         pairs = list(itertools.combinations(range(len(self._names)), 2))
         axes = panels(figure, 1, 2 if pairs else 1)[0]
@@ -76,7 +77,7 @@ class CosSimilarity(Analysis):
             axes[1].axhline(0.0, color="black", linewidth=0.6)
             axes[1].set_title(names[0] if len(pairs) == 1 else "pairs")
 
-    def _draw_matrix(self, figure: Any, axis: Any, matrix: np.ndarray) -> None:
+    def _draw_matrix(self, figure: Figure, axis: Axes, matrix: Float[np.ndarray, "C C"]) -> None:
         image = axis.imshow(matrix, cmap="RdBu", vmin=-1.0, vmax=1.0)
         ticks = range(len(self._names))
         axis.set_xticks(ticks, self._names, rotation=30, ha="right")

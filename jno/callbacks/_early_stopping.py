@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from jno.utils import TOTAL, Monitor
-from jno.utils.callbacks import Callback
+from jno.utils import TOTAL, Callback, Monitor
 
 from ._analysis import at_least
 
@@ -25,7 +25,7 @@ class EarlyStopping(Callback):
         metric_fn: called with the keywords of `Callback.on_epoch_end`, gives the metric; default: the total loss.
         baseline: value to improve on first.
         verbose: log why training stopped.
-        restore_best: when training ends, for whatever reason, put back the weights (and optimizer states) that the best
+        restore_best: when training ends, interrupted or not, put back the weights (and optimizer states) that the best
             value belongs to; the last are kept where nothing improved on the baseline. Not with ``metric_fn``, which
             does not tell what weights it looks at, nor with Bayesian models.
         monitor: label of a constraint or tracker whose loss or value is the metric; default: the total loss. Trackers
@@ -59,7 +59,7 @@ class EarlyStopping(Callback):
         patience: int = 500,
         min_delta: float | int = 0.0,
         mode: str = "min",
-        metric_fn: Any = None,
+        metric_fn: object = None,
         baseline: float | int | None = None,
         verbose: bool = True,
         restore_best: bool = False,
@@ -67,15 +67,16 @@ class EarlyStopping(Callback):
     ) -> None:
         self._monitor = Monitor("EarlyStopping", TOTAL if monitor is None else monitor, mode, min_delta)
         if metric_fn is not None and (monitor is not None or restore_best):
-            other = "restore_best=True" if restore_best else f"monitor={monitor!r}"
+            beside = "restore_best=True" if restore_best else f"monitor={monitor!r}"
             raise ValueError(
-                f"EarlyStopping(metric_fn=..., {other}): a function does not tell which weights its value belongs to; "
+                f"EarlyStopping(metric_fn=..., {beside}): a function does not tell which weights its value belongs to; "
                 "make the value a tracker and give its label as monitor="
             )
         if metric_fn is not None and not callable(metric_fn):
             raise TypeError(f"EarlyStopping(metric_fn={metric_fn!r}): metric_fn must be callable")
         self.patience = at_least(1, patience, "EarlyStopping", "patience")
-        self.min_delta, self.mode, self.metric_fn = float(min_delta), mode, metric_fn
+        self.min_delta, self.mode = float(min_delta), mode
+        self.metric_fn: Callable[..., Any] | None = metric_fn
         self.baseline = None if baseline is None else float(baseline)
         self.verbose, self.restore_best = verbose, restore_best
         self.needs_measured = self.restores_weights = restore_best

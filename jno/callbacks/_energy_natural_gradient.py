@@ -7,19 +7,22 @@ from typing import Any
 
 import equinox as eqx
 import jax
+from jaxtyping import Array, Float, PyTree
 
 from jno.compiler import models_of
 from jno.optimizers import engd
-from jno.trace import NetworkGradient, Node
-from jno.utils.callbacks import Callback
+from jno.trace import Model, NetworkGradient, Node
+from jno.utils import Callback
+
+from ._training_problem import Leaves
 
 
 class EnergyNaturalGradient(Callback):
     """Replace the gradient of one model by the natural one, before the model's optimizer sees it.
 
     What `jno.optimizers.engd` takes as a step is handed over as the gradient, so that ``optax.sgd(1.0)`` takes that
-    step and another rate, or momentum, goes its own way with it.  Other models keep their gradients.  Every epoch is a
-    device call of its own; where the step itself is wanted, the optimizer is faster.
+    step and another rate, or momentum, goes its own way with it.  Other models keep their gradients.  Every epoch is
+    one device call; where the step itself is wanted, the optimizer is faster.
 
     Args:
         gram_terms: what the metric is made of: the expressions whose mean squares are constraints, constraints
@@ -53,12 +56,13 @@ class EnergyNaturalGradient(Callback):
     def __init__(
         self, gram_terms: Any, gram_interval: int = 1, rcond: float | None = None, line_search: bool = False
     ) -> None:
-        given = gram_terms if isinstance(gram_terms, Sequence) and not isinstance(gram_terms, str) else [gram_terms]
-        masked = [term for term in given if isinstance(term, NetworkGradient) and term.mask is not None]
+        is_list = isinstance(gram_terms, Sequence) and not isinstance(gram_terms, str)
+        terms: Sequence[Any] = gram_terms if is_list else [gram_terms]
+        masked = [term for term in terms if isinstance(term, NetworkGradient) and term.mask is not None]
         if masked:
             raise ValueError(f"engd(gram_terms=...): {masked[0]!r} is masked; give the gradient by the whole network")
-        self._terms = tuple(given)
-        plain = gram_terms if given is not gram_terms else [_residual(term) for term in given]
+        self._terms = tuple(terms)
+        plain = [_residual(term) for term in terms] if is_list else gram_terms
         self._transform = engd(plain, gram_interval=gram_interval, rcond=rcond, line_search=line_search)
         self._layer = -1
         self._state: Any = None
@@ -72,28 +76,28 @@ class EnergyNaturalGradient(Callback):
         """
         trained = kw["trainable"]
         models = {model.layer_id: model for term in self._terms for model in _models(term, kw["constraint_exprs"])}
-        chosen = [model for layer, model in models.items() if layer in trained]
-        if len(chosen) != 1:
-            names = ", ".join(repr(model.model_key) for model in chosen) or "none"
+        candidates = [model for layer, model in models.items() if layer in trained]
+        if len(candidates) != 1:
+            names = ", ".join(repr(model.model_key) for model in candidates) or "none"
             raise ValueError(
                 f"engd(gram_terms=...): the terms must depend on one trained model; they depend on {names}. Name one "
                 "by residual.grad(net), or give each model its own optimizer, net.optimizer(jno.optimizers.engd())"
             )
-        self._layer, self._state = chosen[0].layer_id, None
+        self._layer, self._state = candidates[0].layer_id, None
 
     def on_before_update(self, **kw: Any) -> Any:
-        """The gradients with the natural one in the place of the model's own."""
+        """The gradients, with the natural one in the place of the model's."""
         gradients, trained, layer = kw["grads"], kw["trainable"], self._layer
-        others = {number: own for number, own in trained.items() if number != layer}
+        frozen = {number: leaves for number, leaves in trained.items() if number != layer}
         if self._state is None:
             self._state = self._transform.init(trained[layer])
         step, self._state = self._update(
-            gradients[layer], self._state, trained[layer], _LossOfOne(kw["value_fn"], others, layer)
+            gradients[layer], self._state, trained[layer], _LossOfOne(kw["value_fn"], frozen, layer)
         )
         return {**gradients, layer: step}
 
-    def _natural(self, gradient: Any, state: Any, own: Any, loss: Any) -> tuple[Any, Any]:
-        updates, state = self._transform.update(gradient, state, own, value_fn=loss)
+    def _natural(self, gradient: PyTree, state: PyTree, leaves: PyTree, loss: _LossOfOne) -> tuple[PyTree, PyTree]:
+        updates, state = self._transform.update(gradient, state, leaves, value_fn=loss)
         return jax.tree_util.tree_map(lambda leaf: -leaf, updates), state
 
 
@@ -101,22 +105,25 @@ class _LossOfOne(eqx.Module):
     """The loss as a function of one model's leaves."""
 
     loss: Any
-    others: dict[int, Any]
+    frozen: Leaves
+    """The leaves of all models but this one."""
     layer: int = eqx.field(static=True)
 
-    def __call__(self, leaves: Any) -> Any:
-        return self.loss({**self.others, self.layer: leaves})
+    def __call__(self, leaves: PyTree) -> Float[Array, ""]:
+        loss: Array = self.loss({**self.frozen, self.layer: leaves})
+        return loss
 
-    def residuals(self, leaves: Any, *terms: Any) -> Any:
+    def residuals(self, leaves: PyTree, *terms: Sequence[int | Node]) -> Float[Array, " R"]:
         """The vector whose squares add up to the loss, or the part of it that belongs to these terms."""
-        return self.loss.residuals({**self.others, self.layer: leaves}, *terms)
+        residuals: Array = self.loss.residuals({**self.frozen, self.layer: leaves}, *terms)
+        return residuals
 
 
-def _residual(term: Any) -> Any:
+def _residual(term: object) -> object:
     return term.target if isinstance(term, NetworkGradient) else term
 
 
-def _models(term: Any, constraints: Sequence[Node]) -> list[Any]:
+def _models(term: int | Node, constraints: Sequence[Node]) -> list[Model]:
     """The models that a term names or depends on."""
     if isinstance(term, NetworkGradient):
         return [term.model]

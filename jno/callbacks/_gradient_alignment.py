@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
 
-from ._analysis import Analysis
-from ._figures import panels, series
-from ._losses import gradients_of, unit_rows
-from ._problem import Problem
+from ._analysis import Analysis, Fields
+from ._figures import Figure, panels, series
+from ._losses import Compute, gradients_of, unit_rows
+from ._training_problem import Key, Leaves, TrainingProblem
 
 
-class GradientAlignment(Analysis):
+class GradientAlignment(Analysis[Compute]):
     r"""Alignment :math:`2\|\frac1N\sum_i g_i/\|g_i\|\|^2 - 1` of the gradients :math:`g_i` of all constraints.
 
     It is 1 when all of them point the same way and -1 when they cancel; for two it is the cosine between them.
@@ -44,22 +45,22 @@ class GradientAlignment(Analysis):
 
     fields: ClassVar[tuple[str, ...]] = ("alignment",)
 
-    def __init__(self, interval: int = 100, mask: Any = None) -> None:
+    def __init__(self, interval: int = 100, mask: object = None) -> None:
         super().__init__(interval, mask)
 
-    def _tool(self, problem: Problem) -> Any:
+    def _tool(self, problem: TrainingProblem) -> Compute:
         gradients = gradients_of(problem.program)
 
-        def alignment(*given: Any) -> Any:
-            mean = jnp.mean(unit_rows(gradients(*given)), axis=0)
+        def alignment(*arguments: PyTree) -> Float[Array, ""]:
+            mean = jnp.mean(unit_rows(gradients(*arguments)), axis=0)
             return 2.0 * jnp.sum(jnp.abs(mean) ** 2) - 1.0
 
         return eqx.filter_jit(alignment)
 
-    def _measure(self, tool: Any, problem: Problem, trainable: dict[int, Any], key: Any) -> dict[str, Any]:
+    def _measure(self, tool: Compute, problem: TrainingProblem, trainable: Leaves, key: Key) -> Fields:
         return {"alignment": tool(*problem.split(trainable), problem.program.data, key)}
 
-    def _draw(self, figure: Any) -> None:
+    def _draw(self, figure: Figure) -> None:
         (axis,) = panels(figure, 1)[0]
         series(axis, self.result["epochs"], self.result["alignment"][:, None], ["alignment"])
         axis.set(yscale="linear", ylim=(-1.05, 1.05), ylabel="gradient alignment")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 
-from ._analysis import Analysis
-from ._figures import panels, series
-from ._losses import gradients_of
-from ._problem import Problem
+from ._analysis import Analysis, Fields
+from ._figures import Figure, panels, series
+from ._losses import Compute, gradients_of
+from ._training_problem import Key, Leaves, TrainingProblem
 
 
-class GradientNorms(Analysis):
+class GradientNorms(Analysis[Compute]):
     r"""Norms :math:`\|\nabla_\theta L_i\|_2` of the gradients of all constraints.
 
     The gradients are those of the constraints as `jno.core` got them, so ``2.0 * loss`` counts twice; the weights of
@@ -45,17 +45,17 @@ class GradientNorms(Analysis):
 
     fields: ClassVar[tuple[str, ...]] = ("norms",)
 
-    def __init__(self, interval: int = 100, mask: Any = None) -> None:
+    def __init__(self, interval: int = 100, mask: object = None) -> None:
         super().__init__(interval, mask)
 
-    def _tool(self, problem: Problem) -> Any:
+    def _tool(self, problem: TrainingProblem) -> Compute:
         gradients = gradients_of(problem.program)
-        return eqx.filter_jit(lambda *given: jnp.linalg.norm(gradients(*given), axis=1))
+        return eqx.filter_jit(lambda *arguments: jnp.linalg.norm(gradients(*arguments), axis=1))
 
-    def _measure(self, tool: Any, problem: Problem, trainable: dict[int, Any], key: Any) -> dict[str, Any]:
+    def _measure(self, tool: Compute, problem: TrainingProblem, trainable: Leaves, key: Key) -> Fields:
         return {"norms": tool(*problem.split(trainable), problem.program.data, key)}
 
-    def _draw(self, figure: Any) -> None:
+    def _draw(self, figure: Figure) -> None:
         (axis,) = panels(figure, 1)[0]
         series(axis, self.result["epochs"], self.result["norms"], self._names)
         axis.set_ylabel("norm of the gradient")

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import equinox as eqx
 import jax
 import numpy as np
 from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float
 
 from jno.trace import Node
 
-from ._analysis import Analysis, at_least
-from ._figures import panels, series
+from ._analysis import Analysis, Fields, at_least
+from ._figures import Figure, panels, series
 from ._lanczos import ritz_values, tridiagonal
-from ._losses import total_of
-from ._problem import Problem
+from ._losses import Compute, Data, total_of
+from ._training_problem import Key, Leaves, Modules, TrainingProblem
 
 
-class HessianSpectrum(Analysis):
+class HessianSpectrum(Analysis[Compute]):
     r"""Extreme eigenvalues of :math:`\nabla^2_\theta L`, by Lanczos steps on Hessian-vector products.
 
     The largest is the sharpness: gradient descent with a rate above :math:`2/\lambda_{\max}` is unstable there.
@@ -62,7 +63,7 @@ class HessianSpectrum(Analysis):
         k: int = 10,
         n_iter: int = 30,
         interval: int = 500,
-        mask: Any = None,
+        mask: object = None,
         constraints: Sequence[Node] | None = None,
     ) -> None:
         super().__init__(interval, mask, constraints or ())
@@ -72,30 +73,32 @@ class HessianSpectrum(Analysis):
             raise ValueError(f"HessianSpectrum(k={k}, n_iter={n_iter}): n_iter steps give n_iter eigenvalues; raise it")
         self._all = constraints is None
 
-    def _tool(self, problem: Problem) -> Any:
-        wanted = None if self._all else self._expressions
-        total = total_of(problem.program, problem.positions(wanted, "HessianSpectrum"))
+    def _tool(self, problem: TrainingProblem) -> Compute:
+        constraints = None if self._all else self._expressions
+        total = total_of(problem.program, problem.positions(constraints, "HessianSpectrum"))
 
-        def steps(looked_at: Any, rest: Any, data: Any, key: Any) -> Any:
+        def steps(
+            looked_at: Leaves, fixed: Modules, data: Data, key: Array
+        ) -> tuple[Float[Array, " m"], Float[Array, " m"]]:
             weights, unravel = ravel_pytree(looked_at)
-            gradient = jax.grad(lambda w: total(unravel(w), rest, data, key))
+            gradient = jax.grad(lambda w: total(unravel(w), fixed, data, key))
 
-            def product(vector: Any) -> Any:
+            def product(vector: Float[Array, " P"]) -> Float[Array, " P"]:
                 return jax.jvp(gradient, (weights,), (vector,))[1]
 
-            start, own = jax.random.split(jax.random.key(0))
+            start, lanczos_key = jax.random.split(jax.random.key(0))
             vector = jax.random.normal(start, weights.shape, weights.dtype)
-            return tridiagonal(product, vector, min(self.n_iter, weights.size), own)
+            return tridiagonal(product, vector, min(self.n_iter, weights.size), lanczos_key)
 
         return eqx.filter_jit(steps)
 
-    def _measure(self, tool: Any, problem: Problem, trainable: dict[int, Any], key: Any) -> dict[str, Any]:
+    def _measure(self, tool: Compute, problem: TrainingProblem, trainable: Leaves, key: Key) -> Fields:
         diagonal, below = tool(*problem.split(trainable), problem.program.data, key)
         values = ritz_values(np.asarray(diagonal), np.asarray(below))
         extreme = values[np.argsort(-np.abs(values), kind="stable")[: self.k]]
         return {"eigvals": np.sort(extreme)[::-1], "sharpness": values.max()}
 
-    def _draw(self, figure: Any) -> None:
+    def _draw(self, figure: Figure) -> None:
         result = self.result
         axes = panels(figure, 2)[:, 0]
         series(axes[0], result["epochs"], result["sharpness"][:, None], ["sharpness"])

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from jno.compiler import bound_in_context
 from jno.trace import Node, Placeholder, Variable
 
-from ._analysis import Analysis
-from ._figures import panels, series
-from ._problem import Problem
+from ._analysis import Analysis, Fields
+from ._compiled import Compiled
+from ._figures import Figure, panels, series
+from ._losses import Data
+from ._training_problem import Key, Leaves, Modules, TrainingProblem
 
 
-class InputSensitivity(Analysis):
+class InputSensitivity(Analysis[Compiled]):
     r"""Mean :math:`|\partial u/\partial x_i|` over the points, for every coordinate (and time) that ``u`` contains.
 
     Args:
@@ -29,8 +32,8 @@ class InputSensitivity(Analysis):
         inputs: names of the coordinates: ``x``, ``y``, ``z``, ``t``; with their tag where the points are of several.
 
     Raises:
-        TypeError: ``expr`` is no expression.
-        ValueError: it contains no coordinate; ``interval`` is no integer of at least 1.
+        TypeError: ``expr`` is not an expression.
+        ValueError: it contains no coordinate; ``interval`` is not an integer of at least 1.
 
     Example:
         >>> import jno, optax
@@ -46,7 +49,7 @@ class InputSensitivity(Analysis):
 
     fields: ClassVar[tuple[str, ...]] = ("values",)
 
-    def __init__(self, expr: Any, interval: int = 100) -> None:
+    def __init__(self, expr: object, interval: int = 100) -> None:
         if not isinstance(expr, Placeholder):
             raise TypeError(
                 f"InputSensitivity takes an expression, such as net(x, y), got {type(expr).__name__}; "
@@ -59,21 +62,20 @@ class InputSensitivity(Analysis):
         tags = {variable.tag for variable in coordinates if variable.axis == "spatial"}
         self.inputs = tuple(_name(variable, with_tag=len(tags) > 1) for variable in coordinates)
 
-    def _tool(self, problem: Problem) -> Any:
+    def _tool(self, problem: TrainingProblem) -> Compiled:
         (expr,) = self._expressions
         assert isinstance(expr, Placeholder)
         program = problem.over([expr.d(variable) for variable in _coordinates(expr)], "InputSensitivity")
 
-        def sensitivities(modules: Any, data: Any, key: Any) -> Any:
+        def sensitivities(modules: Modules, data: Data, key: Array) -> Float[Array, " n"]:
             return jnp.stack([jnp.mean(jnp.abs(derivative)) for derivative in program(modules, data, key)])
 
-        return program, eqx.filter_jit(sensitivities)
+        return Compiled(program, eqx.filter_jit(sensitivities))
 
-    def _measure(self, tool: Any, problem: Problem, trainable: dict[int, Any], key: Any) -> dict[str, Any]:
-        program, sensitivities = tool
-        return {"values": sensitivities(problem.modules(trainable, program), program.data, key)}
+    def _measure(self, tool: Compiled, problem: TrainingProblem, trainable: Leaves, key: Key) -> Fields:
+        return {"values": tool(problem, trainable, key)}
 
-    def _draw(self, figure: Any) -> None:
+    def _draw(self, figure: Figure) -> None:
         (axis,) = panels(figure, 1)[0]
         names = [f"$\\partial/\\partial {name[0]}${name[1:]}" for name in self.inputs]
         series(axis, self.result["epochs"], self.result["values"], names)
@@ -82,24 +84,24 @@ class InputSensitivity(Analysis):
 
 def _coordinates(expr: Node) -> list[Variable]:
     """The variables of single coordinates, copies of one counted once; components of normals are none."""
-    found: dict[Any, Variable] = {}
+    variables: dict[tuple[object, ...], Variable] = {}
     for node in bound_in_context([expr]):
         if isinstance(node, Variable) and node.tag.partition("@")[0] not in node.domain.normal_tags:
             for column in _columns(node):
-                found.setdefault((column.tag, column.axis, column.dim), column)
-    return list(found.values())
+                variables.setdefault((column.tag, column.axis, column.dim), column)
+    return list(variables.values())
 
 
 def _columns(variable: Variable) -> list[Variable]:
     if variable.axis == "temporal":
         return [variable]
-    first, last = variable.dim
-    last = variable.domain.context[variable.tag].shape[-1] if last is None else last
-    if last == first + 1:
+    start, stop = variable.dim
+    stop = variable.domain.context[variable.tag].shape[-1] if stop is None else stop
+    if stop == start + 1:
         return [variable]
     return [
         Variable(variable.tag, (column, column + 1), variable.domain, copy=variable.copy)
-        for column in range(first, last)
+        for column in range(start, stop)
     ]
 
 

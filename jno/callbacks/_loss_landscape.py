@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
-from ._analysis import Analysis, at_least
-from ._figures import panels
-from ._losses import total_of
-from ._problem import Problem
+from ._analysis import Analysis, Fields, at_least
+from ._figures import Figure, panels
+from ._losses import Compute, Data, total_of
+from ._training_problem import Key, Leaves, Modules, TrainingProblem
 
 _LEVELS = 30
 
+_Tree = TypeVar("_Tree")
 
-class LossLandscape(Analysis):
+
+class LossLandscape(Analysis[Compute]):
     r"""Total loss :math:`L(\theta + \alpha d_1 + \beta d_2)` on a grid, along two random directions.
 
     The directions are drawn once, with a fixed key, and scaled at every measurement: each filter of a direction has
@@ -53,40 +56,42 @@ class LossLandscape(Analysis):
 
     fields: ClassVar[tuple[str, ...]] = ("landscapes",)
 
-    def __init__(self, interval: int = 500, mask: Any = None, n_grid: int = 15, alpha_range: float | int = 1.0) -> None:
+    def __init__(
+        self, interval: int = 500, mask: object = None, n_grid: int = 15, alpha_range: float | int = 1.0
+    ) -> None:
         super().__init__(interval, mask)
         if not alpha_range > 0.0:
             raise ValueError(f"LossLandscape(alpha_range={alpha_range!r}): alpha_range must be above 0")
         self.n_grid = at_least(2, n_grid, "LossLandscape", "n_grid")
         self.alpha_range = float(alpha_range)
 
-    def _tool(self, problem: Problem) -> Any:
+    def _tool(self, problem: TrainingProblem) -> Compute:
         total = total_of(problem.program)
-        along = jnp.linspace(-self.alpha_range, self.alpha_range, self.n_grid)
-        steps = jnp.stack(jnp.meshgrid(along, along, indexing="ij"), axis=-1).reshape(-1, 2)
+        ticks = jnp.linspace(-self.alpha_range, self.alpha_range, self.n_grid)
+        steps = jnp.stack(jnp.meshgrid(ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 2)
 
-        def landscape(looked_at: Any, rest: Any, data: Any, key: Any) -> Any:
-            first, second = (_direction(looked_at, jax.random.key(number)) for number in range(2))
+        def landscape(looked_at: Leaves, fixed: Modules, data: Data, key: Array) -> Float[Array, "n n"]:
+            across, along = (_direction(looked_at, jax.random.key(number)) for number in range(2))
 
-            def at(step: Any) -> Any:
-                def moved(w: Any, d: Any, e: Any) -> Any:
+            def at(step: Float[Array, 2]) -> Float[Array, ""]:
+                def stepped(w: Array, d: Array, e: Array) -> Array:
                     return (w + step[0] * d + step[1] * e).astype(w.dtype)
 
-                return total(jax.tree_util.tree_map(moved, looked_at, first, second), rest, data, key)
+                return total(jax.tree_util.tree_map(stepped, looked_at, across, along), fixed, data, key)
 
             return jax.lax.map(at, steps).reshape(self.n_grid, self.n_grid)
 
         return eqx.filter_jit(landscape)
 
-    def _measure(self, tool: Any, problem: Problem, trainable: dict[int, Any], key: Any) -> dict[str, Any]:
+    def _measure(self, tool: Compute, problem: TrainingProblem, trainable: Leaves, key: Key) -> Fields:
         return {"landscapes": tool(*problem.split(trainable), problem.program.data, key)}
 
-    def _draw(self, figure: Any) -> None:
+    def _draw(self, figure: Figure) -> None:
         epochs, landscapes = self.result["epochs"], self.result["landscapes"]
-        shown = [0, len(epochs) - 1] if len(epochs) > 1 else [0]
-        axes = panels(figure, 1, len(shown))[0]
+        numbers = [0, len(epochs) - 1] if len(epochs) > 1 else [0]
+        axes = panels(figure, 1, len(numbers))[0]
         along = np.linspace(-self.alpha_range, self.alpha_range, self.n_grid)
-        for axis, number in zip(axes, shown, strict=True):
+        for axis, number in zip(axes, numbers, strict=True):
             values, label = landscapes[number], "loss"
             if np.isfinite(values).all() and (values > 0).all():
                 values, label = np.log10(values), "$\\log_{10}$ loss"
@@ -96,13 +101,13 @@ class LossLandscape(Analysis):
             figure.colorbar(filled, ax=axis, label=label)
 
 
-def _direction(weights: Any, key: Any) -> Any:
+def _direction(weights: _Tree, key: Array) -> _Tree:
     leaves, tree = jax.tree_util.tree_flatten(weights)
     scaled = []
     for number, leaf in enumerate(leaves):
         random = jax.random.normal(jax.random.fold_in(key, number), leaf.shape, jnp.result_type(float))
         axes = tuple(range(1, leaf.ndim)) if leaf.ndim > 1 else None
         size = jnp.sqrt(jnp.sum(random**2, axis=axes, keepdims=True))
-        wanted = jnp.sqrt(jnp.sum(jnp.abs(leaf) ** 2, axis=axes, keepdims=True))
-        scaled.append((random * wanted / size).reshape(leaf.shape))
+        norm = jnp.sqrt(jnp.sum(jnp.abs(leaf) ** 2, axis=axes, keepdims=True))
+        scaled.append((random * norm / size).reshape(leaf.shape))
     return jax.tree_util.tree_unflatten(tree, scaled)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from jno.trace import NetworkGradient
 
-from ._analysis import Analysis, at_least
-from ._figures import panels, series
-from ._problem import Problem
+from ._analysis import Analysis, Fields, at_least
+from ._compiled import Compiled
+from ._figures import Figure, panels, series
+from ._losses import Data
 from ._thinned import thinned
+from ._training_problem import Key, Leaves, Modules, TrainingProblem
 
 _CURVES = 8
 
 
-class NTKSpectrum(Analysis):
+class NTKSpectrum(Analysis[Compiled]):
     r"""Eigenvalues of the neural tangent kernel :math:`J J^\top`, :math:`J_{ij} = \partial u(x_i)/\partial\theta_j`.
 
     :math:`u` may be a network or a residual with its derivatives; large eigenvalues belong to what is learned fast.
@@ -36,7 +39,7 @@ class NTKSpectrum(Analysis):
     ``epochs`` (S,) and the same, stacked.
 
     Raises:
-        TypeError: ``grad_expr`` is no gradient with respect to a network.
+        TypeError: ``grad_expr`` is not a gradient with respect to a network.
         ValueError: an option out of range; when training begins: an expression with several components or without
             points, or of a network that is not in the core.
 
@@ -59,7 +62,7 @@ class NTKSpectrum(Analysis):
         "trace", "eigvals_topk", "lambda_min", "lambda_max", "condition_number", "all_eigvals",
     )  # fmt: skip
 
-    def __init__(self, grad_expr: Any, n_points: int = 256, top_k: int = 10, interval: int = 500) -> None:
+    def __init__(self, grad_expr: object, n_points: int = 256, top_k: int = 10, interval: int = 500) -> None:
         if not isinstance(grad_expr, NetworkGradient):
             raise TypeError(
                 f"NTKSpectrum takes a gradient with respect to a network, u.grad(net), got {type(grad_expr).__name__}"
@@ -68,12 +71,12 @@ class NTKSpectrum(Analysis):
         self.n_points = at_least(1, n_points, "NTKSpectrum", "n_points")
         self.top_k = at_least(1, top_k, "NTKSpectrum", "top_k")
 
-    def _tool(self, problem: Problem) -> Any:
+    def _tool(self, problem: TrainingProblem) -> Compiled:
         (grad_expr,) = self._expressions
         assert isinstance(grad_expr, NetworkGradient)
         program = thinned(problem, grad_expr, self.n_points)
 
-        def squares(modules: Any, data: Any, key: Any) -> Any:
+        def squares(modules: Modules, data: Data, key: Array) -> Float[Array, " n"]:
             (jacobian,) = program(modules, data, key)
             rows = jacobian.reshape(-1, jacobian.shape[-1])
             if len(rows) > self.n_points:
@@ -81,11 +84,10 @@ class NTKSpectrum(Analysis):
             values = jnp.linalg.svd(rows, compute_uv=False) ** 2
             return jnp.concatenate([values, jnp.zeros(len(rows) - len(values), values.dtype)])
 
-        return program, eqx.filter_jit(squares)
+        return Compiled(program, eqx.filter_jit(squares))
 
-    def _measure(self, tool: Any, problem: Problem, trainable: dict[int, Any], key: Any) -> dict[str, Any]:
-        program, squares = tool
-        values = np.asarray(squares(problem.modules(trainable, program), program.data, key))
+    def _measure(self, tool: Compiled, problem: TrainingProblem, trainable: Leaves, key: Key) -> Fields:
+        values = np.asarray(tool(problem, trainable, key))
         smallest, largest = values[-1], values[0]
         return {
             "trace": values.sum(),
@@ -96,15 +98,15 @@ class NTKSpectrum(Analysis):
             "all_eigvals": values,
         }
 
-    def _draw(self, figure: Any) -> None:
+    def _draw(self, figure: Figure) -> None:
         import matplotlib
 
         result = self.result
         axes = panels(figure, 1, 2)[0]
         count = len(result["epochs"])
-        shown = np.unique(np.linspace(0, count - 1, min(count, _CURVES)).round().astype(int))
-        colours = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.9, len(shown)))
-        for number, colour in zip(shown, colours, strict=True):
+        numbers = np.unique(np.linspace(0, count - 1, min(count, _CURVES)).round().astype(int))
+        colours = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.9, len(numbers)))
+        for number, colour in zip(numbers, colours, strict=True):
             values = result["all_eigvals"][number]
             positive = values[values > 0.0]
             order = np.arange(1, len(positive) + 1)

@@ -7,17 +7,20 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
+from jaxtyping import Array, Shaped
 
 from jno.trace import BinaryOp, FunctionCall, Node, Reduction
 
-from ._analysis import Analysis
-from ._figures import panels, series
-from ._problem import Problem
+from ._analysis import Analysis, Fields
+from ._compiled import Compiled
+from ._figures import Figure, panels, series
+from ._losses import Data
+from ._training_problem import Key, Leaves, Modules, TrainingProblem
 
 _REDUCTIONS = ("mse", "mae", "mean")
 
 
-class ResidualStats(Analysis):
+class ResidualStats(Analysis[Compiled]):
     """Mean, standard deviation, maximum and 99th percentile of the absolute residual of constraints, over the points.
 
     The residual of ``r.mse``, ``r.mae``, ``r.mean``, ``jno.fn.mse(u, v)`` and ``jno.fn.mae(u, v)`` is ``r`` and
@@ -59,11 +62,11 @@ class ResidualStats(Analysis):
         history = super().result
         return {**history, "indices": history["indices"][0] if len(history["epochs"]) else history["indices"]}
 
-    def _tool(self, problem: Problem) -> Any:
+    def _tool(self, problem: TrainingProblem) -> Compiled:
         positions = problem.positions(None if self._all else self._expressions, "ResidualStats")
         program = problem.program.over([residual(problem.constraints[position]) for position in positions])
 
-        def statistics(modules: Any, data: Any, key: Any) -> Any:
+        def statistics(modules: Modules, data: Data, key: Array) -> dict[str, Shaped[Array, " n"]]:
             sizes = [jnp.abs(value).ravel() for value in program(modules, data, key)]
             return {
                 "means": jnp.stack([jnp.mean(size) for size in sizes]),
@@ -73,13 +76,13 @@ class ResidualStats(Analysis):
                 "indices": jnp.array(positions),
             }
 
-        return program, eqx.filter_jit(statistics)
+        return Compiled(program, eqx.filter_jit(statistics))
 
-    def _measure(self, tool: Any, problem: Problem, trainable: dict[int, Any], key: Any) -> dict[str, Any]:
-        program, statistics = tool
-        return statistics(problem.modules(trainable, program), problem.program.data, key)
+    def _measure(self, tool: Compiled, problem: TrainingProblem, trainable: Leaves, key: Key) -> Fields:
+        # on the data of training, whose points may have been replaced
+        return tool.function(problem.modules(trainable, tool.program), problem.program.data, key)
 
-    def _draw(self, figure: Any) -> None:
+    def _draw(self, figure: Figure) -> None:
         result = self.result
         names = [self._names[index] for index in result["indices"]]
         titles = {"means": "mean", "stds": "standard deviation", "p99": "99th percentile", "maxes": "maximum"}
@@ -90,8 +93,8 @@ class ResidualStats(Analysis):
 
 def residual(constraint: Node) -> Node:
     """The point-wise part of a constraint; the constraint itself where none is found."""
-    found = _inside(constraint)
-    return constraint if found is None else found
+    inside = _inside(constraint)
+    return constraint if inside is None else inside
 
 
 def _inside(node: Node) -> Node | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import numpy as np
@@ -11,10 +9,10 @@ import numpy as np
 from jno.compiler import NotPointwiseError, Program, bound_in_context, check_pointwise
 from jno.trace import NetworkGradient, TensorTag, Variable
 
-from ._problem import Problem
+from ._training_problem import TrainingProblem
 
 
-def thinned(problem: Problem, gradient: NetworkGradient, count: int) -> Program:
+def thinned(problem: TrainingProblem, gradient: NetworkGradient, count: int) -> Program:
     """The gradient's program on about ``count`` points over all samples and time levels, evenly chosen.
 
     Where points depend on each other, or not all tags of the expression have equally many, it has all of them.
@@ -22,9 +20,9 @@ def thinned(problem: Problem, gradient: NetworkGradient, count: int) -> Program:
     Raises:
         ValueError: a target with several components or without points, or a model that is not in the core.
     """
-    whole = problem.over([gradient], "NTKSpectrum")
+    full_program = problem.over([gradient], "NTKSpectrum")
     shape = _shape(problem, gradient, pointwise=False)
-    outer = 1 + (whole.window > 1)
+    outer = 1 + (full_program.window > 1)
     if len(shape) > outer + 1 and int(np.prod(shape[outer + 1 :])) > 1:
         raise ValueError(
             f"NTKSpectrum: the expression is a vector with {shape[outer + 1 :]} components; take one, "
@@ -34,20 +32,20 @@ def thinned(problem: Problem, gradient: NetworkGradient, count: int) -> Program:
         raise ValueError(
             "NTKSpectrum: the expression is reduced to one number; give the gradient of its point-wise part"
         )
-    points = _points(whole, gradient)
-    if points is None or not _is_pointwise(problem, whole, gradient):
-        return whole
-    kept = max(1, count // (whole.layout.samples * whole.window))
-    if points <= kept:
-        return whole
-    chosen = np.linspace(0, points - 1, kept).round().astype(int)
-    context = dict(whole.context)
+    points = _points(full_program, gradient)
+    if points is None or not _is_pointwise(problem, full_program, gradient):
+        return full_program
+    thinned_count = max(1, count // (full_program.layout.samples * full_program.window))
+    if points <= thinned_count:
+        return full_program
+    rows = np.linspace(0, points - 1, thinned_count).round().astype(int)
+    context = dict(full_program.context)
     for tag in _tags(gradient):
         array = np.asarray(context[tag])
         if array.ndim > 2 and array.shape[-2] == points:
-            context[tag] = array[..., chosen, :]
+            context[tag] = array[..., rows, :]
     return Program(
-        [gradient], whole.domain, window=problem.program.window, context=context, graph=problem.program.graph
+        [gradient], full_program.domain, window=problem.program.window, context=context, graph=problem.program.graph
     )
 
 
@@ -63,9 +61,9 @@ def _tags(gradient: NetworkGradient) -> set[str]:
     return {leaf.tag for leaf in bound_in_context([gradient]) if isinstance(leaf, TensorTag) or leaf.axis == "spatial"}
 
 
-def _is_pointwise(problem: Problem, whole: Program, gradient: NetworkGradient) -> bool:
-    check_pointwise(whole, {model.layer_id: model.module for model in whole.models})
-    if any(map(whole.facts.networks_couple_points, whole.roots)):
+def _is_pointwise(problem: TrainingProblem, full_program: Program, gradient: NetworkGradient) -> bool:
+    check_pointwise(full_program, {model.layer_id: model.module for model in full_program.models})
+    if any(map(full_program.facts.networks_couple_points, full_program.roots)):
         return False
     try:
         _shape(problem, gradient, pointwise=True)
@@ -74,7 +72,7 @@ def _is_pointwise(problem: Problem, whole: Program, gradient: NetworkGradient) -
     return True
 
 
-def _shape(problem: Problem, gradient: NetworkGradient, pointwise: bool) -> Any:
+def _shape(problem: TrainingProblem, gradient: NetworkGradient, pointwise: bool) -> tuple[int, ...]:
     """Shape of what is differentiated; with ``pointwise`` an error where points depend on each other."""
     base = problem.program
     program = Program(
@@ -86,4 +84,6 @@ def _shape(problem: Problem, gradient: NetworkGradient, pointwise: bool) -> Any:
         pointwise_only=pointwise,
     )
     modules = {model.layer_id: model.module for model in program.models}
-    return eqx.filter_eval_shape(program, modules, program.abstract_data, jax.random.key(0))[0].shape
+    values = eqx.filter_eval_shape(program, modules, program.abstract_data, jax.random.key(0))
+    shape: tuple[int, ...] = values[0].shape
+    return shape

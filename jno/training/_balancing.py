@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeAlias
 
 import jax.numpy as jnp
+from jaxtyping import Array, PyTree
 
 from jno.compiler import Program, weights_key
 from jno.trace import AdaptiveWeight
 
-from ._batches import Draws
+from ._batches import MiniBatches
+from ._context import StepContext
 from ._objective import Objective
+from ._types import Data, Leaves
+
+BalancerState: TypeAlias = tuple[Array, PyTree]
+"""The weights of a group of losses, and the state of the rule that sets them."""
 
 _SCALINGS = {
     "raw": lambda losses, eps: losses,
@@ -22,39 +29,39 @@ _SCALINGS = {
 
 
 class Balancing:
-    """The groups of balanced losses of a problem; their state is a list with ``(weights, state of the rule)`` each.
+    """The groups of balanced losses of a problem.
 
     Args:
         groups: one weight of every group.
         program: the constraints, whose domain, window and graph the losses share.
-        draws: how mini-batches lie in the data.
+        mini_batches: how mini-batches lie in the data.
     """
 
-    def __init__(self, groups: Sequence[AdaptiveWeight], program: Program, draws: Draws) -> None:
+    def __init__(self, groups: Sequence[AdaptiveWeight], program: Program, mini_batches: MiniBatches) -> None:
         self._groups = list(groups)
-        self._objectives = [Objective(program.over(node.losses), draws, blocks=False) for node in groups]
+        self._objectives = [Objective(program.over(node.losses), mini_batches, point_blocks=False) for node in groups]
 
-    def init(self) -> list[tuple[Any, Any]]:
+    def init(self) -> list[BalancerState]:
         """The state before the first epoch: all weights are one."""
         counts = [len(node.losses) for node in self._groups]
         rules = zip(self._groups, counts, strict=True)
         return [(jnp.ones(count), node.balanced.rule.init(count)) for node, count in rules]
 
-    def step(self, states: Any, parameters: Any, fixed: Any, batch: Any, key: Any) -> list[tuple[Any, Any]]:
+    def step(self, states: Sequence[BalancerState], parameters: Leaves, context: StepContext) -> list[BalancerState]:
         """The state with the weights of an epoch whose batch this is."""
-        known = {**batch, **self.entries(states)}
+        context = dataclasses.replace(context, batch={**context.batch, **self.entries(states)})
         new = []
         for node, objective, (_, state) in zip(self._groups, self._objectives, states, strict=True):
-            losses = objective.losses(parameters, fixed, known, key)
+            losses = objective.losses(parameters, context)
             scaled = _SCALINGS[node.balanced.mode](jnp.maximum(losses, node.balanced.eps), node.balanced.eps)
             new.append(node.balanced.rule.step(state, scaled))
         return new
 
-    def refreshed(self, states: Any) -> Any:
+    def refreshed(self, states: Sequence[BalancerState]) -> list[BalancerState]:
         """The state with what callbacks have measured by now."""
         pairs = zip(self._groups, states, strict=True)
         return [(weights, node.balanced.rule.refreshed(state)) for node, (weights, state) in pairs]
 
-    def entries(self, states: Any) -> dict[tuple[str, str], Any]:
+    def entries(self, states: Sequence[BalancerState]) -> Data:
         """The weights as entries of a program's data."""
         return {weights_key(node): weights for node, (weights, _) in zip(self._groups, states, strict=True)}

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import TypeVar
 
 import equinox as eqx
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, ArrayLike
 
 from jno.utils import get_logger
 
+from ._types import Data, Modules
+
 _BATCH, _MODEL = "batch", "model"
+
+_Tree = TypeVar("_Tree")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,11 +31,11 @@ class Devices:
     """
 
     mesh: Mesh
-    chosen: bool
+    by_user: bool
     """Whether the user gave the shape of the mesh."""
 
     @classmethod
-    def of_shape(cls, shape: Any) -> Devices:
+    def of_shape(cls, shape: Iterable[object] | None) -> Devices:
         """The mesh of a shape ``(batch, model)``; ``None`` and ``(1, 1)`` take all devices for data.
 
         Under ``jax.default_device(device)`` that device is the only one.
@@ -38,18 +44,18 @@ class Devices:
             ValueError: a shape whose product is not the number of devices.
         """
         devices = np.array(_available())
-        wanted = (1, 1) if shape is None else tuple(shape)
-        if len(wanted) != 2 or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in wanted):
+        requested = (1, 1) if shape is None else tuple(shape)
+        sizes = [n for n in requested if isinstance(n, int) and not isinstance(n, bool) and n >= 1]
+        if len(requested) != 2 or len(sizes) != 2:
             raise ValueError(f"mesh={shape!r}: expected (batch, model), two integers of at least 1")
-        chosen = wanted != (1, 1)
-        if not chosen:
-            wanted = (len(devices), 1)
-        if wanted[0] * wanted[1] != len(devices):
+        by_user = sizes != [1, 1]
+        batch, model = sizes if by_user else (len(devices), 1)
+        if batch * model != len(devices):
             raise ValueError(
-                f"mesh={shape!r} asks for {wanted[0] * wanted[1]} devices, JAX has {len(devices)}: batch * model must "
+                f"mesh={shape!r} asks for {batch * model} devices, JAX has {len(devices)}: batch * model must "
                 "equal the number of devices (inside jax.default_device there is one)"
             )
-        return cls(Mesh(devices.reshape(wanted), (_BATCH, _MODEL)), chosen)
+        return cls(Mesh(devices.reshape(batch, model), (_BATCH, _MODEL)), by_user)
 
     @property
     def several(self) -> bool:
@@ -58,12 +64,12 @@ class Devices:
 
     @property
     def launches_ahead(self) -> bool:
-        """Whether a loop that asks for its end in every round keeps the device waiting for the host, as on GPUs."""
+        """True on accelerators, where a loop condition evaluated every iteration forces a host synchronisation."""
         return self.mesh.devices.flat[0].platform != "cpu"
 
     @property
     def parameter_sharding(self) -> PartitionSpec:
-        """How parameters with two axes are cut; others along their last axis likewise, vectors not at all."""
+        """How parameters with two axes are cut; those with more axes along the last one, vectors not at all."""
         return PartitionSpec(None, _MODEL)
 
     @property
@@ -78,14 +84,20 @@ class Devices:
             ValueError: naming both numbers.
         """
         parts = self.mesh.shape[_BATCH]
-        if size > 1 and size % parts and (self.chosen or batchsize is not None) and parts > 1:
+        if size > 1 and size % parts and (self.by_user or batchsize is not None) and parts > 1:
             raise ValueError(
                 f"a step sees {size} samples, which the {parts} devices of the batch axis of mesh="
                 f"{tuple(self.mesh.shape.values())} do not divide; choose batchsize= as a multiple of {parts}"
             )
 
     # --- arrays -----------------------------------------------------------------------------------------------
-    def place_data(self, data: Any, batched: tuple[Any, ...], *, micro_batches: bool = False) -> Any:
+    def place_data(
+        self,
+        data: Mapping[tuple[str, str], Array | np.ndarray],
+        batched: Collection[tuple[str, str]],
+        *,
+        micro_batches: bool = False,
+    ) -> Data:
         """Arrays on the devices; those with one row per sample are cut where the mesh divides them."""
         if not self.several:
             return jax.tree_util.tree_map(jax.numpy.asarray, data)
@@ -95,20 +107,20 @@ class Devices:
             for name, array in data.items()
         }
 
-    def place(self, tree: Any) -> Any:
+    def place(self, tree: _Tree) -> _Tree:
         """Parameters or optimizer states on the devices."""
         if not self.several:
             return tree
         return jax.tree_util.tree_map(lambda leaf: self._put(leaf, self._cut(leaf)), tree)
 
-    def shown(self, modules: Any) -> Any:
-        """Whole modules where a computation outside training can use them."""
+    def on_all(self, modules: Modules) -> Modules:
+        """Complete modules where a computation outside training can use them."""
         if not self.several:
             return modules
-        arrays, rest = eqx.partition(modules, eqx.is_array)
-        return eqx.combine(self.place(arrays), rest)
+        arrays, static = eqx.partition(modules, eqx.is_array)
+        return eqx.combine(self.place(arrays), static)
 
-    def spread(self, batch: Any, batched: tuple[Any, ...], *, micro_batches: bool = False) -> Any:
+    def spread(self, batch: Data, batched: Collection[tuple[str, str]], *, micro_batches: bool = False) -> Data:
         """Inside a step: share out its samples, or the points of its only sample."""
         if not self.several:
             return batch
@@ -116,28 +128,28 @@ class Devices:
         rows = {array.shape[axis] for name, array in batch.items() if name in batched}
         by_samples = bool(rows) and max(rows) % self.mesh.shape[_BATCH] == 0
 
-        def spec(name: Any, array: Any) -> PartitionSpec | None:
+        def spec(name: tuple[str, str], array: Array | np.ndarray) -> PartitionSpec | None:
             if by_samples:
                 return self._samples(array, axis) if name in batched else None
             points = name[0] in ("points", "nearest") and array.ndim > 2
             return PartitionSpec(*[None] * 2, _BATCH) if points and not micro_batches else None
 
-        def shared(array: Any, own: PartitionSpec | None) -> Any:
-            return array if own is None else jax.lax.with_sharding_constraint(array, NamedSharding(self.mesh, own))
+        def shared(array: Array | np.ndarray, spec: PartitionSpec | None) -> Array | np.ndarray:
+            return array if spec is None else jax.lax.with_sharding_constraint(array, NamedSharding(self.mesh, spec))
 
         return {name: shared(array, spec(name, array)) for name, array in batch.items()}
 
-    def hold(self, parameters: Any) -> Any:
+    def hold(self, parameters: _Tree) -> _Tree:
         """Inside a step: keep parameters where `place` put them."""
         if not self.several:
             return parameters
         hold = lambda leaf: jax.lax.with_sharding_constraint(leaf, NamedSharding(self.mesh, self._cut(leaf)))  # noqa: E731
         return jax.tree_util.tree_map(hold, parameters)
 
-    def _put(self, array: Any, spec: PartitionSpec) -> Any:
+    def _put(self, array: ArrayLike, spec: PartitionSpec) -> Array:
         return jax.device_put(array, NamedSharding(self.mesh, spec))
 
-    def _cut(self, leaf: Any) -> PartitionSpec:
+    def _cut(self, leaf: Array | np.ndarray) -> PartitionSpec:
         parts = self.mesh.shape[_MODEL]
         if parts == 1 or leaf.ndim < 2:
             return PartitionSpec()
@@ -149,15 +161,15 @@ class Devices:
             return PartitionSpec()
         return PartitionSpec(*[None] * (leaf.ndim - 1), _MODEL)
 
-    def _samples(self, array: Any, axis: int) -> PartitionSpec:
+    def _samples(self, array: Array | np.ndarray, axis: int) -> PartitionSpec:
         if array.shape[axis] % self.mesh.shape[_BATCH]:
             return PartitionSpec()
         return PartitionSpec(*[None] * axis, _BATCH)
 
 
-def _available() -> list[Any]:
-    chosen = jax.config.jax_default_device  # type: ignore[attr-defined]
-    if chosen is None:
+def _available() -> list[jax.Device]:
+    default: jax.Device | str | None = jax.config.jax_default_device  # type: ignore[attr-defined]
+    if default is None:
         return jax.devices()
     # the name of a platform stands for its first device
-    return [jax.devices(chosen)[0] if isinstance(chosen, str) else chosen]
+    return [jax.devices(default)[0] if isinstance(default, str) else default]

@@ -10,6 +10,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import optax
+from jaxtyping import PyTree
 
 from jno.architectures import checked_mask, overlap, trained_leaves
 from jno.optimizers import MDOptimizer, as_transformation
@@ -17,6 +18,7 @@ from jno.trace import UNUSED_MASK, Model, ParameterGroup, is_transformation
 from jno.utils import get_logger
 
 from ._scales import as_scale, scaled
+from ._types import Leaves
 
 DEFAULT_LEARNING_RATE = 1e-3
 
@@ -27,76 +29,56 @@ class OptimizerGroup:
 
     layer_id: int
     name: str
-    selected: Any
+    selected: PyTree
     transform: optax.GradientTransformationExtraArgs
     """Its updates take the epoch and the losses of the constraints besides what line searches need."""
 
-    def pick(self, parameters: dict[int, Any]) -> Any:
+    def pick(self, parameters: Leaves) -> PyTree:
         """The group's leaves, ``None`` elsewhere."""
         return eqx.filter(parameters[self.layer_id], self.selected)
 
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """What was asked for the leaves ``selected`` (a filter of the module) of a model."""
+    """The request for the leaves ``selected`` (a filter of the module) of a model: an optimizer or a posterior."""
 
     model: Model
     name: str
-    selected: Any
+    selected: PyTree
     request: ParameterGroup
 
 
 def claims(models: Sequence[Model]) -> list[Claim]:
-    """Who takes which leaves; frozen models have no claims.
+    """The claims of all models; frozen models have none.
 
     Raises:
-        ValueError: a trainable leaf that nobody takes, overlapping masks.
+        ValueError: a trainable leaf without a claim, overlapping masks.
     """
     return [claim for model in models for claim in _claims_of(model)]
 
 
 def optimizer_groups(claims: Sequence[Claim], constraints: int) -> list[OptimizerGroup]:
-    """The groups with optimizers, for a problem of so many constraints."""
+    """The groups with optimizers, for a problem with this number of constraints."""
     return [_group(claim, constraints) for claim in claims if claim.request.posterior is None]
 
 
 def _claims_of(model: Model) -> list[Claim]:
     controls, name = model.controls, model.model_key
-    if model.open_mask is not None:
-        raise ValueError(f"{name}.mask(...): the mask acts on nothing. {UNUSED_MASK}")
-    if model.controls.waiting_lora is not None:
-        raise ValueError(f"{name}.lora() was called after this core was built; build a new core, or call compile()")
+    _check_pending(model)
     if controls.frozen:
         return []
     default = controls.default_group
-    if _is_empty(default) and not controls.groups:
-        raise ValueError(
-            f"model {name!r} has no optimizer: call {name}.optimizer(optax.adam(1e-3)) or {name}.freeze() "
-            "before solve()"
-        )
-    if default.posterior is not None and controls.groups:
-        raise ValueError(
-            f"model {name!r}: a global .bayesian() or .vi() samples all of its leaves and cannot stand beside the "
-            f"{len(controls.groups)} parameter group(s) set after mask(...); give it a mask of its own, or reset()"
-        )
+    _check_default(model, default)
     trainable = remaining = trained_leaves(model.module, controls.adapters)
     for mask in controls.freeze_masks:
         remaining = _and_not(remaining, _trainable_of(model, mask, trainable, f"{name}.freeze()"))
-    masked: list[tuple[ParameterGroup, Any]] = []
-    for number, group in enumerate(controls.groups):
-        selected = _trainable_of(model, group.mask, trainable, f"{name}, group {number}")
-        for _, other in masked:
-            common = overlap(selected, other)
-            if common:
-                raise ValueError(f"model {name!r}: the masks of two groups overlap at {', '.join(common)}")
-        masked.append((group, selected))
-    found = []
-    for number, (group, selected) in enumerate(masked):
+    claims = []
+    for number, (group, selected) in enumerate(_masked_groups(model, trainable)):
         group = _with_defaults(group, default)
         if _is_empty(group):
             raise ValueError(f"model {name!r}: group {number} has a scale but no optimizer")
-        chosen = jax.tree_util.tree_map(lambda a, b: a and b, selected, remaining)
-        found.append(Claim(model, f"{name}[{number}]", chosen, group))
+        unfrozen = jax.tree_util.tree_map(lambda a, b: a and b, selected, remaining)
+        claims.append(Claim(model, f"{name}[{number}]", unfrozen, group))
         remaining = _and_not(remaining, selected)
     if any(jax.tree_util.tree_leaves(remaining)):
         if _is_empty(default):
@@ -105,21 +87,61 @@ def _claims_of(model: Model) -> list[Claim]:
                 f"they are: call {name}.optimizer(...) before mask(...) to train them as well, or "
                 f"{name}.mask(...).freeze() with a mask of them"
             )
-        found.append(Claim(model, name, remaining, default))
-    for claim in found:
+        claims.append(Claim(model, name, remaining, default))
+    _check_scales(name, default, claims)
+    return claims
+
+
+def _check_pending(model: Model) -> None:
+    name = model.model_key
+    if model.open_mask is not None:
+        raise ValueError(f"{name}.mask(...): the mask acts on nothing. {UNUSED_MASK}")
+    if model.controls.waiting_lora is not None:
+        raise ValueError(f"{name}.lora() was called after this core was built; build a new core, or call compile()")
+
+
+def _check_default(model: Model, default: ParameterGroup) -> None:
+    name, groups = model.model_key, model.controls.groups
+    if _is_empty(default) and not groups:
+        raise ValueError(
+            f"model {name!r} has no optimizer: call {name}.optimizer(optax.adam(1e-3)) or {name}.freeze() "
+            "before solve()"
+        )
+    if default.posterior is not None and groups:
+        raise ValueError(
+            f"model {name!r}: a global .bayesian() or .vi() samples all of its leaves and cannot stand beside the "
+            f"{len(groups)} parameter group(s) set after mask(...); give it a mask of its own, or reset()"
+        )
+
+
+def _check_scales(name: str, default: ParameterGroup, claims: Sequence[Claim]) -> None:
+    for claim in claims:
         if claim.request.posterior is not None and claim.request.scale is not None:
             raise ValueError(
                 f"scale() of {claim.name}: it multiplies updates of an optimizer; sampled leaves have none"
             )
-    if default.scale is not None and not any(claim.request.scale is default.scale for claim in found):
+    if default.scale is not None and not any(claim.request.scale is default.scale for claim in claims):
         raise ValueError(
             f"{name}.scale() acts on nothing: all leaves with an optimizer are in masks with scales of their own; "
             "leave it out, or scale the masks without one"
         )
-    return found
 
 
-def _trainable_of(model: Model, mask: Any, trainable: Any, name: str) -> Any:
+def _masked_groups(model: Model, trainable: PyTree) -> list[tuple[ParameterGroup, PyTree]]:
+    """The groups set after masks with the leaves they select, which do not overlap."""
+    name = model.model_key
+    masked: list[tuple[ParameterGroup, PyTree]] = []
+    for number, group in enumerate(model.controls.groups):
+        selected = _trainable_of(model, group.mask, trainable, f"{name}, group {number}")
+        for _, earlier in masked:
+            common = overlap(selected, earlier)
+            if common:
+                raise ValueError(f"model {name!r}: the masks of two groups overlap at {', '.join(common)}")
+        masked.append((group, selected))
+    return masked
+
+
+def _trainable_of(model: Model, mask: object, trainable: PyTree, name: str) -> PyTree:
     """The leaves a mask selects, some of which can be trained."""
     selected = checked_mask(model.module, mask, name)
     if not any(jax.tree_util.tree_leaves(jax.tree_util.tree_map(lambda a, b: bool(a and b), selected, trainable))):
@@ -145,8 +167,8 @@ def _is_empty(group: ParameterGroup) -> bool:
     return group.optimizer is None and group.posterior is None
 
 
-def _and_not(first: Any, second: Any) -> Any:
-    return jax.tree_util.tree_map(lambda a, b: bool(a and not b), first, second)
+def _and_not(selected: PyTree, excluded: PyTree) -> PyTree:
+    return jax.tree_util.tree_map(lambda a, b: bool(a and not b), selected, excluded)
 
 
 def _group(claim: Claim, constraints: int) -> OptimizerGroup:

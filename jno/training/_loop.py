@@ -7,28 +7,32 @@ import functools
 import operator
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float, PyTree
 
-from jno.utils import get_logger
-from jno.utils.callbacks import Callback
+from jno.utils import BeforeUpdate, Callback, EpochEnd, Event, SolveEnd, get_logger
 
 from ._batches import Feed
 from ._measured import Measured
 from ._points import Points
-from ._profile import Trace
-from ._progress import Progress
+from ._profile import ProfilerTrace
 from ._recorder import Recorder
 from ._state import TrainState
-from ._step import BLOCK, CHUNK, Step
+from ._step import MOST_EPOCHS, SCAN_LENGTH, Epochs, Step
+from ._step_loss import StepLoss
 from ._trackers import Tracked
+from ._training_bar import TrainingBar
+from ._types import Data, Leaves, Modules
 
-_CHUNK_SECONDS = 0.3
+_CALL_SECONDS = 0.3
 """Aimed duration of one device call: short enough for a live progress bar, long enough to cost nothing."""
+
+_Result = TypeVar("_Result")
 
 
 class NonFiniteLossWarning(RuntimeWarning):
@@ -43,36 +47,54 @@ class Hooks:
     tracker_names: Sequence[str]
     callbacks: Sequence[Callback]
     inner_steps: int
-    modules_of: Callable[[TrainState], dict[int, Any]]
+    modules_of: Callable[[TrainState], Modules]
     snapshot: Callable[[TrainState], tuple[dict[str, Any], dict[str, Any]]]
-    keywords: Callable[[], dict[str, Any]]
+    context: Callable[[], Mapping[str, Any]]
+    """The arrays of the domain by tag, as they are now."""
 
     @property
     def stepwise(self) -> bool:
-        """Whether someone wants to be called after every outer step."""
+        """Whether a callback acts after every outer step."""
         return any(type(c).on_epoch_end is not Callback.on_epoch_end for c in self.callbacks)
 
     @property
     def hooked(self) -> bool:
-        """Whether someone wants to see the gradients of every step."""
+        """Whether a callback sees the gradients of every step."""
         return any(type(c).on_before_update is not Callback.on_before_update for c in self.callbacks)
 
     @property
     def measured(self) -> bool:
-        """Whether someone wants the states that losses and tracked values belong to."""
+        """Whether a callback reads the states that losses and tracked values belong to."""
         return any(c.needs_measured for c in self.callbacks)
 
-    def each(self, hook: str, at: int | None = None, **keywords: Any) -> list[Any]:
-        """What every callback answers; an exception that one raises says by a note who it was."""
-        answers = []
+    def call(self, event: Event) -> list[Any]:
+        """The answer of every callback to an event."""
+        return [_answer(callback, event) for callback in self.callbacks]
+
+    def replaced(self, gradients: Leaves, state: TrainState, loss: StepLoss) -> Leaves:
+        """The gradients after every callback has had them, one after the other."""
         for callback in self.callbacks:
-            try:
-                answers.append(operator.methodcaller(hook, **keywords)(callback))
-            except Exception as error:
-                when = "" if at is None else f" at epoch {at}"
-                error.add_note(f"raised by the callback {type(callback).__name__}.{hook}(){when}")
-                raise
-        return answers
+            event = BeforeUpdate(
+                grads=gradients,
+                value_fn=loss,
+                trainable=state.parameters,
+                context=self.context(),
+                rng=state.key,
+                epoch=int(state.epoch),
+            )
+            answer = _answer(callback, event)
+            gradients = gradients if answer is None else _like(answer, gradients, type(callback).__name__)
+        return gradients
+
+
+def _answer(callback: Callback, event: Event) -> Any:
+    """What a callback returns; an exception gets a note that names the callback."""
+    try:
+        return operator.methodcaller(event.hook, **event.keywords())(callback)
+    except Exception as error:
+        when = f" at epoch {event.keywords()['epoch']}" if event.of_one_epoch else ""
+        error.add_note(f"raised by the callback {type(callback).__name__}.{event.hook}(){when}")
+        raise
 
 
 class Run:
@@ -100,14 +122,14 @@ class Run:
         self._recorder = recorder
         self._hooks = hooks
         self._first = int(state.epoch)
-        self._earlier: _Call | None = None
-        self._measured = Measured(hooks.tracker_names, kept=hooks.measured, reused=not step.stops_on_nonfinite)
+        self._earlier: _DeviceCall | None = None
+        self._measured = Measured(hooks.tracker_names, records=hooks.measured, copies=not step.stops_on_nonfinite)
 
-    def advance(self, epochs: int, trace: Trace) -> None:
+    def advance(self, epochs: int, trace: ProfilerTrace) -> None:
         """Train for ``epochs`` epochs, fewer when a callback stops, a loss is not finite or the user interrupts."""
-        with Progress(epochs, compiles=self._step.compiles) as progress, trace:
+        with TrainingBar(epochs, compiles=self._step.compiles) as bar, trace:
             try:
-                self._epochs(epochs, progress, trace)
+                self._train(epochs, bar, trace)
             except KeyboardInterrupt:
                 done = self._recorder.epochs
                 self._recorder.stop_reason = f"interrupted after epoch {self._first + done - 1}"
@@ -116,11 +138,11 @@ class Run:
                 )
             finally:
                 self._feed.close()
-        for answer in self._hooks.each("on_solve_end", epoch=int(self.state.epoch), log=get_logger()):
+        for answer in self._hooks.call(SolveEnd(epoch=int(self.state.epoch), log=get_logger())):
             if answer is not None:
                 self.state = dataclasses.replace(self.state, parameters=answer.parameters, optimizers=answer.optimizers)
 
-    def _epochs(self, epochs: int, progress: Progress, trace: Trace) -> None:
+    def _train(self, epochs: int, bar: TrainingBar, trace: ProfilerTrace) -> None:
         pace, done = _Pace(), 0
         losses = np.zeros((0, len(self._names)))
         while done < epochs:
@@ -132,16 +154,17 @@ class Run:
             self._measured.note(self._hooks.tracked.record(epoch, modules, weights, state.key, self._recorder), state)
             count = self._until_next_event(epoch, done, epochs - done, pace)
             count = trace.before(count, first_call=done == 0)
-            call = _Call(self.state, self._feed.data(epoch), count)
-            new, finished, losses = pace.timed(count, functools.partial(self._run, call))
+            call = _DeviceCall(self.state, self._feed.data(epoch), count)
+            result = pace.timed(count, functools.partial(self._run, call))
+            finished, losses = result.finished, result.losses
             self._step.compiles = False
             self._recorder.add(losses[:finished])
             if finished < count:
                 self._give_up(call, finished, f"non-finite loss at epoch {epoch + finished}", losses[-1])
                 return
             done += count
-            self.state, self._earlier = new, call
-            progress.advance(losses)
+            self.state, self._earlier = result.state, call
+            bar.advance(losses)
             trace.after(count)
             outer_step_ends = self._hooks.stepwise and done % self._hooks.inner_steps == 0
             if outer_step_ends and self._callbacks_stop(losses[-1], epoch + count - 1):
@@ -156,31 +179,14 @@ class Run:
             call, self._earlier = self._earlier, None
             self._give_up(call, call.count, f"non-finite weights after epoch {self._first + done - 1}", losses[-1])
 
-    def _run(self, call: _Call) -> tuple[TrainState, int, np.ndarray]:
+    def _run(self, call: _DeviceCall) -> Epochs:
         if not self._hooks.hooked:
             return self._step.run(call.state, call.data, call.count)
-
-        def replaced(gradients: Any, state: TrainState, loss: Any) -> Any:
-            for number, callback in enumerate(self._hooks.callbacks):
-                one = dataclasses.replace(self._hooks, callbacks=self._hooks.callbacks[number : number + 1])
-                (answer,) = one.each(
-                    "on_before_update",
-                    int(state.epoch),
-                    grads=gradients,
-                    value_fn=loss,
-                    trainable=state.parameters,
-                    context=self._hooks.keywords()["context"],
-                    rng=state.key,
-                    epoch=int(state.epoch),
-                )
-                gradients = gradients if answer is None else _like(answer, gradients, type(callback).__name__)
-            return gradients
-
-        return self._step.run_hooked(call.state, call.data, replaced)
+        return self._step.run_hooked(call.state, call.data, self._hooks.replaced)
 
     def _until_next_event(self, epoch: int, done: int, remaining: int, pace: _Pace) -> int:
         hooks = self._hooks
-        limits = [remaining, CHUNK if self._feed.epochs is None else self._feed.epochs]
+        limits = [remaining, MOST_EPOCHS if self._feed.epochs is None else self._feed.epochs]
         limits.append(hooks.inner_steps - done % hooks.inner_steps if hooks.stepwise else pace.steps)
         if hooks.measured and limits[-1] > 1:
             limits[-1] -= 1  # the losses of an outer step are those of its last epoch, which begins with their state
@@ -190,12 +196,10 @@ class Run:
         limits += [event for event in events if event is not None]
         return max(1, min(limits))
 
-    def _callbacks_stop(self, losses: np.ndarray, epoch: int) -> bool:
-        # every callback is called, also after one has asked to stop
-        answers = self._hooks.each(
-            "on_epoch_end",
-            epoch,
-            **self._hooks.keywords(),
+    def _callbacks_stop(self, losses: Float[np.ndarray, " C"], epoch: int) -> bool:
+        event = EpochEnd(
+            context=self._hooks.context(),
+            log=get_logger(),
             epoch=epoch,
             trainable=self.state.parameters,
             opt_states=self.state.optimizers,
@@ -206,17 +210,18 @@ class Run:
             measured=self._measured.state,
             snapshot=lambda state=None: self._hooks.snapshot(self.state if state is None else state),
         )
+        answers = self._hooks.call(event)  # of all callbacks, also after one that stops
         return any(answers)
 
-    def _give_up(self, call: _Call, finished: int, reason: str, losses: np.ndarray) -> None:
+    def _give_up(self, call: _DeviceCall, finished: int, reason: str, losses: Float[np.ndarray, " C"]) -> None:
         """Go back to the newest state with finite loss: the failing one is the result of the last update."""
         self.state = call.state
         if finished > 1:
-            self.state = self._run(dataclasses.replace(call, count=finished - 1))[0]
+            self.state = self._run(dataclasses.replace(call, count=finished - 1)).state
         elif finished == 0 and self._earlier is not None:
             before = self._earlier
             repeated = dataclasses.replace(before, count=before.count - 1)
-            self.state = before.state if before.count == 1 else self._run(repeated)[0]
+            self.state = before.state if before.count == 1 else self._run(repeated).state
         bad = ", ".join(f"{n} = {v}" for n, v in zip(self._names, losses, strict=True) if not np.isfinite(v))
         self._recorder.stop_reason = f"{reason}: {bad}" if bad else reason
         message = (
@@ -229,30 +234,32 @@ class Run:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Call:
-    """One device call: so many epochs from a state, all on the same data."""
+class _DeviceCall:
+    """One device call: ``count`` epochs from a state, all on the same data."""
 
     state: TrainState
-    data: Any
+    data: Data
     count: int
 
 
-def _like(answer: Any, gradients: Any, name: str) -> Any:
+def _like(answer: PyTree, gradients: Leaves, name: str) -> Leaves:
     """Gradients that a callback returned, checked."""
-    found: Any = jax.tree_util.tree_structure(answer)
-    wanted: Any = jax.tree_util.tree_structure(gradients)
-    if found != wanted:
-        raise ValueError(f"{name}.on_before_update() returned {found} instead of gradients like those given: {wanted}")
+    returned: jax.tree_util.PyTreeDef = jax.tree_util.tree_structure(answer)
+    expected: jax.tree_util.PyTreeDef = jax.tree_util.tree_structure(gradients)
+    if returned != expected:
+        raise ValueError(
+            f"{name}.on_before_update() returned {returned} instead of gradients like those given: {expected}"
+        )
     return jax.tree_util.tree_map(lambda new, old: jnp.asarray(new, old.dtype), answer, gradients)
 
 
-def all_finite(tree: Any) -> bool:
+def all_finite(tree: PyTree) -> bool:
     """Whether every array of a pytree is finite."""
     return bool(_all_finite(jax.tree_util.tree_leaves(tree)))
 
 
 @jax.jit
-def _all_finite(leaves: list[Any]) -> Any:
+def _all_finite(leaves: list[Array]) -> Bool[Array, ""] | bool:
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves])) if leaves else True
 
 
@@ -267,10 +274,10 @@ class _Pace:
         """Steps for the next call: one first, which compiles, then by the time of the call before."""
         if self._seconds_per_step is None:
             return 1
-        steps = int(np.clip(_CHUNK_SECONDS / self._seconds_per_step, 1, CHUNK))
-        return steps if steps < BLOCK else steps // BLOCK * BLOCK
+        steps = int(np.clip(_CALL_SECONDS / self._seconds_per_step, 1, MOST_EPOCHS))
+        return steps if steps < SCAN_LENGTH else steps // SCAN_LENGTH * SCAN_LENGTH
 
-    def timed(self, count: int, call: Callable[[], Any]) -> Any:
+    def timed(self, count: int, call: Callable[[], _Result]) -> _Result:
         """Run ``call`` and learn from it; the first call includes compilation, so the second is short as well."""
         start = time.perf_counter()
         result = call()

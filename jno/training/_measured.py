@@ -14,14 +14,14 @@ class Measured:
 
     Args:
         names: of the trackers, by number.
-        kept: whether states are kept; ``reused``: whether training reuses their memory, so that copies are needed.
-        callbacks: who asks, for the message.
+        records: whether states are recorded.
+        copies: whether they are copied, because training reuses their memory.
     """
 
-    def __init__(self, names: Sequence[str], *, kept: bool, reused: bool) -> None:
+    def __init__(self, names: Sequence[str], *, records: bool, copies: bool) -> None:
         self._names = list(names)
-        self._reused = reused
-        self.kept = kept
+        self._copies = copies
+        self._records = records
         self.clear()
 
     def clear(self) -> None:
@@ -29,12 +29,12 @@ class Measured:
         self.tracked: dict[str, Any] = {}
         self._states: dict[str | None, TrainState] = {}
 
-    def note(self, found: dict[int, Any], state: TrainState) -> None:
+    def note(self, values: dict[int, Any], state: TrainState) -> None:
         """Before a device call: the values of trackers by number, and the state."""
-        self.tracked.update({self._names[number]: value for number, value in found.items()})
-        if self.kept:
-            own = copied(state) if self._reused else state
-            self._states.update(dict.fromkeys([None, *(self._names[number] for number in found)], own))
+        self.tracked.update({self._names[number]: value for number, value in values.items()})
+        if self._records:
+            state = copied(state) if self._copies else state
+            self._states.update(dict.fromkeys([None, *(self._names[number] for number in values)], state))
 
     def state(self, tracker: str | None = None) -> TrainState:
         """The state that the losses of the last epoch belong to, or the value of a tracker.

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
 
 from jno.compiler import NotPointwiseError, PointBlocks, Program, blocks_for
+from jno.trace import Node
 
-from ._batches import Draws
+from ._batches import MiniBatches
+from ._context import Gradients, StepContext
 from ._residuals import Residuals
+from ._types import Data, Leaves
 
 _RECOMPUTED = jax.checkpoint_policies.dots_saveable
 """With `checkpoint_gradients` only matrix products are kept for the backward pass, everything else is recomputed."""
@@ -24,133 +27,147 @@ class Objective:
 
     Args:
         program: the constraints.
-        draws: how mini-batches lie in the data; several of them are averaged.
-        checkpoint: save memory: constraints are differentiated one after the other, with activations recomputed.
-        blocks: whether points may be taken block by block.
+        mini_batches: how mini-batches lie in the data; the losses of several are averaged.
+        checkpoint: whether to save memory: constraints are differentiated one after the other, with activations
+            recomputed.
+        point_blocks: whether points may be taken block by block.
     """
 
-    def __init__(self, program: Program, draws: Draws, *, checkpoint: bool = False, blocks: bool = True) -> None:
+    def __init__(
+        self, program: Program, mini_batches: MiniBatches, *, checkpoint: bool = False, point_blocks: bool = True
+    ) -> None:
         self._program = program
-        self._draws = draws
+        self._mini_batches = mini_batches
         self._checkpoint = checkpoint
-        self._blocks = blocks_for(program) if blocks and not draws.repeated else None
+        self._point_blocks = blocks_for(program) if point_blocks and not mini_batches.repeated else None
         self._parts = [program.part([number]) for number in range(len(program.roots))] if checkpoint else []
 
-    def losses(self, parameters: dict[int, Any], fixed: dict[int, Any], batch: Any, key: Any) -> Any:
-        """Every constraint's mean ``(C,)``."""
-        if not self._draws.repeated:
-            return _means(self._program, parameters, fixed, batch, key)
+    def losses(self, parameters: Leaves, context: StepContext) -> Float[Array, " C"]:
+        """Every constraint's mean; of several mini-batches their mean."""
+        if not self._mini_batches.repeated:
+            return _means(self._program, parameters, context)
 
         @jax.checkpoint
-        def add(total: Any, draw: tuple[Any, Any]) -> tuple[Any, None]:
-            number, own_key = draw
-            own = self._draws.take(batch, number)
-            return total + _means(self._program, parameters, fixed, own, own_key), None
+        def add(total: Float[Array, " C"], numbered: tuple[Int[Array, ""], Array]) -> tuple[Float[Array, " C"], None]:
+            return total + _means(self._program, parameters, self._mini_batch(context, *numbered)), None
 
-        total, _ = jax.lax.scan(add, jnp.zeros(len(self._program.roots)), self._each(key))
-        return total / self._draws.count
+        total, _ = jax.lax.scan(add, jnp.zeros(len(self._program.roots)), self._numbers_and_keys(context))
+        return total / self._mini_batches.count
 
-    def total(self, parameters: dict[int, Any], fixed: dict[int, Any], batch: Any, key: Any) -> Any:
+    def total(self, parameters: Leaves, context: StepContext) -> Float[Array, ""]:
         """The mean over constraints."""
-        return jnp.mean(self.losses(parameters, fixed, batch, key))
+        return jnp.mean(self.losses(parameters, context))
 
-    def value_and_gradient(self, parameters: dict[int, Any], fixed: dict[int, Any], batch: Any, key: Any) -> Any:
-        """``((total, losses), gradients)``; of several mini-batches the mean."""
-        if not self._draws.repeated:
-            return self._of_one_batch(parameters, fixed, batch, key)
+    def gradients(self, parameters: Leaves, context: StepContext) -> Gradients:
+        """The loss and its gradient; of several mini-batches the mean."""
+        if not self._mini_batches.repeated:
+            return self._of_one_batch(parameters, context)
 
-        def add(total: Any, draw: tuple[Any, Any]) -> tuple[Any, None]:
-            number, own_key = draw
-            found = self._of_one_batch(parameters, fixed, self._draws.take(batch, number), own_key)
-            return jax.tree_util.tree_map(jnp.add, total, found), None
+        def add(sums: Gradients, numbered: tuple[Int[Array, ""], Array]) -> tuple[Gradients, None]:
+            gradients = self._of_one_batch(parameters, self._mini_batch(context, *numbered))
+            return jax.tree_util.tree_map(jnp.add, sums, gradients), None
 
-        total, _ = jax.lax.scan(add, self._nothing(parameters), self._each(key))
-        return jax.tree_util.tree_map(lambda leaf: leaf / self._draws.count, total)
+        total, _ = jax.lax.scan(add, self._zeros(parameters), self._numbers_and_keys(context))
+        return jax.tree_util.tree_map(lambda leaf: leaf / self._mini_batches.count, total)
 
     def residuals(
-        self, parameters: dict[int, Any], fixed: dict[int, Any], batch: Any, key: Any, terms: Any = None
-    ) -> Any:
+        self, parameters: Leaves, context: StepContext, terms: Sequence[int | Node] | None = None
+    ) -> Float[Array, " R"]:
         """The vector whose squares add up to the total, or the part of it that belongs to these terms.
 
         Raises:
-            ValueError: a constraint that is no mean square, or averaged mini-batches.
+            ValueError: a constraint that is not a mean square, or averaged mini-batches.
         """
-        if self._draws.repeated:
+        if self._mini_batches.repeated:
             raise ValueError(
                 "this optimizer needs the residuals of one batch: it cannot be used with accumulation_steps="
             )
-        return self._residuals(modules(fixed, parameters), batch, key, terms)
+        return self._residuals(context.modules(parameters), context.batch, context.key, terms)
 
     @functools.cached_property
     def _residuals(self) -> Residuals:
         return Residuals(self._program)
 
     # --- several mini-batches ---------------------------------------------------------------------------------
-    def _each(self, key: Any) -> tuple[Any, Any]:
+    def _numbers_and_keys(self, context: StepContext) -> tuple[Int[Array, " b"], Array]:
         """Number and key of every mini-batch."""
-        return jnp.arange(self._draws.count), jax.random.split(key, self._draws.count)
+        assert context.key is not None  # only exact log densities have none, and they take no mini-batches
+        return jnp.arange(self._mini_batches.count), jax.random.split(context.key, self._mini_batches.count)
 
-    def _nothing(self, parameters: dict[int, Any]) -> Any:
-        values = (jnp.zeros(()), jnp.zeros(len(self._program.roots)))
-        return values, jax.tree_util.tree_map(jnp.zeros_like, parameters)
+    def _mini_batch(self, context: StepContext, number: Int[Array, ""], key: Array) -> StepContext:
+        batch = self._mini_batches.take(context.batch, number)
+        return dataclasses.replace(context, batch=batch, key=key)
+
+    def _zeros(self, parameters: Leaves) -> Gradients:
+        losses = jnp.zeros(len(self._program.roots))
+        return Gradients(jnp.zeros(()), losses, jax.tree_util.tree_map(jnp.zeros_like, parameters))
 
     # --- one mini-batch ---------------------------------------------------------------------------------------
-    def _of_one_batch(self, parameters: Any, fixed: Any, batch: Any, key: Any) -> Any:
-        if self._blocks is not None:
+    def _of_one_batch(self, parameters: Leaves, context: StepContext) -> Gradients:
+        if self._point_blocks is not None:
             try:
-                return self._sum_over_blocks(self._blocks, parameters, fixed, batch, key)
+                return self._sum_over_point_blocks(self._point_blocks, parameters, context)
             except NotPointwiseError:
-                self._blocks = None
+                self._point_blocks = None
         if self._checkpoint:
-            return self._one_after_the_other(parameters, fixed, batch, key)
+            return self._one_after_the_other(parameters, context)
+        return _gradients_of(lambda leaves: _means(self._program, leaves, context))(parameters)
 
-        def loss(parameters: dict[int, Any]) -> tuple[Any, Any]:
-            losses = _means(self._program, parameters, fixed, batch, key)
-            return jnp.mean(losses), losses
+    def _sum_over_point_blocks(self, blocks: PointBlocks, parameters: Leaves, context: StepContext) -> Gradients:
+        in_blocks, shared = blocks.split(context.batch)
 
-        return jax.value_and_grad(loss, has_aux=True)(parameters)
+        def losses_of(parameters: Leaves, number: Int[Array, ""], block: Data) -> Float[Array, " C"]:
+            losses = blocks.losses(context.modules(parameters), {**shared, **block}, number, context.key)
+            return losses.astype(jnp.result_type(float))
 
-    def _sum_over_blocks(self, blocks: PointBlocks, parameters: Any, fixed: Any, batch: Any, key: Any) -> Any:
-        blocked, rest = blocks.split(batch)
+        gradients_of = _gradients_of(losses_of, recomputed=self._checkpoint)
 
-        def share(parameters: Any, block: Any) -> tuple[Any, Any]:
-            number, own = block
-            losses = blocks.losses(modules(fixed, parameters), {**rest, **own}, number, key)
-            losses = losses.astype(jnp.result_type(float))
-            return jnp.mean(losses), losses
+        def add(sums: Gradients, block: tuple[Int[Array, ""], Data]) -> tuple[Gradients, None]:
+            return jax.tree_util.tree_map(jnp.add, sums, gradients_of(parameters, *block)), None
 
-        kept = jax.checkpoint(share, policy=_RECOMPUTED) if self._checkpoint else share
+        numbered = (jnp.arange(blocks.count), in_blocks)
+        return jax.lax.scan(add, self._zeros(parameters), numbered)[0]
 
-        def add(sums: Any, block: Any) -> tuple[Any, None]:
-            found = jax.value_and_grad(kept, has_aux=True)(parameters, block)
-            return jax.tree_util.tree_map(jnp.add, sums, found), None
-
-        return jax.lax.scan(add, self._nothing(parameters), (jnp.arange(blocks.count), blocked))[0]
-
-    def _one_after_the_other(self, parameters: Any, fixed: Any, batch: Any, key: Any) -> Any:
+    def _one_after_the_other(self, parameters: Leaves, context: StepContext) -> Gradients:
         """A loop, because XLA would compute constraints that are written one after the other at the same time."""
         count = len(self._parts)
 
-        def of(part: Program) -> Callable[[Any], Any]:
-            mean = jax.checkpoint(lambda p: _means(part, p, fixed, batch, key)[0] / count, policy=_RECOMPUTED)
-            return jax.value_and_grad(mean)
+        def of(part: Program) -> Callable[[Leaves], tuple[Float[Array, ""], Leaves]]:
+            share = jax.checkpoint(lambda leaves: _means(part, leaves, context)[0] / count, policy=_RECOMPUTED)
+            return jax.value_and_grad(share)
 
         branches = [of(part) for part in self._parts]
 
-        def add(sums: Any, number: Any) -> tuple[Any, None]:
-            (total, losses), gradients = sums
+        def add(sums: Gradients, number: Int[Array, ""]) -> tuple[Gradients, None]:
             value, gradient = jax.lax.switch(number, branches, parameters)
-            values = (total + value, losses.at[number].set((value * count).astype(losses.dtype)))
-            return (values, jax.tree_util.tree_map(jnp.add, gradients, gradient)), None
+            added = Gradients(
+                total=sums.total + value,
+                losses=sums.losses.at[number].set((value * count).astype(sums.losses.dtype)),
+                leaves=jax.tree_util.tree_map(jnp.add, sums.leaves, gradient),
+            )
+            return added, None
 
-        return jax.lax.scan(add, self._nothing(parameters), jnp.arange(count))[0]
+        return jax.lax.scan(add, self._zeros(parameters), jnp.arange(count))[0]
 
 
-def modules(fixed: dict[int, Any], parameters: dict[int, Any]) -> dict[int, Any]:
-    """Whole modules by model id."""
-    return {**fixed, **{i: eqx.combine(own, fixed[i]) for i, own in parameters.items()}}
+def _gradients_of(
+    losses_of: Callable[..., Float[Array, " C"]], *, recomputed: bool = False
+) -> Callable[..., Gradients]:
+    """The mean of losses, the losses, and the gradient of the mean with respect to the first argument."""
+
+    def mean_and_losses(parameters: Leaves, *arguments: object) -> tuple[Float[Array, ""], Float[Array, " C"]]:
+        losses = losses_of(parameters, *arguments)
+        return jnp.mean(losses), losses
+
+    function = jax.checkpoint(mean_and_losses, policy=_RECOMPUTED) if recomputed else mean_and_losses
+
+    def gradients(parameters: Leaves, *arguments: object) -> Gradients:
+        (total, losses), leaves = jax.value_and_grad(function, has_aux=True)(parameters, *arguments)
+        return Gradients(total, losses, leaves)
+
+    return gradients
 
 
-def _means(program: Program, parameters: Any, fixed: Any, batch: Any, key: Any) -> Any:
-    values = program(modules(fixed, parameters), batch, key)
+def _means(program: Program, parameters: Leaves, context: StepContext) -> Float[Array, " C"]:
+    values = program(context.modules(parameters), context.batch, context.key)
     return jnp.stack([jnp.mean(value) for value in values])

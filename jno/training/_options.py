@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from jno.loggers import MetricLogger
-from jno.utils.callbacks import Callback
+from jno.utils import Callback
 
 
 @dataclasses.dataclass(frozen=True)
 class Substep:
-    """Some gradient steps on some of the constraints, with optimizer states of their own."""
+    """Some gradient steps on some of the constraints; each substep has its optimizer states."""
 
     constraints: tuple[int, ...]
     steps: int = 1
@@ -20,7 +20,7 @@ class Substep:
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What was asked of one `solve` call; see ``core.solve``."""
+    """The options of one `solve` call; see ``core.solve``."""
 
     epochs: int
     batchsize: int | None
@@ -46,41 +46,48 @@ class Options:
 
     def described(self) -> dict[str, Any]:
         """The options as plain values, for loggers."""
-        found = dataclasses.asdict(dataclasses.replace(self, callbacks=(), loggers=()))
-        found["callbacks"] = [type(callback).__name__ for callback in self.callbacks]
-        found["loggers"] = [type(logger).__name__ for logger in self.loggers]
-        return found
+        values = dataclasses.asdict(dataclasses.replace(self, callbacks=(), loggers=()))
+        values["callbacks"] = [type(callback).__name__ for callback in self.callbacks]
+        values["loggers"] = [type(logger).__name__ for logger in self.loggers]
+        return values
 
 
 def checked_options(
-    *, samples: int, constraints: int, callbacks: Sequence[Any] | None, substeps: Any, **given: Any
+    *, samples: int, constraints: int, callbacks: Sequence[object] | None, substeps: object, **options: Any
 ) -> Options:
-    """The options, for a domain of so many samples and a problem of so many constraints.
+    """The options, checked together.
+
+    Args:
+        samples: number of samples of the domain.
+        constraints: number of constraints of the problem.
+        callbacks: as the user gave them, metric loggers included.
+        substeps: as the user gave them.
+        options: the other fields of `Options`.
 
     Raises:
         TypeError: an option of the wrong type.
         ValueError: one out of range, or two that do not go together.
     """
     for name in ("epochs", "inner_steps", "accumulation_steps"):
-        if not is_positive(given[name]):
-            raise ValueError(f"{name}={given[name]!r}: it must be an integer of at least 1")
+        if not is_positive(options[name]):
+            raise ValueError(f"{name}={options[name]!r}: it must be an integer of at least 1")
     for name in ("checkpoint_gradients", "offload_data", "profile"):
-        if not isinstance(given[name], bool):
-            raise TypeError(f"{name}={given[name]!r}: it must be True or False")
+        if not isinstance(options[name], bool):
+            raise TypeError(f"{name}={options[name]!r}: it must be True or False")
     parsed = tuple(_substep(entry, constraints) for entry in _entries(substeps))
     entries = [_checked_callback(entry) for entry in callbacks or ()]
-    options = Options(
-        **given,
+    checked = Options(
+        **options,
         callbacks=tuple(entry for entry in entries if isinstance(entry, Callback)),
         loggers=tuple(entry for entry in entries if isinstance(entry, MetricLogger)),
         substeps=parsed,
     )
-    _check_batches(options, samples)
-    _check_together(options)
-    return options
+    _check_batches(checked, samples)
+    _check_together(checked)
+    return checked
 
 
-def is_positive(value: Any) -> bool:
+def is_positive(value: object) -> TypeGuard[int]:
     """Whether ``value`` is an integer of at least 1 (``True`` is not)."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
@@ -123,7 +130,7 @@ def _check_together(options: Options) -> None:
             raise ValueError(f"{names}.on_before_update() and substeps= are not compatible: leave one of them out")
 
 
-def _entries(substeps: Any) -> Sequence[Any]:
+def _entries(substeps: object) -> Sequence[object]:
     if substeps is None:
         return ()
     if not isinstance(substeps, list | tuple) or not substeps:
@@ -131,7 +138,7 @@ def _entries(substeps: Any) -> Sequence[Any]:
     return substeps
 
 
-def _substep(entry: Any, constraints: int) -> Substep:
+def _substep(entry: object, constraints: int) -> Substep:
     indices, steps = entry if isinstance(entry, tuple) and len(entry) == 2 else (entry, 1)
     if not isinstance(indices, list) or not indices or not is_positive(steps):
         raise TypeError(
@@ -148,7 +155,7 @@ def _substep(entry: Any, constraints: int) -> Substep:
     return Substep(tuple(indices), steps)
 
 
-def _checked_callback(callback: Any) -> Any:
+def _checked_callback(callback: object) -> Callback | MetricLogger:
     if not isinstance(callback, Callback | MetricLogger):
         raise TypeError(
             "callbacks must be jno.utils.callbacks.Callback instances or metric loggers of jno.loggers, got "

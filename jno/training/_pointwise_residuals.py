@@ -10,15 +10,15 @@ from jno.trace import BinaryOp, FunctionCall, Node, Placeholder, Print, Reductio
 
 def residuals_on(tag: str, constraints: Sequence[Node], graph: Graph) -> list[Node]:
     """The distinct residuals of the constraints that live on the points of one tag and on no other points."""
-    found: dict[int, Node] = {}
+    residuals: dict[int, Node] = {}
     for constraint in constraints:
         root = graph.intern(constraint)
         parts = stripped(root, graph)
         for part in [root] if parts is None else parts:
             residual = graph.intern(part)
             if point_tags(residual, graph) in ({tag}, {f"n_{tag}"}, {tag, f"n_{tag}"}):
-                found.setdefault(id(residual), residual)
-    return list(found.values())
+                residuals.setdefault(id(residual), residual)
+    return list(residuals.values())
 
 
 def point_tags(node: Node, graph: Graph) -> set[str]:

@@ -13,8 +13,8 @@ _STEPS = 50
 """Most steps of a trace."""
 
 
-class Trace:
-    """Traces the first steps after the first device call, which compiles; always closed, whatever ends training.
+class ProfilerTrace:
+    """Traces the first steps after the first device call, which compiles; always closed, also after an error.
 
     Args:
         directory: where the trace is written; ``None``: nothing is traced.
@@ -26,7 +26,7 @@ class Trace:
         self._running = False
 
     @classmethod
-    def wanted(cls, profile: bool) -> Trace:
+    def of_option(cls, profile: bool) -> ProfilerTrace:
         """The trace of ``solve(profile=...)``, below the directory of the process-wide logger.
 
         Raises:
@@ -54,7 +54,7 @@ class Trace:
         return min(count, self._left)
 
     def after(self, count: int) -> None:
-        """So many steps were done."""
+        """Count the steps that were done."""
         if self._running:
             self._left -= count
             if self._left == 0:
@@ -67,7 +67,7 @@ class Trace:
             jax.profiler.stop_trace()
             get_logger().info(f"profiler trace written to {self._directory}")
 
-    def __enter__(self) -> Trace:
+    def __enter__(self) -> ProfilerTrace:
         return self
 
     def __exit__(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from jno.loggers import MetricLogger, RunDescription
 
@@ -15,15 +16,15 @@ class Recorder:
     """Collects losses, times and tracked values; `log` is the dict that `statistics` reads.
 
     Args:
-        run: what is about to be done.
+        run: the planned run.
         names: labels of the constraints, as the user gave them.
-        loggers: who is told what is recorded.
+        loggers: they log what is recorded.
     """
 
     def __init__(self, run: RunDescription, names: list[str], loggers: Sequence[MetricLogger]) -> None:
         self._run = run
         self._names = names
-        self._first = run.first_epoch
+        self._first_epoch = run.first_epoch
         self._loggers = list(loggers)
         self._losses: list[np.ndarray] = []
         self._times: list[np.ndarray] = []
@@ -42,11 +43,11 @@ class Recorder:
         """Recorded epochs."""
         return sum(len(rows) for rows in self._losses)
 
-    def add(self, losses: np.ndarray) -> None:
-        """Losses ``(m, C)`` of the ``m`` epochs since the last call; their time is shared out evenly."""
+    def add(self, losses: Float[np.ndarray, "E C"]) -> None:
+        """Losses of the epochs since the last call; their time is shared out evenly."""
         now = self.elapsed
         if len(losses):
-            epochs = self._first + self.epochs + np.arange(len(losses))
+            epochs = self._first_epoch + self.epochs + np.arange(len(losses))
             times = self._last + (now - self._last) * np.arange(1, len(losses) + 1) / len(losses)
             self._times.append(times)
             self._losses.append(np.asarray(losses))
@@ -54,7 +55,7 @@ class Recorder:
                 logger.log_losses(epochs, np.asarray(losses), times)
         self._last = now
 
-    def track(self, number: int, name: str, epoch: int, value: Any) -> None:
+    def track(self, number: int, name: str, epoch: int, value: object) -> None:
         """A value of the tracker with this number (labels need not be unique)."""
         entry = self._tracked.setdefault(number, {"name": name, "epoch": [], "values": []})
         entry["epoch"].append(epoch)
@@ -63,7 +64,7 @@ class Recorder:
             logger.log_value(self._run.tracker_names[number], epoch, value)
 
     def begin(self) -> None:
-        """Tell the loggers what is about to be done."""
+        """Tell the loggers the planned run."""
         for logger in self._loggers:
             logger.begin(self._run)
 
@@ -77,7 +78,7 @@ class Recorder:
         losses = np.concatenate(self._losses) if self._losses else np.zeros((0, len(self._names)))
         times = np.concatenate(self._times) if self._times else np.zeros(0)
         log: dict[str, Any] = {
-            "epoch": self._first + np.arange(len(losses)),
+            "epoch": self._first_epoch + np.arange(len(losses)),
             "total_loss": losses.mean(axis=1) if len(losses) else np.zeros(0),
             "losses": losses,
             "timestamps": times,
@@ -95,6 +96,6 @@ class Recorder:
         return log
 
 
-def _stacked(values: list[Any]) -> Any:
+def _stacked(values: list[Any]) -> np.ndarray | list[Any]:
     shapes = {np.shape(value) for value in values}
     return np.asarray(values) if len(shapes) == 1 else values

@@ -1,18 +1,25 @@
-"""Replacing collocation points between epochs, by the strategies that tags were given."""
+"""Replacing collocation points between epochs, by the resampling strategies of their tags."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
+from jaxtyping import Float, Int, PyTree
 
 from jno.compiler import Program
 from jno.sampler import ResamplingStrategy, Situation, check_strategy, next_points
 from jno.sampler._strategy import generator_of
 
-from ._scorer import Scorer, check_independent, entries_of
+from ._scorer import Entries, Scorer, check_independent, entries_of
+from ._types import Data, Key, Modules
+
+Points: TypeAlias = Float[np.ndarray, "N D"]
+
+States: TypeAlias = tuple[PyTree, ...]
+"""The states of one strategy, one for every set of points."""
 
 _SAMPLES = 16
 """Most samples whose residuals decide about points that all samples share."""
@@ -38,11 +45,11 @@ class Resampling:
         used = [record.tag for record in records if ("points", record.tag) in program.layout.entries]
         self._tags = [_Tag(number, tag, program, domain) for number, tag in enumerate(used)]
         # the points as they are now: an earlier call may have replaced those of the program
-        self._entries: dict[Any, Any] = {}
+        self._entries: Data = {}
         for tag in self._tags:
             self._entries |= tag.entries()
 
-    def init(self) -> tuple[Any, ...]:
+    def init(self) -> tuple[States, ...]:
         """The states of the strategies before training."""
         return tuple(tag.init() for tag in self._tags)
 
@@ -55,8 +62,8 @@ class Resampling:
         return any(tag.strategy.should_resample(epoch) for tag in self._tags)
 
     def resample(
-        self, epoch: int, modules: Mapping[int, Any], states: tuple[Any, ...], key: Any
-    ) -> tuple[dict[tuple[str, str], Any], tuple[Any, ...]]:
+        self, epoch: int, modules: Mapping[int, PyTree], states: tuple[States, ...], key: Key
+    ) -> tuple[Data, tuple[States, ...]]:
         """Replace the points that are due before an epoch, in the domain too.
 
         Args:
@@ -70,7 +77,7 @@ class Resampling:
             nearest nodes of the tags; and the next states.
         """
         new = list(states)
-        changed: dict[tuple[str, str], Any] = {}
+        changed: Data = {}
         due = [number for number, tag in enumerate(self._tags) if tag.strategy.should_resample(epoch)]
         for number in due:
             entries, new[number] = self._tags[number].resample(epoch, modules, states[number], key, self._entries)
@@ -84,7 +91,7 @@ class Resampling:
         """Tags whose points have never been replaced when the epochs before `stop` are done, and why."""
         return {tag.name: reason for tag in self._tags if (reason := tag.idle(stop))}
 
-    def restore(self, entries: Mapping[tuple[str, str], Any]) -> None:
+    def restore(self, entries: Entries) -> None:
         """Put the points of an earlier run, as entries of the data, into the domain.
 
         Raises:
@@ -96,7 +103,7 @@ class Resampling:
 
 
 class _Tag:
-    """One tag and who replaces its points."""
+    """One tag and the strategy that replaces its points."""
 
     def __init__(self, number: int, tag: str, program: Program, domain: Any) -> None:
         self._number, self._name, self._program, self._domain = number, tag, program, domain
@@ -118,7 +125,7 @@ class _Tag:
         return self._name
 
     def idle(self, stop: int) -> str:
-        """Why no points are replaced before the epochs before `stop`; empty when some are, or nobody can know."""
+        """Why a call that ends at epoch `stop` replaces no points; empty if it does or if the strategy decides."""
         strategy, begins = self.strategy, self.strategy.begins
         if begins is None or begins < stop:
             return ""
@@ -129,13 +136,13 @@ class _Tag:
             "start_epoch= if it is to act in this one"
         )
 
-    def init(self) -> tuple[Any, ...]:
+    def init(self) -> States:
         """One state for every set of points."""
         return tuple(self.strategy.init() for _ in range(self._rows))
 
     def resample(
-        self, epoch: int, modules: Mapping[int, Any], states: tuple[Any, ...], key: Any, entries: Mapping[Any, Any]
-    ) -> tuple[dict[Any, Any], tuple[Any, ...]]:
+        self, epoch: int, modules: Mapping[int, PyTree], states: States, key: Key, entries: Entries
+    ) -> tuple[Data, States]:
         """The new entries of the data and the next states."""
         direction = None
         if self._scorer is not None and self.strategy.needs_influence:
@@ -150,7 +157,7 @@ class _Tag:
         store.replace_points(store.find(self._name), rows)
         return self.entries(), tuple(new)
 
-    def restore(self, entries: Mapping[Any, Any]) -> None:
+    def restore(self, entries: Entries) -> None:
         """Take over the points of an earlier run."""
         if ("points", self._name) not in entries:
             raise ValueError(f"there are no points of the tag {self._name!r} to go on with")
@@ -165,7 +172,7 @@ class _Tag:
         else:
             store.replace_points(record, [(points, None) for points in rows])
 
-    def entries(self) -> dict[Any, Any]:
+    def entries(self) -> Data:
         """The points as entries of the data."""
         store = self._domain._store
         names = [self._name, *([f"n_{self._name}"] if store.find(self._name).normals else [])]
@@ -175,12 +182,12 @@ class _Tag:
         self,
         row: int,
         epoch: int,
-        modules: Any,
-        state: Any,
-        key: Any,
-        entries: Any,
-        direction: Any,
-    ) -> tuple[Any, Any]:
+        modules: Mapping[int, PyTree],
+        state: PyTree,
+        key: Key,
+        entries: Entries,
+        direction: Modules | None,
+    ) -> tuple[tuple[Points, Points | None], PyTree]:
         """The next points of a batch row with their normals, and the next state."""
         domain, record = self._domain, self._domain._store.find(self._name)
         generator = generator_of(key, epoch, self._number, row)
@@ -194,12 +201,12 @@ class _Tag:
         times = domain.context[record.time_tag][:, 0]
         scores, scale = None, 1.0
         if self._scorer is not None:
-            shown = None if outward is None or not record.normals else outward * (-1.0) ** record.reverse_normals
+            oriented = None if outward is None or not record.normals else outward * (-1.0) ** record.reverse_normals
             samples = [row] if self._rows > 1 else self._samples(generator)
-            each = [self._scorer(modules, entries, int(b), every, shown, direction) for b in samples]
+            by_sample = [self._scorer(modules, entries, int(b), every, oriented, direction) for b in samples]
             # points at a fixed time have the same residual at all levels
-            scores = np.mean([own for own, _ in each], axis=0)[: len(times)]
-            scale = max(own for _, own in each)
+            scores = np.mean([sample_scores for sample_scores, _ in by_sample], axis=0)[: len(times)]
+            scale = max(sample_scale for _, sample_scale in by_sample)
         situation = Situation(
             points=points,
             candidates=pool,
@@ -215,7 +222,7 @@ class _Tag:
         new, choice, state = next_points(self.strategy, situation, state, domain, self._name, key)
         return (new, None if outward is None else outward[choice]), state
 
-    def _samples(self, generator: np.random.Generator) -> np.ndarray:
+    def _samples(self, generator: np.random.Generator) -> Int[np.ndarray, " S"]:
         """Samples that stand for all."""
         count = self._program.layout.samples
         return np.sort(generator.permutation(count)[:_SAMPLES])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from jno.compiler import Program
 from jno.trace import BinaryOp, Literal, Node, Reduction
+
+from ._types import Data, Key, Modules
 
 
 class Residuals:
@@ -17,26 +19,28 @@ class Residuals:
 
     Args:
         program: constraints ``expression.mse``, each possibly times or divided by a positive number, where their
-            residuals are asked for.
+            residuals are needed.
     """
 
     def __init__(self, program: Program) -> None:
         self._program = program
         self._parts: dict[tuple[int, ...], _Part] = {}
 
-    def __call__(self, modules: dict[int, Any], data: Any, key: Any, terms: Sequence[int | Node] | None = None) -> Any:
+    def __call__(
+        self, modules: Modules, data: Data, key: Key | None, terms: Sequence[int | Node] | None = None
+    ) -> Float[Array, " R"]:
         """Residuals as one vector; every constraint is the mean over its own.
 
-        ``terms`` chooses constraints: by position, or by themselves, or by the expression whose mean square they are.
+        ``terms`` selects constraints: by position, or by themselves, or by the expression whose mean square they are.
 
         Raises:
-            ValueError: a chosen constraint that is no mean square, a term that is no constraint.
+            ValueError: a selected constraint that is not a mean square, a term that is not a constraint.
         """
         roots = range(len(self._program.roots))
-        chosen = tuple(roots) if terms is None else tuple(sorted({self._position(term) for term in terms}))
-        if chosen not in self._parts:
-            self._parts[chosen] = _Part(self._program, chosen)
-        return self._parts[chosen](modules, data, key)
+        positions = tuple(roots) if terms is None else tuple(sorted({self._position(term) for term in terms}))
+        if positions not in self._parts:
+            self._parts[positions] = _Part(self._program, positions)
+        return self._parts[positions](modules, data, key)
 
     def _position(self, term: int | Node) -> int:
         count = len(self._program.roots)
@@ -44,9 +48,9 @@ class Residuals:
             if not 0 <= term < count:
                 raise ValueError(f"gram_terms: there is no constraint {term}; positions are 0 to {count - 1}")
             return term
-        wanted = self._program.graph.intern(term)
+        interned = self._program.graph.intern(term)
         for number, (expression, root) in enumerate(zip(self._program.expressions, self._program.roots, strict=True)):
-            if wanted is expression or wanted is root or wanted is _target(root):
+            if interned is expression or interned is root or interned is _target(root):
                 return number
         raise ValueError(
             f"gram_terms: {term!r} is neither a constraint of this core nor an expression whose mean square is one; "
@@ -57,8 +61,8 @@ class Residuals:
 class _Part:
     """The residuals of some constraints, weighted as in the total loss of all."""
 
-    def __init__(self, program: Program, chosen: Sequence[int]) -> None:
-        terms = [_weighted_square(program.roots[number], number) for number in chosen]
+    def __init__(self, program: Program, positions: Sequence[int]) -> None:
+        terms = [_weighted_square(program.roots[number], number) for number in positions]
         self._weights = [weight / len(program.roots) for weight, _ in terms]
         self._targets = Program(
             [target for _, target in terms],
@@ -68,7 +72,7 @@ class _Part:
             graph=program.graph,
         )
 
-    def __call__(self, modules: dict[int, Any], data: Any, key: Any) -> Any:
+    def __call__(self, modules: Modules, data: Data, key: Key | None) -> Float[Array, " R"]:
         values = self._targets(modules, data, key)
         parts = [jnp.ravel(v) * math.sqrt(w / v.size) for w, v in zip(self._weights, values, strict=True)]
         return jnp.concatenate(parts)
@@ -87,11 +91,11 @@ def _weighted_square(root: Node, number: int) -> tuple[float, Node]:
     if isinstance(root, Reduction) and root.op == "mse":
         return 1.0, root.target
     if isinstance(root, BinaryOp) and root.op in ("*", "/"):
-        for factor, other in ((root.left, root.right), (root.right, root.left)):
+        for factor, term in ((root.left, root.right), (root.right, root.left)):
             value = _positive(factor)
-            if value is None or (root.op == "/" and other is root.right):
+            if value is None or (root.op == "/" and term is root.right):
                 continue
-            weight, target = _weighted_square(other, number)
+            weight, target = _weighted_square(term, number)
             return (weight * value if root.op == "*" else weight / value), target
     raise ValueError(
         f"this optimizer needs constraints that are mean squares, expression.mse, possibly times a positive number; "

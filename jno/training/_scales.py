@@ -5,26 +5,36 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.experimental import io_callback
+from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
 from jno.adaptive import DLRS
 from jno.utils import get_logger
 
 from ._dtypes import like
 
+Count: TypeAlias = Int[Array, ""]
+"""The number of the gradient step, counted over all epochs."""
+
+Losses: TypeAlias = Float[Array, " C"]
+"""The newest losses of all constraints."""
+
+Schedule: TypeAlias = Callable[[Any, Any], Any]
+"""From count and losses to the factor."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
     """``step(state, epoch, losses) -> (factor, state)``, where ``init()`` is the first state."""
 
-    init: Callable[[], Any]
-    step: Callable[[Any, Any, Any], tuple[Any, Any]]
+    init: Callable[[], PyTree]
+    step: Callable[[PyTree, Count, Losses], tuple[Array, PyTree]]
 
 
 def as_scale(scale: Any, name: str, constraints: int = 1) -> Scale:
@@ -33,7 +43,7 @@ def as_scale(scale: Any, name: str, constraints: int = 1) -> Scale:
     A callable that cannot be traced by JAX runs on the host in every step, which is logged once.
 
     Raises:
-        ValueError: a callable of another number of arguments, or one that returns no single number.
+        ValueError: a callable of another number of arguments, or one that returns something else than one number.
     """
     if isinstance(scale, DLRS):
         return Scale(scale.init, lambda state, epoch, losses: scale.step(state, losses))
@@ -62,27 +72,30 @@ def scaled(
     Updates have the dtypes of the parameters, and its state keeps those it began with.
     """
 
-    def init(parameters: Any) -> Any:
+    def init(parameters: PyTree) -> PyTree:
         state = transform.init(parameters)
         return state if scale is None else (state, scale.init())
 
-    def update(gradients: Any, state: Any, parameters: Any = None, *, epoch: Any, losses: Any, **extra: Any) -> Any:
-        inner, own = (state, ()) if scale is None else state
-        updates, moved = transform.update(gradients, inner, parameters, **extra)
-        updates, moved = like(updates, gradients), like(moved, inner)
+    def update(
+        gradients: PyTree, state: PyTree, parameters: PyTree = None, *, epoch: Count, losses: Losses, **extra: Any
+    ) -> tuple[PyTree, PyTree]:
+        inner, scale_state = (state, ()) if scale is None else state
+        updates, new_inner = transform.update(gradients, inner, parameters, **extra)
+        updates, new_inner = like(updates, gradients), like(new_inner, inner)
         if scale is None:
-            return updates, moved
-        factor, own = scale.step(own, epoch, losses)
-        return jax.tree_util.tree_map(lambda u: u * jnp.asarray(factor).astype(u.dtype), updates), (moved, own)
+            return updates, new_inner
+        factor, scale_state = scale.step(scale_state, epoch, losses)
+        scaled_updates = jax.tree_util.tree_map(lambda u: u * jnp.asarray(factor).astype(u.dtype), updates)
+        return scaled_updates, (new_inner, scale_state)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def _stateless(function: Callable[[Any, Any], Any]) -> Scale:
+def _stateless(function: Schedule) -> Scale:
     return Scale(lambda: (), lambda state, epoch, losses: (function(epoch, losses), state))
 
 
-def _of_epoch_and_losses(scale: Callable[..., Any], name: str) -> Callable[[Any, Any], Any]:
+def _of_epoch_and_losses(scale: Callable[..., ArrayLike], name: str) -> Schedule:
     required = [p for p in inspect.signature(scale).parameters.values() if p.default is inspect.Parameter.empty]
     if len(required) > 2:
         raise ValueError(
@@ -92,8 +105,8 @@ def _of_epoch_and_losses(scale: Callable[..., Any], name: str) -> Callable[[Any,
     return lambda epoch, losses: jnp.asarray(scale(epoch, losses) if len(required) > 1 else scale(epoch))
 
 
-def _on_the_host(function: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Any]:
-    def call(epoch: Any, losses: Any) -> Any:
+def _on_the_host(function: Schedule, name: str) -> Schedule:
+    def call(epoch: Array, losses: Array) -> np.ndarray:
         value = np.asarray(function(int(epoch), np.asarray(losses)))
         if value.shape != ():
             raise ValueError(f"scale() of {name}: the schedule must return one number, it returns shape {value.shape}")

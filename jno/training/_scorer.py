@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, Int, PyTree, Shaped
 
 from jno.compiler import Program
 from jno.compiler._data import prepare
 from jno.trace import Node
 
 from ._pointwise_residuals import residuals_on
+from ._types import Data, Key, Modules
+
+Entries: TypeAlias = Mapping[tuple[str, str], Any]
+"""Newer arrays for some entries of a program's data."""
 
 _LANES = 2**15
 """Points times time levels in one evaluation: bounds its memory."""
@@ -34,7 +38,7 @@ def check_independent(tag: str, program: Program) -> None:
             shape = data[name].shape
             data[name] = jax.ShapeDtypeStruct((*shape[:2], shape[2] + 1, *shape[3:]), data[name].dtype)
     try:
-        jax.eval_shape(lambda given, key: program(dict(modules), given, key), data, jax.random.PRNGKey(0))
+        jax.eval_shape(lambda arrays, key: program(dict(modules), arrays, key), data, jax.random.PRNGKey(0))
     except ValueError as error:
         raise ValueError(
             f"the points of {tag!r} cannot be resampled: a constraint combines them with something that has one row "
@@ -44,7 +48,7 @@ def check_independent(tag: str, program: Program) -> None:
 
 
 class Scorer:
-    """The residuals of the constraints on one tag, evaluated at points given to it.
+    """The residuals of the constraints on one tag, evaluated at any points of its region.
 
     Args:
         tag: the tag.
@@ -60,17 +64,19 @@ class Scorer:
         self._constraints = program
         residuals = residuals_on(tag, program.expressions, program.graph)
         modules = {model.layer_id: model.module for model in program.models}
-        kept = [node for node in residuals if self._runs_over_points(node, program, modules)]
-        if not kept:
+        pointwise = [node for node in residuals if self._runs_over_points(node, program, modules)]
+        if not pointwise:
             raise ValueError(
                 f"no constraint has a residual on the points of {tag!r} alone: write it as a mean over these points, "
                 "such as residual.mse, or as a weighted sum of such means"
             )
-        self._program = _over_all_levels(kept, program)
+        self._program = _over_all_levels(pointwise, program)
         self._values = eqx.filter_jit(self._influences if influence else self._residuals)
         self._gradient = eqx.filter_jit(self._total_gradient)
 
-    def direction(self, modules: Mapping[int, Any], entries: Mapping[Any, Any], rows: np.ndarray, key: Any) -> Any:
+    def direction(
+        self, modules: Mapping[int, PyTree], entries: Entries, rows: Int[np.ndarray, " S"], key: Key
+    ) -> Modules:
         """The gradient of the total loss, which influences are measured against."""
         program = self._constraints
         data = {**_data_of(program, rows), **_cut(entries, program, rows)}
@@ -78,78 +84,79 @@ class Scorer:
 
     def __call__(
         self,
-        modules: Mapping[int, Any],
-        entries: Mapping[Any, Any],
+        modules: Mapping[int, PyTree],
+        entries: Entries,
         row: int,
         points: Float[np.ndarray, "M D"],
         normals: Float[np.ndarray, "M D"] | None,
-        direction: Any,
+        direction: Modules | None,
     ) -> tuple[Float[np.ndarray, "T M"], float]:
         """Score of every point at every time level, at most one, and what a score of one stands for.
 
         Every residual is divided by its largest value; a point has the largest of its residuals.  Values that are not
         finite count as zero.
         """
-        own = np.array([row])
-        data = {**_data_of(self._program, own), **_cut(entries, self._program, own)}
-        size = max(1, _LANES // self._program.window)
-        blocks = -(-len(points) // size)
-        size = -(-len(points) // blocks)
+        rows = np.array([row])
+        data = {**_data_of(self._program, rows), **_cut(entries, self._program, rows)}
+        largest_chunk = max(1, _LANES // self._program.window)
+        chunks = -(-len(points) // largest_chunk)
+        size = -(-len(points) // chunks)
         inference = eqx.nn.inference_mode(dict(modules))
-        found = []
+        parts = []
         for start in range(0, len(points), size):
-            # the last block is filled up, so that all blocks are one compilation
-            chosen = np.minimum(np.arange(start, start + size), len(points) - 1)
-            block = self._entries_at(points[chosen], None if normals is None else normals[chosen], row)
-            found.append(np.asarray(self._values(inference, {**data, **block}, direction), dtype=np.float64))
-        values = np.concatenate(found, axis=-1)[..., : len(points)]
+            # the last chunk is filled up, so that all chunks are one compilation
+            chunk = np.minimum(np.arange(start, start + size), len(points) - 1)
+            at_points = self._entries_at(points[chunk], None if normals is None else normals[chunk], row)
+            parts.append(np.asarray(self._values(inference, {**data, **at_points}, direction), dtype=np.float64))
+        values = np.concatenate(parts, axis=-1)[..., : len(points)]
         values = np.where(np.isfinite(values), values, 0.0)
         largest = values.max(axis=(1, 2), keepdims=True)
         return (values / np.where(largest > 0.0, largest, 1.0)).max(axis=0), float(largest.max())
 
-    def _entries_at(self, points: np.ndarray, normals: np.ndarray | None, row: int) -> dict[Any, Any]:
+    def _entries_at(self, points: Float[np.ndarray, "M D"], normals: Float[np.ndarray, "M D"] | None, row: int) -> Data:
         at = {self._tag: points[None, None]} | ({} if normals is None else {f"n_{self._tag}": normals[None, None]})
         return entries_of(at, self._tag, self._program, row)
 
     # --- pure functions ---------------------------------------------------------------------------------------
-    def _residuals(self, modules: Any, data: Any, direction: Any) -> Any:
-        """`(R, T, M)`: absolute values, over components their norm."""
+    def _residuals(self, modules: Modules, data: Data, direction: Modules | None) -> Float[Array, "R T M"]:
+        """Absolute values, over components their norm."""
         return jnp.sqrt(jnp.stack([_squares(value) for value in self._stacked(modules, data)]))
 
-    def _influences(self, modules: Any, data: Any, direction: Any) -> Any:
-        """Derivatives of the squared residuals along the direction, `(R, T, M)`."""
-        trained, rest = self._split(modules)
+    def _influences(self, modules: Modules, data: Data, direction: Modules | None) -> Float[Array, "R T M"]:
+        """Absolute derivatives of the squared residuals along the direction."""
+        assert direction is not None  # `direction` gave it
+        trained, frozen = self._split(modules)
 
-        def squares(parameters: Any) -> Any:
-            values = self._stacked(eqx.combine(parameters, rest), data)
+        def squares(parameters: Modules) -> Float[Array, "R T M"]:
+            values = self._stacked(eqx.combine(parameters, frozen), data)
             return jnp.stack([_squares(value) for value in values])
 
         along = {number: direction[number] for number in trained}
         return jnp.abs(jax.jvp(squares, (trained,), (along,))[1])
 
-    def _total_gradient(self, modules: Any, data: Any, key: Any) -> Any:
-        trained, rest = self._split(modules)
+    def _total_gradient(self, modules: Modules, data: Data, key: Key) -> Modules:
+        trained, frozen = self._split(modules)
 
-        def total(parameters: Any) -> Any:
-            values = self._constraints(eqx.combine(parameters, rest), data, key)
+        def total(parameters: Modules) -> Float[Array, ""]:
+            values = self._constraints(eqx.combine(parameters, frozen), data, key)
             return jnp.mean(jnp.stack([jnp.mean(value) for value in values]))
 
         return jax.grad(total)(trained)
 
-    def _split(self, modules: Any) -> tuple[Any, Any]:
+    def _split(self, modules: Modules) -> tuple[Modules, Modules]:
         frozen = {model.layer_id for model in self._constraints.models if model.controls.frozen}
-        chosen = {
+        selected = {
             n: jax.tree_util.tree_map(lambda leaf, n=n: n not in frozen and eqx.is_inexact_array(leaf), module)
             for n, module in modules.items()
         }
-        return eqx.partition(modules, chosen)
+        return eqx.partition(modules, selected)
 
-    def _stacked(self, modules: Any, data: Any) -> list[Any]:
-        """The residuals of one sample, `(T, M, ...)`."""
+    def _stacked(self, modules: Modules, data: Data) -> list[Shaped[Array, "T M ..."]]:
+        """The residuals of one sample."""
         values = [value[0] for value in self._program(modules, data)]
         return [value if self._program.window > 1 else value[None] for value in values]
 
-    def _runs_over_points(self, node: Node, program: Program, modules: Any) -> bool:
+    def _runs_over_points(self, node: Node, program: Program, modules: Modules) -> bool:
         """Whether the value at other points of another number is one value per point."""
         probe = _over_all_levels([node], program)
         data = dict(probe.abstract_data)
@@ -166,7 +173,7 @@ class Scorer:
         return counts[0] is not None and counts[1] == counts[0] + 1
 
 
-def entries_of(context: Mapping[str, Any], tag: str, program: Program, row: int | None = None) -> dict[Any, Any]:
+def entries_of(context: Mapping[str, Any], tag: str, program: Program, row: int | None = None) -> Data:
     """Points and normals of a tag as entries of a program's data, with their nearest nodes where it asks for them."""
     stencils = frozenset({tag} if ("nearest", tag) in program.layout.entries else ())
     _, arrays = prepare(context, program.domain, dict.fromkeys(context, "points"), stencils, {})
@@ -179,14 +186,14 @@ def _over_all_levels(nodes: Sequence[Node], program: Program) -> Program:
     return Program(nodes, program.domain, window=None, context=program.context, graph=program.graph)
 
 
-def _data_of(program: Program, rows: np.ndarray) -> dict[Any, Any]:
+def _data_of(program: Program, rows: Int[np.ndarray, " S"]) -> Data:
     """The data of some samples."""
     batched = program.layout.batched
     shared = {name: source[:] for name, source in program.sources.items() if name not in batched}
     return {name: jnp.asarray(array) for name, array in (shared | program.rows(rows)).items()}
 
 
-def _cut(entries: Mapping[Any, Any], program: Program, rows: np.ndarray) -> dict[Any, Any]:
+def _cut(entries: Entries, program: Program, rows: Int[np.ndarray, " S"]) -> Data:
     """Newer entries for some samples."""
     batched = program.layout.batched
     return {
@@ -196,7 +203,7 @@ def _cut(entries: Mapping[Any, Any], program: Program, rows: np.ndarray) -> dict
     }
 
 
-def _squares(value: Any) -> Any:
-    """`(T, M)`: squares summed over the components."""
+def _squares(value: Shaped[Array, "T M ..."]) -> Float[Array, "T M"]:
+    """Squares summed over the components."""
     square = jnp.abs(value) ** 2
     return square.sum(axis=tuple(range(2, square.ndim)))

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import ArrayLike, PyTree
 
 from jno.architectures import leaf_paths, misfits, misfits_of_adapters, replaced
 from jno.lora import adapter_settings
 from jno.trace import Model, has_numbered_name
 
 from ._state import TrainState
+from ._types import Modules
 
 _SOURCE = "in the checkpoint"
 
 
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """What `snapshot` gave and a file holds: the names in it are those of older files."""
+
+    arrays: dict[str, Any]
+    metadata: dict[str, Any]
+
+
 def snapshot(
-    state: TrainState, models: Sequence[Model], fixed: Mapping[int, Any], points: dict[str, Any]
+    state: TrainState, models: Sequence[Model], fixed: Modules, points: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Arrays by name, and what else must be known to read them: weights by model and path, the rest by number.
+    """Arrays by name, and the facts that are needed to read them: weights by model and path, all others by number.
 
     Args:
         state: what training changes.
@@ -36,7 +46,7 @@ def snapshot(
     trained = [model for model in models if model.layer_id in state.parameters]
     arrays = {
         "weights": {model.model_key: _by_path(state.parameters[model.layer_id]) for model in trained},
-        "fixed": {model.model_key: own for model in models if (own := _by_path(fixed[model.layer_id]))},
+        "fixed": {model.model_key: leaves for model in models if (leaves := _by_path(fixed[model.layer_id]))},
         "optimizers": _numbered(state.optimizers),
         "balancers": _numbered(state.balancers),
         "chains": _numbered(state.chains),
@@ -65,18 +75,11 @@ def check_names(models: Sequence[Model]) -> None:
         )
 
 
-def with_fixed(
-    arrays: Mapping[str, Any],
-    metadata: Mapping[str, Any],
-    trained: Collection[int],
-    models: Sequence[Model],
-    fixed: Mapping[int, Any],
-) -> dict[int, Any]:
+def with_fixed(checkpoint: Checkpoint, trained: Collection[int], models: Sequence[Model], fixed: Modules) -> Modules:
     """Modules without their trained leaves, with the leaves a checkpoint has of them; models are matched in order.
 
     Args:
-        arrays: of the checkpoint.
-        metadata: of the checkpoint.
+        checkpoint: of an earlier run.
         trained: ids of the models that are trained.
         models: all models of the core.
         fixed: their modules without the trained leaves, by model id.
@@ -85,6 +88,7 @@ def with_fixed(
         ValueError: a checkpoint of other models or adapters, or without the leaves that were not trained; the message
             names what differs.
     """
+    arrays, metadata = checkpoint.arrays, checkpoint.metadata
     names = [model.model_key for model in models if model.layer_id in trained]
     _check_order(metadata["models"], names, " trained")
     if "all_models" not in metadata:
@@ -97,21 +101,22 @@ def with_fixed(
             )
         return dict(fixed)
     _check_order(metadata["all_models"], [model.model_key for model in models], "")
-    made = {}
+    modules: Modules = {}
     for model, name in zip(models, metadata["all_models"], strict=True):
-        own, kept = fixed[model.layer_id], arrays.get("fixed", {}).get(name, {})
-        lines = misfits(own, kept, _SOURCE) or misfits_of_adapters(own, metadata["adapters"][name], _SOURCE)
+        module, stored = fixed[model.layer_id], arrays.get("fixed", {}).get(name, {})
+        lines = misfits(module, stored, _SOURCE) or misfits_of_adapters(module, metadata["adapters"][name], _SOURCE)
         _refuse(lines, name)
-        made[model.layer_id] = replaced(own, kept)
-    return made
+        modules[model.layer_id] = replaced(module, stored)
+    return modules
 
 
-def resumed(arrays: dict[str, Any], names: Sequence[str], state: TrainState, models: Sequence[Model]) -> TrainState:
+def resumed(checkpoint: Checkpoint, state: TrainState, models: Sequence[Model]) -> TrainState:
     """A fresh state with everything from a checkpoint; its models are matched in order.
 
     Raises:
         ValueError: a checkpoint of other models, optimizers or options; the message names what differs.
     """
+    arrays, names = checkpoint.arrays, checkpoint.metadata["models"]
     trained = [model for model in models if model.layer_id in state.parameters]
     parameters = {
         model.layer_id: _weights(state.parameters[model.layer_id], arrays["weights"][name], name)
@@ -128,30 +133,30 @@ def resumed(arrays: dict[str, Any], names: Sequence[str], state: TrainState, mod
     )
 
 
-def _check_order(kept: Sequence[str], names: Sequence[str], kind: str) -> None:
+def _check_order(stored: Sequence[str], names: Sequence[str], kind: str) -> None:
     """Refuse another number of models, and names that are in another place here: weights would change places."""
-    described = f"the checkpoint has {len(kept)}{kind} models ({', '.join(kept)}), this core has {len(names)} "
-    if len(kept) != len(names):
+    described = f"the checkpoint has {len(stored)}{kind} models ({', '.join(stored)}), this core has {len(names)} "
+    if len(stored) != len(names):
         raise ValueError(f"{described}({', '.join(names)})")
-    moved = [name for name, there in zip(names, kept, strict=True) if name != there and name in kept]
-    if any(not has_numbered_name(name) for name in moved):
+    displaced = [name for name, there in zip(names, stored, strict=True) if name != there and name in stored]
+    if any(not has_numbered_name(name) for name in displaced):
         raise ValueError(
             f"{described}in another order ({', '.join(names)}): write the constraints in the order of that training"
         )
 
 
-def _by_path(tree: Any) -> dict[str, Any]:
+def _by_path(tree: PyTree) -> dict[str, Any]:
     """Arrays by path; those without entries hold nothing, and Orbax does not take them."""
     return {path: leaf for path, leaf in leaf_paths(tree) if leaf.size}
 
 
-def _numbered(tree: Any) -> dict[str, Any]:
+def _numbered(tree: PyTree) -> dict[str, Any]:
     return {str(number): leaf for number, leaf in enumerate(jax.tree_util.tree_leaves(tree))}
 
 
-def _weights(fresh: Any, kept: dict[str, Any], name: str) -> Any:
-    _refuse(misfits(fresh, kept, _SOURCE), name)
-    return replaced(fresh, kept)
+def _weights(fresh: PyTree, stored: dict[str, Any], name: str) -> PyTree:
+    _refuse(misfits(fresh, stored, _SOURCE), name)
+    return replaced(fresh, stored)
 
 
 def _refuse(lines: Sequence[str], name: str) -> None:
@@ -159,10 +164,10 @@ def _refuse(lines: Sequence[str], name: str) -> None:
         raise ValueError(f"the checkpoint does not fit the model {name!r}: {'; '.join(lines)}")
 
 
-def _filled(fresh: Any, kept: dict[str, Any], what: str) -> Any:
+def _filled(fresh: PyTree, stored: dict[str, Any], what: str) -> PyTree:
     leaves, structure = jax.tree_util.tree_flatten(fresh)
-    values = [kept.get(str(number)) for number in range(len(leaves))]
-    if len(kept) != len(leaves) or not all(map(_fits, leaves, values)):
+    values = [stored.get(str(number)) for number in range(len(leaves))]
+    if len(stored) != len(leaves) or not all(map(_fits, leaves, values)):
         raise ValueError(
             f"the {what} of the checkpoint do not fit: resume with the optimizers, posteriors, balancers and "
             "substeps= it was written with"
@@ -171,5 +176,5 @@ def _filled(fresh: Any, kept: dict[str, Any], what: str) -> Any:
     return jax.tree_util.tree_unflatten(structure, filled)
 
 
-def _fits(first: Any, second: Any) -> bool:
-    return first is not None and second is not None and jnp.shape(first) == jnp.shape(second)
+def _fits(fresh: ArrayLike, stored: ArrayLike | None) -> bool:
+    return stored is not None and jnp.shape(fresh) == jnp.shape(stored)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,30 +14,82 @@ import jax.numpy as jnp
 
 from jno.compiler import Graph, Program, adaptive_weights, untracked, weights_key
 from jno.loggers import ConsoleLogger, RunDescription, active_loggers, distinct_names
-from jno.lora import lora_trainable_filter
-from jno.trace import Model, Node, Tracker
-from jno.utils import CheckpointCallback, CheckpointFolder, get_logger, get_stop_on_nonfinite, user_path
+from jno.trace import Initialization, Model, Node, Tracker
+from jno.utils import (
+    CheckpointCallback,
+    CheckpointFolder,
+    SolveBegin,
+    TrainingEnd,
+    get_logger,
+    get_stop_on_nonfinite,
+    user_path,
+)
 
 from ._balancing import Balancing
-from ._batches import DeviceFeed, Draws, Feed, HostFeed
-from ._chains import Block
+from ._batches import DeviceFeed, Feed, HostFeed, MiniBatches
+from ._context import combined
 from ._devices import Devices
-from ._draws import write_posteriors
-from ._groups import OptimizerGroup, claims, optimizer_groups
+from ._groups import claims, optimizer_groups
 from ._loop import Hooks, Run
 from ._memory import Memory
-from ._objective import Objective, modules
-from ._options import Options, checked_options
-from ._phases import copied, phases_of
+from ._objective import Objective
+from ._options import Options, Substep, checked_options
+from ._phases import observed_outside, phases_of
 from ._points import Points
-from ._posterior import blocks_of, check_epochs, check_problem, pending_starts
-from ._profile import Trace
+from ._posterior import blocks_of, check_problem, pending_starts
+from ._posterior_draws import write_posteriors
+from ._profile import ProfilerTrace
 from ._recorder import Recorder
 from ._resampling import Resampling
-from ._snapshot import check_names, resumed, snapshot, with_fixed
+from ._snapshot import Checkpoint, check_names, resumed, snapshot, with_fixed
 from ._state import TrainState
 from ._step import Step
 from ._trackers import Tracked
+from ._trained_leaves import Trainers, parameter_counts
+from ._types import Data, Leaves, Modules
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """One ``solve`` call, prepared: what runs, from which state, and what stays as it is."""
+
+    options: Options
+    program: Program
+    step: Step
+    feed: Feed
+    points: Points
+    tracked: Tracked
+    state: TrainState
+    frozen: Modules
+    """Modules of the constraints' models without the trained leaves."""
+    models: tuple[Model, ...]
+    """The models of the constraints, then those that only trackers contain."""
+    fixed: Modules
+    """Modules of all models without the trained leaves."""
+
+    def tracked_modules(self, state: TrainState) -> Modules:
+        """Complete modules for trackers and resampling."""
+        return {model.layer_id: model.module for model in self.tracked.models} | self.trained_modules(state)
+
+    def trained_modules(self, state: TrainState) -> Modules:
+        """Complete modules of the constraints' models."""
+        return combined(self.frozen, state.parameters)
+
+    def snapshot(self, state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What a checkpoint holds, see `snapshot`."""
+        return snapshot(state, self.models, self.fixed, self.points.snapshot())
+
+
+@dataclasses.dataclass(frozen=True)
+class _Configuration:
+    """What a compiled step belongs to besides the program: models as configured, samples, options."""
+
+    models: tuple[tuple[int, int], ...]
+    mini_batches: MiniBatches
+    stop_on_nonfinite: bool
+    checkpoint: bool
+    drawn: bool
+    substeps: tuple[Substep, ...]
 
 
 class Solver:
@@ -60,117 +114,184 @@ class Solver:
         self._constraints = list(constraints)
         self._trackers = list(trackers)
         self._programs: dict[int | None, Program] = {}
-        self._steps: dict[Any, Step] = {}
-        self._groups: dict[Any, tuple[list[OptimizerGroup], list[Block]]] = {}
+        self._steps: dict[tuple[int, _Configuration], Step] = {}
+        self._trainers_of: dict[tuple[tuple[tuple[int, int], ...], bool], Trainers] = {}
         self._tracked: dict[int | None, Tracked] = {}
         self._balanced = adaptive_weights([graph.intern(untracked(op)) for op in [*constraints, *trackers]])
         self._feeds: dict[Program, DeviceFeed] = {}
         self._points: Points | None = None
-        self._resumes_from: tuple[Any, dict[str, Any]] | None = None
+        self._resumes_from: Checkpoint | None = None
         self._devices = devices
         self._seed = seed
         self.memory = memory
 
-    def solve(self, logs: list[dict[str, Any]], **given: Any) -> None:
+    def solve(self, logs: list[dict[str, Any]], **options: Any) -> None:
         """Train and append the log to ``logs``; weights, history and key are kept whatever ends the loop.
 
         Args:
             logs: the logs of earlier calls.
-            given: the options of ``core.solve``, with ``window`` for ``min_consecutive``.
+            options: those of ``core.solve``, with ``window`` for ``min_consecutive``.
         """
         if not self._constraints:
             raise ValueError("solve() needs at least one constraint; this core was built with none")
         samples = self._domain.total_samples
-        options = checked_options(samples=samples, constraints=len(self._constraints), **given)
-        trace = Trace.wanted(options.profile)
+        checked = checked_options(samples=samples, constraints=len(self._constraints), **options)
+        trace = ProfilerTrace.of_option(checked.profile)
+        plan = self._prepared(checked)
+        recorder = self._recorder(plan)
+        plan.points.keep_current([plan.program, *plan.tracked.programs])
+        hooks = self._hooks(plan)
+        hooks.call(self._announcement(plan))
+        run = Run(plan.step, plan.feed, plan.points, plan.state, self._names(), recorder, hooks)
+        recorder.begin()
+        try:
+            run.advance(checked.epochs, trace)
+        finally:
+            self._finish(plan, run.state)
+            logs.append(recorder.log())
+            recorder.end()
+        hooks.call(TrainingEnd())
+
+    # --- one call ---------------------------------------------------------------------------------------------
+    def _prepared(self, options: Options) -> Plan:
+        """Everything a call needs, checked and on the devices, with all chains started."""
         program = self._program(options.window)
         program.check_window("solve")
         self._hint_window(program, options.window)
-        draws = Draws(program.layout.batched, program.layout.samples, options.batchsize, options.accumulation_steps)
-        if options.offload_data and not program.layout.batched:
+        mini_batches = self._mini_batches(program, options)
+        trainers = self._trainers(program.models, apart=bool(options.substeps))
+        points = self._points_for(program)
+        resampled = points.next_after(0) is not None
+        check_problem(
+            trainers.blocks, program, mini_batches, options, balanced=bool(self._balanced), resampled=resampled
+        )
+        starts = pending_starts(trainers.blocks, program.models)
+        parameters, frozen = trainers.split(program.models)
+        parameters = self._devices.place(parameters)
+        tracked = self._trackers_for(options.window)
+        # the models that trackers alone contain are part of a checkpoint too
+        watched = [model for model in tracked.models if model not in program.models]
+        models = (*program.models, *watched)
+        fixed = {**frozen, **{model.layer_id: model.module for model in watched}}
+        if any(isinstance(callback, CheckpointCallback) for callback in options.callbacks):
+            check_names(models)
+        checkpoint = self._resumes_from
+        if checkpoint is not None:
+            fixed = with_fixed(checkpoint, parameters, models, fixed)
+            frozen = {layer_id: fixed[layer_id] for layer_id in frozen}
+        step = self._step(program, trainers, frozen, mini_batches, options)
+        feed = self._feed(program, mini_batches, options)
+        state = self._fresh_state(step, feed, parameters, program.models)
+        if checkpoint is not None:
+            state = self._devices.place(resumed(checkpoint, state, program.models))
+            points.resume(checkpoint.arrays.get("points", {}))
+            for model in watched:
+                model.module = fixed[model.layer_id]
+            self._resumes_from = None
+        state = self._begun(step, state, feed, starts, options.epochs, resumed=checkpoint is not None)
+        points.warn_if_idle(int(state.epoch) + options.epochs)
+        return Plan(options, program, step, feed, points, tracked, state, frozen, models, fixed)
+
+    def _mini_batches(self, program: Program, options: Options) -> MiniBatches:
+        """The samples of every update.
+
+        Raises:
+            ValueError: ``offload_data`` without data, or a batch that the devices do not divide.
+        """
+        layout = program.layout
+        if options.offload_data and not layout.batched:
             raise ValueError(
                 "offload_data=True keeps data with one row per sample on the host, and the constraints use none; leave "
                 "it out"
             )
-        if program.layout.batched:
-            self._devices.check_batch(options.batchsize or samples, options.batchsize)
-        configuration = tuple((model.layer_id, model.version) for model in program.models)
-        groups, blocks = self._trained_by(configuration, program.models, bool(options.substeps))
-        if not groups and not blocks:
-            raise ValueError("every model is frozen: there is nothing to train")
-        points = self._points_for(program)
-        check_problem(
-            blocks, program, draws, options, balanced=bool(self._balanced), resampled=points.next_after(0) is not None
-        )
-        starts = pending_starts(blocks, program.models)
-        parameters, frozen = _split(program.models, groups, blocks)
-        parameters = self._devices.place(parameters)
-        tracked = self._trackers_for(options.window)
-        # what trackers alone see is part of a checkpoint too
-        watched = [model for model in tracked.models if model not in program.models]
-        models = [*program.models, *watched]
-        fixed = {**frozen, **{model.layer_id: model.module for model in watched}}
-        if any(isinstance(callback, CheckpointCallback) for callback in options.callbacks):
-            check_names(models)
-        resumes = self._resumes_from
-        if resumes is not None:
-            fixed = with_fixed(*resumes, parameters, models, fixed)
-            frozen = {layer_id: fixed[layer_id] for layer_id in frozen}
-        step = self._step(program, (groups, blocks), frozen, draws, configuration, options)
-        feed = self._feed(program, draws, options)
-        states = self._devices.place(self.memory.optimizer_states(step.phases, parameters, program.models))
-        empty = lambda phase, block: step.empty(phase, block, parameters, feed.data(self.memory.epoch))  # noqa: E731
-        chains = self._devices.place(self.memory.chain_states(step.phases, empty, program.models))
-        balancers = self.memory.balancer_states(step.balancing)
-        state = TrainState(parameters, states, chains, balancers, self.memory.key, jnp.int32(self.memory.epoch))
-        if resumes is not None:
-            arrays, metadata = resumes
-            state = self._devices.place(resumed(arrays, metadata["models"], state, program.models))
-            points.resume(arrays.get("points", {}))
-            for model in watched:
-                model.module = fixed[model.layer_id]
-            self._resumes_from = None
-        state = self._begun(step, state, feed, starts, options.epochs, resumed=resumes is not None)
-        points.warn_if_idle(int(state.epoch) + options.epochs)
-        recorder = self._recorder(int(state.epoch), program, parameters, options)
-        points.shown_to([program, *tracked.programs])
-        hooks = Hooks(
-            tracked=tracked,
-            tracker_names=distinct_names(self._tracker_names()),
-            callbacks=options.callbacks,
-            inner_steps=options.inner_steps,
-            modules_of=lambda s: {m.layer_id: m.module for m in tracked.models} | modules(frozen, s.parameters),
-            snapshot=lambda s: snapshot(s, models, fixed, points.snapshot()),
-            keywords=lambda: {"context": self._domain.context, "log": get_logger()},
-        )
-        self._announce(hooks, program, state, frozen, options.batchsize)
-        run = Run(step, feed, points, state, self._names(), recorder, hooks)
-        recorder.begin()
-        try:
-            run.advance(options.epochs, trace)
-        finally:
-            trained = modules(frozen, run.state.parameters)
-            for model in program.models:
-                model.module = trained[model.layer_id]
-                if model.layer_id in run.state.parameters:
-                    model.posterior_samples = model.posterior_diagnostics = None
-            self.memory.keep(step.phases, run.state, program.models)
-            write_posteriors(step.phases, run.state, program.models)
-            logs.append(recorder.log())
-            recorder.end()
-        hooks.each("on_training_end")
+        if layout.batched:
+            self._devices.check_batch(options.batchsize or self._domain.total_samples, options.batchsize)
+        return MiniBatches(layout.batched, layout.samples, options.batchsize, options.accumulation_steps)
+
+    def _fresh_state(self, step: Step, feed: Feed, parameters: Leaves, models: Sequence[Model]) -> TrainState:
+        """The state with what earlier calls have left behind."""
+        memory, devices = self.memory, self._devices
+        optimizers = devices.place(memory.optimizer_states(step.phases, parameters, models))
+        empty = lambda phase, block: step.empty(phase, block, parameters, feed.data(memory.epoch))  # noqa: E731
+        chains = devices.place(memory.chain_states(step.phases, empty, models))
+        balancers = memory.balancer_states(step.balancing)
+        return TrainState(parameters, optimizers, chains, balancers, memory.key, jnp.int32(memory.epoch))
 
     def _begun(
-        self, step: Step, state: TrainState, feed: Feed, starts: Any, epochs: int, *, resumed: bool
+        self,
+        step: Step,
+        state: TrainState,
+        feed: Feed,
+        starts: dict[str, Initialization],
+        epochs: int,
+        *,
+        resumed: bool,
     ) -> TrainState:
         """The state with all chains started; initializers are served once."""
         for phase, chains in zip(step.phases, state.chains, strict=True):
-            for line in check_epochs(phase.blocks, chains, epochs * phase.steps):
-                get_logger().info(line)
+            for block, block_state in zip(phase.blocks, chains, strict=True):
+                hint = block.check_epochs(block_state, epochs * phase.steps)
+                if hint:
+                    get_logger().info(hint)
         if any(phase.blocks for phase in step.phases):
             state = step.begin(state, feed.data(int(state.epoch)), starts, resumed=resumed)
         return state
 
+    def _finish(self, plan: Plan, state: TrainState) -> None:
+        """Write the end of a run to the models and remember it."""
+        trained = plan.trained_modules(state)
+        for model in plan.program.models:
+            model.module = trained[model.layer_id]
+            if model.layer_id in state.parameters:
+                model.posterior_samples = model.posterior_diagnostics = None
+        self.memory.remember(plan.step.phases, state, plan.program.models)
+        write_posteriors(plan.step.phases, state, plan.program.models)
+
+    def _hooks(self, plan: Plan) -> Hooks:
+        return Hooks(
+            tracked=plan.tracked,
+            tracker_names=distinct_names(self._tracker_names()),
+            callbacks=plan.options.callbacks,
+            inner_steps=plan.options.inner_steps,
+            modules_of=plan.tracked_modules,
+            snapshot=plan.snapshot,
+            context=lambda: self._domain.context,
+        )
+
+    def _announcement(self, plan: Plan) -> SolveBegin:
+        return SolveBegin(
+            compiled_constraints_fn=plan.program,
+            n_constraints=len(self._constraints),
+            batchsize=plan.options.batchsize,
+            frozen=plan.frozen,
+            static=eqx.filter(plan.frozen, eqx.is_array, inverse=True),
+            trainable=plan.state.parameters,
+            context=self._domain.context,
+            rng=plan.state.key,
+            epoch=int(plan.state.epoch),
+            min_consecutive=plan.program.window,
+            constraint_exprs=self._constraints,
+            constraint_names=self._names(),
+            tracker_names=distinct_names(self._tracker_names()),
+            all_ops=[*self._constraints, *self._trackers],
+            domain=self._domain,
+        )
+
+    def _recorder(self, plan: Plan) -> Recorder:
+        run = RunDescription(
+            constraint_names=distinct_names(self._names()),
+            tracker_names=distinct_names(self._tracker_names()),
+            first_epoch=int(plan.state.epoch),
+            planned_epochs=plan.options.epochs,
+            parameter_counts=parameter_counts(plan.program.models, plan.state.parameters),
+            seed=self._seed,
+            options=plan.options.described(),
+        )
+        # of several processes, all of which have the whole history, one logs it
+        loggers = (ConsoleLogger(), *active_loggers(), *plan.options.loggers) if jax.process_index() == 0 else ()
+        return Recorder(run, self._names(), loggers)
+
+    # --- between calls ----------------------------------------------------------------------------------------
     def resume(self, directory: str | Path, step: int | None) -> None:
         """Let the next ``solve`` go on from a checkpoint.
 
@@ -182,11 +303,11 @@ class Solver:
             raise FileNotFoundError(f"no checkpoint directory {str(directory)!r}")
         folder = CheckpointFolder(directory)
         try:
-            self._resumes_from = folder.read(step)
+            self._resumes_from = Checkpoint(*folder.read(step))
         finally:
             folder.close()
 
-    def weights(self) -> dict[tuple[str, str], Any]:
+    def weights(self) -> Data:
         """The newest weights of balanced losses, as entries of a program's data; none before training."""
         pairs = zip(self._balanced, self.memory.balancers, strict=False)
         return {weights_key(node): jnp.asarray(weights) for node, (weights, _) in pairs}
@@ -207,59 +328,61 @@ class Solver:
             self._points = Points(Resampling(program, self._domain), self._seed)
         return self._points
 
-    def _trained_by(
-        self, configuration: Any, models: Sequence[Model], apart: bool
-    ) -> tuple[list[OptimizerGroup], list[Block]]:
-        """Groups with optimizers, and blocks of sampled leaves (``apart``: one per model)."""
-        key = (configuration, apart)
-        if key not in self._groups:
-            own = claims(models)
-            self._groups[key] = optimizer_groups(own, len(self._constraints)), blocks_of(own, together=not apart)
-        return self._groups[key]
+    def _trainers(self, models: Sequence[Model], *, apart: bool) -> Trainers:
+        """What is trained by whom; ``apart``: one parameter block per model."""
+        configured = (_versions(models), apart)
+        if configured not in self._trainers_of:
+            claimed = claims(models)
+            groups = optimizer_groups(claimed, len(self._constraints))
+            self._trainers_of[configured] = Trainers(tuple(groups), tuple(blocks_of(claimed, together=not apart)))
+        trainers = self._trainers_of[configured]
+        if not trainers.groups and not trainers.blocks:
+            raise ValueError("every model is frozen: there is nothing to train")
+        return trainers
 
     def _step(
-        self, program: Program, updaters: Any, frozen: Any, draws: Draws, configuration: Any, options: Options
+        self, program: Program, trainers: Trainers, frozen: Modules, mini_batches: MiniBatches, options: Options
     ) -> Step:
-        stop = get_stop_on_nonfinite()
-        checkpoint, drawn = options.checkpoint_gradients, options.offload_data
-        key = (id(program), draws, configuration, stop, checkpoint, drawn, options.substeps)
+        configuration = _Configuration(
+            _versions(program.models),
+            mini_batches,
+            get_stop_on_nonfinite(),
+            options.checkpoint_gradients,
+            options.offload_data,
+            options.substeps,
+        )
+        key = (id(program), configuration)
         if key not in self._steps:
-            how: dict[str, Any] = {"draws": draws, "checkpoint": checkpoint, "blocks": not self._devices.several}
-            groups, blocks = updaters
-            phases = phases_of(program, groups, blocks, options, **how)
-            rest = tuple(i for i in range(len(program.roots)) if i not in phases[0].constraints)
-            observed = (Objective(program.part(rest), **how), rest) if rest else None
-            self._steps[key] = Step(
-                phases,
-                observed,
-                len(program.roots),
-                Balancing(self._balanced, program, draws),
-                frozen,
-                draws=draws,
-                drawn=drawn,
-                devices=self._devices,
-                stop_on_nonfinite=stop,
-            )
+            self._steps[key] = self._compiled(program, trainers, frozen, configuration, options)
         self._steps[key].freeze(frozen)
         return self._steps[key]
 
-    def _recorder(self, first_epoch: int, program: Program, parameters: Any, options: Options) -> Recorder:
-        run = RunDescription(
-            constraint_names=distinct_names(self._names()),
-            tracker_names=distinct_names(self._tracker_names()),
-            first_epoch=first_epoch,
-            planned_epochs=options.epochs,
-            parameter_counts=_counts(program.models, parameters),
-            seed=self._seed,
-            options=options.described(),
+    def _compiled(
+        self, program: Program, trainers: Trainers, frozen: Modules, configuration: _Configuration, options: Options
+    ) -> Step:
+        mini_batches = configuration.mini_batches
+        objective_of = functools.partial(
+            Objective,
+            mini_batches=mini_batches,
+            checkpoint=configuration.checkpoint,
+            point_blocks=not self._devices.several,
         )
-        # of several processes, which all know everything, one tells
-        loggers = (ConsoleLogger(), *active_loggers(), *options.loggers) if jax.process_index() == 0 else ()
-        return Recorder(run, self._names(), loggers)
+        phases = phases_of(program, trainers.groups, trainers.blocks, options, objective_of)
+        return Step(
+            phases,
+            observed_outside(phases[0], program, objective_of),
+            len(program.roots),
+            Balancing(self._balanced, program, mini_batches),
+            frozen,
+            mini_batches=mini_batches,
+            drawn=configuration.drawn,
+            devices=self._devices,
+            stop_on_nonfinite=configuration.stop_on_nonfinite,
+        )
 
-    def _feed(self, program: Program, draws: Draws, options: Options) -> Feed:
+    def _feed(self, program: Program, mini_batches: MiniBatches, options: Options) -> Feed:
         if options.offload_data:
-            return HostFeed(program, draws, self._devices, self._seed)
+            return HostFeed(program, mini_batches, self._devices, self._seed)
         if program not in self._feeds:
             self._feeds[program] = DeviceFeed(program, self._devices)
         return self._feeds[program]
@@ -283,55 +406,7 @@ class Solver:
                 "solve(min_consecutive=None) uses all levels in every step"
             )
 
-    def _announce(self, hooks: Hooks, program: Program, state: TrainState, frozen: Any, batchsize: int | None) -> None:
-        hooks.each(
-            "on_solve_begin",
-            compiled_constraints_fn=program,
-            n_constraints=len(self._constraints),
-            batchsize=batchsize,
-            frozen=frozen,
-            static=eqx.filter(frozen, eqx.is_array, inverse=True),
-            trainable=state.parameters,
-            context=self._domain.context,
-            rng=state.key,
-            epoch=int(state.epoch),
-            min_consecutive=program.window,
-            constraint_exprs=self._constraints,
-            constraint_names=self._names(),
-            tracker_names=distinct_names(self._tracker_names()),
-            all_ops=[*self._constraints, *self._trackers],
-            domain=self._domain,
-        )
 
-
-def _split(
-    models: Sequence[Model], groups: Sequence[OptimizerGroup], blocks: Sequence[Block]
-) -> tuple[dict[int, Any], dict[int, Any]]:
-    """Trained leaves by model (fresh copies: the step may reuse their memory) and modules without them."""
-    trained: dict[int, Any] = {}
-    claimed = [(group.layer_id, group.selected) for group in groups]
-    claimed += [pair for block in blocks for pair in block.selected.items()]
-    for layer_id, selected in claimed:
-        if layer_id in trained:
-            selected = jax.tree_util.tree_map(lambda a, b: a or b, trained[layer_id], selected)
-        trained[layer_id] = selected
-    parameters, frozen = {}, {}
-    for model in models:
-        if model.layer_id in trained:
-            own, frozen[model.layer_id] = eqx.partition(model.module, trained[model.layer_id])
-            parameters[model.layer_id] = copied(own)
-        else:
-            frozen[model.layer_id] = model.module
-    return parameters, frozen
-
-
-def _counts(models: Sequence[Model], parameters: dict[int, Any]) -> dict[str, int]:
-    total = sum(_size(model.module, eqx.is_array) for model in models)
-    trained = _size(parameters, eqx.is_array)
-    adapters = sum(_size(model.module, lora_trainable_filter(model.module)) for model in models)
-    counts = {"trainable_params": trained, "frozen_params": total - trained, "total_params": total}
-    return {**counts, "lora_params": adapters}
-
-
-def _size(tree: Any, chosen: Any) -> int:
-    return sum(leaf.size for leaf in jax.tree_util.tree_leaves(eqx.filter(tree, chosen)))
+def _versions(models: Sequence[Model]) -> tuple[tuple[int, int], ...]:
+    """Which models, as they are configured."""
+    return tuple((model.layer_id, model.version) for model in models)

@@ -1,70 +1,84 @@
-"""One epoch of training, and many of them fused on the device."""
+"""One epoch of training, and many of them fused on the device.
+
+An epoch (`Step._epoch`) weighs the losses, then does the gradient steps of one phase after the other
+(`Step._gradient_step`): losses and gradients, updates of the optimizers, transitions of the sampled leaves.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeAlias
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jno.trace import Initialization
 
 from ._balancing import Balancing
-from ._batches import Draws
-from ._chains import Block, Leaves, first_chain, joined, mean_over_chains
+from ._batches import MiniBatches
+from ._chains import joined, mean_over_chains
+from ._context import Gradients, StepContext
 from ._devices import Devices
-from ._groups import OptimizerGroup
-from ._objective import Objective, modules
-from ._phases import Phase
-from ._sampling import Sampling
+from ._gibbs import GibbsSampler
+from ._group_objective import GroupObjective
+from ._parameter_block import ParameterBlock
+from ._phases import Observed, Phase
 from ._state import TrainState
 from ._step_loss import StepLoss
+from ._types import Data, Key, Leaves, Modules
 
-CHUNK = 1024
+MOST_EPOCHS = 1024
 """Most epochs of one device call: the length of its loss buffer."""
 
-BLOCK = 32
-"""Epochs of a loop of fixed length, on devices that would wait for the end of an open one in every round."""
+SCAN_LENGTH = 32
+"""Epochs of a scan of fixed length, on devices where a loop with an open end waits for the host in every iteration."""
+
+Hook: TypeAlias = Callable[[Leaves, TrainState, StepLoss], Leaves]
+"""Gradients, state and loss to the gradients that are used instead."""
 
 
 @dataclasses.dataclass(frozen=True)
-class _GroupObjective:
-    """The loss of one group's leaves (the mean over chains), and the residuals behind it for optimizers that need
-    them."""
+class Epochs:
+    """What a number of epochs have done."""
 
-    objective: Objective
-    place: Callable[[Any], dict[int, Any]]
-    """All trained parameters with these leaves among them."""
-    fixed: dict[int, Any]
-    batch: Any
-    key: Any
-    sampled: Leaves
-    chains: int
-
-    def __call__(self, leaves: Any) -> Any:
-        def of_chain(sampled: Leaves) -> Any:
-            own = joined(self.place(leaves), sampled)
-            return self.objective.total(own, self.fixed, self.batch, self.key)
-
-        return mean_over_chains(of_chain, self.chains, self.sampled)
-
-    def residuals(self, leaves: Any, terms: Any = None) -> Any:
-        """The vector whose squares add up to the loss, or the part of it that belongs to these terms."""
-        if self.chains > 1:
-            raise ValueError(
-                f"this optimizer needs the residuals of one set of weights: it cannot train beside a Bayesian model of "
-                f"num_chains={self.chains}; use num_chains=1"
-            )
-        own = joined(self.place(leaves), first_chain(self.sampled))
-        return self.objective.residuals(own, self.fixed, self.batch, self.key, terms)
+    state: TrainState
+    finished: int
+    """How many were finished: fewer than planned when a loss was not finite."""
+    losses: Float[np.ndarray, "E C"]
+    """The losses of the finished epochs plus, after a stop, the row that was not finite."""
 
 
-Hook = Callable[[Any, TrainState, StepLoss], Any]
-"""Gradients, state and loss to the gradients that are used instead."""
+class _LoopCarry(eqx.Module):
+    """What the loop over epochs hands on."""
+
+    state: TrainState
+    done: Int[Array, ""]
+    losses: Float[Array, "E C"]
+    finite: Bool[Array, ""]
+
+
+class _PhaseState(eqx.Module):
+    """What the gradient steps of one phase change."""
+
+    parameters: Leaves
+    optimizers: list[PyTree]
+    chains: list[PyTree]
+    losses: Float[Array, " C"]
+    """The newest losses of all constraints."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Epoch:
+    """What all gradient steps of an epoch have in common."""
+
+    number: Int[Array, ""]
+    key: Key
+    fixed: Modules
+    data: Data
 
 
 class Step:
@@ -72,12 +86,12 @@ class Step:
 
     Args:
         phases: what is done in an epoch.
-        observed: constraints outside the first phase, whose losses are only recorded: an objective and positions.
+        observed: the constraints outside the first phase, whose losses are only recorded.
         constraints: number of all constraints.
         balancing: the weights that follow the losses.
         frozen: modules with the trained leaves removed (``None``), by model id; their arrays are inputs of the
             compiled function, not constants.
-        draws: the mini-batch of every gradient step.
+        mini_batches: the samples of every gradient step.
         drawn: whether the data already holds only the rows of an epoch.
         devices: the device mesh.
         stop_on_nonfinite: end a run of epochs at the first loss that is not finite.
@@ -86,12 +100,12 @@ class Step:
     def __init__(
         self,
         phases: Sequence[Phase],
-        observed: tuple[Objective, tuple[int, ...]] | None,
+        observed: Observed | None,
         constraints: int,
         balancing: Balancing,
-        frozen: dict[int, Any],
+        frozen: Modules,
         *,
-        draws: Draws,
+        mini_batches: MiniBatches,
         drawn: bool,
         devices: Devices,
         stop_on_nonfinite: bool,
@@ -102,235 +116,266 @@ class Step:
         self._observed = observed
         self._constraints = constraints
         self.balancing = balancing
-        self._draws = draws
+        self._mini_batches = mini_batches
         self._drawn = drawn
         self._devices = devices
         self._steps = sum(phase.steps for phase in phases)
-        self._sampling = Sampling(phases, self._whole, self._batch)
+        self._sampler = GibbsSampler(phases, self._modules, self._batch)
         self.freeze(frozen)
         # Without the finite check nothing is ever replayed, so the old state's memory can be reused.
         donated = () if stop_on_nonfinite else (0,)
-        self._run = jax.jit(self._many, donate_argnums=donated)
-        self._block = jax.jit(self._fixed, donate_argnums=donated)
-        self._differentiate = jax.jit(self._gradients)
-        self._apply = jax.jit(self._updated)
+        self._loop = jax.jit(self._epochs_while_finite, donate_argnums=donated)
+        self._scan = jax.jit(self._scanned_epochs, donate_argnums=donated)
+        self._differentiate = jax.jit(self._hooked_gradients)
+        self._apply = jax.jit(self._hooked_update)
 
-    def freeze(self, frozen: dict[int, Any]) -> None:
-        """Take the current frozen arrays; the static rest must be the same as before."""
+    def freeze(self, frozen: Modules) -> None:
+        """Take the current frozen arrays; everything static must be the same as before."""
         arrays, self._static = eqx.partition(frozen, eqx.is_array)
         self._frozen_arrays = self._devices.place(arrays)
 
-    def _whole(self, frozen: Any) -> dict[int, Any]:
-        return eqx.combine(frozen, self._static)
+    def empty(self, phase: Phase, block: ParameterBlock, parameters: Leaves, data: Data) -> PyTree:
+        """State of a parameter block whose chains have not started."""
+        return self._sampler.empty(phase, block, parameters, self._frozen_arrays, data)
 
-    def empty(self, phase: Phase, block: Block, parameters: Leaves, data: Any) -> Any:
-        """State of a block whose chains have not started."""
-        return self._sampling.empty(phase, block, parameters, self._frozen_arrays, data)
+    def begin(self, state: TrainState, data: Data, starts: dict[str, Initialization], *, resumed: bool) -> TrainState:
+        """The state with all chains started, see `GibbsSampler.begin`."""
+        return self._sampler.begin(state, self._frozen_arrays, data, starts, resumed=resumed)
 
-    def begin(self, state: TrainState, data: Any, starts: dict[str, Initialization], *, resumed: bool) -> TrainState:
-        """The state with all chains started, see `Sampling.begin`."""
-        return self._sampling.begin(state, self._frozen_arrays, data, starts, resumed=resumed)
-
-    def compiled(self, state: TrainState, data: Any) -> Any:
+    def compiled(self, state: TrainState, data: Data) -> jax.stages.Compiled:
         """The compiled epochs, for a look at what they need (``memory_analysis``)."""
-        return self._run.lower(state, self._frozen_arrays, data, jnp.int32(1)).compile()
+        return self._loop.lower(state, self._frozen_arrays, data, jnp.int32(1)).compile()
 
-    def run(self, state: TrainState, data: Any, count: int) -> tuple[TrainState, int, Any]:
-        """Do up to ``count <= CHUNK`` epochs.
-
-        Returns:
-            the new state, how many epochs were finished (fewer when a loss was not finite), and the losses ``(m, C)``
-            of these epochs plus, after a stop, the row that was not finite.
-        """
+    # --- runs of epochs ---------------------------------------------------------------------------------------
+    def run(self, state: TrainState, data: Data, count: int) -> Epochs:
+        """Do up to ``count <= MOST_EPOCHS`` epochs."""
         rows = []
-        for _ in range(count // BLOCK if self._devices.launches_ahead else 0):
-            state, losses = self._block(state, self._frozen_arrays, data)
+        for _ in range(count // SCAN_LENGTH if self._devices.launches_ahead else 0):
+            state, losses = self._scan(state, self._frozen_arrays, data)
             rows.append(losses)
-        rest = count - BLOCK * len(rows)
-        if rest:
-            state, _, losses = self._run(state, self._frozen_arrays, data, jnp.int32(rest))
+        remaining = count - SCAN_LENGTH * len(rows)
+        if remaining:
+            state, _, losses = self._loop(state, self._frozen_arrays, data, jnp.int32(remaining))
             rows.append(losses)
         # cut on the host: on the device every length would be compiled
-        found = np.concatenate(jax.device_get(rows))[:count]
-        bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
+        losses = np.concatenate(jax.device_get(rows))[:count]
+        bad = np.flatnonzero(~np.isfinite(losses).all(axis=1))
         if not self.stops_on_nonfinite or not len(bad):
-            return state, count, found
-        return state, int(bad[0]), found[: bad[0] + 1]
+            return Epochs(state, count, losses)
+        return Epochs(state, int(bad[0]), losses[: bad[0] + 1])
 
-    def run_hooked(self, state: TrainState, data: Any, hook: Hook) -> tuple[TrainState, int, Any]:
-        """One epoch of one phase, with the gradients shown to ``hook`` before the update; as `run` otherwise."""
-        (total, losses), gradients = self._differentiate(state, self._frozen_arrays, data)
-        finite = bool(jnp.all(jnp.isfinite(losses))) or not self.stops_on_nonfinite
+    def run_hooked(self, state: TrainState, data: Data, hook: Hook) -> Epochs:
+        """One epoch of one phase, in which ``hook`` replaces the gradients before the update."""
+        gradients = self._differentiate(state, self._frozen_arrays, data)
+        finite = bool(jnp.all(jnp.isfinite(gradients.losses))) or not self.stops_on_nonfinite
         if finite:
-            gradients = hook(gradients, state, StepLoss(self, state, self._frozen_arrays, data))
-            state = self._apply(state, self._frozen_arrays, data, ((total, losses), gradients))
-        return state, int(finite), jax.device_get(losses)[None]
+            leaves = hook(
+                gradients.leaves,
+                state,
+                StepLoss(self.phases[0].objective, self._context, state, self._frozen_arrays, data),
+            )
+            gradients = Gradients(gradients.total, gradients.losses, leaves)
+            state = self._apply(state, self._frozen_arrays, data, gradients)
+        return Epochs(state, int(finite), jax.device_get(gradients.losses)[None])
 
-    def _many(self, state: TrainState, frozen: Any, data: Any, count: Any) -> tuple[TrainState, Any, Any]:
-        losses = jnp.zeros((CHUNK, self._constraints), dtype=jnp.result_type(float))
+    def _epochs_while_finite(
+        self, state: TrainState, frozen: Modules, data: Data, count: Int[Array, ""]
+    ) -> tuple[TrainState, Int[Array, ""], Float[Array, "E C"]]:
+        losses = jnp.zeros((MOST_EPOCHS, self._constraints), dtype=jnp.result_type(float))
 
-        def going(carry: tuple[Any, Any, Any, Any]) -> Any:
-            _, done, _, finite = carry
-            return (done < count) & finite
+        def goes_on(carry: _LoopCarry) -> Bool[Array, ""]:
+            return (carry.done < count) & carry.finite
 
-        def body(carry: tuple[Any, Any, Any, Any]) -> tuple[Any, Any, Any, Any]:
-            state, done, losses, _ = carry
-            new, row = self._one(state, frozen, data)
+        def epoch(carry: _LoopCarry) -> _LoopCarry:
+            new, row = self._epoch(carry.state, frozen, data)
             finite = jnp.all(jnp.isfinite(row)) if self.stops_on_nonfinite else jnp.bool_(True)
-            return new, done + finite, losses.at[done].set(row.astype(losses.dtype)), finite
+            done = carry.done + finite
+            return _LoopCarry(new, done, carry.losses.at[carry.done].set(row.astype(losses.dtype)), finite)
 
-        state, done, losses, _ = jax.lax.while_loop(going, body, (state, jnp.int32(0), losses, jnp.bool_(True)))
-        held = dataclasses.replace(state, parameters=self._devices.hold(state.parameters))
-        return held, done, losses
+        carry = jax.lax.while_loop(goes_on, epoch, _LoopCarry(state, jnp.int32(0), losses, jnp.bool_(True)))
+        return self._in_place(carry.state), carry.done, carry.losses
 
-    def _fixed(self, state: TrainState, frozen: Any, data: Any) -> tuple[TrainState, Any]:
-        """`BLOCK` epochs, whatever their losses are: whoever asked for them finds out, and goes back."""
+    def _scanned_epochs(self, state: TrainState, frozen: Modules, data: Data) -> tuple[TrainState, Float[Array, "E C"]]:
+        """Exactly `SCAN_LENGTH` epochs without testing the losses; the caller tests them and rolls back."""
         dtype = jnp.result_type(float)
 
-        def one(state: TrainState, _: None) -> tuple[TrainState, Any]:
-            new, row = self._one(state, frozen, data)
+        def epoch(state: TrainState, _: None) -> tuple[TrainState, Float[Array, " C"]]:
+            new, row = self._epoch(state, frozen, data)
             return new, row.astype(dtype)
 
-        state, losses = jax.lax.scan(one, state, length=BLOCK)
-        return dataclasses.replace(state, parameters=self._devices.hold(state.parameters)), losses
+        state, losses = jax.lax.scan(epoch, state, length=SCAN_LENGTH)
+        return self._in_place(state), losses
+
+    def _in_place(self, state: TrainState) -> TrainState:
+        return dataclasses.replace(state, parameters=self._devices.hold(state.parameters))
 
     # --- one epoch --------------------------------------------------------------------------------------------
-    def _one(self, state: TrainState, frozen: Any, data: Any) -> tuple[TrainState, Any]:
+    def _epoch(self, state: TrainState, frozen: Modules, data: Data) -> tuple[TrainState, Float[Array, " C"]]:
         """The state after an epoch, and the losses of all constraints before it."""
-        fixed = self._whole(frozen)
+        fixed = self._modules(frozen)
         key, epoch_key = jax.random.split(state.key)
-        balancers, data = self._weighed(state, fixed, data, epoch_key)
-        recorded = self._recorded(state, fixed, data, epoch_key)
+        balancers, data = self._weighted(state, fixed, data, epoch_key)
+        epoch = _Epoch(state.epoch, epoch_key, fixed, data)
+        recorded = newest = self._observed_losses(state, epoch)
         parameters, optimizers, chains = state.parameters, list(state.optimizers), list(state.chains)
-        number, newest = 0, recorded
-        for place, phase in enumerate(self.phases):
-
-            def substep(carry: Any, number: Any, place: int = place, phase: Phase = phase) -> tuple[Any, Any]:
-                parameters, states, own_chains, newest = carry
-                own_key = self._key(epoch_key, number)
-                batch = self._batch(data, own_key)
-                everywhere = [*chains[:place], own_chains, *chains[place + 1 :]]
-                sampled = self._sampling.values(phase, everywhere, own_key)
-                found = self._sampling.known(own_chains)
-                if found is None:
-                    found = self._found(phase, parameters, sampled, fixed, batch, own_key)
-                newest = newest.at[jnp.array(phase.constraints)].set(found[0][1].astype(newest.dtype))
-                moment = (state.epoch * self._steps + number, newest)
-                how = (sampled, fixed, batch, own_key)
-                parameters, states = self._moved(phase, parameters, states, how, found, moment)
-                if phase.blocks:
-                    moved = self._sampling.advanced(place, parameters, everywhere, fixed, batch, own_key)
-                    parameters, own_chains = moved
-                return (parameters, states, own_chains, newest), found[0][1]
-
-            carry = (parameters, optimizers[place], chains[place], newest)
-            if phase.steps == 1:
-                carry, losses = substep(carry, number)
-            else:
-                carry, rows = jax.lax.scan(substep, carry, number + jnp.arange(phase.steps))
-                losses = rows[0]
-            if number == 0:
+        steps_done = 0
+        for number, phase in enumerate(self.phases):
+            before = _PhaseState(parameters, optimizers[number], chains[number], newest)
+            after, losses = self._phase(number, epoch, chains, before, steps_done)
+            if steps_done == 0:
                 recorded = recorded.at[jnp.array(phase.constraints)].set(losses.astype(recorded.dtype))
-            parameters, optimizers[place], chains[place], newest = carry
-            number += phase.steps
+            parameters, optimizers[number], chains[number], newest = (
+                after.parameters, after.optimizers, after.chains, after.losses,
+            )  # fmt: skip
+            steps_done += phase.steps
         return TrainState(parameters, optimizers, chains, balancers, key, state.epoch + 1), recorded
 
-    def _key(self, epoch_key: Any, number: Any) -> Any:
-        """The random key of a gradient step."""
-        return epoch_key if self._steps == 1 else jax.random.fold_in(epoch_key, number)
+    def _phase(
+        self, number: int, epoch: _Epoch, chains: list[list[PyTree]], before: _PhaseState, steps_done: int
+    ) -> tuple[_PhaseState, Float[Array, " P"]]:
+        """The gradient steps of one phase, and the losses before the first of them."""
 
-    def _weighed(self, state: TrainState, fixed: Any, data: Any, epoch_key: Any) -> tuple[list[Any], Any]:
-        """States of the balancers with the weights of this epoch, and the data with these weights."""
-        key = self._key(epoch_key, 0)
-        batch = self._batch(data, key)
-        balancers = self.balancing.step(state.balancers, state.parameters, fixed, batch, key)
-        return balancers, {**data, **self.balancing.entries(balancers)}
+        def step(phase_state: _PhaseState, step_number: int | Int[Array, ""]) -> tuple[_PhaseState, Float[Array, " P"]]:
+            return self._gradient_step(number, epoch, chains, phase_state, step_number)
 
-    def _recorded(self, state: TrainState, fixed: Any, data: Any, key: Any) -> Any:
-        """Losses of the constraints outside the first phase."""
-        losses = jnp.zeros(self._constraints)
-        if self._observed is None:
-            return losses
-        objective, positions = self._observed
-        own_key = jax.random.fold_in(key, self._steps)
-        found = objective.losses(state.parameters, fixed, self._batch(data, own_key), own_key)
-        return losses.at[jnp.array(positions)].set(found.astype(losses.dtype))
+        steps = self.phases[number].steps
+        if steps == 1:
+            return step(before, steps_done)
+        after, rows = jax.lax.scan(step, before, steps_done + jnp.arange(steps))
+        return after, rows[0]
 
-    def _batch(self, data: Any, key: Any) -> Any:
-        batch = data if self._drawn else self._draws.on_device(data, key)
-        return self._devices.spread(batch, self._draws.names, micro_batches=self._draws.repeated)
+    def _gradient_step(
+        self,
+        phase_number: int,
+        epoch: _Epoch,
+        chains: list[list[PyTree]],
+        before: _PhaseState,
+        step_number: int | Int[Array, ""],
+    ) -> tuple[_PhaseState, Float[Array, " P"]]:
+        """Losses and gradients, updates of the optimizers, then one transition of the sampled leaves."""
+        phase, key = self.phases[phase_number], self._key(epoch.key, step_number)
+        batch = self._batch(epoch.data, key)
+        chains = [*chains[:phase_number], before.chains, *chains[phase_number + 1 :]]
+        context = StepContext(epoch.fixed, batch, key, self._sampler.values(phase, chains, key))
+        gradients = self._sampler.recorded(before.chains)
+        if gradients is None:
+            gradients = self._gradients(phase, before.parameters, context)
+        newest = before.losses.at[jnp.array(phase.constraints)].set(gradients.losses.astype(before.losses.dtype))
+        count = epoch.number * self._steps + step_number
+        parameters, optimizers = self._updated(
+            phase, before.parameters, before.optimizers, gradients, context, count=count, losses=newest
+        )
+        states = before.chains
+        if phase.blocks:
+            parameters, states = self._sampler.advanced(phase_number, parameters, chains, context)
+        return _PhaseState(parameters, optimizers, states, newest), gradients.losses
 
-    def _found(self, phase: Phase, parameters: Any, sampled: Leaves, fixed: Any, batch: Any, key: Any) -> Any:
-        """``((total, losses), gradients)`` of the leaves the phase's optimizers train; of several chains the mean."""
-        own, others = phase.split(parameters)
+    def _gradients(self, phase: Phase, parameters: Leaves, context: StepContext) -> Gradients:
+        """Those of the leaves the phase's optimizers train; of several chains the mean."""
+        trained, remaining = phase.split(parameters)
 
-        def of_chain(sampled: Leaves) -> Any:
-            rest = modules(fixed, joined(others, sampled))
+        def of_chain(sampled: Leaves) -> Gradients:
+            fixed = context.modules(joined(remaining, sampled))
+            of_trained = dataclasses.replace(context, fixed=fixed)
             if phase.groups:
-                return phase.objective.value_and_gradient(own, rest, batch, key)
-            losses = phase.objective.losses({}, rest, batch, key)
-            return (jnp.mean(losses), losses), {}
+                return phase.objective.gradients(trained, of_trained)
+            losses = phase.objective.losses({}, of_trained)
+            return Gradients(jnp.mean(losses), losses, {})
 
-        return mean_over_chains(of_chain, self._sampling.chains, sampled)
+        return mean_over_chains(of_chain, self._sampler.chains, context.sampled)
 
-    def _moved(
+    def _updated(
         self,
         phase: Phase,
-        parameters: dict[int, Any],
-        states: list[Any],
-        how: tuple[Leaves, Any, Any, Any],
-        found: Any,
-        moment: tuple[Any, Any],
-    ) -> tuple[dict[int, Any], list[Any]]:
+        parameters: Leaves,
+        optimizers: list[PyTree],
+        gradients: Gradients,
+        context: StepContext,
+        *,
+        count: Int[Array, ""],
+        losses: Float[Array, " C"],
+    ) -> tuple[Leaves, list[PyTree]]:
         """Parameters and optimizer states after the updates of all groups.
 
-        ``how`` the losses came about: values of the sampled leaves, fixed modules, batch and key.
+        Args:
+            phase: whose groups update.
+            parameters: all trained leaves.
+            optimizers: states of the groups.
+            gradients: of these parameters.
+            context: what the losses came from.
+            count: number of the gradient step, which schedules see.
+            losses: the newest losses of all constraints, which schedules see.
         """
-        (total, _), gradients = found
-        count, losses = moment
-        sampled, fixed, batch, key = how
-        moved, new_states = dict(parameters), []
-        for group, optimizer in zip(phase.groups, states, strict=True):
-            own, own_gradients = group.pick(parameters), group.pick(gradients)
-
-            def place(leaves: Any, group: OptimizerGroup = group) -> dict[int, Any]:
-                return {**parameters, group.layer_id: eqx.combine(leaves, parameters[group.layer_id])}
-
-            updates, optimizer = group.transform.update(
-                own_gradients,
+        new_parameters, new_optimizers = dict(parameters), []
+        for group, optimizer in zip(phase.groups, optimizers, strict=True):
+            leaves, gradient = group.pick(parameters), group.pick(gradients.leaves)
+            updates, new_optimizer = group.transform.update(
+                gradient,
                 optimizer,
-                own,
-                value=total,
-                grad=own_gradients,
-                value_fn=_GroupObjective(phase.objective, place, fixed, batch, key, sampled, self._sampling.chains),
+                leaves,
+                value=gradients.total,
+                grad=gradient,
+                value_fn=GroupObjective(phase.objective, group, parameters, context, self._sampler.chains),
                 epoch=count,
                 losses=losses,
             )
-            moved[group.layer_id] = eqx.combine(eqx.apply_updates(own, updates), moved[group.layer_id])
-            new_states.append(optimizer)
-        return self._devices.hold(moved), new_states
+            module = new_parameters[group.layer_id]
+            new_parameters[group.layer_id] = eqx.combine(eqx.apply_updates(leaves, updates), module)
+            new_optimizers.append(new_optimizer)
+        return self._devices.hold(new_parameters), new_optimizers
 
-    # --- one epoch in two halves ------------------------------------------------------------------------------
-    @property
-    def objective(self) -> Objective:
-        """What the first phase minimises."""
-        return self.phases[0].objective
+    # --- parts of an epoch ------------------------------------------------------------------------------------
+    def _modules(self, frozen: Modules) -> Modules:
+        return eqx.combine(frozen, self._static)
 
-    def setting(self, state: TrainState, frozen: Any, data: Any) -> tuple[Any, Any, Any]:
-        """Fixed modules, batch and key of the epoch after a state."""
-        fixed = self._whole(frozen)
+    def _key(self, epoch_key: Key, step_number: int | Int[Array, ""]) -> Key:
+        """The random key of a gradient step."""
+        return epoch_key if self._steps == 1 else jax.random.fold_in(epoch_key, step_number)
+
+    def _batch(self, data: Data, key: Key) -> Data:
+        batch = data if self._drawn else self._mini_batches.on_device(data, key)
+        return self._devices.spread(batch, self._mini_batches.names, micro_batches=self._mini_batches.repeated)
+
+    def _weighted(self, state: TrainState, fixed: Modules, data: Data, epoch_key: Key) -> tuple[list[PyTree], Data]:
+        """States of the balancers with the weights of this epoch, and the data with these weights."""
+        key = self._key(epoch_key, 0)
+        context = StepContext(fixed, self._batch(data, key), key)
+        balancers = self.balancing.step(state.balancers, state.parameters, context)
+        return balancers, {**data, **self.balancing.entries(balancers)}
+
+    def _observed_losses(self, state: TrainState, epoch: _Epoch) -> Float[Array, " C"]:
+        """Losses of the constraints outside the first phase, zero for those inside."""
+        losses = jnp.zeros(self._constraints)
+        if self._observed is None:
+            return losses
+        key = jax.random.fold_in(epoch.key, self._steps)
+        context = StepContext(epoch.fixed, self._batch(epoch.data, key), key)
+        observed = self._observed.objective.losses(state.parameters, context)
+        return losses.at[jnp.array(self._observed.constraints)].set(observed.astype(losses.dtype))
+
+    # --- one epoch of one phase, in two halves with a hook between them ----------------------------------------
+    def _context(self, state: TrainState, frozen: Modules, data: Data) -> StepContext:
+        """What the losses of the epoch after a state depend on, besides the trained leaves."""
+        fixed = self._modules(frozen)
         epoch_key = jax.random.split(state.key)[1]
-        _, data = self._weighed(state, fixed, data, epoch_key)
-        return fixed, self._batch(data, epoch_key), epoch_key
+        _, data = self._weighted(state, fixed, data, epoch_key)
+        return StepContext(fixed, self._batch(data, epoch_key), epoch_key)
 
-    def _gradients(self, state: TrainState, frozen: Any, data: Any) -> Any:
-        return self._found(self.phases[0], state.parameters, {}, *self.setting(state, frozen, data))
+    def _hooked_gradients(self, state: TrainState, frozen: Modules, data: Data) -> Gradients:
+        return self._gradients(self.phases[0], state.parameters, self._context(state, frozen, data))
 
-    def _updated(self, state: TrainState, frozen: Any, data: Any, found: Any) -> TrainState:
-        fixed = self._whole(frozen)
+    def _hooked_update(self, state: TrainState, frozen: Modules, data: Data, gradients: Gradients) -> TrainState:
+        fixed = self._modules(frozen)
         key, epoch_key = jax.random.split(state.key)
-        balancers, data = self._weighed(state, fixed, data, epoch_key)
-        how: tuple[Leaves, Any, Any, Any] = ({}, fixed, self._batch(data, epoch_key), epoch_key)
-        moment = (state.epoch, found[0][1])
-        parameters, states = self._moved(self.phases[0], state.parameters, state.optimizers[0], how, found, moment)
-        return TrainState(parameters, [states], state.chains, balancers, key, state.epoch + 1)
+        balancers, data = self._weighted(state, fixed, data, epoch_key)
+        context = StepContext(fixed, self._batch(data, epoch_key), epoch_key)
+        parameters, optimizers = self._updated(
+            self.phases[0],
+            state.parameters,
+            state.optimizers[0],
+            gradients,
+            context,
+            count=state.epoch,
+            losses=gradients.losses,
+        )
+        return TrainState(parameters, [optimizers], state.chains, balancers, key, state.epoch + 1)

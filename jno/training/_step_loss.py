@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import equinox as eqx
+from jaxtyping import Array, Float
+
+from jno.trace import Node
+
+from ._context import StepContext
+from ._objective import Objective
+from ._state import TrainState
+from ._types import Data, Leaves, Modules
 
 
 class StepLoss(eqx.Module):
-    """The loss of the epoch that comes next as a function of all trained leaves, and the residuals behind it.
+    """The loss of the next epoch as a function of all trained leaves, and the residuals behind it.
 
-    A pytree, so that whoever is shown it may differentiate and compile it once.
+    A pytree, so that a callback may differentiate and compile it once.
     """
 
-    step: Any = eqx.field(static=True)
-    state: Any
-    frozen: Any
-    data: Any
+    objective: Objective = eqx.field(static=True)
+    context_of: Callable[[TrainState, Modules, Data], StepContext] = eqx.field(static=True)
+    """What the losses of the epoch after a state depend on, besides the trained leaves."""
+    state: TrainState
+    frozen: Modules
+    data: Data
 
-    def __call__(self, parameters: dict[int, Any]) -> Any:
-        return self.step.objective.total(parameters, *self.step.setting(self.state, self.frozen, self.data))
+    def __call__(self, parameters: Leaves) -> Float[Array, ""]:
+        return self.objective.total(parameters, self._context)
 
-    def residuals(self, parameters: dict[int, Any], terms: Any = None) -> Any:
+    def residuals(self, parameters: Leaves, terms: Sequence[int | Node] | None = None) -> Float[Array, " R"]:
         """The vector whose squares add up to the loss, or the part of it that belongs to these terms."""
-        setting = self.step.setting(self.state, self.frozen, self.data)
-        return self.step.objective.residuals(parameters, *setting, terms)
+        return self.objective.residuals(parameters, self._context, terms)
+
+    @property
+    def _context(self) -> StepContext:
+        return self.context_of(self.state, self.frozen, self.data)

@@ -12,6 +12,8 @@ from jno.compiler import OverModules, Program
 from jno.trace import Tracker
 
 from ._devices import Devices
+from ._recorder import Recorder
+from ._types import Data, Key, Modules
 
 
 class Tracked:
@@ -32,7 +34,7 @@ class Tracked:
         return min((tracker.interval - epoch % tracker.interval for tracker in self._trackers), default=None)
 
     def record(
-        self, epoch: int, modules_of: Callable[[], dict[int, Any]], weights: Any, key: Any, recorder: Any
+        self, epoch: int, modules_of: Callable[[], Modules], weights: Data, key: Key, recorder: Recorder
     ) -> dict[int, Any]:
         """Evaluate what is due at ``epoch``, with the weights of balanced losses as they are.
 
@@ -40,13 +42,13 @@ class Tracked:
             the values by number of the tracker.
         """
         due = [number for number, tracker in enumerate(self._trackers) if epoch % tracker.interval == 0]
-        modules, found = modules_of() if due else {}, {}
+        modules, values = modules_of() if due else {}, {}
         for number in due:
             program, function, reduce = self.programs[number], self._functions[number], self._trackers[number].reduce
-            own = {model.layer_id: modules[model.layer_id] for model in program.models}
+            of_program = {model.layer_id: modules[model.layer_id] for model in program.models}
             data = self._devices.place_data({**program.data, **weights}, ())
-            value = np.asarray(jax.device_get(function(self._devices.shown(own), data, key)[0]))
+            value = np.asarray(jax.device_get(function(self._devices.on_all(of_program), data, key)[0]))
             value = value[0] if value.ndim and value.shape[0] == 1 else value
-            found[number] = value if reduce is None else reduce(value)
-            recorder.track(number, self._names[number], epoch, found[number])
-        return found
+            values[number] = value if reduce is None else reduce(value)
+            recorder.track(number, self._names[number], epoch, values[number])
+        return values

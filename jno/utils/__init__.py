@@ -52,5 +52,11 @@ from jno.utils._serialization import load as load
 from jno.utils._serialization import save as save
 from jno.utils._serialization import write_atomically as write_atomically
 from jno.utils._signatures import SignatureError as SignatureError
+from jno.utils.callbacks import BeforeUpdate as BeforeUpdate
 from jno.utils.callbacks import Callback as Callback
 from jno.utils.callbacks import CheckpointCallback as CheckpointCallback
+from jno.utils.callbacks import EpochEnd as EpochEnd
+from jno.utils.callbacks import Event as Event
+from jno.utils.callbacks import SolveBegin as SolveBegin
+from jno.utils.callbacks import SolveEnd as SolveEnd
+from jno.utils.callbacks import TrainingEnd as TrainingEnd

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import equinox as eqx
 import jax
+import numpy as np
+from jaxtyping import Array, PyTree
 
 from jno.architectures import checked_mask
 from jno.compiler import Program, check_own_domain, models_of, untracked
 from jno.trace import Node
 
+Key: TypeAlias = Array | np.ndarray
+"""A random key of JAX."""
+
+Leaves: TypeAlias = dict[int, PyTree]
+"""Some leaves of the modules by layer, ``None`` elsewhere."""
+
+Modules: TypeAlias = dict[int, PyTree]
+"""Modules by layer, complete or without the leaves that are looked at."""
+
 
 @dataclasses.dataclass(frozen=True)
-class Problem:
+class TrainingProblem:
     """What one `solve` trains on.
 
     Attributes:
@@ -24,25 +35,25 @@ class Problem:
         names: their labels.
         models: names of all models of the core by layer.
         frozen: modules by layer, without the trained leaves.
-        chosen: filters by layer of the trained leaves that are looked at; None: all of them.
+        selected: filters by layer of the trained leaves that are looked at; None: all of them.
     """
 
     program: Program
     constraints: tuple[Node, ...]
     names: tuple[str, ...]
     models: dict[int, str]
-    frozen: dict[int, Any]
-    chosen: dict[int, Any] | None
+    frozen: Modules
+    selected: Leaves | None
 
-    def split(self, trainable: dict[int, Any]) -> tuple[dict[int, Any], dict[int, Any]]:
+    def split(self, trainable: Leaves) -> tuple[Leaves, Modules]:
         """The trained leaves that are looked at, and the modules without them."""
-        if self.chosen is None:
+        if self.selected is None:
             return trainable, self.frozen
-        looked_at, rest = {}, dict(self.frozen)
-        for layer, own in trainable.items():
-            looked_at[layer], others = eqx.partition(own, self.chosen[layer])
-            rest[layer] = eqx.combine(others, self.frozen[layer])
-        return looked_at, rest
+        looked_at, fixed = {}, dict(self.frozen)
+        for layer, leaves in trainable.items():
+            looked_at[layer], remaining = eqx.partition(leaves, self.selected[layer])
+            fixed[layer] = eqx.combine(remaining, self.frozen[layer])
+        return looked_at, fixed
 
     def over(self, expressions: Sequence[Node], callback: str) -> Program:
         """Other expressions, compiled.
@@ -60,49 +71,49 @@ class Problem:
             )
         return program
 
-    def modules(self, trainable: dict[int, Any], program: Program) -> dict[int, Any]:
-        """Whole modules for another program; models that no constraint contains are as they are."""
-        own = {model.layer_id: model.module for model in program.models}
-        return {**own, **combined(trainable, self.frozen)}
+    def modules(self, trainable: Leaves, program: Program) -> Modules:
+        """Complete modules for another program; models that no constraint contains are as they are."""
+        present = {model.layer_id: model.module for model in program.models}
+        return {**present, **combined(trainable, self.frozen)}
 
-    def positions(self, wanted: Sequence[Node] | None, callback: str) -> tuple[int, ...]:
+    def positions(self, expressions: Sequence[Node] | None, callback: str) -> tuple[int, ...]:
         """Where some constraints stand; all for None.
 
         Raises:
-            ValueError: an expression that is no constraint of this core.
+            ValueError: an expression that is not a constraint of this core.
         """
-        if wanted is None:
+        if expressions is None:
             return tuple(range(len(self.constraints)))
-        found = {id(constraint): position for position, constraint in enumerate(self.constraints)}
-        for expression in wanted:
-            if id(expression) not in found:
+        position_of = {id(constraint): position for position, constraint in enumerate(self.constraints)}
+        for expression in expressions:
+            if id(expression) not in position_of:
                 raise ValueError(
                     f"{callback}(constraints=...): {expression!r} was not found among the constraints of this core; "
                     f"give the same objects as jno.core([...]) got, which are {', '.join(self.names)}"
                 )
-        return tuple(found[id(expression)] for expression in wanted)
+        return tuple(position_of[id(expression)] for expression in expressions)
 
 
-def combined(trained: dict[int, Any], rest: dict[int, Any]) -> dict[int, Any]:
-    """Whole modules by layer."""
-    return {**rest, **{layer: eqx.combine(own, rest[layer]) for layer, own in trained.items()}}
+def combined(trained: Leaves, fixed: Modules) -> Modules:
+    """Complete modules by layer."""
+    return {**fixed, **{layer: eqx.combine(leaves, fixed[layer]) for layer, leaves in trained.items()}}
 
 
-def problem_of(mask: Any, begin: dict[str, Any]) -> Problem:
-    """The problem from the keywords of `on_solve_begin` and the user's mask.
+def problem_of(mask: object, begin: Mapping[str, Any]) -> TrainingProblem:
+    """The problem from the keywords of `jno.utils.SolveBegin` and the user's mask.
 
     Raises:
         TypeError, ValueError: a mask that does not fit the models or selects nothing that is trained.
     """
     frozen, trainable = begin["frozen"], begin["trainable"]
     names = {m.layer_id: m.model_key for m in models_of([untracked(operation) for operation in begin["all_ops"]])}
-    problem = Problem(
+    problem = TrainingProblem(
         program=begin["compiled_constraints_fn"],
         constraints=tuple(begin["constraint_exprs"]),
         names=tuple(begin["constraint_names"]),
         models=names,
         frozen=frozen,
-        chosen=None if mask is None else _filters(mask, combined(trainable, frozen), list(trainable), names),
+        selected=None if mask is None else _filters(mask, combined(trainable, frozen), list(trainable), names),
     )
     if mask is not None and not jax.tree_util.tree_leaves(problem.split(trainable)[0]):
         raise ValueError(
@@ -111,7 +122,7 @@ def problem_of(mask: Any, begin: dict[str, Any]) -> Problem:
     return problem
 
 
-def _filters(mask: Any, modules: dict[int, Any], trained: Sequence[int], names: dict[int, str]) -> dict[int, Any]:
+def _filters(mask: object, modules: Modules, trained: Sequence[int], names: dict[int, str]) -> Leaves:
     advice = "build it from jax.tree_util.tree_map(lambda _: True, crux.models)"
     if not isinstance(mask, dict):
         raise TypeError(f"mask= is a dict like crux.models, layer_id -> booleans, got {type(mask).__name__}; {advice}")

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from jno.utils import ProgressBar, get_logger
 
 
-class Progress:
+class TrainingBar:
     """The bar of one solve call, which stays on the terminal when training is over.
 
     Where the output is not a terminal, the loggers' lines are the progress; only the compilation is announced here.
@@ -25,7 +25,7 @@ class Progress:
         self._completed = 0
         self._bar = ProgressBar(epochs, "compiling" if compiles else "training", state="loss -")
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> TrainingBar:
         self._bar.__enter__()
         if self._compiles and not self._bar.visible:
             get_logger().info("compiling")
@@ -36,8 +36,8 @@ class Progress:
     ) -> None:
         self._bar.__exit__(kind, error, trace)
 
-    def advance(self, losses: Float[np.ndarray, "m C"]) -> None:
-        """After some epochs with losses ``(m, C)``."""
+    def advance(self, losses: Float[np.ndarray, "E C"]) -> None:
+        """After some epochs with these losses."""
         if len(losses):
             self._completed += len(losses)
             self._bar.update(self._completed, state=f"loss {losses[-1].mean():.3e}", description="training")

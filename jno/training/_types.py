@@ -1,0 +1,23 @@
+"""What training passes around: pytrees by model id, data by entry, random keys."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from jaxtyping import Array, PyTree
+
+Leaves: TypeAlias = dict[int, PyTree]
+"""Some leaves of the modules by model id, ``None`` elsewhere."""
+
+Modules: TypeAlias = dict[int, PyTree]
+"""Modules by model id, complete or without the leaves that are trained."""
+
+Data: TypeAlias = dict[tuple[str, str], Array | np.ndarray]
+"""The arrays of a program's data."""
+
+Key: TypeAlias = Array | np.ndarray
+"""A random key of JAX; of NumPy when it was read from a file."""
+
+Carried: TypeAlias = Any
+"""An array in a registered dataclass, or what JAX puts in its place while it maps over the pytree."""
