@@ -3,43 +3,47 @@
 from __future__ import annotations
 
 import abc
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from ._host import is_traced, on_the_host
+
+Losses: TypeAlias = Float[Array, " K"]
+"""The losses of an epoch."""
 
 
 class Balancer(abc.ABC):
     """A rule that turns the losses of an epoch into weights, with a state on the device.
 
-    ``init(count)`` is the state before the first epoch of so many losses, ``step(state, losses)`` gives the weights of
-    an epoch and the next state; both are pure. Called with numbers, a balancer keeps a state of its own:
-    ``balancer([0.5, 2.0])``. Under `jax.jit` that call is made on the host whenever the compiled function runs;
-    ``step`` with a state that is carried stays on the device.
+    ``init(count)`` is the state of ``count`` losses before the first epoch, ``step(state, losses)`` gives the weights
+    of an epoch and the next state; both are pure. Called with numbers, ``balancer([0.5, 2.0])``, a balancer keeps the
+    state itself. Under `jax.jit` that call is made on the host whenever the compiled function runs; ``step`` with a
+    state that is carried stays on the device.
 
     Args:
-        num_losses: the number of losses, when it shall be checked.
+        num_losses: the number of losses (default: unknown); a call with another number is an error.
     """
 
     def __init__(self, num_losses: int | None = None) -> None:
         if num_losses is not None and num_losses < 1:
             raise ValueError(f"num_losses={num_losses}: there must be at least one loss")
         self.num_losses = num_losses
-        self._state: Any = None
+        self._state: PyTree = None
 
     @abc.abstractmethod
-    def init(self, count: int) -> Any:
+    def init(self, count: int) -> PyTree:
         """The state before the first epoch."""
 
     @abc.abstractmethod
-    def step(self, state: Any, losses: Float[Array, " K"]) -> tuple[Float[Array, " K"], Any]:
+    def step(self, state: PyTree, losses: Losses) -> tuple[Float[Array, " K"], PyTree]:
         """The weights of an epoch and the next state."""
 
-    def refreshed(self, state: Any) -> Any:
-        """The state with what is known on the host by now; called between device calls."""
+    def refreshed(self, state: PyTree) -> PyTree:
+        """The state with what the host has measured by now; called between device calls."""
         return state
 
     def checked(self, count: int) -> None:
@@ -55,7 +59,7 @@ class Balancer(abc.ABC):
         """Forget the state of earlier calls."""
         self._state = None
 
-    def __call__(self, *losses: Any) -> tuple[Any, ...]:
+    def __call__(self, *losses: ArrayLike | Sequence[ArrayLike]) -> tuple[Any, ...]:
         """Weights of one more epoch, constants for gradients: of numbers, a list of them or a vector."""
         vector = jnp.ravel(jnp.asarray(losses[0] if len(losses) == 1 else losses, dtype=jnp.result_type(float)))
         self.checked(len(vector))

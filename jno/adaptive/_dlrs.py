@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from ._host import is_traced, on_the_host
 
@@ -26,9 +26,9 @@ class DLRS:
     """Dynamic learning-rate scheduler, for ``Model.scale``: the rate falls when the loss rises and grows when it falls.
 
     The slope is the change of the total loss over the last ``window`` epochs divided by its mean there. Every epoch
-    changes the rate by the place value of its first digit, ``10 ** floor(log10(rate))``, times ``-decremental_factor``
-    for a slope above one, ``-stagnation_factor`` for one in (0, 1], and ``increment_factor`` otherwise. The state lives
-    on the device, with the optimizer's.
+    changes the rate by the place value of its leading digit, ``10 ** floor(log10(rate))``, times
+    ``-decremental_factor`` for a slope above one, ``-stagnation_factor`` for one in (0, 1], and ``increment_factor``
+    otherwise. The state lives on the device, with the optimizer's.
 
     Args:
         lr0: rate of the first epoch.
@@ -74,28 +74,28 @@ class DLRS:
         """The state before the first epoch."""
         return DLRSState(jnp.zeros(self.window), jnp.zeros((), jnp.int32), jnp.asarray(self.lr0))
 
-    def step(self, state: DLRSState, losses: Any) -> tuple[Float[Array, ""], DLRSState]:
+    def step(self, state: DLRSState, losses: ArrayLike | Sequence[ArrayLike]) -> tuple[Float[Array, ""], DLRSState]:
         """The rate of an epoch with these losses, and the next state; pure."""
         total = jnp.sum(jnp.asarray(losses, dtype=float))
         recent = jnp.append(state.losses[1:], total)
         count = state.count + 1
         seen = jnp.arange(self.window) >= self.window - count
-        first = recent[jnp.maximum(self.window - count, 0)]
+        oldest = recent[jnp.maximum(self.window - count, 0)]
         mean = jnp.sum(jnp.where(seen, recent, 0.0)) / jnp.minimum(count, self.window)
-        slope = (total - first) / jnp.where(mean == 0.0, 1.0, mean)
+        slope = (total - oldest) / jnp.where(mean == 0.0, 1.0, mean)
         falling, stagnating, growing = self._factors
         factor = jnp.where(slope > 1.0, falling, jnp.where(slope > 0.0, stagnating, growing))
-        moved = state.rate - 10.0 ** jnp.floor(jnp.log10(state.rate)) * factor
-        rate = jnp.where(count > 1, jnp.clip(moved, self.min_lr, self.max_lr), state.rate)
+        adapted = state.rate - 10.0 ** jnp.floor(jnp.log10(state.rate)) * factor
+        rate = jnp.where(count > 1, jnp.clip(adapted, self.min_lr, self.max_lr), state.rate)
         return rate, DLRSState(recent, count, rate)
 
-    def __call__(self, epoch: Any, losses: Any) -> Float[Array, ""]:
+    def __call__(self, epoch: ArrayLike, losses: ArrayLike | Sequence[ArrayLike]) -> Float[Array, ""]:
         """The rate for the next losses, by hand: this object then keeps the state, under `jax.jit` on the host.
 
         Training keeps its own.
         """
         if is_traced(losses):
-            return on_the_host(lambda given: self(epoch, given), (), losses)
+            return on_the_host(lambda values: self(epoch, values), (), losses)
         rate, self._state = self.step(self.init() if self._state is None else self._state, losses)
         return rate
 

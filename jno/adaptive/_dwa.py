@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
 
-from ._balancer import Balancer
+from ._balancer import Balancer, Losses
+
+DWAState: TypeAlias = tuple[Float[Array, " K"], Float[Array, " K"], Int[Array, ""]]
+"""Losses of the last epoch and of the one before, number of epochs."""
 
 
 class DWA(Balancer):
@@ -16,7 +20,7 @@ class DWA(Balancer):
     The weights of the first two epochs are one.
 
     Args:
-        num_losses: number of losses, when it shall be checked.
+        num_losses: see `Balancer`.
         temperature: T, positive; large values give equal weights.
         loss_floor: least loss that is divided by.
 
@@ -29,12 +33,12 @@ class DWA(Balancer):
             raise ValueError(f"temperature={temperature}: it must be positive")
         self.temperature, self.loss_floor = temperature, loss_floor
 
-    def init(self, count: int) -> Any:
-        """Losses of the last epoch and of the one before, number of epochs."""
+    def init(self, count: int) -> DWAState:
+        """See `Balancer.init`."""
         return (jnp.ones(count), jnp.ones(count), jnp.int32(0))
 
-    def step(self, state: Any, losses: Any) -> tuple[Any, Any]:
-        """See the class."""
+    def step(self, state: DWAState, losses: Losses) -> tuple[Float[Array, " K"], DWAState]:
+        """See `Balancer.step`."""
         last, before, epoch = state
         weights = len(losses) * jax.nn.softmax(last / jnp.maximum(before, self.loss_floor) / self.temperature)
         return jnp.where(epoch < 2, jnp.ones_like(losses), weights), (losses, last, epoch + 1)

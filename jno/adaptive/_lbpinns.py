@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeAlias
 
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float, PyTree
 
-from ._balancer import Balancer
+from ._balancer import Balancer, Losses
+
+LbPINNsState: TypeAlias = tuple[Float[Array, " K"], PyTree]
+"""``s`` and Adam's state."""
 
 
 class LbPINNsLossBalancing(Balancer):
     """Weights ``½ exp(−s)`` whose logarithmic variances ``s`` minimise ``½ exp(−s) L + s``, one Adam step an epoch.
 
     Args:
-        num_losses: number of losses, when it shall be checked.
+        num_losses: see `Balancer`.
         init_s: first ``s``, a number or one per loss.
         lr_s: learning rate of ``s``.
         beta1: decay of Adam's first moment.
@@ -50,16 +54,16 @@ class LbPINNsLossBalancing(Balancer):
         self.init_s, self.s_min, self.s_max, self.loss_floor = init_s, s_min, s_max, loss_floor
         self._adam = optax.adam(lr_s, beta1, beta2, eps_adam)
 
-    def init(self, count: int) -> Any:
-        """``s`` and Adam's state."""
+    def init(self, count: int) -> LbPINNsState:
+        """See `Balancer.init`."""
         start = jnp.asarray(self.init_s, dtype=jnp.result_type(float))
         if start.shape not in ((), (count,)):
             raise ValueError(f"init_s has shape {start.shape}: one number, or one per loss, of which there are {count}")
         s = jnp.clip(jnp.broadcast_to(start, (count,)), self.s_min, self.s_max)
         return (s, self._adam.init(s))
 
-    def step(self, state: Any, losses: Any) -> tuple[Any, Any]:
-        """See the class."""
+    def step(self, state: LbPINNsState, losses: Losses) -> tuple[Float[Array, " K"], LbPINNsState]:
+        """See `Balancer.step`."""
         s, adam = state
         slope = 1.0 - 0.5 * jnp.exp(-s) * jnp.maximum(losses, self.loss_floor)
         update, adam = self._adam.update(slope, adam)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int
 
-from ._balancer import Balancer
+from ._balancer import Balancer, Losses
+
+NTKState: TypeAlias = tuple[Float[Array, " K"], Float[Array, " K"], Int[Array, ""]]
+"""The weights, the averaged traces (zero before any), the epoch of the newest."""
 
 
 class GradientNormBalanced(Balancer):
@@ -27,15 +31,15 @@ class GradientNormBalanced(Balancer):
         super().__init__()
         self.tracker, self.eps = tracker, eps
 
-    def init(self, count: int) -> Any:
+    def init(self, count: int) -> Float[Array, " K"]:
         """The weights."""
         return jnp.ones(count)
 
-    def step(self, state: Any, losses: Any) -> tuple[Any, Any]:
+    def step(self, state: Float[Array, " K"], losses: Losses) -> tuple[Float[Array, " K"], Float[Array, " K"]]:
         """The weights that were measured last."""
         return state, state
 
-    def refreshed(self, state: Any) -> Any:
+    def refreshed(self, state: Float[Array, " K"]) -> Float[Array, " K"]:
         """Weights of the norms measured last."""
         if self.tracker.value is None:
             return state
@@ -43,7 +47,7 @@ class GradientNormBalanced(Balancer):
 
 
 class NTKBalanced(Balancer):
-    """Weights proportional to the total trace of the neural tangent kernel over each loss's own, with the sum ``K``.
+    """Weights proportional to the total trace of the neural tangent kernel over that of each loss, with the sum ``K``.
 
     Args:
         trackers: a ``jno.callbacks.ntk_spectrum`` callback per loss, all of which must be given to ``solve``; the
@@ -61,15 +65,15 @@ class NTKBalanced(Balancer):
             raise ValueError(f"ema={ema}: it must be at least 0 and below 1")
         self.trackers, self.ema, self.eps = tuple(trackers), ema, eps
 
-    def init(self, count: int) -> Any:
-        """The weights, the averaged traces (zero before the first), the epoch of the newest."""
+    def init(self, count: int) -> NTKState:
+        """See `Balancer.init`."""
         return (jnp.ones(count), jnp.zeros(count), jnp.int32(-1))
 
-    def step(self, state: Any, losses: Any) -> tuple[Any, Any]:
+    def step(self, state: NTKState, losses: Losses) -> tuple[Float[Array, " K"], NTKState]:
         """The weights that were measured last."""
         return state[0], state
 
-    def refreshed(self, state: Any) -> Any:
+    def refreshed(self, state: NTKState) -> NTKState:
         """Weights of the traces measured last."""
         weights, traces, newest = state
         epochs = [tracker.latest_epoch for tracker in self.trackers]
@@ -82,7 +86,7 @@ class NTKBalanced(Balancer):
         return (shares, jnp.asarray(averaged, traces.dtype), jnp.int32(max(epochs)))
 
 
-def _shares(values: np.ndarray, count: int, dtype: Any) -> Any:
+def _shares(values: Float[np.ndarray, " K"], count: int, dtype: np.dtype[Any]) -> Float[Array, " K"]:
     if values.shape != (count,):
         raise ValueError(f"the callback measured {values.shape} values for {count} losses")
     return jnp.asarray(count * values / values.sum(), dtype)

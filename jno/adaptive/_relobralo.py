@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
 
-from ._balancer import Balancer
+from ._balancer import Balancer, Losses
 
 _FLOOR = 1e-12
+
+
+ReLoBRaLoState: TypeAlias = tuple[Float[Array, " K"], Float[Array, " K"], Float[Array, " K"], Int[Array, ""], Array]
+"""Losses of the initial epoch, losses before, weights, number of epochs, random key."""
 
 
 class ReLoBRaLo(Balancer):
@@ -22,7 +27,7 @@ class ReLoBRaLo(Balancer):
     where ρ is 1 with probability ``expected_rho``, else 0. The weights of the first epoch are one.
 
     Args:
-        num_losses: number of losses, when it shall be checked.
+        num_losses: see `Balancer`.
         alpha: how slowly the weights change.
         tau: temperature; large values give equal weights.
         expected_rho: probability of not looking back to the first epoch.
@@ -46,20 +51,20 @@ class ReLoBRaLo(Balancer):
             )
         self.alpha, self.tau, self.expected_rho, self.seed = alpha, tau, expected_rho, seed
 
-    def init(self, count: int) -> Any:
-        """First losses, losses before, weights, number of epochs, random key."""
+    def init(self, count: int) -> ReLoBRaLoState:
+        """See `Balancer.init`."""
         ones = jnp.ones(count)
         return (ones, ones, ones, jnp.int32(0), jax.random.PRNGKey(self.seed))
 
-    def step(self, state: Any, losses: Any) -> tuple[Any, Any]:
-        """See the class."""
-        first, before, weights, epoch, key = state
-        key, own = jax.random.split(key)
-        rho = jax.random.bernoulli(own, self.expected_rho).astype(losses.dtype)
-        kept = rho * weights + (1.0 - rho) * self._progress(losses, first)
-        moved = self.alpha * kept + (1.0 - self.alpha) * self._progress(losses, before)
-        weights = jnp.where(epoch == 0, jnp.ones_like(losses), moved)
-        return weights, (jnp.where(epoch == 0, losses, first), losses, weights, epoch + 1, key)
+    def step(self, state: ReLoBRaLoState, losses: Losses) -> tuple[Float[Array, " K"], ReLoBRaLoState]:
+        """See `Balancer.step`."""
+        initial, before, weights, epoch, key = state
+        key, draw_key = jax.random.split(key)
+        rho = jax.random.bernoulli(draw_key, self.expected_rho).astype(losses.dtype)
+        looked_back = rho * weights + (1.0 - rho) * self._progress(losses, initial)
+        following = self.alpha * looked_back + (1.0 - self.alpha) * self._progress(losses, before)
+        weights = jnp.where(epoch == 0, jnp.ones_like(losses), following)
+        return weights, (jnp.where(epoch == 0, losses, initial), losses, weights, epoch + 1, key)
 
-    def _progress(self, losses: Any, reference: Any) -> Any:
+    def _progress(self, losses: Losses, reference: Losses) -> Float[Array, " K"]:
         return len(losses) * jax.nn.softmax(losses / jnp.maximum(self.tau * reference, _FLOOR))

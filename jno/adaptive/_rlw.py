@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
-from ._balancer import Balancer
+from ._balancer import Balancer, Losses
 
 
 class RLW(Balancer):
     """Random loss weighting: ``K`` times a draw of the symmetric Dirichlet distribution, a new one every epoch.
 
     Args:
-        num_losses: number of losses, when it shall be checked.
+        num_losses: see `Balancer`.
         alpha: concentration, positive; large values give equal weights.
         seed: of the draws.
 
@@ -28,11 +27,11 @@ class RLW(Balancer):
             raise ValueError(f"alpha={alpha}: the concentration must be positive")
         self.alpha, self.seed = alpha, seed
 
-    def init(self, count: int) -> Any:
+    def init(self, count: int) -> Array:
         """The random key."""
         return jax.random.PRNGKey(self.seed)
 
-    def step(self, state: Any, losses: Any) -> tuple[Any, Any]:
-        """See the class."""
-        key, own = jax.random.split(state)
-        return len(losses) * jax.random.dirichlet(own, jnp.full(len(losses), self.alpha, losses.dtype)), key
+    def step(self, state: Array, losses: Losses) -> tuple[Float[Array, " K"], Array]:
+        """See `Balancer.step`."""
+        key, draw_key = jax.random.split(state)
+        return len(losses) * jax.random.dirichlet(draw_key, jnp.full(len(losses), self.alpha, losses.dtype)), key

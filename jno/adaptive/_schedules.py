@@ -18,8 +18,8 @@ class LearningRateSchedule:
     Args:
         fn: a number, ``epoch -> value`` or ``(epoch, losses) -> value`` with ``losses`` the vector of constraint losses
             of the same step; written with ``jax.numpy``, it runs on the device.
-        min_lr: lower bound; default none.
-        max_lr: upper bound; default none.
+        min_lr: lower bound (default: none), also of the schedules that the class methods make.
+        max_lr: upper bound (default: none), likewise.
 
     Raises:
         TypeError: ``fn`` is neither a number nor callable.
@@ -31,7 +31,7 @@ class LearningRateSchedule:
     (0.009999999776482582, 0.0010000000474974513)
     """
 
-    def __init__(self, fn: Any, min_lr: float | None = None, max_lr: float | None = None) -> None:
+    def __init__(self, fn: object, min_lr: float | None = None, max_lr: float | None = None) -> None:
         if isinstance(fn, bool) or not (callable(fn) or isinstance(fn, int | float | np.number)):
             raise TypeError(
                 f"LearningRateSchedule({fn!r}): expected a number, epoch -> value, or (epoch, losses) -> value"
@@ -47,7 +47,7 @@ class LearningRateSchedule:
         self.min_lr = min_lr
         self.max_lr = max_lr
 
-    def __call__(self, epoch: ArrayLike, losses: Any = None) -> Float[Array, ""]:
+    def __call__(self, epoch: ArrayLike, losses: ArrayLike | Sequence[ArrayLike] | None = None) -> Float[Array, ""]:
         """The value at an epoch."""
         if not callable(self._fn):
             return jnp.asarray(float(self._fn))
@@ -86,7 +86,7 @@ class LearningRateSchedule:
         """
         _check_steps(total_steps=total_steps)
 
-        def value(epoch: ArrayLike) -> Any:
+        def value(epoch: ArrayLike) -> Array:
             share = jnp.clip(jnp.asarray(epoch, dtype=float) / total_steps, 0.0, 1.0)
             return lr_end + (lr0 - lr_end) * 0.5 * (1.0 + jnp.cos(jnp.pi * share))
 
@@ -115,7 +115,7 @@ class LearningRateSchedule:
             raise ValueError(f"warmup_cosine: warmup_steps={warmup_steps} must be below total_steps={total_steps}")
         after = cls.cosine(total_steps - warmup_steps, lr0, lr_end)
 
-        def value(epoch: ArrayLike) -> Any:
+        def value(epoch: ArrayLike) -> Array:
             rising = lr0 * (jnp.asarray(epoch, dtype=float) + 1.0) / warmup_steps
             return jnp.where(jnp.asarray(epoch) < warmup_steps, rising, after(jnp.asarray(epoch) - warmup_steps))
 
@@ -141,7 +141,7 @@ class LearningRateSchedule:
         """
         _check_steps(decay_steps=decay_steps)
 
-        def value(epoch: ArrayLike) -> Any:
+        def value(epoch: ArrayLike) -> Array:
             power = jnp.asarray(epoch, dtype=float) / decay_steps
             power = jnp.floor(power) if staircase else power
             return jnp.maximum(lr0 * jnp.asarray(decay_rate, dtype=float) ** power, lr_end)
@@ -177,7 +177,7 @@ class LearningRateSchedule:
         steps = np.asarray(boundaries, dtype=np.int32)
         levels = np.asarray(values, dtype=np.float64)
 
-        def value(epoch: ArrayLike) -> Any:
+        def value(epoch: ArrayLike) -> Array:
             return jnp.asarray(levels, dtype=float)[jnp.sum(jnp.asarray(epoch) >= steps)]
 
         return cls(value, min_lr, max_lr)
@@ -219,7 +219,7 @@ class WeightSchedule:
             if not min_weight <= entry <= max_weight:
                 raise ValueError(f"WeightSchedule: the weight {entry} lies outside of [{min_weight}, {max_weight}]")
 
-    def __call__(self, epoch: ArrayLike, losses: Any = None) -> Float[Array, " C"]:
+    def __call__(self, epoch: ArrayLike, losses: ArrayLike | Sequence[ArrayLike] | None = None) -> Float[Array, " C"]:
         """The vector of weights."""
         if callable(self._entries):
             values = jnp.asarray(_called(self._entries, epoch, losses), dtype=float)
@@ -229,7 +229,9 @@ class WeightSchedule:
         return jnp.clip(values, self.min_weight, self.max_weight)
 
 
-def _called(function: Callable[..., Any], epoch: ArrayLike, losses: Any) -> Any:
+def _called(
+    function: Callable[..., ArrayLike], epoch: ArrayLike, losses: ArrayLike | Sequence[ArrayLike] | None
+) -> ArrayLike:
     return function(epoch, losses) if _required_parameters(function) > 1 else function(epoch)
 
 
@@ -238,7 +240,7 @@ def _required_parameters(function: Callable[..., Any]) -> int:
     return sum(p.default is inspect.Parameter.empty for p in parameters)
 
 
-def _check_steps(**steps: Any) -> None:
+def _check_steps(**steps: object) -> None:
     for name, value in steps.items():
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             raise ValueError(f"{name}={value!r}: it must be an integer of at least 1")

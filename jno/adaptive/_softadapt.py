@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
 
-from ._balancer import Balancer
+from ._balancer import Balancer, Losses
+
+SoftAdaptState: TypeAlias = tuple[Float[Array, " K"], Int[Array, ""]]
+"""Losses of the last epoch, number of epochs."""
 
 
 class SoftAdapt(Balancer):
@@ -16,7 +20,7 @@ class SoftAdapt(Balancer):
     Losses that fall slowest, or rise, weigh most. The weights of the first epoch are one.
 
     Args:
-        num_losses: number of losses, when it shall be checked.
+        num_losses: see `Balancer`.
         beta: temperature, positive; large values give equal weights.
         loss_floor: least loss that is divided by.
 
@@ -30,12 +34,12 @@ class SoftAdapt(Balancer):
             raise ValueError(f"beta={beta}: the temperature must be positive")
         self.beta, self.loss_floor = beta, loss_floor
 
-    def init(self, count: int) -> Any:
-        """Losses of the last epoch, number of epochs."""
+    def init(self, count: int) -> SoftAdaptState:
+        """See `Balancer.init`."""
         return (jnp.ones(count), jnp.int32(0))
 
-    def step(self, state: Any, losses: Any) -> tuple[Any, Any]:
-        """See the class."""
+    def step(self, state: SoftAdaptState, losses: Losses) -> tuple[Float[Array, " K"], SoftAdaptState]:
+        """See `Balancer.step`."""
         before, epoch = state
         rates = (losses - before) / jnp.maximum(before, self.loss_floor)
         weights = len(losses) * jax.nn.softmax(rates / self.beta)

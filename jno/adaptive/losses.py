@@ -16,8 +16,8 @@ Example:
     >>> import jno
     >>> domain = jno.domain.line(mesh_size=0.5)
     >>> x, _ = domain.variable("interior")
-    >>> first, second = jno.fn.adaptive.softadapt([x.mse, (x - 1).mse])
-    >>> first
+    >>> at_zero, at_one = jno.fn.adaptive.softadapt([x.mse, (x - 1).mse])
+    >>> at_zero
     SoftAdapt[0](mse(…), mse(…))
     >>> jno.fn.adaptive.dwa(temperature=1.0)([0.5, 2.0])
     (1.0, 1.0)
@@ -71,10 +71,9 @@ def __dir__() -> list[str]:
 
 
 def _factory(rule: type[Balancer]) -> Callable[..., Any]:
-    def make(losses: Any = None, *arguments: Any, mode: str = "raw", eps: float = 1e-12, **options: Any) -> Any:
-        given = () if losses is None else (losses,)
+    def make(losses: object = None, *arguments: Any, mode: str = "raw", eps: float = 1e-12, **options: Any) -> Any:
         if not (isinstance(losses, list | tuple) and any(isinstance(loss, Placeholder) for loss in losses)):
-            return rule(*given, *arguments, **options)
+            return rule(*(() if losses is None else (losses,)), *arguments, **options)
         for loss in losses:
             if not isinstance(loss, Placeholder):
                 raise TypeError(f"{rule.__name__} balances expressions; got {type(loss).__name__} among the losses")
@@ -82,9 +81,9 @@ def _factory(rule: type[Balancer]) -> Callable[..., Any]:
             raise ValueError(f"Unsupported adaptive loss mode {mode!r}; allowed: {', '.join(_MODES)}")
         if eps <= 0.0:
             raise ValueError(f"eps={eps}: the least loss must be positive")
-        made = rule(*(entry for entry in arguments if not isinstance(entry, Placeholder)), **options)
-        made.checked(len(losses))
-        balanced = Balanced(made, mode, eps)
+        balancer = rule(*(entry for entry in arguments if not isinstance(entry, Placeholder)), **options)
+        balancer.checked(len(losses))
+        balanced = Balanced(balancer, mode, eps)
         return tuple(AdaptiveWeight(tuple(losses), balanced, index) for index in range(len(losses)))
 
     make.__doc__ = f"Weights of a list of losses by `{rule.__name__}`, or the rule itself; see the module."

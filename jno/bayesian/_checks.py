@@ -1,59 +1,59 @@
-"""Checks of what priors, initializers and diagnostics are given."""
+"""Checks of the arguments of priors, initializers and diagnostics."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PyTree
 
 from jno.trace import is_transformation
 
 
-def require_count(function: str, least: int, **given: Any) -> None:
-    """Refuse what is no integer of at least ``least``.
+def require_count(function: str, least: int, **options: object) -> None:
+    """Refuse anything but an integer of at least ``least``.
 
     Raises:
         ValueError: naming the option.
     """
-    for name, value in given.items():
+    for name, value in options.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise ValueError(f"{function}({name}={value!r}): {name} must be an integer of at least {least}")
 
 
-def require_number(function: str, *, zero: bool = False, **given: Any) -> None:
-    """Refuse what is no positive number; ``zero``: zero is allowed.
+def require_number(function: str, *, zero: bool = False, **options: object) -> None:
+    """Refuse anything but a positive number; ``zero``: zero is allowed.
 
     Raises:
         ValueError: naming the option.
     """
     allowed = "a number of at least 0" if zero else "a positive number"
-    for name, value in given.items():
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not number or value < 0 or (value == 0 and not zero):
+    for name, value in options.items():
+        number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+        if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
             raise ValueError(f"{function}({name}={value!r}): {name} must be {allowed}")
 
 
-def require_flag(function: str, **given: Any) -> None:
+def require_flag(function: str, **options: object) -> None:
     """Refuse what is neither true nor false.
 
     Raises:
         TypeError: naming the option.
     """
-    for name, value in given.items():
+    for name, value in options.items():
         if not isinstance(value, bool):
             raise TypeError(f"{function}({name}={value!r}): {name} must be True or False")
 
 
-def require_optimizer(function: str, **given: Any) -> None:
+def require_optimizer(function: str, **options: object) -> None:
     """Refuse what is neither an optax transform (an object with its methods ``init`` and ``update``) nor ``None``.
 
     Raises:
         TypeError: naming the option.
     """
-    for name, value in given.items():
+    for name, value in options.items():
         if value is not None and not is_transformation(value):
             raise TypeError(
                 f"{function}({name}={value!r}): expected an optax transform with its learning rate, such as "
@@ -61,8 +61,8 @@ def require_optimizer(function: str, **given: Any) -> None:
             )
 
 
-def require_real(function: str, parameters: Any) -> None:
-    """Refuse a pytree with leaves that are no arrays of real floating-point numbers.
+def require_real(function: str, parameters: PyTree) -> None:
+    """Refuse a pytree with leaves that are not arrays of real floating-point numbers.
 
     Raises:
         TypeError: naming the leaf.

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, PyTree, Real
 
 STRATEGIES = ("auto", "multichain", "split")
 
@@ -15,7 +15,7 @@ _FEWEST_DRAWS = 4
 _COLUMNS = 1024  # parameters treated at a time: the draws of a whole network need not fit in memory several times
 
 
-def rhat(chain: Any, *, strategy: str = "auto") -> Any:
+def rhat(chain: PyTree, *, strategy: str = "auto") -> Any:
     """Potential scale reduction of Markov chains: 1 if they agree, above 1.01 if they have not converged.
 
     Draws are replaced by the normal scores of their ranks, ``z = Φ⁻¹((rank − 3/8) / (S + 1/4))`` among all S draws, so
@@ -34,11 +34,11 @@ def rhat(chain: Any, *, strategy: str = "auto") -> Any:
 
     Returns:
         a float64 NumPy array of shape param, or a pytree of them.  NaN where a draw is not finite and where all draws
-        are equal, infinity where every chain stands still at a place of its own.
+        are equal, infinity where every chain stands still at another place.
 
     Raises:
         ValueError: unknown strategy, fewer than two axes, no parameters, too few draws or chains.
-        TypeError: a leaf that is no array of real numbers.
+        TypeError: a leaf that is not an array of real numbers.
 
     Example:
         >>> import jax, jno
@@ -51,18 +51,18 @@ def rhat(chain: Any, *, strategy: str = "auto") -> Any:
     """
     if strategy not in STRATEGIES:
         raise ValueError(f"rhat(strategy={strategy!r}): choose one of {', '.join(map(repr, STRATEGIES))}")
-    whole = strategy == "multichain"
+    between_chains = strategy == "multichain"
 
     def of_array(draws: Float[np.ndarray, "K N P"]) -> Float[np.ndarray, " P"]:
-        chains = draws if whole else _halves(draws)
+        chains = draws if between_chains else _halves(draws)
         folded = np.abs(chains - np.median(chains, axis=(0, 1)))
         # fmax: the distances of two-valued draws may all be equal, which says nothing
         return np.fmax(_scale_reduction(_normal_scores(chains)), _scale_reduction(_normal_scores(folded)))
 
-    return _per_parameter("rhat", chain, of_array, fewest_chains=2 if whole else 1)
+    return _per_parameter("rhat", chain, of_array, fewest_chains=2 if between_chains else 1)
 
 
-def ess(chain: Any) -> Any:
+def ess(chain: PyTree) -> Any:
     """Effective sample size of Markov chains: as many independent draws would estimate the mean equally well.
 
     The bulk effective sample size ``K N / τ`` of the normal scores of the ranks, with chains halved.  The
@@ -79,7 +79,7 @@ def ess(chain: Any) -> Any:
 
     Raises:
         ValueError: fewer than two axes, no parameters, too few draws.
-        TypeError: a leaf that is no array of real numbers.
+        TypeError: a leaf that is not an array of real numbers.
 
     Example:
         >>> import jax, jno
@@ -97,8 +97,13 @@ def ess(chain: Any) -> Any:
     return _per_parameter("ess", chain, of_array, fewest_chains=1)
 
 
-def _per_parameter(function: str, chain: Any, of_array: Callable[[Any], Any], fewest_chains: int) -> Any:
-    def of_leaf(path: Any, leaf: Any) -> Any:
+def _per_parameter(
+    function: str,
+    chain: PyTree,
+    of_array: Callable[[Float[np.ndarray, "K N P"]], Float[np.ndarray, " P"]],
+    fewest_chains: int,
+) -> Any:
+    def of_leaf(path: tuple[object, ...], leaf: object) -> Float[np.ndarray, ...]:
         where = function + (f" of {jax.tree_util.keystr(path)}" if path else "")
         draws = _draws(where, leaf, fewest_chains)
         columns = draws.reshape(*draws.shape[:2], -1)
@@ -106,15 +111,15 @@ def _per_parameter(function: str, chain: Any, of_array: Callable[[Any], Any], fe
         # equal draws are decided on here: their variance need not round to zero
         sound = np.isfinite(columns).all(axis=(0, 1)) & (columns != columns[:1, :1]).any(axis=(0, 1))
         remaining = np.flatnonzero(sound)
-        for first in range(0, remaining.size, _COLUMNS):
-            block = remaining[first : first + _COLUMNS]
-            values[block] = of_array(columns[:, :, block].astype(np.float64))
+        for start in range(0, remaining.size, _COLUMNS):
+            part = remaining[start : start + _COLUMNS]
+            values[part] = of_array(columns[:, :, part].astype(np.float64))
         return values.reshape(draws.shape[2:])
 
     return jax.tree_util.tree_map_with_path(of_leaf, chain)
 
 
-def _draws(where: str, leaf: Any, fewest_chains: int) -> np.ndarray:
+def _draws(where: str, leaf: object, fewest_chains: int) -> Real[np.ndarray, "K N ..."]:
     if not isinstance(leaf, np.ndarray | jax.Array) or not (
         jax.numpy.issubdtype(leaf.dtype, np.floating) or leaf.dtype.kind in "biu"
     ):

@@ -1,4 +1,4 @@
-"""Looking at the functions that build samplers: what they need, what they may be given."""
+"""Looking at the functions that build samplers: the parameters they need, and those they accept."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def check_options(
     parameters: Mapping[str, inspect.Parameter],
     options: Mapping[str, Any],
     *,
-    given: tuple[str, ...] = (),
+    supplied: tuple[str, ...] = (),
     also: tuple[str, ...] = (),
 ) -> None:
     """Refuse options that the factory ``name`` does not take, and a call without one that it needs.
@@ -68,25 +68,27 @@ def check_options(
         name: for messages.
         parameters: of the factory, without the first.
         options: by the user.
-        given: parameters that will be passed besides.
+        supplied: parameters that will be passed besides.
         also: further options that are understood.
 
     Raises:
         ValueError: naming the options.
     """
     kinds = {parameter.kind for parameter in parameters.values()}
-    known = [n for n, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-    unknown = [option for option in options if option not in known and option not in also]
+    accepted = [n for n, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    unknown = [option for option in options if option not in accepted and option not in also]
     if unknown and inspect.Parameter.VAR_KEYWORD not in kinds:
-        allowed = ", ".join(dict.fromkeys((*known, *also)))
+        allowed = ", ".join(dict.fromkeys((*accepted, *also)))
         raise ValueError(f"{name} takes no {', '.join(unknown)}; it takes {allowed or 'no options'}")
     missing = [
-        n for n in known if parameters[n].default is inspect.Parameter.empty and n not in options and n not in given
+        n
+        for n in accepted
+        if parameters[n].default is inspect.Parameter.empty and n not in options and n not in supplied
     ]
     if missing:
         raise ValueError(f"{name} requires a {', a '.join(missing)}: pass it to bayesian() or vi() as a keyword")
 
 
 def window_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of window adaptation among others."""
+    """Those of some options that window adaptation takes."""
     return {name: value for name, value in options.items() if name in WINDOW_OPTIONS}

@@ -5,19 +5,20 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from ._checks import require_real
+from ._kernels import Key, Target
 
-FlatDensity = Callable[[Any], Any]
+FlatDensity: TypeAlias = Callable[[Float[Array, " D"]], Any]
 """The log density of a vector of parameters."""
 
-Start = tuple[Any, dict[str, Any]]
+Start: TypeAlias = tuple[PyTree, dict[str, Any]]
 """Positions with a leading axis of chains, and keywords for the kernel."""
 
 
@@ -31,7 +32,7 @@ class LogDensityInitializer(abc.ABC):
     requires_logdensity: ClassVar[bool] = True
 
     @abc.abstractmethod
-    def __call__(self, key: Any, logdensity: Callable[[Any], Any], position: Any, num_chains: int) -> Start:
+    def __call__(self, key: Key, logdensity: Target, position: PyTree, num_chains: int) -> Start:
         """Starting positions and keywords for the kernel.
 
         Args:
@@ -46,11 +47,13 @@ class LogDensityInitializer(abc.ABC):
         """
 
 
-def flattened(name: str, logdensity: Callable[[Any], Any], position: Any) -> tuple[Any, Callable[[Any], Any], Any]:
+def flattened(
+    name: str, logdensity: Target, position: PyTree
+) -> tuple[Float[Array, " D"], FlatDensity, Callable[[Float[Array, " D"]], PyTree]]:
     """The position as a vector, the log density of vectors, and the way back to the pytree.
 
     Raises:
-        TypeError: a leaf is no array of real floating-point numbers.
+        TypeError: a leaf is not an array of real floating-point numbers.
         ValueError: there are no numbers.
     """
     require_real(name, position)
@@ -60,13 +63,13 @@ def flattened(name: str, logdensity: Callable[[Any], Any], position: Any) -> tup
     return flat, lambda vector: logdensity(unravel(vector)), unravel
 
 
-def stacked(unravel: Callable[[Any], Any], vectors: Float[Array, "K D"]) -> Any:
+def stacked(unravel: Callable[[Float[Array, " D"]], PyTree], vectors: Float[Array, "K D"]) -> PyTree:
     """Vectors as a pytree with a leading axis of chains."""
     return jax.vmap(unravel)(vectors)
 
 
 def require_start(name: str, density: FlatDensity, start: Float[Array, " D"]) -> None:
-    """Refuse a starting position of no finite log density, before anything larger is compiled.
+    """Refuse a starting position without a finite log density, before anything larger is compiled.
 
     Raises:
         ValueError: it is not finite.
@@ -79,7 +82,7 @@ def require_start(name: str, density: FlatDensity, start: Float[Array, " D"]) ->
         )
 
 
-def require_finite(name: str, cure: str, *results: Any) -> None:
+def require_finite(name: str, cure: str, *results: Float[Array, ...]) -> None:
     """Refuse results that are not finite.
 
     Raises:

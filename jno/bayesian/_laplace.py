@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int, PyTree
 
 from jno.utils import get_logger
 
 from ._checks import require_count, require_number, require_optimizer
-from ._initializer import (
-    FlatDensity,
-    LogDensityInitializer,
-    Start,
-    flattened,
-    require_finite,
-    require_start,
-    stacked,
-)
+from ._initializer import FlatDensity, LogDensityInitializer, Start, flattened, require_finite, require_start, stacked
+from ._kernels import Key, Target
 
 STRATEGIES = ("diagonal", "full")
+
+Covariance: TypeAlias = Float[Array, " D"] | Float[Array, "D D"]
+"""Variances, or a covariance matrix."""
 
 _AT_A_TIME = 16  # rows of the Hessian computed together: all of them would need the memory of as many training steps
 
@@ -47,7 +43,7 @@ class Laplace(LogDensityInitializer):
                 f"laplace(hessian_strategy={self.hessian_strategy!r}): choose one of {', '.join(map(repr, STRATEGIES))}"
             )
 
-    def __call__(self, key: Any, logdensity: Callable[[Any], Any], position: Any, num_chains: int) -> Start:
+    def __call__(self, key: Key, logdensity: Target, position: PyTree, num_chains: int) -> Start:
         """See `LogDensityInitializer`."""
         require_count("laplace", 1, num_chains=num_chains)
         flat, density, unravel = flattened("laplace", logdensity, position)
@@ -55,7 +51,9 @@ class Laplace(LogDensityInitializer):
         covariance_at = self._diagonal if self.hessian_strategy == "diagonal" else self._full
 
         @jax.jit
-        def run(key: Any, start: Float[Array, " D"]) -> Any:
+        def run(
+            key: Key, start: Float[Array, " D"]
+        ) -> tuple[Float[Array, " D"], Float[Array, "K D"], Covariance, Array]:
             mode = self._mode(density, start)
             covariance, root, curvatures = covariance_at(density, mode)
             noise = jax.random.normal(key, (num_chains, start.size), start.dtype)
@@ -75,10 +73,10 @@ class Laplace(LogDensityInitializer):
     def _mode(self, density: FlatDensity, start: Float[Array, " D"]) -> Float[Array, " D"]:
         optimizer = optax.with_extra_args_support(self.map_optimizer or optax.adam(1e-2))
 
-        def loss(vector: Float[Array, " D"]) -> Any:
+        def loss(vector: Float[Array, " D"]) -> Float[Array, ""]:
             return -density(vector)
 
-        def step(carry: tuple[Any, Any], _: None) -> tuple[tuple[Any, Any], None]:
+        def step(carry: tuple[Array, PyTree], _: None) -> tuple[tuple[Array, PyTree], None]:
             vector, state = carry
             value, gradient = jax.value_and_grad(loss)(vector)
             updates, state = optimizer.update(gradient, state, vector, value=value, grad=gradient, value_fn=loss)
@@ -86,13 +84,17 @@ class Laplace(LogDensityInitializer):
 
         return jax.lax.scan(step, (start, optimizer.init(start)), length=self.map_steps)[0][0]
 
-    def _diagonal(self, density: FlatDensity, mode: Float[Array, " D"]) -> tuple[Any, Any, Any]:
+    def _diagonal(
+        self, density: FlatDensity, mode: Float[Array, " D"]
+    ) -> tuple[Covariance, Covariance, Float[Array, " D"]]:
         """Variances, their roots and the curvatures."""
         curvatures = _over_rows(density, mode, lambda row, index: row[index])
         variances = 1 / (jnp.abs(curvatures) + self.ridge)
         return variances, jnp.sqrt(variances), curvatures
 
-    def _full(self, density: FlatDensity, mode: Float[Array, " D"]) -> tuple[Any, Any, Any]:
+    def _full(
+        self, density: FlatDensity, mode: Float[Array, " D"]
+    ) -> tuple[Covariance, Covariance, Float[Array, " D"]]:
         """The covariance, a root of it and the curvatures."""
         rows = _over_rows(density, mode, lambda row, index: row)
         curvatures, directions = jnp.linalg.eigh((rows + rows.T) / 2)
@@ -101,7 +103,7 @@ class Laplace(LogDensityInitializer):
 
 
 def laplace(
-    map_steps: int = 500, map_optimizer: Any = None, hessian_strategy: str = "diagonal", ridge: float | int = 1e-6
+    map_steps: int = 500, map_optimizer: object = None, hessian_strategy: str = "diagonal", ridge: float | int = 1e-6
 ) -> Laplace:
     """Start chains on the normal distribution with the mode and the curvature of the posterior.
 
@@ -115,7 +117,7 @@ def laplace(
         hessian_strategy: ``"diagonal"`` (default) keeps the diagonal of H, ``inverse_mass_matrix`` (d,), which is the
             variance of each parameter given all others; ``"full"`` inverts H, (d, d), for some thousand parameters
             at most.  Both cost d Hessian-vector products.
-        ridge: added to H, at least 0.  Negative curvatures, of a point that is no mode, count with their absolute
+        ridge: added to H, at least 0.  Negative curvatures, of a point that is not a mode, count with their absolute
             value, and a warning says how many there were.
 
     Returns:
@@ -124,7 +126,7 @@ def laplace(
     Raises:
         ValueError: unknown strategy or a number that is not allowed.  When called: a log density or a mode that is not
             finite, a direction without curvature and without ridge.
-        TypeError: ``map_optimizer`` is no optax transform.
+        TypeError: ``map_optimizer`` is not an optax transform.
 
     Example:
         >>> import jax, jax.numpy as jnp, jno
@@ -139,12 +141,12 @@ def laplace(
     return Laplace(map_steps, map_optimizer, hessian_strategy, ridge)
 
 
-def _over_rows(density: FlatDensity, mode: Float[Array, " D"], keep: Callable[[Any, Any], Any]) -> Any:
-    """What is kept of each row of the negative Hessian."""
+def _over_rows(density: FlatDensity, mode: Float[Array, " D"], reduce: Callable[[Array, Array], Array]) -> Array:
+    """A function of row and number of each row of the negative Hessian."""
     gradient = jax.grad(lambda vector: -density(vector))
 
-    def of_row(index: Any) -> Any:
+    def of_row(index: Int[Array, ""]) -> Array:
         direction = jnp.zeros_like(mode).at[index].set(1)
-        return keep(jax.jvp(gradient, (mode,), (direction,))[1], index)
+        return reduce(jax.jvp(gradient, (mode,), (direction,))[1], index)
 
     return jax.lax.map(of_row, jnp.arange(mode.size), batch_size=_AT_A_TIME)

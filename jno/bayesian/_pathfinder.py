@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, PyTree
 
 from jno.utils import get_logger
 
 from ._checks import require_count
 from ._factories import library
-from ._initializer import (
-    FlatDensity,
-    LogDensityInitializer,
-    Start,
-    flattened,
-    require_finite,
-    require_start,
-    stacked,
-)
+from ._initializer import FlatDensity, LogDensityInitializer, Start, flattened, require_finite, require_start, stacked
+from ._kernels import Key, Target
 
 _AT_A_TIME = 32  # log densities evaluated together: all of them would need the memory of as many training steps
 
@@ -41,31 +32,33 @@ class Pathfinder(LogDensityInitializer):
         # a variance needs two
         require_count("pathfinder", 2, imm_estimator_samples=self.imm_estimator_samples)
 
-    def __call__(self, key: Any, logdensity: Callable[[Any], Any], position: Any, num_chains: int) -> Start:
+    def __call__(self, key: Key, logdensity: Target, position: PyTree, num_chains: int) -> Start:
         """See `LogDensityInitializer`."""
         require_count("pathfinder", 1, num_chains=num_chains)
         flat, density, unravel = flattened("pathfinder", logdensity, position)
         require_start("pathfinder", density, flat)
 
         @jax.jit
-        def run(key: Any, start: Float[Array, " D"]) -> Any:
+        def run(key: Key, start: Float[Array, " D"]) -> tuple[Array, Array, Float[Array, "K D"], Float[Array, " D"]]:
             key, subkey = jax.random.split(key)
-            best, bound, moved = self._approximation(subkey, density, start)
+            best, bound, has_steps = self._approximation(subkey, density, start)
             key, subkey = jax.random.split(key)
             chains = _draws(key, best, num_chains)[0]
             variance = jnp.var(_draws(subkey, best, self.imm_estimator_samples)[0], axis=0, ddof=1)
-            return bound, moved, chains, variance
+            return bound, has_steps, chains, variance
 
-        bound, moved, chains, variance = run(key, flat)
+        bound, has_steps, chains, variance = run(key, flat)
         require_finite("pathfinder", "no point of its path has a finite evidence bound", bound, chains, variance)
-        if not moved:
+        if not has_steps:
             get_logger().warning(
                 "pathfinder starts where the log density has no slope it can follow: its covariance is the identity; "
                 "start away from the mode, or use jno.bayesian.laplace"
             )
         return stacked(unravel, chains), {"inverse_mass_matrix": variance}
 
-    def _approximation(self, key: Any, density: FlatDensity, start: Float[Array, " D"]) -> tuple[Any, Any, Any]:
+    def _approximation(
+        self, key: Key, density: FlatDensity, start: Float[Array, " D"]
+    ) -> tuple[PyTree, Float[Array, ""], Bool[Array, ""]]:
         """The best approximation along the path, its evidence lower bound, and whether the path has steps at all."""
         key, subkey = jax.random.split(key)
         # ftol=0: a start near the mode must not end the path before the curvature is known
@@ -79,7 +72,7 @@ class Pathfinder(LogDensityInitializer):
         best = jnp.argmax(bounds)
         return jax.tree_util.tree_map(lambda leaf: leaf[best], path), bounds[best], jnp.any(info.path.beta != 0)
 
-    def _judged(self, density: FlatDensity, key: Any, state: Any) -> tuple[Any, Any]:
+    def _judged(self, density: FlatDensity, key: Key, state: PyTree) -> tuple[Float[Array, ""], PyTree]:
         """The evidence lower bound of an approximation, and the approximation."""
         state = _centred(density, state)
         draws, log_probability = _draws(key, state, self.num_samples)
@@ -122,11 +115,11 @@ def pathfinder(
     return Pathfinder(maxiter, num_samples, maxcor, imm_estimator_samples)
 
 
-def _draws(key: Any, state: Any, count: int) -> tuple[Float[Array, "K D"], Float[Array, " K"]]:
+def _draws(key: Key, state: PyTree, count: int) -> tuple[Float[Array, "K D"], Float[Array, " K"]]:
     return library().vi.pathfinder.sample(key, state, count)
 
 
-def _centred(density: FlatDensity, state: Any) -> Any:
+def _centred(density: FlatDensity, state: PyTree) -> PyTree:
     """The approximation centred at its Newton step.
 
     Blackjax 1.7 steps against the gradient it should follow; one without a gradient does not step.

@@ -9,11 +9,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from ._checks import require_count, require_number, require_optimizer
 from ._factories import library
 from ._initializer import LogDensityInitializer, Start, flattened, require_finite, require_start, stacked
+from ._kernels import Key, Target
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +37,7 @@ class SteinVariationalGradientDescent(LogDensityInitializer):
         # particles at one place would stay together
         require_number("svgd", init_jitter=self.init_jitter)
 
-    def __call__(self, key: Any, logdensity: Callable[[Any], Any], position: Any, num_chains: int) -> Start:
+    def __call__(self, key: Key, logdensity: Target, position: PyTree, num_chains: int) -> Start:
         """See `LogDensityInitializer`."""
         algorithms = library().vi.svgd
         require_count("svgd", 1, num_chains=num_chains)
@@ -58,7 +59,7 @@ class SteinVariationalGradientDescent(LogDensityInitializer):
         )
 
         @jax.jit
-        def run(key: Any, start: Float[Array, " D"]) -> Any:
+        def run(key: Key, start: Float[Array, " D"]) -> Float[Array, "K D"]:
             jitter = self.init_jitter * jax.random.normal(key, (count, start.size), start.dtype)
             state = update(algorithm.init(start + jitter, {"length_scale": jnp.ones((), start.dtype)}))
             state, _ = jax.lax.scan(lambda state, _: (algorithm.step(state), None), state, length=self.num_iters)
@@ -72,7 +73,7 @@ class SteinVariationalGradientDescent(LogDensityInitializer):
 def svgd(
     num_iters: int = 500,
     num_particles: int | None = None,
-    optimizer: Any = None,
+    optimizer: object = None,
     kernel: Callable[..., Any] | None = None,
     init_jitter: float | int = 0.1,
 ) -> SteinVariationalGradientDescent:

@@ -6,11 +6,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import PyTree
 
 from jno.trace import Variational
 
 from ._factories import check_options, factory_name, parameters_of
-from ._kernels import Target
+from ._kernels import Key, Target
 
 
 class GaussianApproximation:
@@ -28,16 +29,16 @@ class GaussianApproximation:
         self._record = record
         self._called = f"{name}.vi({factory_name(record.factory)})"
         parameters = parameters_of(record.factory)
-        first = next(iter(parameters), "")
-        if "logdensity" not in first or "optimizer" not in parameters:
+        density = next(iter(parameters), "")
+        if "logdensity" not in density or "optimizer" not in parameters:
             raise ValueError(
                 f"{self._called}: a factory for vi() takes (logdensity_fn, optimizer, num_samples), this one "
-                f"({', '.join(parameters)})" + ("; kernels are for bayesian()" if "logdensity" in first else "")
+                f"({', '.join(parameters)})" + ("; kernels are for bayesian()" if "logdensity" in density else "")
             )
-        rest = {n: p for n, p in parameters.items() if n != first}
-        check_options(self._called, rest, record.options, given=("optimizer", "num_samples"))
+        options = {n: p for n, p in parameters.items() if n != density}
+        check_options(self._called, options, record.options, supplied=("optimizer", "num_samples"))
 
-    def init(self, position: Any) -> Any:
+    def init(self, position: PyTree) -> Any:
         """The state before the first step."""
         state = self._algorithm(lambda _: jnp.zeros(())).init(position)
         scale = [name for name in ("rho", "chol_params") if name in state._fields]
@@ -49,15 +50,15 @@ class GaussianApproximation:
         mean = position if self._record.init_mu_at_position else jax.tree_util.tree_map(jnp.zeros_like, position)
         return state._replace(mu=mean, **{scale[0]: self._log_scale(scale[0], state._asdict()[scale[0]], position)})
 
-    def step(self, key: Any, target: Target, state: Any) -> Any:
+    def step(self, key: Key, target: Target, state: PyTree) -> Any:
         """The state after one step on the evidence lower bound."""
         return self._algorithm(target).step(key, state)[0]
 
-    def sample(self, key: Any, state: Any, count: int) -> Any:
+    def sample(self, key: Key, state: PyTree, count: int) -> Any:
         """Draws with a leading axis."""
         return self._algorithm(lambda _: jnp.zeros(())).sample(key, state, count)
 
-    def _log_scale(self, name: str, fresh: Any, position: Any) -> Any:
+    def _log_scale(self, name: str, fresh: PyTree, position: PyTree) -> PyTree:
         """Logarithms of the standard deviations; of a Cholesky factor the diagonal comes first."""
         if name == "rho":
             return jax.tree_util.tree_map(lambda leaf: jnp.full_like(leaf, self._record.init_log_std), fresh)

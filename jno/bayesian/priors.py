@@ -17,12 +17,11 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import jax.scipy.stats
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from ._checks import require_flag, require_number, require_real
 
@@ -32,11 +31,11 @@ __all__ = ["gaussian", "laplace", "layerwise_gaussian", "student_t"]
 class Prior(abc.ABC):
     """Independent parameters: the log densities of the leaves add up."""
 
-    def __call__(self, parameters: Any) -> Float[Array, ""]:
+    def __call__(self, parameters: PyTree) -> Float[Array, ""]:
         """Log density of a pytree of arrays.
 
         Raises:
-            TypeError: a leaf that is no array of real floating-point numbers.
+            TypeError: a leaf that is not an array of real floating-point numbers.
         """
         require_real("prior", parameters)
         total = jnp.zeros(())

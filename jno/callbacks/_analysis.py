@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import jax
 import numpy as np
@@ -89,7 +89,7 @@ class Analysis(Callback, abc.ABC, Generic[Tool]):
         history = {name: np.array([record[name] for record in self._records]) for name in self.fields}
         return {"epochs": np.array(self._epochs, dtype=int), **history}
 
-    def plot(self, path: str | os.PathLike[str] | None = None) -> Self:
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Analysis[Tool]:
         """Save a figure of what was measured.
 
         Args:

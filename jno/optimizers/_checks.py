@@ -11,7 +11,7 @@ Rate: TypeAlias = ArrayLike | Callable[[Any], Any]
 """A learning rate: a number, or an optax schedule of the step."""
 
 
-def require(function: str, name: str, value: Any, holds: Callable[[Any], bool], allowed: str) -> None:
+def require(function: str, name: str, value: object, holds: Callable[[Any], bool], allowed: str) -> None:
     """Refuse a Python number that is not allowed; arrays pass, they may be traced.
 
     Raises:
@@ -21,11 +21,11 @@ def require(function: str, name: str, value: Any, holds: Callable[[Any], bool], 
         raise ValueError(f"{function}: {name} must be {allowed}, got {value!r}")
 
 
-def is_fraction(value: Any) -> bool:
+def is_fraction(value: float) -> bool:
     """Whether ``0 <= value < 1``."""
     return 0 <= value < 1
 
 
-def is_not_negative(value: Any) -> bool:
+def is_not_negative(value: float) -> bool:
     """Whether ``value >= 0``; false for nan."""
     return value >= 0

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float, Int
+
+Precision: TypeAlias = jax.lax.PrecisionLike
 
 Leaf: TypeAlias = Float[Array, "..."]
 Square: TypeAlias = Float[Array, "d d"]
@@ -14,19 +18,19 @@ Bases: TypeAlias = tuple[Float[Array, "_ _"] | None, ...]
 
 
 def axes_to_rotate(shape: tuple[int, ...], max_dim: int, one_dimensional: bool) -> tuple[bool, ...]:
-    """Which axes get a basis: none of scalars, of vectors only if asked, and none of length 1 or above ``max_dim``."""
+    """Which axes get a basis: none of length 1 or above ``max_dim``, that of a vector if ``one_dimensional``."""
     if len(shape) < 2 and not one_dimensional:
         return (False,) * len(shape)
     return tuple(1 < size <= max_dim for size in shape)
 
 
-def second_moment(gradient: Leaf, axis: int, precision: Any) -> Square:
+def second_moment(gradient: Leaf, axis: int, precision: Precision) -> Square:
     """``G Gᵀ`` with the rows of ``G`` along ``axis`` and all other axes in its columns."""
     rows = jnp.moveaxis(gradient, axis, 0).reshape(gradient.shape[axis], -1)
     return jnp.dot(rows, rows.T, precision=precision)
 
 
-def rotate(values: Leaf, bases: Bases, precision: Any, *, back: bool = False) -> Leaf:
+def rotate(values: Leaf, bases: Bases, precision: Precision, *, back: bool = False) -> Leaf:
     """Coordinates ``Qᵀ values`` along every axis with a basis ``Q``, or ``Q values`` of coordinates for ``back``."""
     for axis, basis in enumerate(bases):
         if basis is not None:
@@ -35,13 +39,15 @@ def rotate(values: Leaf, bases: Bases, precision: Any, *, back: bool = False) ->
     return values
 
 
-def first_basis(moment: Square, dtype: Any) -> Square:
+def first_basis(moment: Square, dtype: DTypeLike) -> Square:
     """Eigenvectors in the columns, largest eigenvalue first."""
     _, vectors = jnp.linalg.eigh(_normalized(moment, dtype))
     return vectors[:, ::-1].astype(moment.dtype)
 
 
-def refreshed_basis(moment: Square, basis: Square, dtype: Any, precision: Any) -> tuple[Square, Any]:
+def refreshed_basis(
+    moment: Square, basis: Square, dtype: DTypeLike, precision: Precision
+) -> tuple[Square, Int[Array, " d"]]:
     """One step of orthogonal iteration, ``QR(moment @ basis)`` with the columns sorted by eigenvalue first.
 
     Returns:
@@ -54,7 +60,7 @@ def refreshed_basis(moment: Square, basis: Square, dtype: Any, precision: Any) -
     return refreshed.astype(moment.dtype), order
 
 
-def _normalized(moment: Square, dtype: Any) -> Square:
+def _normalized(moment: Square, dtype: DTypeLike) -> Square:
     """Entries of at most 1: squares of small gradients would vanish in a narrower type."""
     largest = jnp.max(jnp.abs(moment))
     return (moment / jnp.where(largest > 0, largest, 1.0)).astype(dtype)

@@ -118,7 +118,9 @@ def _checked(method: str, linesearch: optax.GradientTransformation) -> optax.Gra
     """The line search, with an error that says what ``update`` has to be given."""
     inner = optax.with_extra_args_support(linesearch)
 
-    def update(updates: PyTree, state: Any, params: PyTree | None = None, **extra_args: Any) -> tuple[PyTree, Any]:
+    def update(
+        updates: PyTree, state: PyTree, params: PyTree | None = None, **extra_args: Any
+    ) -> tuple[PyTree, PyTree]:
         missing = [name for name in ("value", "grad", "value_fn") if extra_args.get(name) is None]
         if missing:
             raise ValueError(
@@ -126,8 +128,8 @@ def _checked(method: str, linesearch: optax.GradientTransformation) -> optax.Gra
                 "value=loss, grad=gradients, value_fn=loss_function), or build the optimizer with linesearch=None"
             )
         # optax's searches pass keywords on to the loss and refuse those that it does not take
-        known = {"value", "grad", "value_fn", *inspect.signature(extra_args["value_fn"]).parameters}
-        own = {name: argument for name, argument in extra_args.items() if name in known}
-        return inner.update(updates, state, params, **own)
+        accepted = {"value", "grad", "value_fn", *inspect.signature(extra_args["value_fn"]).parameters}
+        taken = {name: argument for name, argument in extra_args.items() if name in accepted}
+        return inner.update(updates, state, params, **taken)
 
     return optax.GradientTransformationExtraArgs(inner.init, update)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from ._checks import Rate, is_not_negative, require
 from ._forms import as_transformation
@@ -44,7 +44,7 @@ class MDState(NamedTuple):
 class MDOptimizer:
     """What :func:`md` returns: :func:`md_decouple` with its arguments, built by :meth:`transform`.
 
-    Because its updates are not proportional to a learning rate, it is a type of its own: a driver that multiplies
+    Its updates are not proportional to a learning rate.  Therefore it is not a transform: a driver that multiplies
     updates by a scale must leave them as they are (the rate belongs into ``base``).
 
     Args:
@@ -80,7 +80,7 @@ class MDOptimizer:
 
 
 def md(
-    base: Any, *, gain_lr: Rate = 1e-3, gain_axis: str | Sequence[str] = AXES, gain_map: str = "softplus"
+    base: object, *, gain_lr: Rate = 1e-3, gain_axis: str | Sequence[str] = AXES, gain_map: str = "softplus"
 ) -> MDOptimizer:
     """Train the directions of the weight matrices by ``base`` and their magnitudes by gains.
 
@@ -110,7 +110,7 @@ def md(
 
 
 def md_decouple(
-    base_optimizer: Any,
+    base_optimizer: object,
     *,
     gain_lr: Rate = 1e-3,
     gain_axis: str | Sequence[str] = AXES,
@@ -201,8 +201,8 @@ def md_decouple(
         latent_updates, gain_state = adam.update(latent_gradient, state.gains, state.latents)
 
         latents = optax.apply_updates(state.latents, latent_updates)
-        moved = jax.tree.map(jnp.add, directions, direction_updates)
-        new = _map(_product, moved, _factors(latents, gain_map))
+        new_directions = jax.tree.map(jnp.add, directions, direction_updates)
+        new = _map(_product, new_directions, _factors(latents, gain_map))
         return jax.tree.map(jnp.subtract, new, params), MDState(base_state, gain_state, latents)
 
     return optax.GradientTransformationExtraArgs(init, update)
@@ -217,7 +217,7 @@ def _axes(gain_axis: str | Sequence[str]) -> tuple[str, ...]:
     return axes
 
 
-def _first_latents(leaf: Any, axes: tuple[str, ...], gain_map: str) -> Latents:
+def _first_latents(leaf: ArrayLike, axes: tuple[str, ...], gain_map: str) -> Latents:
     """Norms along the first axis, ones along the other."""
     if jnp.ndim(leaf) != 2:
         return {}
@@ -241,7 +241,7 @@ def _factors(latents: tuple[Latents, ...], gain_map: str) -> list[Float[Array, "
     return factors
 
 
-def _map(function: Callable[[Any, Any], Any], tree: Any, factors: list[Any]) -> Any:
+def _map(function: Callable[[Any, Any], Any], tree: PyTree, factors: list[Array | None]) -> PyTree:
     """The tree with ``function(leaf, factor)`` where there is a factor."""
     leaves, structure = jax.tree.flatten(tree)
     mapped = [leaf if f is None else function(leaf, f) for leaf, f in zip(leaves, factors, strict=True)]
@@ -262,11 +262,11 @@ def _sum_like(matrix: Float[Array, "_ _"], factor: Float[Array, "_ _"]) -> Float
     return jnp.sum(matrix, axis=repeated, keepdims=True)
 
 
-def _in_directions(value_fn: Callable[..., Any], factors: list[Any]) -> Callable[..., Any]:
+def _in_directions(value_fn: Callable[..., Any], factors: list[Array | None]) -> Callable[..., Any]:
     """A function of the parameters as one of the directions, the gains held."""
 
     @functools.wraps(value_fn)
-    def function(directions: Any, *args: Any, **keywords: Any) -> Any:
+    def function(directions: PyTree, *args: Any, **keywords: Any) -> Any:
         return value_fn(_map(_product, directions, factors), *args, **keywords)
 
     return function

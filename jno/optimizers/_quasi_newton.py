@@ -162,15 +162,15 @@ def _secant_update(
     # H before the update: gamma I as long as it knows no pair
     fresh = state.pairs == 0
     gamma = curvature / _dot(change, change) if scale_init else jnp.ones_like(curvature)
-    moved = jnp.where(fresh, gamma * change, _matvec(state.inverse_hessian, change))
+    image = jnp.where(fresh, gamma * change, _matvec(state.inverse_hessian, change))
     stretch = -_dot(step, state.direction) / _dot(state.direction, state.direction)
     inverse_quadratic = jnp.where(fresh, _dot(step, step) / gamma, -stretch * _dot(step, state.gradient))
 
-    quadratic = _dot(change, moved)
+    quadratic = _dot(change, image)
     tau, phi = scaling(method, inverse_quadratic / curvature, quadratic / curvature, step.size)
-    v = jnp.sqrt(quadratic) * (step / curvature - moved / quadratic)
+    v = jnp.sqrt(quadratic) * (step / curvature - image / quadratic)
     before = jnp.where(fresh, gamma * jnp.eye(step.size, dtype=step.dtype), state.inverse_hessian)
-    after = (before - jnp.outer(moved, moved) / quadratic + phi * jnp.outer(v, v)) / tau
+    after = (before - jnp.outer(image, image) / quadratic + phi * jnp.outer(v, v)) / tau
     after = after + jnp.outer(step, step) / curvature
     return jnp.where(accepted, after, state.inverse_hessian), accepted
 

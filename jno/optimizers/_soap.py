@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from jax.typing import DTypeLike
 from jaxtyping import Array, ArrayLike, Bool, Int, PyTree
 
 from ._checks import Rate, is_fraction, is_not_negative, require
-from ._eigenbasis import Bases, axes_to_rotate, first_basis, refreshed_basis, rotate, second_moment
+from ._eigenbasis import Bases, Precision, axes_to_rotate, first_basis, refreshed_basis, rotate, second_moment
 
 
 class SoapState(NamedTuple):
@@ -40,9 +42,9 @@ def soap(
     precondition_frequency: int = 10,
     max_precond_dim: int = 10000,
     precondition_1d: bool = False,
-    precision: Any = jax.lax.Precision.HIGHEST,
-    mu_dtype: Any = None,
-    qr_dtype: Any = jnp.float32,
+    precision: Precision = jax.lax.Precision.HIGHEST,
+    mu_dtype: DTypeLike | None = None,
+    qr_dtype: DTypeLike | None = jnp.float32,
 ) -> optax.GradientTransformation:
     """SOAP with a learning rate and decoupled weight decay, ``W₊ = W - learning_rate (N + weight_decay W)``.
 
@@ -114,9 +116,9 @@ def scale_by_soap(
     precondition_frequency: int = 10,
     max_precond_dim: int = 10000,
     precondition_1d: bool = False,
-    precision: Any = jax.lax.Precision.HIGHEST,
-    mu_dtype: Any = None,
-    qr_dtype: Any = jnp.float32,
+    precision: Precision = jax.lax.Precision.HIGHEST,
+    mu_dtype: DTypeLike | None = None,
+    qr_dtype: DTypeLike | None = jnp.float32,
 ) -> optax.GradientTransformation:
     """The direction of SOAP (without sign, learning rate or decay).
 
@@ -161,9 +163,9 @@ def scale_by_soap(
         >>> optimizer = scale_by_soap()
         >>> w = jnp.ones((3, 2))
         >>> state = optimizer.init(w)
-        >>> first, state = optimizer.update(w, state)
-        >>> second, state = optimizer.update(w, state)
-        >>> float(abs(first).max()), [basis.shape for basis in state.bases[0]]
+        >>> initial, state = optimizer.update(w, state)
+        >>> following, state = optimizer.update(w, state)
+        >>> float(abs(initial).max()), [basis.shape for basis in state.bases[0]]
         (0.0, [(3, 3), (2, 2)])
 
     Source: N. Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", 2024, arXiv:2409.11321, algorithm 3.
@@ -200,12 +202,12 @@ class _Soap:
     correct_bias: bool
     frequency: ArrayLike
     rotated: Callable[[tuple[int, ...]], tuple[bool, ...]]
-    precision: Any
-    mu_dtype: Any
-    qr_dtype: Any
+    precision: Precision
+    mu_dtype: DTypeLike | None
+    qr_dtype: DTypeLike | None
 
     def init(self, params: PyTree) -> SoapState:
-        def per_axis(build: Callable[[int, Any], Array], leaf: Any) -> Bases:
+        def per_axis(build: Callable[[int, np.dtype], Array], leaf: ArrayLike) -> Bases:
             shape, dtype = jnp.shape(leaf), jnp.result_type(leaf)
             axes = zip(shape, self.rotated(shape), strict=True)
             return tuple(build(size, dtype) if rotated else None for size, rotated in axes)

@@ -1,4 +1,4 @@
-"""Resampling strategies: who replaces the collocation points during training.
+"""Resampling strategies: they replace the collocation points during training.
 
 Given to `domain.variable(tag, sample, resampling_strategy=...)`; the lower-case names are the classes themselves.
 """

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, PyTree
 
 from ._r3 import released, retained_shares
 from ._situation import Situation
@@ -26,9 +26,9 @@ class CausalR3(ResamplingStrategy):
     in space and time), `t_index` names its column.
 
     Args:
-        resample_every: epochs between two replacements.
-        resample_fraction: largest share of the points that is replaced.
-        start_epoch: first epoch before which points are replaced; default 1000, shorter runs replace none.
+        resample_every: see `ResamplingStrategy`.
+        resample_fraction: see `ResamplingStrategy`.
+        start_epoch: see `ResamplingStrategy` (default 1000).
         t_index: column of the time in the points of a steady domain; not used on time-dependent domains.
         alpha: steepness `α` of the gate.
         gamma0: first place `γ` of the front.
@@ -75,7 +75,7 @@ class CausalR3(ResamplingStrategy):
         self.delta_max = checked_positive("delta_max", delta_max)
         self.retained = retained_shares(min_retain, max_retain)
 
-    def init(self) -> Any:
+    def init(self) -> PyTree:
         """The place of the front."""
         return np.float64(self.gamma0)
 
@@ -83,8 +83,8 @@ class CausalR3(ResamplingStrategy):
         """`g` at times scaled to `[0, 1]`."""
         return 0.5 * (1.0 - np.tanh(self.alpha * (time - gamma)))
 
-    def choose(self, situation: Situation, state: Any) -> tuple[Int[np.ndarray, " N"], Any]:
-        """See the class."""
+    def choose(self, situation: Situation, state: PyTree) -> tuple[Int[np.ndarray, " N"], PyTree]:
+        """See `ResamplingStrategy.choose`."""
         assert situation.scores is not None
         gate = self.gate(self._scaled_times(situation), float(state))
         gated = (gate * situation.scores).mean(axis=0)

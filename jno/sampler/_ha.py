@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, PyTree
 
 from ._choice import exchanged, log_density
 from ._random import uniform
@@ -20,9 +20,9 @@ class HybridAdaptive(ResamplingStrategy):
     follows from the epoch.
 
     Args:
-        resample_every: epochs between two replacements.
-        resample_fraction: share of the points that is replaced.
-        start_epoch: first epoch before which points are replaced; default 1000, shorter runs replace none.
+        resample_every: see `ResamplingStrategy`.
+        resample_fraction: see `ResamplingStrategy`.
+        start_epoch: see `ResamplingStrategy` (default 1000).
         random_first: whether the first turn is the uniform one.
         power: exponent of the residual, positive.
 
@@ -47,8 +47,8 @@ class HybridAdaptive(ResamplingStrategy):
         super().__init__(resample_every, resample_fraction, start_epoch)
         self.random_first, self.power = bool(random_first), checked_positive("power", power)
 
-    def choose(self, situation: Situation, state: Any) -> tuple[Int[np.ndarray, " N"], Any]:
-        """See the class."""
+    def choose(self, situation: Situation, state: PyTree) -> tuple[Int[np.ndarray, " N"], PyTree]:
+        """See `ResamplingStrategy.choose`."""
         count = len(situation.points)
         if (self.event(situation.epoch) % 2 == 0) == self.random_first:
             return uniform(situation, self.leaving(count)), state

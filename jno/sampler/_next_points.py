@@ -1,4 +1,4 @@
-"""What a strategy makes of a situation: training asks `choose`, or `resample` where a strategy overrides that."""
+"""The next points of a tag: by the strategy's `choose`, or by `resample` where a strategy overrides that."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import inspect
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, PyTree
 
 from ._situation import Situation
-from ._strategy import ResamplingStrategy
+from ._strategy import Key, ResamplingStrategy
 
 _CANDIDATE_RESIDUALS = "candidate_residuals"
 
@@ -41,7 +41,7 @@ def overrides_resample(strategy: ResamplingStrategy) -> bool:
     return False
 
 
-def _scored_candidates(strategy: ResamplingStrategy, residuals: Any) -> dict[str, Any]:
+def _scored_candidates(strategy: ResamplingStrategy, residuals: Float[np.ndarray, " M"] | None) -> dict[str, Any]:
     """The residuals at the candidates for a `resample` that takes them."""
     parameters = inspect.signature(strategy.resample).parameters
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
@@ -49,8 +49,8 @@ def _scored_candidates(strategy: ResamplingStrategy, residuals: Any) -> dict[str
 
 
 def next_points(
-    strategy: ResamplingStrategy, situation: Situation, state: Any, domain: Any, tag: str, key: Any
-) -> tuple[Float[np.ndarray, "N D"], Int[np.ndarray, " N"], Any]:
+    strategy: ResamplingStrategy, situation: Situation, state: PyTree, domain: Any, tag: str, key: Key
+) -> tuple[Float[np.ndarray, "N D"], Int[np.ndarray, " N"], PyTree]:
     """The next points; for each the present point or candidate that it is or lies nearest to; the next state.
 
     Raises:
@@ -61,7 +61,7 @@ def next_points(
         choice, state = strategy.choose(situation, state)
         return every[choice], choice, state
     scored = situation.scores is not None
-    given = strategy.resample(
+    resampled = strategy.resample(
         situation.points,
         situation.point_scores if scored else None,
         domain,
@@ -71,7 +71,7 @@ def next_points(
         candidates=situation.candidates,
         **_scored_candidates(strategy, situation.pool_scores if scored else None),
     )
-    points = np.asarray(given, dtype=every.dtype)
+    points = np.asarray(resampled, dtype=every.dtype)
     if points.shape != situation.points.shape or not np.all(np.isfinite(points)):
         raise ValueError(
             f"{type(strategy).__name__}.resample() must return as many points as {tag!r} has, finite ones of shape "

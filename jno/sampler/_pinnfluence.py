@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, PyTree
 
 from ._choice import exchanged, log_density
 from ._situation import Situation
@@ -21,9 +21,9 @@ class PINNfluence(ResamplingStrategy):
     along `∇L`.
 
     Args:
-        resample_every: epochs between two replacements.
-        resample_fraction: share of the points that is replaced.
-        start_epoch: first epoch before which points are replaced; default 2000, shorter runs replace none.
+        resample_every: see `ResamplingStrategy`.
+        resample_fraction: see `ResamplingStrategy`.
+        start_epoch: see `ResamplingStrategy` (default 2000).
         alpha: exponent of the influence, positive.
         c: how many of the new points are uniform: about `c / (1 + c)`.
         candidate_factor: candidates for every point.
@@ -57,8 +57,8 @@ class PINNfluence(ResamplingStrategy):
         self.alpha, self.c = checked_positive("alpha", alpha), checked_nonnegative("c", c)
         self.candidate_factor = int(checked_positive("candidate_factor", candidate_factor))
 
-    def choose(self, situation: Situation, state: Any) -> tuple[Int[np.ndarray, " N"], Any]:
-        """See the class."""
+    def choose(self, situation: Situation, state: PyTree) -> tuple[Int[np.ndarray, " N"], PyTree]:
+        """See `ResamplingStrategy.choose`."""
         count = len(situation.points)
         leaving = situation.generator.permutation(count)[: self.leaving(count)]
         return exchanged(situation, leaving, log_density(situation.pool_scores, self.alpha, self.c)), state

@@ -7,7 +7,7 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, PyTree
 
 from ._choice import exchanged
 from ._situation import Situation
@@ -22,9 +22,9 @@ class R3(ResamplingStrategy):
     Points gather where the residual stays high and leave where it has become low, without a density to evaluate.
 
     Args:
-        resample_every: epochs between two replacements; the paper replaces in every one.
-        resample_fraction: largest share of the points that is replaced.
-        start_epoch: first epoch before which points are replaced; default 1000, shorter runs replace none.
+        resample_every: see `ResamplingStrategy` (the paper replaces in every epoch).
+        resample_fraction: see `ResamplingStrategy`.
+        start_epoch: see `ResamplingStrategy` (default 1000).
         threshold: `"mean"` (the paper's) or `"median"` of the residuals of the points, or a number, as a share of the
             largest residual.
         min_retain: least share of the points that is retained, those with the largest residuals.
@@ -60,8 +60,8 @@ class R3(ResamplingStrategy):
         self.threshold = threshold
         self.retained = retained_shares(min_retain, max_retain)
 
-    def choose(self, situation: Situation, state: Any) -> tuple[Int[np.ndarray, " N"], Any]:
-        """See the class."""
+    def choose(self, situation: Situation, state: PyTree) -> tuple[Int[np.ndarray, " N"], PyTree]:
+        """See `ResamplingStrategy.choose`."""
         scores = situation.point_scores
         level = (
             _STATISTICS[self.threshold](scores) if isinstance(self.threshold, str) else self.threshold * scores.max()
@@ -85,7 +85,7 @@ def released(
     return exchanged(situation, leaving, np.zeros(len(situation.candidates)))
 
 
-def retained_shares(least: Any, most: Any) -> tuple[float, float]:
+def retained_shares(least: object, most: object) -> tuple[float, float]:
     """Checked bounds of the share that is retained."""
     shares = (checked_share("min_retain", least), checked_share("max_retain", most))
     if shares[0] > shares[1]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, PyTree
 
 from ._choice import exchanged, log_density
 from ._situation import Situation
@@ -19,9 +19,9 @@ class RAD(ResamplingStrategy):
     by the residuals `r` there.
 
     Args:
-        resample_every: epochs between two replacements.
-        resample_fraction: share of the points that is replaced; the paper replaces all.
-        start_epoch: first epoch before which points are replaced; default 1000, shorter runs replace none.
+        resample_every: see `ResamplingStrategy`.
+        resample_fraction: see `ResamplingStrategy` (the paper replaces all points).
+        start_epoch: see `ResamplingStrategy` (default 1000).
         k: exponent of the residual, positive; the paper's default is 1.
         c: how many of the points are uniform: about `c / (1 + c)`; the paper's default is 1.
 
@@ -47,8 +47,8 @@ class RAD(ResamplingStrategy):
         super().__init__(resample_every, resample_fraction, start_epoch)
         self.k, self.c = checked_positive("k", k), checked_nonnegative("c", c)
 
-    def choose(self, situation: Situation, state: Any) -> tuple[Int[np.ndarray, " N"], Any]:
-        """See the class."""
+    def choose(self, situation: Situation, state: PyTree) -> tuple[Int[np.ndarray, " N"], PyTree]:
+        """See `ResamplingStrategy.choose`."""
         count = len(situation.points)
         leaving = situation.generator.permutation(count)[: self.leaving(count)]
         return exchanged(situation, leaving, log_density(situation.pool_scores, self.k, self.c)), state

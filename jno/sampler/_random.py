@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, PyTree
 
 from ._choice import exchanged
 from ._situation import Situation
@@ -16,9 +16,9 @@ class RandomResampling(ResamplingStrategy):
     """Replace a random share of the points by new uniform ones.
 
     Args:
-        resample_every: epochs between two replacements.
-        resample_fraction: share of the points that is replaced.
-        start_epoch: first epoch before which points are replaced; default 1000, shorter runs replace none.
+        resample_every: see `ResamplingStrategy`.
+        resample_fraction: see `ResamplingStrategy`.
+        start_epoch: see `ResamplingStrategy` (default 1000).
 
     Example:
         >>> import jno
@@ -37,12 +37,12 @@ class RandomResampling(ResamplingStrategy):
     ) -> None:
         super().__init__(resample_every, resample_fraction, start_epoch)
 
-    def choose(self, situation: Situation, state: Any) -> tuple[Int[np.ndarray, " N"], Any]:
-        """See the class."""
+    def choose(self, situation: Situation, state: PyTree) -> tuple[Int[np.ndarray, " N"], PyTree]:
+        """See `ResamplingStrategy.choose`."""
         return uniform(situation, self.leaving(len(situation.points))), state
 
 
 def uniform(situation: Situation, count: int) -> Int[np.ndarray, " N"]:
-    """So many random points make room for random candidates."""
+    """``count`` random points make room for random candidates."""
     leaving = situation.generator.permutation(len(situation.points))[:count]
     return exchanged(situation, leaving, np.zeros(len(situation.candidates)))

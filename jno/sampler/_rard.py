@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, PyTree
 
 from ._choice import exchanged, log_density
 from ._situation import Situation
@@ -19,9 +19,9 @@ class RARD(ResamplingStrategy):
     points with the smallest residuals make room for the new ones.
 
     Args:
-        resample_every: epochs between two replacements.
+        resample_every: see `ResamplingStrategy`.
         resample_fraction: share of the points that is added, and that makes room.
-        start_epoch: first epoch before which points are replaced; default 1000, shorter runs replace none.
+        start_epoch: see `ResamplingStrategy` (default 1000).
         power: exponent of the residual, positive.
 
     Example:
@@ -44,7 +44,7 @@ class RARD(ResamplingStrategy):
         super().__init__(resample_every, resample_fraction, start_epoch)
         self.power = checked_positive("power", power)
 
-    def choose(self, situation: Situation, state: Any) -> tuple[Int[np.ndarray, " N"], Any]:
-        """See the class."""
+    def choose(self, situation: Situation, state: PyTree) -> tuple[Int[np.ndarray, " N"], PyTree]:
+        """See `ResamplingStrategy.choose`."""
         leaving = np.argsort(situation.point_scores, kind="stable")[: self.leaving(len(situation.points))]
         return exchanged(situation, leaving, log_density(situation.pool_scores, self.power)), state

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import jax
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int, PyTree
 
 from ._situation import Situation
+
+Key: TypeAlias = Array | np.ndarray
+"""A key of `jax.random`."""
 
 
 class ResamplingStrategy:
@@ -19,7 +22,7 @@ class ResamplingStrategy:
     epoch) and every `resample_every` epochs from there. So a run that is resumed resamples in the same epochs, and
     there is nothing to update between epochs. Epochs go on over `solve` calls.
 
-    A strategy of your own says by `needs_residuals` what it needs, and implements one of
+    A strategy that you write says by `needs_residuals` what it needs, and implements one of
 
     - `choose`, which picks present points and candidates by their numbers, and may keep a state;
     - `resample`, which gets the points and returns the new ones, wherever they are. Their normals are those of the
@@ -31,8 +34,8 @@ class ResamplingStrategy:
 
     Args:
         resample_every: epochs between two replacements.
-        resample_fraction: share of the points that may be replaced at once.
-        start_epoch: first epoch before which points are replaced.
+        resample_fraction: largest share of the points that is replaced at once.
+        start_epoch: first epoch before which points are replaced; shorter runs replace none.
 
     Attributes:
         needs_residuals: whether it wants residuals; default no.
@@ -42,7 +45,7 @@ class ResamplingStrategy:
         candidate_minimum: least number of candidates.
 
     Raises:
-        TypeError: `resample_every` or `start_epoch` is no integer; a class with neither `choose` nor `resample`.
+        TypeError: `resample_every` or `start_epoch` is not an integer; a class with neither `choose` nor `resample`.
         ValueError: a number out of range.
     """
 
@@ -52,10 +55,10 @@ class ResamplingStrategy:
     candidate_minimum: int = 1000
 
     def __init__(self, resample_every: int = 100, resample_fraction: float | int = 1.0, start_epoch: int = 0) -> None:
-        own = type(self)
-        if own.choose is ResamplingStrategy.choose and own.resample is ResamplingStrategy.resample:
+        kind = type(self)
+        if kind.choose is ResamplingStrategy.choose and kind.resample is ResamplingStrategy.resample:
             raise TypeError(
-                f"{own.__name__} implements neither choose(...) nor resample(...), and one of them is needed"
+                f"{kind.__name__} implements neither choose(...) nor resample(...), and one of them is needed"
             )
         for name, value, least in (("resample_every", resample_every, 1), ("start_epoch", start_epoch, 0)):
             if not isinstance(value, Integral) or isinstance(value, bool):
@@ -66,7 +69,7 @@ class ResamplingStrategy:
         self.resample_fraction = checked_share("resample_fraction", resample_fraction)
         self.start_epoch = int(start_epoch)
 
-    def choose(self, situation: Situation, state: Any) -> tuple[Int[np.ndarray, " N"], Any]:
+    def choose(self, situation: Situation, state: PyTree) -> tuple[Int[np.ndarray, " N"], PyTree]:
         """Which points come next, and the next state.
 
         Returns:
@@ -74,7 +77,7 @@ class ResamplingStrategy:
         """
         raise NotImplementedError(f"{type(self).__name__} has no choose(...), only resample(...)")
 
-    def init(self) -> Any:
+    def init(self) -> PyTree:
         """The state before the first replacement: a pytree, empty for strategies without one."""
         return ()
 
@@ -84,7 +87,7 @@ class ResamplingStrategy:
         return since >= 0 and since % self.resample_every == 0
 
     def update_epoch(self, epoch: int) -> None:
-        """Told after points were replaced before an epoch; does nothing unless overridden."""
+        """Called after points were replaced before an epoch; does nothing unless overridden."""
 
     def next_after(self, epoch: int) -> int:
         """Epochs from `epoch` to the next replacement strictly later, or to when it is to be asked again."""
@@ -98,7 +101,7 @@ class ResamplingStrategy:
         return max(0, -(-(epoch - self._first) // self.resample_every))
 
     def pool_size(self, count: int) -> int:
-        """Number of candidates for so many points."""
+        """Number of candidates for ``count`` points."""
         return max(self.candidate_factor * count, self.candidate_minimum)
 
     def leaving(self, count: int) -> int:
@@ -112,7 +115,7 @@ class ResamplingStrategy:
         domain: Any,
         tag: str,
         epoch: int,
-        rng_key: Any,
+        rng_key: Key,
         candidates: Float[np.ndarray, "M D"] | None = None,
         candidate_residuals: Float[np.ndarray, " M"] | None = None,
     ) -> Float[np.ndarray, "N D"]:
@@ -182,26 +185,26 @@ class ResamplingStrategy:
         return self.start_epoch if self.start_epoch > 0 else self.resample_every
 
 
-def generator_of(key: Any, *branch: int) -> np.random.Generator:
+def generator_of(key: Key, *branch: int) -> np.random.Generator:
     """NumPy's generator of a key of `jax.random`, one for each branch."""
     return np.random.default_rng([*np.asarray(jax.random.key_data(key)).ravel().tolist(), *branch])
 
 
-def checked_share(name: str, value: Any) -> float:
+def checked_share(name: str, value: object) -> float:
     """A number between zero, exclusive, and one."""
     if not isinstance(value, Real) or not 0.0 < float(value) <= 1.0:
         raise ValueError(f"{name}={value!r}: it must be greater than 0 and at most 1")
     return float(value)
 
 
-def checked_positive(name: str, value: Any) -> float:
+def checked_positive(name: str, value: object) -> float:
     """A positive number."""
     if not isinstance(value, Real) or not float(value) > 0.0:
         raise ValueError(f"{name}={value!r}: it must be a positive number")
     return float(value)
 
 
-def checked_nonnegative(name: str, value: Any) -> float:
+def checked_nonnegative(name: str, value: object) -> float:
     """A number that is not negative."""
     if not isinstance(value, Real) or not float(value) >= 0.0:
         raise ValueError(f"{name}={value!r}: it must be a number of at least 0")

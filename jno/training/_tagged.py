@@ -7,7 +7,7 @@ again in the jaxpr of the transition, so that the history costs no further evalu
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
