@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import equinox as eqx
 import jax
-import numpy as np
-from jaxtyping import Array, PRNGKeyArray, PyTree, UInt32
+from jaxtyping import Array, PyTree
 
 from jno.architectures import build_module, is_uninitialized
 from jno.compiler import (
@@ -31,10 +30,7 @@ from jno.compiler import (
 from jno.domain import domain as Domain
 from jno.trace import Model, Node, Placeholder, Tracker, as_node, decided, shape_of
 from jno.training import Devices, Solver
-from jno.utils import get_network_seed
-
-RandomKey: TypeAlias = PRNGKeyArray | UInt32[np.ndarray, "2"]
-"""A key of `jax.random`; one that was read from a file is a NumPy array."""
+from jno.utils import Key, get_network_seed
 
 SAMPLES = ("auto", "chain", "point")
 
@@ -107,9 +103,7 @@ class Evaluator:
         self._choices, self._counterparts = choices, counterparts
         self._compiled: dict[tuple[object, ...], Compiled] = {}
 
-    def evaluate(
-        self, operation: object, domain: object, window: int | None, key: RandomKey | None, samples: str
-    ) -> Any:
+    def evaluate(self, operation: object, domain: object, window: int | None, key: Key | None, samples: str) -> Any:
         """See `jno.core.core.eval`."""
         if samples not in SAMPLES:
             raise ValueError(f"samples={samples!r}: allowed are 'auto', 'chain' and 'point'")
@@ -142,7 +136,7 @@ class Evaluator:
         """The program of the problem's own constraints and trackers."""
         expressions = [untracked(expression) for expression in self._expressions]
         check_temporal(expressions, self._domain)
-        return Program(expressions, self._domain, window=window, graph=self._graph)
+        return Program(expressions, self._home(expressions), window=window, graph=self._graph)
 
     def nodes(self, operation: object, method: str) -> list[Node]:
         """One expression or several as nodes over the models of the problem, with choices decided."""
@@ -164,7 +158,7 @@ class Evaluator:
         elsewhere = domain if points is None and isinstance(domain, Domain) else None
         return Place(home, home if elsewhere is None else elsewhere, points, window)
 
-    def _values(self, nodes: Sequence[Node], place: Place, key: RandomKey | None, *, over_draws: bool) -> list[Array]:
+    def _values(self, nodes: Sequence[Node], place: Place, key: Key | None, *, over_draws: bool) -> list[Array]:
         roots = [self._graph.intern(node) for node in nodes]
         versions = tuple(model.version for model in self._models)
         cache_key = (place.key, tuple(map(id, roots)), versions, self._solver.points_version, over_draws)

@@ -11,7 +11,7 @@ from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import PyTree
 
 from jno._core_state import packed, restored
-from jno._evaluator import Evaluator, RandomKey, as_expression, build_models, expression_names, modules_of
+from jno._evaluator import Evaluator, as_expression, build_models, expression_names, modules_of
 from jno.architectures import ArchSpace
 from jno.compiler import (
     Counterparts,
@@ -47,7 +47,7 @@ from jno.trace import (
 from jno.training import Devices, Memory, Solver
 from jno.tuner import Arch, SweepResult, TuningHistory
 from jno.tuner import sweep as run_sweep
-from jno.utils import get_logger, get_network_seed, get_seed, text_output
+from jno.utils import Key, get_logger, get_network_seed, get_seed, text_output
 from jno.utils import load as load_object
 from jno.utils import save as save_object
 from jno.utils.statistics import statistics
@@ -100,7 +100,7 @@ class core:
         statements = [as_expression(item, position) for position, item in enumerate(constraints)]
         self._begin(statements, domain, get_seed())
         self._module_seed = get_network_seed()
-        if self.all_ops:
+        if self.all_ops and self.domain is not None:
             check_finite(dict(zip(expression_names(self.all_ops), self.all_ops, strict=True)), self.domain)
         self.compile(mesh)
         self._warn_of_signed_arrays()
@@ -194,7 +194,7 @@ class core:
         return modules_of(self._models)
 
     @property
-    def rng(self) -> RandomKey:
+    def rng(self) -> Key:
         """Random key of the next training step."""
         return self._memory.key
 
@@ -406,7 +406,7 @@ class core:
         operation: object,
         domain: object = None,
         min_consecutive: int | None = 1,
-        key: RandomKey | None = None,
+        key: Key | None = None,
         samples: str = "auto",
     ) -> Any:
         """Evaluate one expression, or a list of them, with the current weights.

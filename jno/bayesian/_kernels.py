@@ -9,19 +9,16 @@ from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
 from jno.trace import Sampling
+from jno.utils import Key as Key
 
 from ._factories import WINDOW_OPTIONS, check_options, factory_name, library, parameters_of, window_options
 
 Target: TypeAlias = Callable[[PyTree], Any]
 """The log density of a position (a pytree)."""
-
-Key: TypeAlias = Array | np.ndarray
-"""A random key of JAX."""
 
 Tuning: TypeAlias = dict[str, Any]
 """The arrays that window adaptation changes, by name."""

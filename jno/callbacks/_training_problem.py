@@ -8,15 +8,12 @@ from typing import Any, TypeAlias
 
 import equinox as eqx
 import jax
-import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import PyTree
 
 from jno.architectures import checked_mask
 from jno.compiler import Program, check_own_domain, models_of, untracked
 from jno.trace import Node
-
-Key: TypeAlias = Array | np.ndarray
-"""A random key of JAX."""
+from jno.utils import Key as Key
 
 Leaves: TypeAlias = dict[int, PyTree]
 """Some leaves of the modules by layer, ``None`` elsewhere."""

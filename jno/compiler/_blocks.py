@@ -72,13 +72,15 @@ class PointBlocks:
             blocked[name] = jnp.moveaxis(cut, -3, 0)
         return blocked, unblocked
 
-    def losses(self, modules: Modules, data: Arrays, block: int | Int[Array, ""], key: Key) -> Float[Array, " C"]:
+    def losses(
+        self, modules: Modules, data: Arrays, block: int | Int[Array, ""], key: Key | None
+    ) -> Float[Array, " C"]:
         """What one block adds to every constraint, ``(C,)``.
 
         Raises:
             NotPointwiseError: a value turns out not to run over points.
         """
-        values = self._targets(modules, data, jax.random.fold_in(key, block))
+        values = self._targets(modules, data, None if key is None else jax.random.fold_in(key, block))
         shares = zip(self._tags, self._means, values, strict=True)
         return jnp.stack([self._share(tag, mean(value), block) for tag, mean, value in shares])
 

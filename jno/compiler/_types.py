@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Array, PRNGKeyArray, PyTree, Shaped
+from jaxtyping import Array, PyTree, Shaped
 
-Key = PRNGKeyArray
+from jno.utils import Key as Key
 
 Modules = Mapping[int, PyTree]
 """Module with its weights, by `Model.layer_id`."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Float, Int, PyTree
+
+from jno.utils import Key as Key
 
 from ._situation import Situation
-
-Key: TypeAlias = Array | np.ndarray
-"""A key of `jax.random`."""
 
 
 class ResamplingStrategy:

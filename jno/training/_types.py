@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from jno.utils import Key as Key
+
 Leaves: TypeAlias = dict[int, PyTree]
 """Some leaves of the modules by model id, ``None`` elsewhere."""
 
@@ -16,8 +18,8 @@ Modules: TypeAlias = dict[int, PyTree]
 Data: TypeAlias = dict[tuple[str, str], Array | np.ndarray]
 """The arrays of a program's data."""
 
-Key: TypeAlias = Array | np.ndarray
-"""A random key of JAX; of NumPy when it was read from a file."""
+DeviceData: TypeAlias = dict[tuple[str, str], Array]
+"""The same on the device."""
 
 Carried: TypeAlias = Any
 """An array in a registered dataclass, or what JAX puts in its place while it maps over the pytree."""

@@ -1,0 +1,11 @@
+"""Types that pass through many rooms."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Array
+
+Key: TypeAlias = Array | np.ndarray
+"""A key of `jax.random`; one that was read from a file is a NumPy array."""
