@@ -462,7 +462,7 @@ def test_the_table_and_the_list_hold_the_same_operator(dimension):
     points, elements = jittered(5, 0.03, dimension)
     stencil = laplacian_stencil(points, elements, tuple(range(dimension)))
     assert stencil.table is not None
-    assert stencil.table.rest.size > 0
+    assert stencil.table.overflow.size > 0
     assert (len(stencil.table.col) > 32) == (dimension == 3)
     u = jnp.asarray(np.sin(points @ np.arange(1, dimension + 1)))
     listed = replace(stencil, table=None)

@@ -108,10 +108,10 @@ def _patches(mesh: Simplices, averaging: Any, rows: Int[np.ndarray, " n"], rings
     start = 0
     while start < len(order):
         count = max(1, CHUNK // (terms * int(sizes[order[start]])))
-        chosen = order[start : start + count]
-        columns, weights = _padded(reach[chosen], rows[chosen])
-        offsets = mesh.points[columns] - mesh.points[rows[chosen], None]
-        yield _Patch(rows[chosen], columns, weights, _frames(offsets, weights))
+        block = order[start : start + count]
+        columns, weights = _padded(reach[block], rows[block])
+        offsets = mesh.points[columns] - mesh.points[rows[block], None]
+        yield _Patch(rows[block], columns, weights, _frames(offsets, weights))
         start += count
 
 
@@ -211,8 +211,8 @@ def _correct(
 
     corrections = []
     for defect in defects:
-        wanted = defect[determined, :, None]
-        first = least_norm(wanted)
+        moments_missing = defect[determined, :, None]
+        correction = least_norm(moments_missing)
         # The second pass removes the rounding of the normal equations.
-        corrections.append((first + least_norm(wanted - monomials @ first))[..., 0])
+        corrections.append((correction + least_norm(moments_missing - monomials @ correction))[..., 0])
     return determined, corrections

@@ -79,7 +79,7 @@ def hessian_stencil(
     axes = _axes_of_entries(var_dims, mesh.dimension)
     gradients = gradient_matrices(mesh, gradient_method)
     pairs = sorted(set(axes.values()))
-    plain = [gradients[last] @ gradients[first] for first, last in pairs]
+    plain = [gradients[outer] @ gradients[inner] for inner, outer in pairs]
     weights = ELEMENT_WEIGHTS[gradient_method](mesh)
     corrected = restore_consistency(mesh, plain, [(pair,) for pair in pairs], weights, SECOND_ORDER)
     n = isqrt(len(axes))
@@ -91,13 +91,13 @@ def _axes_of_entries(var_dims: VarDims, dimension: int) -> dict[tuple[int, int],
     """Entry (i, j) -> (lower axis, higher axis), checked to fill a square matrix exactly once."""
     entries = [tuple(entry) for entry in var_dims]
     n = isqrt(len(entries))
-    wanted = {(i, j) for i in range(n) for j in range(n)}
+    places = {(i, j) for i in range(n) for j in range(n)}
     well_formed = bool(entries) and all(len(entry) == 4 for entry in entries) and len(entries) == n * n
-    if not well_formed or {(entry[0], entry[2]) for entry in entries} != wanted:
+    if not well_formed or {(entry[0], entry[2]) for entry in entries} != places:
         raise ValueError(
             "var_dims must hold n² entries (i, axis_i, j, axis_j), one for each i, j in 0 … n - 1; "
             f"got {len(entries)} entries: {entries}."
         )
-    for _, first, _, second in entries:
-        check_axes("axis in var_dims", (first, second), dimension)
-    return {(i, j): (min(first, second), max(first, second)) for i, first, j, second in entries}
+    for _, row_axis, _, column_axis in entries:
+        check_axes("axis in var_dims", (row_axis, column_axis), dimension)
+    return {(i, j): (min(row_axis, column_axis), max(row_axis, column_axis)) for i, row_axis, j, column_axis in entries}

@@ -50,8 +50,8 @@ def build_simplices(points: MeshPoints, elements: MeshElements) -> Simplices:
     # Rows of `edges` are edge vectors, so column k of the inverse is the gradient of barycentric coordinate k
     # + 1. The inverse carries the sign of the determinant: the gradients do not depend on the orientation.
     inverse = np.linalg.inv(np.where(valid[:, None, None], edges, np.eye(dimension)))
-    others = np.swapaxes(inverse, 1, 2) * valid[:, None, None]
-    gradients = np.concatenate([-others.sum(axis=1, keepdims=True), others], axis=1)
+    opposite = np.swapaxes(inverse, 1, 2) * valid[:, None, None]
+    gradients = np.concatenate([-opposite.sum(axis=1, keepdims=True), opposite], axis=1)
     measures = np.abs(determinants) * valid / factorial(dimension)
     return Simplices(nodes, connectivity, measures, gradients)
 

@@ -44,15 +44,15 @@ class StencilTable:
     Attributes:
         col: Neighbours of every node, padded with the node itself, shape (W, n).
         value: Their coefficients, padded with zero, shape (W, n).
-        rest: Positions in the list of the entries of long rows that the table lacks, shape (R,).
+        overflow: Positions in the list of the entries of long rows that the table lacks, shape (R,).
     """
 
     col: Int[Array | np.ndarray, "W N"]
     value: Float[Array | np.ndarray, "W N"]
-    rest: Int[Array | np.ndarray, " R"]
+    overflow: Int[Array | np.ndarray, " R"]
 
 
-register_immutable(StencilTable, children=("col", "value", "rest"), static=())
+register_immutable(StencilTable, children=("col", "value", "overflow"), static=())
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +122,9 @@ class Stencil:
             total = reduce(lambda partial_sum, entry: add(partial_sum, entry)[0], zip(*entries, strict=True), start)
         else:
             total, _ = jax.lax.scan(add, start, entries)
-        if not table.rest.size:
+        if not table.overflow.size:
             return total
-        row, col, value = (jnp.asarray(part)[table.rest] for part in (self.row, self.col, self.value))
+        row, col, value = (jnp.asarray(part)[table.overflow] for part in (self.row, self.col, self.value))
         return total + self._segment_sum(row, col, value, field)
 
     def _segment_sum(self, row: Any, col: Any, value: Any, field: Any) -> Any:
@@ -149,8 +149,12 @@ def stencil_from_matrix(matrix: Any) -> Stencil:
     n = entries.shape[0]
     largest = np.zeros(n)
     np.maximum.at(largest, entries.row, np.abs(entries.data))
-    kept = (np.abs(entries.data) > NEGLIGIBLE * largest[entries.row]) & (entries.row != entries.col)
-    row, col, value = entries.row[kept].astype(np.int32), entries.col[kept].astype(np.int32), entries.data[kept]
+    significant = (np.abs(entries.data) > NEGLIGIBLE * largest[entries.row]) & (entries.row != entries.col)
+    row, col, value = (
+        entries.row[significant].astype(np.int32),
+        entries.col[significant].astype(np.int32),
+        entries.data[significant],
+    )
     return Stencil(row, col, value, n, _tabulated(row, col, value, n))
 
 

@@ -13,16 +13,16 @@ MeshPoints = Num[Array | np.ndarray, "points *space"]
 MeshElements = Int[Array | np.ndarray, "elements vertices"]
 
 
-def check_choice(argument: str, given: str, allowed: Iterable[str]) -> None:
-    """Raise a ValueError that lists the allowed names unless `given` is one of them."""
+def check_choice(argument: str, name: str, allowed: Iterable[str]) -> None:
+    """Raise a ValueError that lists the allowed names unless `name` is one of them."""
     names = tuple(allowed)
-    if given not in names:
-        raise ValueError(f"Unknown {argument} {given!r}; allowed: {', '.join(map(repr, names))}.")
+    if name not in names:
+        raise ValueError(f"Unknown {argument} {name!r}; allowed: {', '.join(map(repr, names))}.")
 
 
-def check_axes(argument: str, given: Iterable[int], dimension: int) -> None:
-    """Raise a ValueError unless every given axis is one of 0 … dimension - 1."""
-    wrong = [axis for axis in given if not 0 <= axis < dimension]
+def check_axes(argument: str, axes: Iterable[int], dimension: int) -> None:
+    """Raise a ValueError unless every axis is one of 0 … dimension - 1."""
+    wrong = [axis for axis in axes if not 0 <= axis < dimension]
     if wrong:
         raise ValueError(
             f"{argument} = {wrong[0]} is not an axis of this {dimension}-D mesh; allowed: {list(range(dimension))}."

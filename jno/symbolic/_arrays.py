@@ -11,10 +11,10 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Shaped
 
-from jno.trace import FunctionCall, Node, Reshape, UnaryOp, as_node
+from jno.trace import FunctionCall, Node, Placeholder, as_node
 
 
-def reshape(x: Any, shape: Any) -> Reshape:
+def reshape(x: object, shape: Any) -> Placeholder:
     """Reshape of the per-sample array (``(N, D)`` for a point expression).
 
     Args:
@@ -32,7 +32,7 @@ def reshape(x: Any, shape: Any) -> Reshape:
     return as_node(x).reshape((shape,) if isinstance(shape, int) else tuple(shape))
 
 
-def squeeze(x: Any, axis: Any = None) -> FunctionCall:
+def squeeze(x: object, axis: Any = None) -> FunctionCall:
     """Drop axes of size one of the per-sample array.
 
     Args:
@@ -51,7 +51,7 @@ def squeeze(x: Any, axis: Any = None) -> FunctionCall:
     return FunctionCall(partial(jnp.squeeze, axis=axis), [x], "squeeze")
 
 
-def expand_dims(x: Any, axis: Any) -> FunctionCall:
+def expand_dims(x: object, axis: Any) -> FunctionCall:
     """Insert axes of size one into the per-sample array.
 
     Args:
@@ -69,7 +69,7 @@ def expand_dims(x: Any, axis: Any) -> FunctionCall:
     return FunctionCall(partial(jnp.expand_dims, axis=axis), [x], "expand_dims")
 
 
-def transpose(x: Any, axes: Any = None) -> UnaryOp | FunctionCall:
+def transpose(x: object, axes: Any = None) -> Placeholder:
     """Permute the axes of the per-sample array.
 
     Args:
@@ -90,7 +90,7 @@ def transpose(x: Any, axes: Any = None) -> UnaryOp | FunctionCall:
     return FunctionCall(partial(jnp.transpose, axes=tuple(axes)), [x], "transpose")
 
 
-def concat(items: Any, axis: int = -1) -> FunctionCall:
+def concat(items: object, axis: int = -1) -> FunctionCall:
     """Join expressions along their last axis: the way to build a vector field or a network input.
 
     Every item becomes ``(N, d)``: numbers and ``(N,)`` values get a trailing axis, single rows (time,
@@ -122,7 +122,7 @@ def concat(items: Any, axis: int = -1) -> FunctionCall:
 concatenate = concat
 
 
-def vector(*components: Any) -> FunctionCall:
+def vector(*components: object) -> FunctionCall:
     """Vector field ``(N, D)`` from its components: ``vector(u, v)``, or ``vector([u, v])``.
 
     Args:
@@ -146,7 +146,7 @@ def vector(*components: Any) -> FunctionCall:
     return FunctionCall(_join_columns, _listed(items, "vector"), "vector", align="columns")
 
 
-def stack(items: Any, axis: int = 0) -> FunctionCall:
+def stack(items: object, axis: int = 0) -> FunctionCall:
     """Join expressions along a new axis of the per-sample array.
 
     Items are aligned on their points and broadcast to a common shape first, so time and numbers may be mixed
@@ -174,7 +174,7 @@ def stack(items: Any, axis: int = 0) -> FunctionCall:
     return FunctionCall(partial(_stack, axis=axis), _listed(items, "stack"), "stack", align="broadcast")
 
 
-def dot(x: Any, y: Any) -> FunctionCall:
+def dot(x: object, y: object) -> FunctionCall:
     """Product of vectors and matrices: at each point where both are fields, else ``numpy.dot``.
 
     Of two vector fields it is the scalar product, ``dot(u.grad(x, y), jno.np.vector(a, b))``; a field of matrices and
@@ -199,7 +199,7 @@ def dot(x: Any, y: Any) -> FunctionCall:
     return FunctionCall(_dot, [x, y], "dot", align="pair")
 
 
-def matmul(x: Any, y: Any) -> FunctionCall:
+def matmul(x: object, y: object) -> FunctionCall:
     """Matrix product of the per-sample arrays; ``(N, k, m)`` and ``(N, m, l)`` multiply per point.
 
     Args:

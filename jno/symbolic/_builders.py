@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jno.trace import FunctionCall, Tracker, as_node
+from jno.trace import FunctionCall, Placeholder, as_node
 
 
 def function(
     fn: Callable[..., Any],
-    args: Any = [],  # noqa: B006  the documented default; nobody changes it
+    args: object = [],
     name: str = "",
     reduces_axis: int | None = None,
 ) -> FunctionCall:
@@ -45,7 +45,7 @@ def function(
     return FunctionCall(fn, args, name, reduces_axis)
 
 
-def tracker(expression: Any, interval: int = 1, reduce: Any = None) -> Tracker:
+def tracker(expression: object, interval: int = 1, reduce: object = None) -> Placeholder:
     """Record an expression during training without training on it; same as ``expression.tracker(...)``.
 
     Args:
@@ -68,7 +68,7 @@ def tracker(expression: Any, interval: int = 1, reduce: Any = None) -> Tracker:
     return as_node(expression).tracker(interval, reduce)
 
 
-def parameter(shape: Any, *, key: Any = None, name: str | None = None) -> Any:
+def parameter(shape: Any, *, key: object = None, name: str | None = None) -> Any:
     """Trainable array; see ``jno.parameter``.
 
     Args:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Inexact
 
-from jno.trace import FunctionCall, Hessian, Integral, IntegralTime, Jacobian, Placeholder, as_node
+from jno.trace import FunctionCall, Placeholder, as_node
 from jno.utils.ad_mode import AUTOMATIC
 
 from ._arrays import concat
@@ -17,11 +17,11 @@ from ._components import components
 from ._tensors import symmetric_part
 
 
-def _listed(variables: Any) -> tuple[Any, ...]:
+def _listed(variables: object) -> tuple[Any, ...]:
     return tuple(variables) if isinstance(variables, list | tuple) else (variables,)
 
 
-def grad(target: Any, variable: Any, scheme: str = AUTOMATIC) -> Jacobian:
+def grad(target: object, variable: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Gradient :math:`\partial u/\partial v`; the method forms are ``u.d(x)`` and ``u.grad(x, y)``.
 
     Args:
@@ -47,7 +47,7 @@ def grad(target: Any, variable: Any, scheme: str = AUTOMATIC) -> Jacobian:
     return jacobian(target, variable, scheme)
 
 
-def jacobian(target: Any, variables: Any, scheme: str = AUTOMATIC) -> Jacobian:
+def jacobian(target: object, variables: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""First derivatives :math:`J_{ij} = \partial u_i/\partial v_j`.
 
     Args:
@@ -78,7 +78,7 @@ def jacobian(target: Any, variables: Any, scheme: str = AUTOMATIC) -> Jacobian:
     return as_node(target).grad(*listed, scheme=scheme)
 
 
-def hessian(target: Any, variables: Any, scheme: str = AUTOMATIC) -> Hessian:
+def hessian(target: object, variables: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Second derivatives :math:`H_{ij} = \partial^2 u/\partial v_i\partial v_j`.
 
     Args:
@@ -103,7 +103,7 @@ def hessian(target: Any, variables: Any, scheme: str = AUTOMATIC) -> Hessian:
     return as_node(target).hessian(*_listed(variables), scheme=scheme)
 
 
-def laplacian(target: Any, variables: Any, scheme: str = AUTOMATIC) -> Hessian:
+def laplacian(target: object, variables: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Laplacian :math:`\sum_j \partial^2 u/\partial v_j^2`, component-wise.
 
     Args:
@@ -131,7 +131,7 @@ def laplacian(target: Any, variables: Any, scheme: str = AUTOMATIC) -> Hessian:
 laplace = laplacian
 
 
-def divergence(vector: Any, variables: Any, scheme: str = AUTOMATIC) -> Placeholder:
+def divergence(vector: object, variables: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Divergence :math:`\sum_j \partial F_j/\partial v_j`.
 
     Args:
@@ -157,8 +157,9 @@ def divergence(vector: Any, variables: Any, scheme: str = AUTOMATIC) -> Placehol
     if not listed:
         raise ValueError("divergence needs at least one variable, e.g. jno.np.divergence([u, v], [x, y])")
     parts = components(vector, len(listed), "the vector of a divergence")
-    total, *rest = [as_node(part).d(variable, scheme) for part, variable in zip(parts, listed, strict=True)]
-    for term in rest:
+    total: Placeholder
+    total, *remaining = [as_node(part).d(variable, scheme) for part, variable in zip(parts, listed, strict=True)]
+    for term in remaining:
         total = total + term
     return total
 
@@ -166,7 +167,7 @@ def divergence(vector: Any, variables: Any, scheme: str = AUTOMATIC) -> Placehol
 div = divergence
 
 
-def curl_2d(f_x: Any, f_y: Any, x: Any, y: Any, scheme: str = AUTOMATIC) -> Placeholder:
+def curl_2d(f_x: object, f_y: object, x: object, y: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Scalar curl of a plane field: :math:`\partial F_y/\partial x - \partial F_x/\partial y`.
 
     Args:
@@ -199,7 +200,9 @@ def curl_components(field: tuple[Any, Any, Any], axes: tuple[Any, Any, Any], sch
     )
 
 
-def curl_3d(f_x: Any, f_y: Any, f_z: Any, x: Any, y: Any, z: Any, scheme: str = AUTOMATIC) -> FunctionCall:
+def curl_3d(
+    f_x: object, f_y: object, f_z: object, x: object, y: object, z: object, scheme: str = AUTOMATIC
+) -> FunctionCall:
     r"""Curl :math:`\nabla\times F` of a field in space.
 
     Args:
@@ -224,7 +227,7 @@ def curl_3d(f_x: Any, f_y: Any, f_z: Any, x: Any, y: Any, z: Any, scheme: str = 
     return concat(curl_components((f_x, f_y, f_z), (x, y, z), scheme))
 
 
-def symgrad(target: Any, variables: Any, scheme: str = AUTOMATIC) -> Placeholder:
+def symgrad(target: object, variables: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Symmetric gradient :math:`\tfrac12 (J + J^T)` of a vector field, in elasticity the small strain.
 
     Args:
@@ -255,7 +258,7 @@ def symgrad(target: Any, variables: Any, scheme: str = AUTOMATIC) -> Placeholder
     return FunctionCall(_symmetric_gradient, [derivatives], "symgrad")
 
 
-def integrate(target: Any, var: Any = None) -> Integral | IntegralTime:
+def integrate(target: object, var: object = None) -> Placeholder:
     r"""Integral :math:`\int u`; same as ``u.integrate(var)``.
 
     Args:

@@ -14,7 +14,7 @@ from jaxtyping import Shaped
 from jno.trace import FunctionCall, Placeholder
 
 
-def components(value: Any, count: int, name: str) -> list[Any]:
+def components(value: object, count: int, name: str) -> list[Any]:
     """``count`` components of a vector.
 
     Args:

@@ -30,7 +30,7 @@ def _document(build: Callable[..., FunctionCall], name: str, summary: str, argum
 
 
 def _unary(function: Callable[..., Any], name: str, summary: str) -> Callable[[Any], FunctionCall]:
-    def build(x: Any) -> FunctionCall:
+    def build(x: object) -> FunctionCall:
         return FunctionCall(function, [x], name, align="broadcast")
 
     _document(build, name, summary, "x", "0.5")
@@ -38,7 +38,7 @@ def _unary(function: Callable[..., Any], name: str, summary: str) -> Callable[[A
 
 
 def _binary(function: Callable[..., Any], name: str, summary: str) -> Callable[[Any, Any], FunctionCall]:
-    def build(x: Any, y: Any) -> FunctionCall:
+    def build(x: object, y: object) -> FunctionCall:
         return FunctionCall(function, [x, y], name, align="broadcast")
 
     _document(build, name, summary, "x, y", "0.5, 2.0")
@@ -82,7 +82,7 @@ maximum = _binary(jnp.maximum, "maximum", "The larger of two values")
 minimum = _binary(jnp.minimum, "minimum", "The smaller of two values")
 
 
-def where(condition: Any, x: Any, y: Any) -> FunctionCall:
+def where(condition: object, x: object, y: object) -> FunctionCall:
     """``x`` where ``condition`` holds, else ``y``, element-wise.
 
     Both branches are computed, so keep the one not taken finite: a derivative through ``where(x > 0, sqrt(x),
@@ -111,7 +111,7 @@ def where(condition: Any, x: Any, y: Any) -> FunctionCall:
     return FunctionCall(jnp.where, [condition, x, y], "where", align="broadcast")
 
 
-def cross(x: Any, y: Any) -> FunctionCall:
+def cross(x: object, y: object) -> FunctionCall:
     """Cross product of 3-vectors along the last axis: ``(N, 3)`` with ``(N, 3)`` or ``(3,)``.
 
     Args:

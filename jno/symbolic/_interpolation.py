@@ -15,7 +15,7 @@ from ._splines import DEGREES, fitted
 _AXES = "xyz"
 
 
-def interp(x: Any, xp: Any, fp: Any, method: str = "linear") -> FunctionCall:
+def interp(x: object, xp: object, fp: object, method: str = "linear") -> FunctionCall:
     """Function of one variable through the points ``(xp, fp)``, as ``numpy.interp``, that can be differentiated.
 
     A coefficient that was measured along a line, or a material law ``k(u)`` from a table, becomes an expression: its
@@ -46,7 +46,7 @@ def interp(x: Any, xp: Any, fp: Any, method: str = "linear") -> FunctionCall:
     return _interpolated("interp", [x], [xp], fp, method)
 
 
-def interpn(coordinates: Any, axes: Any, values: Any = None, method: str = "linear") -> FunctionCall:
+def interpn(coordinates: Any, axes: Any, values: object = None, method: str = "linear") -> FunctionCall:
     """Function of several variables through values on a rectilinear grid, that can be differentiated.
 
     Multilinear or tensor-product cubic splines, as ``scipy.interpolate.interpn``. Outside the grid the value at the
@@ -89,7 +89,7 @@ def interpn(coordinates: Any, axes: Any, values: Any = None, method: str = "line
     return _interpolated("interpn", listed, list(axes), values, method)
 
 
-def _interpolated(name: str, coordinates: list[Any], axes: Sequence[Any], values: Any, method: str) -> FunctionCall:
+def _interpolated(name: str, coordinates: list[Any], axes: Sequence[Any], values: object, method: str) -> FunctionCall:
     if method not in DEGREES:
         raise ValueError(f"{name}(method={method!r}): allowed are {', '.join(map(repr, DEGREES))}")
     if len(axes) != len(coordinates):
@@ -109,7 +109,7 @@ def _interpolated(name: str, coordinates: list[Any], axes: Sequence[Any], values
     return FunctionCall(fitted(grid, table, method), coordinates, name, align="broadcast")
 
 
-def _axis(name: str, axis: Any, least: int) -> np.ndarray:
+def _axis(name: str, axis: object, least: int) -> np.ndarray:
     numbers = _numbers(name, axis).astype(np.float64)
     if numbers.ndim != 1 or len(numbers) < least or np.any(np.diff(numbers) <= 0):
         raise ValueError(
@@ -118,7 +118,7 @@ def _axis(name: str, axis: Any, least: int) -> np.ndarray:
     return numbers
 
 
-def _numbers(name: str, values: Any) -> np.ndarray:
+def _numbers(name: str, values: object) -> np.ndarray:
     if isinstance(values, Constant):
         values = values.value
     if isinstance(values, Placeholder):
@@ -135,10 +135,10 @@ def _read_grid(path: Path, count: int) -> tuple[list[np.ndarray], np.ndarray]:
     """Axes and values of a ``.npz`` file."""
     if path.suffix != ".npz":
         raise ValueError(f"interpn reads .npz files with the arrays x, y, (z,) values, not {str(path)!r}")
-    wanted = [*_AXES[:count], "values"]
+    names = [*_AXES[:count], "values"]
     with np.load(path, allow_pickle=False) as archive:
-        missing = [name for name in wanted if name not in archive.files]
+        missing = [name for name in names if name not in archive.files]
         if missing:
             raise ValueError(f"{str(path)!r} lacks the arrays {missing}; it has {archive.files}")
-        *axes, values = (archive[name] for name in wanted)
+        *axes, values = (archive[name] for name in names)
     return axes, values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -36,7 +36,7 @@ _DOC = """{summary} over one axis, several, or all entries.
     """
 
 
-def first_axis(axis: Any) -> int:
+def first_axis(axis: object) -> int:
     """What `FunctionCall.reduces_axis` records: the first reduced axis, 0 (the points) for a full reduction.
 
     Raises:
@@ -50,12 +50,12 @@ def first_axis(axis: Any) -> int:
     return axes[0]
 
 
-def _alignment(axis: Any) -> str | None:
+def _alignment(axis: object) -> str | None:
     return "components" if axis in (-1, (-1,)) else None
 
 
 def _reduction(function: Callable[..., Any], name: str, summary: str) -> Callable[..., FunctionCall]:
-    def build(x: Any, axis: Any = None, keepdims: bool = False) -> FunctionCall:
+    def build(x: object, axis: object = None, keepdims: bool = False) -> FunctionCall:
         reduce = partial(function, axis=axis, keepdims=keepdims)
         return FunctionCall(reduce, [x], name, reduces_axis=first_axis(axis), align=_alignment(axis))
 
@@ -74,7 +74,7 @@ max = _reduction(jnp.max, "max", "Largest value")
 prod = _reduction(jnp.prod, "prod", "Product")
 
 
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> FunctionCall:
+def norm(x: object, ord: object = None, axis: Any = None, keepdims: bool = False) -> FunctionCall:
     r"""Vector or matrix norm; by default the Euclidean (Frobenius) norm :math:`\sqrt{\sum |x_i|^2}`.
 
     The derivative of the Euclidean norm at zero is taken as zero, not NaN.
@@ -101,7 +101,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> F
     return FunctionCall(reduce, [x], "norm", reduces_axis=first_axis(axis), align=_alignment(axis))
 
 
-def _norm(x: Num[ArrayLike, ...], ord: Any, axis: Any, keepdims: bool) -> Float[Array, ...]:
+def _norm(x: Num[ArrayLike, ...], ord: object, axis: int | Sequence[int] | None, keepdims: bool) -> Float[Array, ...]:
     values = jnp.asarray(x)
     if ord is None:
         return safe_sqrt(jnp.sum(squared_magnitude(values), axis=axis, keepdims=keepdims))

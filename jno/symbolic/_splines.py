@@ -11,6 +11,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Inexact
 
 DEGREES = {"linear": 1, "cubic": 3}
 
@@ -32,10 +34,10 @@ class Spline:
     degree: int
     coefficients: np.ndarray | None
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: ArrayLike) -> Any:
         """Values at coordinates of one shape: that shape, or ``(N, D)`` of vectors at coordinates ``(N, 1)``."""
-        *coordinates, table = (*arguments, self.coefficients) if self.coefficients is not None else arguments
-        coordinates = jnp.broadcast_arrays(*coordinates)
+        *operands, table = (*arguments, self.coefficients) if self.coefficients is not None else arguments
+        coordinates = jnp.broadcast_arrays(*operands)
         dtype = jnp.result_type(coordinates[0], float)
         flat = jnp.asarray(table, dtype if not jnp.iscomplexobj(table) else None)
         if flat.size % math.prod(self.shape):
@@ -51,7 +53,7 @@ class Spline:
         vectors = flat.shape[1] > 1
         return total[..., 0, :] if vectors else total[..., 0]
 
-    def _basis(self, x: Any, knots: np.ndarray) -> tuple[Any, list[Any]]:
+    def _basis(self, x: Inexact[Array, ...], knots: np.ndarray) -> tuple[Any, list[Any]]:
         """Number of the first coefficient that counts at ``x``, and the basis functions from it on.
 
         L. Piegl and W. Tiller, "The NURBS Book" (1997), algorithm A2.2.
@@ -77,8 +79,8 @@ class Spline:
 def _combined(parts: Sequence[tuple[Any, list[Any]]], places: Sequence[int], shape: Sequence[int]) -> tuple[Any, Any]:
     """Flat number of one coefficient of the product, and its weight."""
     number, weight = 0, 1.0
-    for (first, values), place, size in zip(parts, places, shape, strict=True):
-        number = number * size + first + place
+    for (start, values), place, size in zip(parts, places, shape, strict=True):
+        number = number * size + start + place
         weight = weight * values[place]
     return number, weight
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +13,7 @@ from jaxtyping import Inexact, Num
 from jno.trace import FunctionCall, Literal
 
 
-def trace(x: Any) -> FunctionCall:
+def trace(x: object) -> FunctionCall:
     r"""Trace :math:`\sum_i A_{ii}` of the matrix at each point.
 
     Args:
@@ -34,7 +33,7 @@ def trace(x: Any) -> FunctionCall:
     return FunctionCall(_trace, [x], "trace")
 
 
-def sym(x: Any) -> FunctionCall:
+def sym(x: object) -> FunctionCall:
     r"""Symmetric part :math:`\tfrac12 (A + A^T)` of the matrix at each point.
 
     Args:
@@ -54,7 +53,7 @@ def sym(x: Any) -> FunctionCall:
     return FunctionCall(symmetric_part, [x], "sym")
 
 
-def antisym(x: Any) -> FunctionCall:
+def antisym(x: object) -> FunctionCall:
     r"""Antisymmetric part :math:`\tfrac12 (A - A^T)` of the matrix at each point.
 
     Args:
@@ -96,7 +95,7 @@ def identity(n: int) -> Literal:
     return Literal(np.eye(n))
 
 
-def inner(x: Any, y: Any, n_contract: int = 1, keepdims: bool = False) -> FunctionCall:
+def inner(x: object, y: object, n_contract: int = 1, keepdims: bool = False) -> FunctionCall:
     r"""Contraction of the last axes at each point: :math:`\sum_i a_i b_i` for vectors.
 
     For a matrix times a vector at each point use ``einsum("...ij,...j->...i", A, b)``.
@@ -124,7 +123,7 @@ def inner(x: Any, y: Any, n_contract: int = 1, keepdims: bool = False) -> Functi
     return FunctionCall(contract, [x, y], "inner", reduces_axis=-n_contract, align="broadcast")
 
 
-def double_dot(x: Any, y: Any) -> FunctionCall:
+def double_dot(x: object, y: object) -> FunctionCall:
     r"""Double contraction :math:`A : B = \sum_{ij} A_{ij} B_{ij}` of the matrices at each point.
 
     Args:
@@ -146,7 +145,7 @@ def double_dot(x: Any, y: Any) -> FunctionCall:
     return FunctionCall(contract, [x, y], "double_dot", reduces_axis=-2, align="broadcast")
 
 
-def einsum(subscripts: str, *operands: Any) -> FunctionCall:
+def einsum(subscripts: str, *operands: object) -> FunctionCall:
     """Einstein summation over per-sample arrays; write the point axis as an index or as ``...``.
 
     Args:

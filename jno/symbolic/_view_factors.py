@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
@@ -21,7 +19,7 @@ class ViewFactor:
         matrix: node ``(N, M)``: what of the radiation that leaves point ``i`` arrives at point ``j``.
     """
 
-    def __init__(self, matrix: Any) -> None:
+    def __init__(self, matrix: object) -> None:
         try:
             self.matrix: Placeholder = as_node(matrix)
         except TypeError as error:
@@ -33,10 +31,10 @@ class ViewFactor:
     def __repr__(self) -> str:
         return f"view_factor({self.matrix!r})"
 
-    def __matmul__(self, x: Any) -> FunctionCall:
+    def __matmul__(self, x: object) -> FunctionCall:
         return self.apply(x)
 
-    def apply(self, x: Any) -> FunctionCall:
+    def apply(self, x: object) -> FunctionCall:
         """The irradiation ``F x``.
 
         Args:
@@ -50,7 +48,7 @@ class ViewFactor:
         """
         return FunctionCall(_applied, [self.matrix, x], "view_factor")
 
-    def solve(self, rhs: Any, alpha: Any) -> FunctionCall:
+    def solve(self, rhs: object, alpha: object) -> FunctionCall:
         r"""The solution of :math:`(I - \alpha F)\, x = b`, the radiosity of grey diffuse surfaces.
 
         With emissivity :math:`\varepsilon`, ``F.solve(eps * sigma * T**4, 1 - eps)`` is the radiosity: what is
@@ -69,7 +67,7 @@ class ViewFactor:
         return FunctionCall(_solved, [self.matrix, rhs, alpha], "view_factor_solve")
 
 
-def view_factor(F: Any) -> ViewFactor:
+def view_factor(F: object) -> ViewFactor:
     """View factors as an operator.
 
     Args:

@@ -41,7 +41,7 @@ class ConstantNamespace:
 
     __slots__ = ("_entries", "_source", "_tag")
 
-    def __init__(self, tag: str, entries: Any) -> None:
+    def __init__(self, tag: str, entries: object) -> None:
         if not isinstance(entries, Mapping):
             raise TypeError(f"constants {tag!r} need a mapping of names to values, got {type(entries).__name__}")
         self._tag = tag
@@ -93,7 +93,7 @@ class ConstantNamespace:
         return f"constants {self._tag!r} have no entry {name!r}; there are: {', '.join(self._entries) or 'none'}"
 
 
-def constant(tag: str, source: Any) -> ConstantNamespace | Constant:
+def constant(tag: str, source: object) -> ConstantNamespace | Constant:
     """Named constants for expressions, from a dictionary or a file.
 
     Args:
@@ -133,7 +133,7 @@ def constant(tag: str, source: Any) -> ConstantNamespace | Constant:
     return ConstantNamespace(tag, source)
 
 
-def _entry(tag: str, name: Any, value: Any) -> Any:
+def _entry(tag: str, name: object, value: object) -> Any:
     if not isinstance(name, str):
         raise TypeError(f"constants {tag!r}: names must be strings, got {name!r} of type {type(name).__name__}")
     dotted = f"{tag}.{name}"
@@ -146,26 +146,26 @@ def _entry(tag: str, name: Any, value: Any) -> Any:
     return value
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     # A node has no truth value, so the switch `k.enabled` must stay a Python bool.
     return isinstance(value, int | float | complex | np.number) and not isinstance(value, bool)
 
 
-def _holds_numbers(value: Any) -> bool:
+def _holds_numbers(value: list[Any] | tuple[Any, ...]) -> bool:
     """Whether a list contains numbers (at any depth) and nothing else."""
     return bool(value) and all(
         _holds_numbers(item) if isinstance(item, list | tuple) else _is_number(item) for item in value
     )
 
 
-def _rectangular(value: Any, name: str) -> np.ndarray:
+def _rectangular(value: object, name: str) -> np.ndarray:
     try:
         return np.asarray(value)
     except ValueError:
         raise ValueError(f"constant {name}: the rows of a list of numbers must have equal lengths") from None
 
 
-def _frozen(value: Any, name: str) -> Any:
+def _frozen(value: object, name: str) -> Any:
     """Numbers as they are; NumPy arrays as a read-only copy, because a node never changes."""
     if not isinstance(value, np.ndarray):
         return value

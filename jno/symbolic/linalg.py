@@ -33,7 +33,7 @@ _DOC = """{summary} of the matrix at each point.
 def _matrix_function(
     function: Callable[..., Any], name: str, summary: str, shape: str
 ) -> Callable[[Any], FunctionCall]:
-    def build(x: Any) -> FunctionCall:
+    def build(x: object) -> FunctionCall:
         return FunctionCall(function, [x], name)
 
     build.__name__ = build.__qualname__ = name
@@ -58,7 +58,7 @@ svdvals = _matrix_function(jnp.linalg.svdvals, "svdvals", "Descending singular v
 matrix_transpose = _matrix_function(jnp.linalg.matrix_transpose, "matrix_transpose", "Transpose", "``(N, k, k)``")
 
 
-def matrix_power(x: Any, n: int) -> FunctionCall:
+def matrix_power(x: object, n: int) -> FunctionCall:
     """Integer power of the matrix at each point (of its inverse for negative ``n``).
 
     Args:
@@ -76,7 +76,7 @@ def matrix_power(x: Any, n: int) -> FunctionCall:
     return FunctionCall(partial(jnp.linalg.matrix_power, n=n), [x], "matrix_power")
 
 
-def solve(a: Any, b: Any) -> FunctionCall:
+def solve(a: object, b: object) -> FunctionCall:
     """Solution ``x`` of ``a x = b`` at each point.
 
     Args:

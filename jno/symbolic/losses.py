@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from jno.trace import FunctionCall, UnaryOp, as_node
+from jno.trace import FunctionCall, Placeholder, as_node
 
 from . import _loss_kernels as kernels
 
@@ -17,16 +17,16 @@ _RANGES: dict[str, Callable[[float], bool]] = {
 }
 
 
-def _reduced(kernel: Callable[..., Any], pred: Any, target: Any, name: str) -> FunctionCall:
+def _reduced(kernel: Callable[..., Any], pred: object, target: object, name: str) -> FunctionCall:
     return FunctionCall(kernel, [pred, target], name, reduces_axis=0, align="broadcast")
 
 
-def _check(loss: str, option: str, value: Any, allowed: str) -> None:
+def _check(loss: str, option: str, value: object, allowed: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not _RANGES[allowed](value):
         raise ValueError(f"{loss}({option}={value!r}): {option} must be a number {allowed}")
 
 
-def mse(pred: Any, target: Any) -> FunctionCall:
+def mse(pred: object, target: object) -> FunctionCall:
     r"""Mean squared error: :math:`\operatorname{mean}|r|^2` with :math:`r = p - y`.
 
     Args:
@@ -44,7 +44,7 @@ def mse(pred: Any, target: Any) -> FunctionCall:
     return _reduced(kernels.mse, pred, target, "mse")
 
 
-def mae(pred: Any, target: Any) -> FunctionCall:
+def mae(pred: object, target: object) -> FunctionCall:
     r"""Mean absolute error: :math:`\operatorname{mean}|r|` with :math:`r = p - y`.
 
     Args:
@@ -62,7 +62,7 @@ def mae(pred: Any, target: Any) -> FunctionCall:
     return _reduced(kernels.mae, pred, target, "mae")
 
 
-def rmse(pred: Any, target: Any) -> FunctionCall:
+def rmse(pred: object, target: object) -> FunctionCall:
     r"""Root mean squared error: :math:`\sqrt{\operatorname{mean}|r|^2}` with :math:`r = p - y`.
 
     Its derivative at a perfect fit is taken as 0.
@@ -82,7 +82,7 @@ def rmse(pred: Any, target: Any) -> FunctionCall:
     return _reduced(kernels.rmse, pred, target, "rmse")
 
 
-def huber(pred: Any, target: Any, delta: float | int = 1.0) -> FunctionCall:
+def huber(pred: object, target: object, delta: float | int = 1.0) -> FunctionCall:
     r"""Huber loss, the mean of: :math:`\tfrac12 r^2` for :math:`|r|\le\delta`, else
     :math:`\delta(|r| - \tfrac12\delta)`.
 
@@ -108,7 +108,7 @@ def huber(pred: Any, target: Any, delta: float | int = 1.0) -> FunctionCall:
     return _reduced(partial(kernels.huber, delta=delta), pred, target, "huber")
 
 
-def smooth_l1(pred: Any, target: Any, beta: float | int = 1.0) -> FunctionCall:
+def smooth_l1(pred: object, target: object, beta: float | int = 1.0) -> FunctionCall:
     r"""Smooth L1 loss, the mean of: :math:`r^2/(2\beta)` for :math:`|r|\le\beta`, else
     :math:`|r| - \tfrac12\beta`.
 
@@ -134,7 +134,7 @@ def smooth_l1(pred: Any, target: Any, beta: float | int = 1.0) -> FunctionCall:
     return _reduced(partial(kernels.smooth_l1, beta=beta), pred, target, "smooth_l1")
 
 
-def log_cosh(pred: Any, target: Any) -> FunctionCall:
+def log_cosh(pred: object, target: object) -> FunctionCall:
     r"""Mean of: :math:`\log\cosh r` with :math:`r = p - y`; quadratic near 0, linear far away.
 
     Args:
@@ -152,7 +152,7 @@ def log_cosh(pred: Any, target: Any) -> FunctionCall:
     return _reduced(kernels.log_cosh, pred, target, "log_cosh")
 
 
-def relative_l2(pred: Any, target: Any, eps: float | int = 1e-8) -> FunctionCall:
+def relative_l2(pred: object, target: object, eps: float | int = 1e-8) -> FunctionCall:
     r"""Relative error in the Euclidean norm: :math:`\|r\|_2 / (\|y\|_2 + \varepsilon)`.
 
     Args:
@@ -175,7 +175,7 @@ def relative_l2(pred: Any, target: Any, eps: float | int = 1e-8) -> FunctionCall
     return _reduced(partial(kernels.relative_l2, eps=eps), pred, target, "relative_l2")
 
 
-def relative_l1(pred: Any, target: Any, eps: float | int = 1e-8) -> FunctionCall:
+def relative_l1(pred: object, target: object, eps: float | int = 1e-8) -> FunctionCall:
     r"""Relative error in the 1-norm: :math:`\|r\|_1 / (\|y\|_1 + \varepsilon)`.
 
     Args:
@@ -198,7 +198,7 @@ def relative_l1(pred: Any, target: Any, eps: float | int = 1e-8) -> FunctionCall
     return _reduced(partial(kernels.relative_l1, eps=eps), pred, target, "relative_l1")
 
 
-def nmse(pred: Any, target: Any, eps: float | int = 1e-8) -> FunctionCall:
+def nmse(pred: object, target: object, eps: float | int = 1e-8) -> FunctionCall:
     r"""Normalised squared error: :math:`\operatorname{mean}|r|^2 / (\operatorname{var} y + \varepsilon)`.
 
     Args:
@@ -221,7 +221,7 @@ def nmse(pred: Any, target: Any, eps: float | int = 1e-8) -> FunctionCall:
     return _reduced(partial(kernels.nmse, eps=eps), pred, target, "nmse")
 
 
-def mape(pred: Any, target: Any, eps: float | int = 1e-8) -> FunctionCall:
+def mape(pred: object, target: object, eps: float | int = 1e-8) -> FunctionCall:
     r"""Mean absolute relative error: :math:`\operatorname{mean}\bigl(|r| / (|y| + \varepsilon)\bigr)`.
 
     The result is a fraction: 1 is 100 %.
@@ -246,7 +246,7 @@ def mape(pred: Any, target: Any, eps: float | int = 1e-8) -> FunctionCall:
     return _reduced(partial(kernels.mape, eps=eps), pred, target, "mape")
 
 
-def linf(pred: Any, target: Any) -> FunctionCall:
+def linf(pred: object, target: object) -> FunctionCall:
     r"""Largest absolute error: :math:`\max|r|` with :math:`r = p - y`.
 
     Args:
@@ -264,7 +264,7 @@ def linf(pred: Any, target: Any) -> FunctionCall:
     return _reduced(kernels.linf, pred, target, "linf")
 
 
-def quantile(pred: Any, target: Any, tau: float | int = 0.5) -> FunctionCall:
+def quantile(pred: object, target: object, tau: float | int = 0.5) -> FunctionCall:
     r"""Pinball loss: :math:`\operatorname{mean}\max(\tau e, (\tau-1) e)` with :math:`e = y - p`.
 
     Args:
@@ -289,7 +289,7 @@ def quantile(pred: Any, target: Any, tau: float | int = 0.5) -> FunctionCall:
     return _reduced(partial(kernels.quantile, tau=tau), pred, target, "quantile")
 
 
-def cauchy(pred: Any, target: Any, c: float | int = 1.0) -> FunctionCall:
+def cauchy(pred: object, target: object, c: float | int = 1.0) -> FunctionCall:
     r"""Cauchy (Lorentzian) loss: :math:`\operatorname{mean}\tfrac{c^2}{2}\log(1 + (r/c)^2)`.
 
     Args:
@@ -315,7 +315,7 @@ def cauchy(pred: Any, target: Any, c: float | int = 1.0) -> FunctionCall:
     return _reduced(partial(kernels.cauchy, c=c), pred, target, "cauchy")
 
 
-def stop_gradient(x: Any) -> UnaryOp:
+def stop_gradient(x: object) -> Placeholder:
     """The same value with zero derivative; same as ``x.stop_gradient``.
 
     Args:
@@ -332,7 +332,7 @@ def stop_gradient(x: Any) -> UnaryOp:
     return as_node(x).stop_gradient
 
 
-def cosine_similarity(a: Any, b: Any, eps: float | int = 1e-8) -> FunctionCall:
+def cosine_similarity(a: object, b: object, eps: float | int = 1e-8) -> FunctionCall:
     r"""Cosine of the angle between the rows of two arrays: :math:`a\cdot b / \max(\|a\| \|b\|, \varepsilon)`.
 
     Args:
@@ -356,7 +356,7 @@ def cosine_similarity(a: Any, b: Any, eps: float | int = 1e-8) -> FunctionCall:
     return FunctionCall(kernel, [a, b], "cosine_similarity", reduces_axis=-1, align="broadcast")
 
 
-def gradient_alignment(a: Any, b: Any, eps: float | int = 1e-8) -> FunctionCall:
+def gradient_alignment(a: object, b: object, eps: float | int = 1e-8) -> FunctionCall:
     r"""Cosine of the angle between the mean rows of two arrays, e.g. parameter gradients of two losses.
 
     1 means that the losses pull the parameters the same way, -1 that they pull against each other.

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from ._leaves import as_node
-from ._node import Metadata, set_fields
+from ._node import Metadata, Node, set_fields
 from ._placeholder import Placeholder
 from ._walk import rewrite, walk
 
@@ -30,8 +30,8 @@ class Choice(Placeholder):
         default: position of the option that is used before a sweep.
 
     Raises:
-        ValueError: no options, or ``default`` is no position of one.
-        TypeError: options that are no expressions, no list of options, or a name that is no string.
+        ValueError: no options, or ``default`` is not a position of one.
+        TypeError: options that are not expressions, not a list of options, or a name that is not a string.
 
     Example:
         >>> import jno
@@ -48,7 +48,7 @@ class Choice(Placeholder):
     default: int
     choice_id: int
 
-    def __init__(self, options: Any, name: Any = None, default: Any = 0) -> None:
+    def __init__(self, options: object, name: object = None, default: object = 0) -> None:
         if not isinstance(options, list | tuple):
             raise TypeError(f"choice() takes a list of options, got {type(options).__name__}")
         if not options:
@@ -67,8 +67,8 @@ class Choice(Placeholder):
         return f"choice[{self.dimension}]"
 
 
-def decided(expression: Any, chosen: Mapping[str, int]) -> Any:
-    """The expression with every choice replaced by an option: that of ``chosen`` (positions by name), or its default.
+def decided(expression: Node, positions: Mapping[str, int]) -> Any:
+    """The expression with every choice replaced by an option: that of ``positions`` (by name), or its default.
 
     Raises:
         ValueError: a position that the choice does not have.
@@ -76,10 +76,10 @@ def decided(expression: Any, chosen: Mapping[str, int]) -> Any:
     if not any(isinstance(node, Choice) for node in walk([expression])):
         return expression
 
-    def replace(node: Any) -> Any:
+    def replace(node: Node) -> Node:
         if not isinstance(node, Choice):
             return node
-        position = chosen.get(node.dimension, node.default)
+        position = positions.get(node.dimension, node.default)
         if position >= len(node.options):
             raise ValueError(
                 f"choice {node.dimension!r} has {len(node.options)} options, and a sweep chose number {position} of "
@@ -90,7 +90,7 @@ def decided(expression: Any, chosen: Mapping[str, int]) -> Any:
     return rewrite(expression, replace)
 
 
-def _labelled(option: Any, label: str | None) -> Any:
+def _labelled(option: Node, label: str | None) -> Node:
     if label is None:
         return option
     same = copy.copy(option)
@@ -98,16 +98,16 @@ def _labelled(option: Any, label: str | None) -> Any:
     return same
 
 
-def choices_of(roots: Iterable[Any]) -> list[Choice]:
+def choices_of(roots: Iterable[Node]) -> list[Choice]:
     """The choices below ``roots`` in order of first appearance, one of those that share a decision.
 
     Raises:
         ValueError: two different choices have the same name.
     """
-    found: dict[str, Choice] = {}
+    choices: dict[str, Choice] = {}
     for node in walk(roots):
         if isinstance(node, Choice):
-            known = found.setdefault(node.dimension, node)
-            if known.choice_id != node.choice_id:
+            namesake = choices.setdefault(node.dimension, node)
+            if namesake.choice_id != node.choice_id:
                 raise ValueError(f"two choices of the problem have the name {node.dimension!r}; name them apart")
-    return list(found.values())
+    return list(choices.values())

@@ -23,8 +23,8 @@ def point_tag(variable: Variable) -> str:
 
 def is_normal(variable: Variable) -> bool:
     """Whether the variable holds components of outward normals."""
-    known = frozenset[str]() if variable.domain is None else variable.domain.normal_tags
-    return variable.axis == "spatial" and unaliased(variable.tag) in known
+    normal_tags = frozenset[str]() if variable.domain is None else variable.domain.normal_tags
+    return variable.axis == "spatial" and unaliased(variable.tag) in normal_tags
 
 
 def unaliased(tag: str) -> str:
@@ -37,9 +37,9 @@ def region(variable: Variable) -> str:
     return unaliased(point_tag(variable))
 
 
-def same_point(first: Variable, second: Variable) -> bool:
+def same_point(left: Variable, right: Variable) -> bool:
     """Whether two variables are components (coordinates, normals) of the same point."""
-    return region(first) == region(second) and first.copy == second.copy
+    return region(left) == region(right) and left.copy == right.copy
 
 
 def identity(variable: Variable) -> tuple[Any, ...]:
@@ -49,19 +49,19 @@ def identity(variable: Variable) -> tuple[Any, ...]:
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Coordinate:
-    """Which coordinate a variable is, whatever its tag; ordered x, y, z, t, then the components of normals."""
+    """Which coordinate a variable is at the points of any tag; ordered x, y, z, t, then the components of normals."""
 
     kind: int
     """0: space, 1: time, 2: normals."""
     dim: tuple[int, int | None]
 
     def __str__(self) -> str:
-        first, last = self.dim
+        start, stop = self.dim
         if self.kind == _TIME:
             return "t"
-        if last is not None and last == first + 1 and first < 3:
-            return ("n" if self.kind == _NORMAL else "") + "xyz"[first]
-        return ("normal" if self.kind == _NORMAL else "columns") + f"[{first}:{'' if last is None else last}]"
+        if stop is not None and stop == start + 1 and start < 3:
+            return ("n" if self.kind == _NORMAL else "") + "xyz"[start]
+        return ("normal" if self.kind == _NORMAL else "columns") + f"[{start}:{'' if stop is None else stop}]"
 
 
 _SPACE, _TIME, _NORMAL = range(3)

@@ -39,7 +39,7 @@ def unflatten(records: Sequence[Record], roots: Sequence[int]) -> list[Any]:
     return [nodes[index] for index in roots]
 
 
-def _arity(value: Any) -> int | bool | None:
+def _arity(value: object) -> int | bool | None:
     """Number of children in a tuple, ``True`` for a single child, ``None`` for none."""
     if isinstance(value, tuple):
         return len(value)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._node import Node, Pointwise, set_fields
+from ._node import Pointwise, set_fields
 from ._placeholder import Placeholder
 from ._values import is_value
 
@@ -24,7 +24,7 @@ class Variable(Placeholder):
 
     Args:
         tag: key of the point set in ``domain.context``.
-        dim: ``[first, last)`` columns.
+        dim: ``[start, stop)`` columns.
         domain: the domain that owns the points.
         axis: ``"spatial"`` or ``"temporal"``.
         fem_meta: optional weak-form annotations (``support``, ``region_id``, ``context_tag``).
@@ -56,10 +56,10 @@ class Variable(Placeholder):
     @property
     def size(self) -> int:
         """Number of columns."""
-        first, last = self.dim
-        if last is None:
+        start, stop = self.dim
+        if stop is None:
             raise ValueError(f"{self!r} spans all columns of its tag; its width is known only to the domain")
-        return last - first
+        return stop - start
 
     def describe(self) -> str:
         return repr(self)
@@ -175,13 +175,13 @@ NOISE_PARAMETERS: dict[str, dict[str, float]] = {
 }
 
 
-def as_node(value: Any) -> Any:
+def as_node(value: object) -> Placeholder:
     """``value`` as a node: expressions as they are, numbers and arrays as literals.
 
     Raises:
         TypeError: anything else, e.g. a network that was not called, or a Python bool.
     """
-    if isinstance(value, Node):
+    if isinstance(value, Placeholder):
         return value
     if isinstance(value, bool):
         raise TypeError(
@@ -199,7 +199,7 @@ def as_node(value: Any) -> Any:
     )
 
 
-def _numeric_array(value: Any) -> np.ndarray:
+def _numeric_array(value: object) -> np.ndarray:
     array = np.asarray(value)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"cannot use {value!r} in an expression: it is not an array of numbers; see jno.np.concat")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, NoReturn
+
+import numpy as np
 
 from ._values import is_value
 
@@ -34,23 +37,23 @@ _OTHER_NAMES = {"absolute": "abs", "fabs": "abs", "amax": "max", "amin": "min"}
 class Logic:
     """The operators ``< <= > >= == != & | ~`` and the protocols by which other libraries meet an expression."""
 
-    def __lt__(self, other: Any) -> Any:
-        return self._binary("<", self, other)
+    def __lt__(self, operand: object) -> Any:
+        return self._binary("<", self, operand)
 
-    def __le__(self, other: Any) -> Any:
-        return self._binary("<=", self, other)
+    def __le__(self, operand: object) -> Any:
+        return self._binary("<=", self, operand)
 
-    def __gt__(self, other: Any) -> Any:
-        return self._binary(">", self, other)
+    def __gt__(self, operand: object) -> Any:
+        return self._binary(">", self, operand)
 
-    def __ge__(self, other: Any) -> Any:
-        return self._binary(">=", self, other)
+    def __ge__(self, operand: object) -> Any:
+        return self._binary(">=", self, operand)
 
-    def __eq__(self, other: Any) -> Any:
-        return self._binary("==", self, other) if _is_value(other) else NotImplemented
+    def __eq__(self, operand: object) -> Any:
+        return self._binary("==", self, operand) if _is_value(operand) else NotImplemented
 
-    def __ne__(self, other: Any) -> Any:
-        return self._binary("!=", self, other) if _is_value(other) else NotImplemented
+    def __ne__(self, operand: object) -> Any:
+        return self._binary("!=", self, operand) if _is_value(operand) else NotImplemented
 
     __hash__ = object.__hash__
 
@@ -62,25 +65,25 @@ class Logic:
     def _invert(self) -> Any:
         """The node of ``~``."""
 
-    def equal(self, other: Any) -> Any:
+    def equal(self, operand: object) -> Any:
         """Element-wise ``self == other``; between two expressions the operator ``==`` compares identity."""
-        return self._binary("==", self, other)
+        return self._binary("==", self, operand)
 
-    def not_equal(self, other: Any) -> Any:
+    def not_equal(self, operand: object) -> Any:
         """Element-wise ``self != other``; between two expressions the operator ``!=`` compares identity."""
-        return self._binary("!=", self, other)
+        return self._binary("!=", self, operand)
 
-    def __and__(self, other: Any) -> Any:
-        return self._binary("&", self, other)
+    def __and__(self, operand: object) -> Any:
+        return self._binary("&", self, operand)
 
-    def __rand__(self, other: Any) -> Any:
-        return self._binary("&", other, self)
+    def __rand__(self, operand: object) -> Any:
+        return self._binary("&", operand, self)
 
-    def __or__(self, other: Any) -> Any:
-        return self._binary("|", self, other)
+    def __or__(self, operand: object) -> Any:
+        return self._binary("|", self, operand)
 
-    def __ror__(self, other: Any) -> Any:
-        return self._binary("|", other, self)
+    def __ror__(self, operand: object) -> Any:
+        return self._binary("|", operand, self)
 
     def __invert__(self) -> Any:
         return self._invert()
@@ -102,19 +105,21 @@ class Logic:
         """
         raise _no_jax(self)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **options: Any) -> Any:
         operator = NUMPY_OPERATORS.get(ufunc.__name__)
         in_place = options.keys() == {"out"} and options["out"][0] is inputs[0]
         if method == "__call__" and operator is not None and (not options or in_place):
             return self._binary(operator, *inputs)
         raise _no_numpy(ufunc.__name__)
 
-    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> NoReturn:
+    def __array_function__(
+        self, function: Callable[..., object], types: object, arguments: object, options: object
+    ) -> NoReturn:
         # The shape is what JAX asks for next, of a network call, whose method `dtype` it takes for a type.
         raise _no_jax(self) if function.__name__ == "shape" else _no_numpy(function.__name__)
 
 
-def _no_jax(expression: Any) -> ValueError:
+def _no_jax(expression: object) -> ValueError:
     # JAX would replace a TypeError by one of its own.
     return ValueError(
         f"the expression {expression!r} has no values yet, so functions of jax.numpy do not apply to it: use those "
@@ -123,13 +128,13 @@ def _no_jax(expression: Any) -> ValueError:
 
 
 def _no_numpy(name: str) -> TypeError:
-    own = _OTHER_NAMES.get(name, name)
+    name_here = _OTHER_NAMES.get(name, name)
     return TypeError(
-        f"numpy.{name} computes with arrays, and an expression has no values yet: use jno.np.{own}, or, where jno.np "
-        "has no such function, wrap one of jax.numpy: jno.fn(function, [u])"
+        f"numpy.{name} computes with arrays, and an expression has no values yet: use jno.np.{name_here}, or, where "
+        "jno.np has no such function, wrap one of jax.numpy: jno.fn(function, [u])"
     )
 
 
-def _is_value(other: Any) -> bool:
+def _is_value(operand: object) -> bool:
     """Whether ``==`` compares element by element: with numbers and arrays (and bools, which are refused)."""
-    return is_value(other) or isinstance(other, list | tuple)
+    return is_value(operand) or isinstance(operand, list | tuple)

@@ -29,7 +29,7 @@ class BinaryOp(Placeholder):
         return Pointwise.NO if self.op == "@" else Pointwise.YES
 
 
-def binary(op: str, left: Any, right: Any) -> BinaryOp:
+def binary(op: str, left: object, right: object) -> BinaryOp:
     """`BinaryOp` over operands that may still be numbers or arrays."""
     return BinaryOp(op, as_node(left), as_node(right))
 
@@ -135,7 +135,7 @@ class FunctionCall(Placeholder):
     def __init__(
         self,
         fn: Callable[..., Any],
-        args: Sequence[Any],
+        args: Sequence[object],
         name: str = "",
         reduces_axis: int | None = None,
         align: str | None = None,

@@ -22,13 +22,14 @@ from ._coordinates import (
 )
 from ._leaves import Variable, as_node
 from ._node import Node
+from ._placeholder import Placeholder
 from ._substitute import substitute_free
 
 Reading = Mapping[Coordinate, Node]
 """What replaces the variable of each coordinate."""
 
 
-def call_with_variables(expression: Any, arguments: tuple[Any, ...]) -> Any:
+def call_with_variables(expression: Placeholder, arguments: tuple[object, ...]) -> Placeholder:
     """``expression`` at the coordinates that ``arguments`` are.
 
     Raises:
@@ -95,14 +96,14 @@ class _Call:
         count = len(self._arguments)
         slots = [self._present[:count]] if count <= len(self._present) else []
         domain = next(iter(self._variables.values())).domain
-        every = [] if domain is None else coordinates_of_domain(domain)
-        if count in (len(every), sum(coordinate.kind == 0 for coordinate in every)):
-            slots.append(every[:count])
+        of_domain = [] if domain is None else coordinates_of_domain(domain)
+        if count in (len(of_domain), sum(coordinate.kind == 0 for coordinate in of_domain)):
+            slots.append(of_domain[:count])
         readings: list[Reading] = []
         for places in slots:
             reading = dict(zip(places, self._arguments, strict=True))
-            known = [self._effect(other) for other in readings]
-            if all(map(_fits, places, self._arguments)) and self._effect(reading) not in known:
+            effects = [self._effect(earlier) for earlier in readings]
+            if all(map(_fits, places, self._arguments)) and self._effect(reading) not in effects:
                 readings.append(reading)
         return readings
 
@@ -140,19 +141,19 @@ class _Call:
 
     # --- errors ---------------------------------------------------------------------------------------------------
     def _unreadable(self) -> ValueError:
-        given = ", ".join(map(_text, self._arguments))
+        described = ", ".join(map(_text, self._arguments))
         return ValueError(
             f"the expression has {len(self._variables)} variable(s) "
             f"({', '.join(map(_text, self._variables.values()))}) and was called with {len(self._arguments)} arguments "
-            f"({given}): give coordinates of one tag, u(xb, yb), or one argument for each of "
+            f"({described}): give coordinates of one tag, u(xb, yb), or one argument for each of "
             f"{', '.join(map(str, self._present))}, in this order"
         )
 
     def _ambiguous(self, readings: Sequence[Reading]) -> ValueError:
-        given = ", ".join(map(_text, self._arguments))
+        described = ", ".join(map(_text, self._arguments))
         texts = " or ".join(self._described(reading) for reading in readings)
         return ValueError(
-            f"the call with ({given}) can be read as {texts}. Give one argument for each of "
+            f"the call with ({described}) can be read as {texts}. Give one argument for each of "
             f"{', '.join(map(str, self._present))} in this order, or build the expression with the other variables"
         )
 

@@ -11,6 +11,7 @@ from ._evaluated_at import EvaluatedAt
 from ._integrals import Integral, IntegralTime
 from ._leaves import Literal, Variable, as_node
 from ._node import Node
+from ._placeholder import Placeholder
 from ._walk import rewrite, walk
 
 Replacements = Mapping[tuple[Any, ...], Node]
@@ -20,12 +21,12 @@ AT = "@at"
 """Suffix of the alias tag of points that are expressions."""
 
 
-def substitute(expression: Any, replacements: Mapping[int, Any]) -> Any:
-    """Replace variables (given by ``id``) by other variables everywhere, bound or not."""
+def substitute(expression: Node, replacements: Mapping[int, Node]) -> Node:
+    """Replace variables, named by their ``id``, by other variables everywhere, bound or not."""
     return rewrite(expression, lambda node: replacements.get(id(node), node))
 
 
-def substitute_free(expression: Any, replacements: Replacements) -> Any:
+def substitute_free(expression: Placeholder, replacements: Replacements) -> Placeholder:
     """Replace the free variables of an expression; what integrals integrate over stays.
 
     A derivative by a variable that is replaced by something else than a variable is the derivative evaluated there.
@@ -37,16 +38,16 @@ def substitute_free(expression: Any, replacements: Replacements) -> Any:
 
 
 class _Substitution:
-    """Rewrites bottom-up; integrals and derivatives at given places see replacements of their own."""
+    """Rewrites bottom-up; integrals, and derivatives at coordinates that are expressions, see other replacements."""
 
     def __init__(self) -> None:
         self._done: dict[tuple[Any, int], Node] = {}
-        self._kept: list[Any] = []
+        self._keep_alive: list[Any] = []
 
     def of(self, root: Any, replacements: Replacements) -> Any:
         """``root`` with the replacements made."""
         scope = tuple(sorted((repr(key), id(node)) for key, node in replacements.items()))
-        self._kept.append((root, replacements))
+        self._keep_alive.append((root, replacements))
         stack = [root]
         while stack:
             node = stack[-1]
@@ -98,8 +99,8 @@ class _Substitution:
         while tag in taken:
             tag += AT
         aliases = {identity(v): Variable(tag, v.dim, v.domain, v.axis, v.fem_meta, copy=v.copy) for v in variables}
-        rest = {key: value for key, value in replacements.items() if key not in aliases}
-        target = self.of(node, {**rest, **aliases})
+        elsewhere = {key: value for key, value in replacements.items() if key not in aliases}
+        target = self.of(node, {**elsewhere, **aliases})
         return EvaluatedAt(target, _columns(placed, variables, replacements), tag, placed.axis)
 
 
@@ -115,10 +116,10 @@ def _is_placed(variable: Variable, replacements: Replacements) -> bool:
     return not isinstance(replacements.get(identity(variable), variable), Variable)
 
 
-def _share_points(first: Variable, second: Variable) -> bool:
-    if second.axis == "temporal":
-        return identity(first) == identity(second)
-    return (first.tag, first.copy, first.axis) == (second.tag, second.copy, second.axis)
+def _share_points(left: Variable, right: Variable) -> bool:
+    if right.axis == "temporal":
+        return identity(left) == identity(right)
+    return (left.tag, left.copy, left.axis) == (right.tag, right.copy, right.axis)
 
 
 def _refuse_along_normals(node: Derivative, replacements: Replacements) -> None:

@@ -25,7 +25,7 @@ def walk(roots: Iterable[Node]) -> Iterator[Node]:
             stack.extend((child, False) for child in reversed(node.children()))
 
 
-def rewrite(root: Any, replace: Callable[[Node], Node]) -> Any:
+def rewrite(root: Node, replace: Callable[[Node], Node]) -> Any:
     """Rebuild the graph bottom-up; ``replace`` receives each node after its children were rewritten."""
     done: dict[int, Node] = {}
     for node in walk([root]):

@@ -10,7 +10,9 @@ from jno.utils.ad_mode import AUTOMATIC
 from ._terms import first_order, laplacian, minus, plus_rate, spatial_variables
 
 
-def poisson(u: Any, forcing: Any = 0.0, *variables: Any, diffusion: Any = 1.0, scheme: str = AUTOMATIC) -> Placeholder:
+def poisson(
+    u: object, forcing: object = 0.0, *variables: object, diffusion: object = 1.0, scheme: str = AUTOMATIC
+) -> Placeholder:
     r"""Residual of Poisson's equation: :math:`-D\,\Delta u - f`.
 
     Args:
@@ -38,7 +40,7 @@ def poisson(u: Any, forcing: Any = 0.0, *variables: Any, diffusion: Any = 1.0, s
     return minus(-(diffusion * laplacian(u, spatial, scheme)), forcing)
 
 
-def helmholtz(u: Any, f: Any, *variables: Any, wave_number: Any = 1.0, scheme: str = AUTOMATIC) -> Placeholder:
+def helmholtz(u: object, f: object, *variables: object, wave_number: Any = 1.0, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Residual of the Helmholtz equation: :math:`-\Delta u - k^2 u - f`.
 
     Args:
@@ -65,7 +67,7 @@ def helmholtz(u: Any, f: Any, *variables: Any, wave_number: Any = 1.0, scheme: s
 
 
 def heat(
-    u: Any, t: Any, *spatial: Any, diffusivity: Any = 1.0, source: Any = 0.0, scheme: str = AUTOMATIC
+    u: object, t: object, *spatial: object, diffusivity: object = 1.0, source: object = 0.0, scheme: str = AUTOMATIC
 ) -> Placeholder:
     r"""Residual of the heat equation: :math:`u_t - D\,\Delta u - s`.
 
@@ -98,7 +100,12 @@ def heat(
 
 
 def diffusion(
-    u: Any, *spatial: Any, t: Any = None, diffusivity: Any = 1.0, source: Any = 0.0, scheme: str = AUTOMATIC
+    u: object,
+    *spatial: object,
+    t: object = None,
+    diffusivity: object = 1.0,
+    source: object = 0.0,
+    scheme: str = AUTOMATIC,
 ) -> Placeholder:
     r"""Residual of the diffusion equation: :math:`(u_t) - D\,\Delta u - s`, steady without ``t``.
 
@@ -128,7 +135,9 @@ def diffusion(
     return minus(plus_rate(flux, u, t, first_order(scheme)), source)
 
 
-def wave(u: Any, t: Any, *spatial: Any, speed: Any = 1.0, source: Any = 0.0, scheme: str = AUTOMATIC) -> Placeholder:
+def wave(
+    u: object, t: object, *spatial: object, speed: Any = 1.0, source: object = 0.0, scheme: str = AUTOMATIC
+) -> Placeholder:
     r"""Residual of the wave equation: :math:`u_{tt} - c^2 \Delta u - s`.
 
     Args:
@@ -156,7 +165,9 @@ def wave(u: Any, t: Any, *spatial: Any, speed: Any = 1.0, source: Any = 0.0, sch
     return minus(as_node(u).d2(t, scheme) - speed**2 * laplacian(u, variables, scheme), source)
 
 
-def biharmonic(u: Any, f: Any, *variables: Any, stiffness: Any = 1.0, scheme: str = AUTOMATIC) -> Placeholder:
+def biharmonic(
+    u: object, f: object, *variables: object, stiffness: object = 1.0, scheme: str = AUTOMATIC
+) -> Placeholder:
     r"""Residual of the biharmonic (Kirchhoff plate) equation: :math:`k\,\Delta^2 u - f`.
 
     Args:

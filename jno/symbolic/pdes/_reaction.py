@@ -11,7 +11,7 @@ from ._terms import first_order, laplacian, minus, spatial_variables
 
 
 def allen_cahn(
-    u: Any, t: Any, *spatial: Any, epsilon: Any = 1e-2, source: Any = 0.0, scheme: str = AUTOMATIC
+    u: object, t: object, *spatial: object, epsilon: Any = 1e-2, source: object = 0.0, scheme: str = AUTOMATIC
 ) -> Placeholder:
     r"""Residual of the Allen-Cahn equation: :math:`u_t - \epsilon^2 \Delta u + u^3 - u - s`.
 
@@ -47,12 +47,12 @@ def allen_cahn(
 
 
 def fisher_kpp(
-    u: Any,
-    t: Any,
-    *spatial: Any,
-    diffusivity: Any = 1.0,
-    growth_rate: Any = 1.0,
-    source: Any = 0.0,
+    u: object,
+    t: object,
+    *spatial: object,
+    diffusivity: object = 1.0,
+    growth_rate: object = 1.0,
+    source: object = 0.0,
     scheme: str = AUTOMATIC,
 ) -> Placeholder:
     r"""Residual of the Fisher-KPP equation: :math:`u_t - D\,\Delta u - r u (1 - u) - s`.
@@ -89,12 +89,12 @@ def fisher_kpp(
 
 
 def cahn_hilliard(
-    u: Any,
-    t: Any,
-    *spatial: Any,
+    u: object,
+    t: object,
+    *spatial: object,
     epsilon: Any = 1e-2,
-    mobility: Any = 1.0,
-    source: Any = 0.0,
+    mobility: object = 1.0,
+    source: object = 0.0,
     scheme: str = AUTOMATIC,
 ) -> Placeholder:
     r"""Residual of the Cahn-Hilliard equation: :math:`u_t - M \Delta(-\epsilon^2 \Delta u + u^3 - u) - s`.

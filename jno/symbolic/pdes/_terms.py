@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jno.symbolic import components
-from jno.trace import Variable, as_node
+from jno.trace import Placeholder, Variable, as_node
 from jno.utils.ad_mode import AUTOMATIC, validate_scheme
 
 
@@ -39,27 +39,29 @@ def first_order(scheme: str) -> str:
     return AUTOMATIC if "-over-" in scheme else scheme
 
 
-def laplacian(u: Any, variables: tuple[Any, ...], scheme: str) -> Any:
+def laplacian(u: object, variables: tuple[Any, ...], scheme: str) -> Any:
     """Sum of second derivatives."""
     return as_node(u).laplacian(*variables, scheme=scheme)
 
 
-def convection(u: Any, velocity: Any, variables: tuple[Any, ...], scheme: str) -> Any:
+def convection(u: object, velocity: object, variables: tuple[Any, ...], scheme: str) -> Any:
     """``velocity . grad u``."""
     field = as_node(u)
     parts = components(velocity, len(variables), "velocity")
-    total, *rest = [part * field.d(variable, scheme) for part, variable in zip(parts, variables, strict=True)]
-    for term in rest:
+    total, *remaining_terms = [
+        part * field.d(variable, scheme) for part, variable in zip(parts, variables, strict=True)
+    ]
+    for term in remaining_terms:
         total = total + term
     return total
 
 
-def plus_rate(expression: Any, u: Any, t: Any, scheme: str) -> Any:
+def plus_rate(expression: Placeholder, u: object, t: object, scheme: str) -> Any:
     """``u_t + expression``, or the expression alone in a steady problem (``t is None``)."""
     return expression if t is None else as_node(u).d(t, scheme) + expression
 
 
-def minus(expression: Any, source: Any) -> Any:
+def minus(expression: Placeholder, source: object) -> Any:
     """``expression - source``; a zero source leaves no node behind."""
     absent = isinstance(source, int | float) and source == 0
     return expression if absent else expression - source

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from jno.symbolic import divergence
 from jno.trace import Placeholder, as_node
@@ -13,7 +12,7 @@ from ._terms import convection, first_order, laplacian, minus, plus_rate, spatia
 
 
 def advection(
-    u: Any, velocity: Any, *spatial: Any, t: Any = None, source: Any = 0.0, scheme: str = AUTOMATIC
+    u: object, velocity: object, *spatial: object, t: object = None, source: object = 0.0, scheme: str = AUTOMATIC
 ) -> Placeholder:
     r"""Residual of the advection equation: :math:`(u_t) + v\cdot\nabla u - s`, steady without ``t``.
 
@@ -44,13 +43,13 @@ def advection(
 
 
 def advection_diffusion_reaction(
-    u: Any,
-    velocity: Any,
-    *spatial: Any,
-    t: Any = None,
-    diffusivity: Any = 1.0,
-    reaction_coeff: Any = 0.0,
-    source: Any = 0.0,
+    u: object,
+    velocity: object,
+    *spatial: object,
+    t: object = None,
+    diffusivity: object = 1.0,
+    reaction_coeff: object = 0.0,
+    source: object = 0.0,
     scheme: str = AUTOMATIC,
 ) -> Placeholder:
     r"""Residual of :math:`(u_t) + v\cdot\nabla u - D\,\Delta u + r u - s`, steady without ``t``.
@@ -86,7 +85,7 @@ def advection_diffusion_reaction(
 
 
 def burgers_1d(
-    u: Any, x: Any, t: Any, viscosity: Any = 0.01 / math.pi, forcing: Any = 0.0, scheme: str = AUTOMATIC
+    u: object, x: object, t: object, viscosity: object = 0.01 / math.pi, forcing: object = 0.0, scheme: str = AUTOMATIC
 ) -> Placeholder:
     r"""Residual of the viscous Burgers equation: :math:`u_t + u u_x - \nu u_{xx} - f`.
 
@@ -121,7 +120,7 @@ def burgers_1d(
     return minus(transport - viscosity * field.d2(x, scheme), forcing)
 
 
-def burgers_inviscid_1d(u: Any, x: Any, t: Any, forcing: Any = 0.0, scheme: str = AUTOMATIC) -> Placeholder:
+def burgers_inviscid_1d(u: object, x: object, t: object, forcing: object = 0.0, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Residual of the inviscid Burgers equation in conservative form: :math:`u_t + (u^2/2)_x - f`.
 
     Args:
@@ -149,7 +148,7 @@ def burgers_inviscid_1d(u: Any, x: Any, t: Any, forcing: Any = 0.0, scheme: str 
     return minus(field.d(t, scheme) + (0.5 * field**2).d(x, scheme), forcing)
 
 
-def continuity(velocity: Any, *variables: Any, source: Any = 0.0, scheme: str = AUTOMATIC) -> Placeholder:
+def continuity(velocity: object, *variables: object, source: object = 0.0, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Residual of incompressible mass conservation: :math:`\nabla\cdot v - s`.
 
     Args:
