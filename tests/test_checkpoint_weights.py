@@ -109,8 +109,8 @@ def test_a_checkpoint_that_lacks_frozen_leaves_is_refused(tmp_path):
     crux = jno.core([(half_frozen(0)(line()) - 1.0).mse])
     trained(crux, tmp_path)
     resumed = jno.core([(half_frozen(5)(line()) - 1.0).mse], resume_from=str(tmp_path))
-    arrays, metadata = resumed._solver._resumes_from
-    del arrays["fixed"], metadata["all_models"]  # as files of before have it
+    checkpoint = resumed._solver._resumes_from
+    del checkpoint.arrays["fixed"], checkpoint.metadata["all_models"]  # as files of before have it
     with pytest.raises(ValueError, match=r"earlier version and lacks the leaves of u that were not trained"):
         resumed.solve(1)
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 import itertools
 from typing import ClassVar
 
-import equinox as eqx
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Num
 
-from ._analysis import Analysis, Fields
 from ._figures import Axes, Figure, panels, series
-from ._losses import Compute, gradients_of, unit_rows
-from ._training_problem import Key, Leaves, TrainingProblem
+from ._gradient_analysis import GradientAnalysis
+from ._losses import unit_rows
 
 _FEW = 12  # constraints whose cosines are written into the matrix
 
 
-class CosSimilarity(Analysis[Compute]):
+class CosSimilarity(GradientAnalysis):
     r"""Cosines :math:`\nabla L_i\cdot\nabla L_j / (\|\nabla L_i\|\|\nabla L_j\|)` between the gradients of constraints.
 
     Negative ones are conflicts: a step that lowers one loss raises the other. A gradient that is zero has the
@@ -49,20 +47,9 @@ class CosSimilarity(Analysis[Compute]):
 
     fields: ClassVar[tuple[str, ...]] = ("cos_sim_matrix",)
 
-    def __init__(self, interval: int = 100, mask: object = None) -> None:
-        super().__init__(interval, mask)
-
-    def _tool(self, problem: TrainingProblem) -> Compute:
-        gradients = gradients_of(problem.program)
-
-        def cosines(*arguments: PyTree) -> Float[Array, "C C"]:
-            units = unit_rows(gradients(*arguments))
-            return (units.conj() @ units.T).real
-
-        return eqx.filter_jit(cosines)
-
-    def _measure(self, tool: Compute, problem: TrainingProblem, trainable: Leaves, key: Key) -> Fields:
-        return {"cos_sim_matrix": tool(*problem.split(trainable), problem.program.data, key)}
+    def _of_gradients(self, gradients: Num[Array, "C P"]) -> Float[Array, "C C"]:
+        units = unit_rows(gradients)
+        return (units.conj() @ units.T).real
 
     def _draw(self, figure: Figure) -> None:
         epochs, matrices = self.result["epochs"], self.result["cos_sim_matrix"]

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Num
 
-from ._analysis import Analysis, Fields
 from ._figures import Figure, panels, series
-from ._losses import Compute, gradients_of, unit_rows
-from ._training_problem import Key, Leaves, TrainingProblem
+from ._gradient_analysis import GradientAnalysis
+from ._losses import unit_rows
 
 
-class GradientAlignment(Analysis[Compute]):
+class GradientAlignment(GradientAnalysis):
     r"""Alignment :math:`2\|\frac1N\sum_i g_i/\|g_i\|\|^2 - 1` of the gradients :math:`g_i` of all constraints.
 
     It is 1 when all of them point the same way and -1 when they cancel; for two it is the cosine between them.
@@ -30,10 +28,10 @@ class GradientAlignment(Analysis[Compute]):
 
     Example:
         >>> import jno, optax
-        >>> x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
-        >>> p = jno.np.parameter(()).initialize(0.0).optimizer(optax.sgd(0.0))
         >>> alignment = jno.callbacks.gradient_alignment()
-        >>> _ = jno.core([(p + 0 * x - 1).mse, (p + 0 * x + 1).mse]).solve(1, callbacks=[alignment])
+        >>> p = jno.np.parameter(()).initialize(0.0).optimizer(optax.sgd(0.0))
+        >>> constraints = [(p - 1.0).mse, (p + 1.0).mse]
+        >>> _ = jno.core(constraints, domain=jno.domain.line()).solve(1, callbacks=[alignment])
         INFO: compiling
         INFO: epoch ...
         >>> alignment.value["alignment"]
@@ -45,20 +43,9 @@ class GradientAlignment(Analysis[Compute]):
 
     fields: ClassVar[tuple[str, ...]] = ("alignment",)
 
-    def __init__(self, interval: int = 100, mask: object = None) -> None:
-        super().__init__(interval, mask)
-
-    def _tool(self, problem: TrainingProblem) -> Compute:
-        gradients = gradients_of(problem.program)
-
-        def alignment(*arguments: PyTree) -> Float[Array, ""]:
-            mean = jnp.mean(unit_rows(gradients(*arguments)), axis=0)
-            return 2.0 * jnp.sum(jnp.abs(mean) ** 2) - 1.0
-
-        return eqx.filter_jit(alignment)
-
-    def _measure(self, tool: Compute, problem: TrainingProblem, trainable: Leaves, key: Key) -> Fields:
-        return {"alignment": tool(*problem.split(trainable), problem.program.data, key)}
+    def _of_gradients(self, gradients: Num[Array, "C P"]) -> Float[Array, ""]:
+        mean = jnp.mean(unit_rows(gradients), axis=0)
+        return 2.0 * jnp.sum(jnp.abs(mean) ** 2) - 1.0
 
     def _draw(self, figure: Figure) -> None:
         (axis,) = panels(figure, 1)[0]

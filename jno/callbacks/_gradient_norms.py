@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import equinox as eqx
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Num
 
-from ._analysis import Analysis, Fields
 from ._figures import Figure, panels, series
-from ._losses import Compute, gradients_of
-from ._training_problem import Key, Leaves, TrainingProblem
+from ._gradient_analysis import GradientAnalysis
 
 
-class GradientNorms(Analysis[Compute]):
+class GradientNorms(GradientAnalysis):
     r"""Norms :math:`\|\nabla_\theta L_i\|_2` of the gradients of all constraints.
 
     The gradients are those of the constraints as `jno.core` got them, so ``2.0 * loss`` counts twice; the weights of
@@ -45,15 +43,8 @@ class GradientNorms(Analysis[Compute]):
 
     fields: ClassVar[tuple[str, ...]] = ("norms",)
 
-    def __init__(self, interval: int = 100, mask: object = None) -> None:
-        super().__init__(interval, mask)
-
-    def _tool(self, problem: TrainingProblem) -> Compute:
-        gradients = gradients_of(problem.program)
-        return eqx.filter_jit(lambda *arguments: jnp.linalg.norm(gradients(*arguments), axis=1))
-
-    def _measure(self, tool: Compute, problem: TrainingProblem, trainable: Leaves, key: Key) -> Fields:
-        return {"norms": tool(*problem.split(trainable), problem.program.data, key)}
+    def _of_gradients(self, gradients: Num[Array, "C P"]) -> Float[Array, " C"]:
+        return jnp.linalg.norm(gradients, axis=1)
 
     def _draw(self, figure: Figure) -> None:
         (axis,) = panels(figure, 1)[0]

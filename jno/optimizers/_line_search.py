@@ -71,17 +71,9 @@ def ssbroyden(
     ``ssbroyden``.
 
     Args:
-        learning_rate: factor of the direction before the line search, a number or a schedule; ``None`` is 1.
-        scale_init_precond: whether the first direction has at most length 1 and the first update starts from
-            a scaled identity.
-        linesearch: finds ``alpha``; ``None`` takes ``alpha = 1``.
-
-    Returns:
-        a transform; ``update`` needs ``params`` and, for the line search, the keywords ``value``, ``grad`` and
-        ``value_fn``.
-
-    Raises:
-        ValueError: a negative learning rate; ``update`` without ``params`` or a keyword.
+        learning_rate: see :func:`ssbfgs`.
+        scale_init_precond: see :func:`ssbfgs`.
+        linesearch: see :func:`ssbfgs`.
 
     Example:
         >>> import jax, jax.numpy as jnp, optax

@@ -52,18 +52,9 @@ def soap(
 
     Args:
         learning_rate: a number or an optax schedule of the step (the first, zero step counts).
-        b1: decay of the first moment.
-        b2: decay of the second moment.
-        shampoo_beta: decay of the preconditioner; a negative number means ``b2``.
-        eps: added to the root of the second moment.
         weight_decay: decoupled decay, of all leaves.
-        correct_bias: whether the moments are corrected for their start at zero, as in Adam.
-        precondition_frequency: steps between two refreshes of the eigenbases.
-        max_precond_dim: longer axes are not rotated.
-        precondition_1d: whether vectors are rotated.
-        precision: of the matrix products.
-        mu_dtype: type of the stored first moment; ``None`` is that of the parameters.
-        qr_dtype: type of the eigen- and QR decompositions; ``None`` is that of the parameters.
+        b1, b2, shampoo_beta, eps, correct_bias, precondition_frequency, max_precond_dim, precondition_1d, precision,
+            mu_dtype, qr_dtype: see :func:`scale_by_soap`.
 
     Returns:
         a transform; ``update`` needs ``params`` only for ``weight_decay``.

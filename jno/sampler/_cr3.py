@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 from jaxtyping import Float, Int, PyTree
 
-from ._r3 import released, retained_shares
+from ._retaining import RetainingStrategy
 from ._situation import Situation
-from ._strategy import ResamplingStrategy, checked_nonnegative, checked_positive
+from ._strategy import checked_nonnegative, checked_positive
 
 
-class CausalR3(ResamplingStrategy):
+class CausalR3(RetainingStrategy):
     """R3 on residuals that a causal gate weighs: times beyond a front that moves forward do not count yet.
 
     The gate is `g(t) = (1 − tanh(α (τ − γ))) / 2` with the time `τ` scaled to `[0, 1]`. Points are retained by
@@ -46,13 +44,8 @@ class CausalR3(ResamplingStrategy):
         >>> d = jno.domain.line(time=(0.0, 1.0, 11))
         >>> x, t = d.variable("interior", (50, "uniform"), jno.sampler.cr3(resample_every=50, start_epoch=0))
 
-    Source: A. Daw, J. Bu, S. Wang, P. Perdikaris, A. Karpatne, "Mitigating propagation failures in physics-informed
-    neural networks using retain-resample-release (R3) sampling", 2023.
+    Source: the same as that of `R3`.
     """
-
-    needs_residuals: ClassVar[bool] = True
-    candidate_factor: int = 1
-    candidate_minimum: int = 1
 
     def __init__(
         self,
@@ -68,12 +61,11 @@ class CausalR3(ResamplingStrategy):
         min_retain: float | int = 0.1,
         max_retain: float | int = 0.9,
     ) -> None:
-        super().__init__(resample_every, resample_fraction, start_epoch)
+        super().__init__(resample_every, resample_fraction, start_epoch, min_retain, max_retain)
         self.t_index, self.gamma0 = int(t_index), float(gamma0)
         self.alpha, self.eta_g = checked_positive("alpha", alpha), checked_positive("eta_g", eta_g)
         self.epsilon = checked_nonnegative("epsilon", epsilon)
         self.delta_max = checked_positive("delta_max", delta_max)
-        self.retained = retained_shares(min_retain, max_retain)
 
     def init(self) -> PyTree:
         """The place of the front."""
@@ -88,7 +80,7 @@ class CausalR3(ResamplingStrategy):
         assert situation.scores is not None
         gate = self.gate(self._scaled_times(situation), float(state))
         gated = (gate * situation.scores).mean(axis=0)
-        choice = released(situation, gated, float(gated.mean()), self.retained, self.resample_fraction)
+        choice = self.released(situation, gated, float(gated.mean()))
         loss = float(np.mean(gate * (situation.scale * situation.scores) ** 2))
         move = self.resample_every * self.eta_g * np.exp(-self.epsilon * loss)
         return choice, np.float64(state + min(move, self.delta_max))
@@ -96,12 +88,12 @@ class CausalR3(ResamplingStrategy):
     def _scaled_times(self, situation: Situation) -> Float[np.ndarray, "T N"]:
         """The time of every score in `[0, 1]`."""
         if len(situation.times) > 1:
-            times, every = situation.times[:, None], situation.times
+            times, all_times = situation.times[:, None], situation.times
         else:
             columns = situation.points.shape[1]
             if not -columns <= self.t_index < columns:
                 raise ValueError(f"cr3(t_index={self.t_index}): the points have {columns} column(s)")
             times = situation.points[None, :, self.t_index]
-            every = np.concatenate([times[0], situation.candidates[:, self.t_index]])
-        span = max(float(np.ptp(every)), np.finfo(np.float64).tiny)
-        return np.broadcast_to((times - every.min()) / span, (len(situation.times), len(situation.points)))
+            all_times = np.concatenate([times[0], situation.candidates[:, self.t_index]])
+        span = max(float(np.ptp(all_times)), np.finfo(np.float64).tiny)
+        return np.broadcast_to((times - all_times.min()) / span, (len(situation.times), len(situation.points)))

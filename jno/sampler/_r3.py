@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, PyTree
+from jaxtyping import Int, PyTree
 
-from ._choice import exchanged
+from ._retaining import RetainingStrategy
 from ._situation import Situation
-from ._strategy import ResamplingStrategy, checked_share
 
 _STATISTICS: dict[str, Callable[..., Any]] = {"mean": np.mean, "median": np.median}
 
 
-class R3(ResamplingStrategy):
+class R3(RetainingStrategy):
     """Retain the points with residuals above a threshold and replace all others by uniform points.
 
     Points gather where the residual stays high and leave where it has become low, without a density to evaluate.
@@ -41,10 +40,6 @@ class R3(ResamplingStrategy):
     neural networks using retain-resample-release (R3) sampling", 2023.
     """
 
-    needs_residuals: ClassVar[bool] = True
-    candidate_factor: int = 1
-    candidate_minimum: int = 1
-
     def __init__(
         self,
         resample_every: int = 100,
@@ -54,11 +49,10 @@ class R3(ResamplingStrategy):
         min_retain: float | int = 0.3,
         max_retain: float | int = 0.9,
     ) -> None:
-        super().__init__(resample_every, resample_fraction, start_epoch)
+        super().__init__(resample_every, resample_fraction, start_epoch, min_retain, max_retain)
         if threshold not in _STATISTICS and (not isinstance(threshold, Real) or isinstance(threshold, bool)):
             raise ValueError(f"threshold={threshold!r}: allowed are 'mean', 'median' and numbers")
         self.threshold = threshold
-        self.retained = retained_shares(min_retain, max_retain)
 
     def choose(self, situation: Situation, state: PyTree) -> tuple[Int[np.ndarray, " N"], PyTree]:
         """See `ResamplingStrategy.choose`."""
@@ -66,28 +60,4 @@ class R3(ResamplingStrategy):
         level = (
             _STATISTICS[self.threshold](scores) if isinstance(self.threshold, str) else self.threshold * scores.max()
         )
-        return released(situation, scores, float(level), self.retained, self.resample_fraction), state
-
-
-def released(
-    situation: Situation,
-    scores: Float[np.ndarray, " N"],
-    threshold: float,
-    shares: tuple[float, float],
-    fraction: float,
-) -> Int[np.ndarray, " N"]:
-    """All but the points above the threshold make room for uniform ones, within the shares that are retained."""
-    count = len(scores)
-    least = max(int(np.ceil(shares[0] * count)), count - int(np.floor(fraction * count)))
-    most = max(int(np.floor(shares[1] * count)), least)
-    retained = int(np.clip(np.sum(scores > threshold), least, most))
-    leaving = np.argsort(-scores, kind="stable")[retained:]
-    return exchanged(situation, leaving, np.zeros(len(situation.candidates)))
-
-
-def retained_shares(least: object, most: object) -> tuple[float, float]:
-    """Checked bounds of the share that is retained."""
-    shares = (checked_share("min_retain", least), checked_share("max_retain", most))
-    if shares[0] > shares[1]:
-        raise ValueError(f"min_retain={least} is greater than max_retain={most}")
-    return shares
+        return self.released(situation, scores, float(level)), state

@@ -28,8 +28,7 @@ class RARD(ResamplingStrategy):
         >>> import jno
         >>> x, y, t = jno.domain.rect().variable("interior", (50, None), jno.sampler.rard(resample_every=50))
 
-    Source: C. Wu, M. Zhu, Q. Tan, Y. Kartha, L. Lu, "A comprehensive study of non-adaptive and residual-based adaptive
-    sampling for physics-informed neural networks", 2023.
+    Source: the same as that of `RAD`.
     """
 
     needs_residuals: ClassVar[bool] = True
