@@ -134,7 +134,7 @@ class Devices:
             points = name[0] in ("points", "nearest") and array.ndim > 2
             return PartitionSpec(*[None] * 2, _BATCH) if points and not micro_batches else None
 
-        def shared(array: Array | np.ndarray, spec: PartitionSpec | None) -> Array | np.ndarray:
+        def shared(array: Array, spec: PartitionSpec | None) -> Array:
             return array if spec is None else jax.lax.with_sharding_constraint(array, NamedSharding(self.mesh, spec))
 
         return {name: shared(array, spec(name, array)) for name, array in batch.items()}

@@ -16,7 +16,7 @@ from ._balancing import BalancerState, Balancing
 from ._parameter_block import ParameterBlock
 from ._phases import Phase, copied, initial_states
 from ._state import TrainState
-from ._types import Key, Leaves
+from ._types import Carried, Leaves
 
 BlockKey: TypeAlias = tuple[tuple[tuple[int, int], ...], str, str]
 """(positions and versions of the models, parameter block, phase)"""
@@ -27,7 +27,7 @@ class Memory:
     """Random key, epoch, states of balancers, optimizers and chains; the last two are forgotten when a model is
     configured anew."""
 
-    key: Key
+    key: Carried
     epoch: int = 0
     optimizers: dict[tuple[int, int, str, str], PyTree] = dataclasses.field(default_factory=dict)
     """(position of the model, version of its configuration, group, phase) → optimizer state."""

@@ -16,7 +16,7 @@ from jno.trace import Node
 from ._batches import MiniBatches
 from ._context import Gradients, StepContext
 from ._residuals import Residuals
-from ._types import DeviceData, Leaves
+from ._types import Data, Leaves
 
 _RECOMPUTED = jax.checkpoint_policies.dots_saveable
 """With `checkpoint_gradients` only matrix products are kept for the backward pass, everything else is recomputed."""
@@ -116,13 +116,13 @@ class Objective:
     def _sum_over_point_blocks(self, blocks: PointBlocks, parameters: Leaves, context: StepContext) -> Gradients:
         in_blocks, shared = blocks.split(context.batch)
 
-        def losses_of(parameters: Leaves, number: Int[Array, ""], block: DeviceData) -> Float[Array, " C"]:
+        def losses_of(parameters: Leaves, number: Int[Array, ""], block: Data) -> Float[Array, " C"]:
             losses = blocks.losses(context.modules(parameters), {**shared, **block}, number, context.key)
             return losses.astype(jnp.result_type(float))
 
         gradients_of = _gradients_of(losses_of, recomputed=self._checkpoint)
 
-        def add(sums: Gradients, block: tuple[Int[Array, ""], DeviceData]) -> tuple[Gradients, None]:
+        def add(sums: Gradients, block: tuple[Int[Array, ""], Data]) -> tuple[Gradients, None]:
             return jax.tree_util.tree_map(jnp.add, sums, gradients_of(parameters, *block)), None
 
         numbered = (jnp.arange(blocks.count), in_blocks)

@@ -7,12 +7,13 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Array
 
 from jno.compiler import Program
 from jno.utils import get_logger
 
 from ._resampling import Resampling
-from ._types import Data, Modules
+from ._types import Entries, Modules
 
 _STREAM = 0x5A3B
 """Random stream of new points, apart from that of training: resampling does not change what else is drawn."""
@@ -30,7 +31,7 @@ class Points:
         self._resampling = resampling
         self._key = jax.random.fold_in(jax.random.PRNGKey(seed), _STREAM)
         self._states = resampling.init()
-        self._entries: Data = {}
+        self._entries: dict[tuple[str, str], Array | np.ndarray] = {}
         self._programs: list[Program] = []
         self._warned: set[str] = set()
         self.version = 0
@@ -80,11 +81,11 @@ class Points:
         if points:
             values = [states[f"state:{number}"] for number in range(len(leaves))]
             self._states = jax.tree_util.tree_unflatten(structure, values)
-            entries: Data = {_entry(name): array for name, array in points.items()}
+            entries: Entries = {_entry(name): array for name, array in points.items()}
             self._resampling.restore(entries)
             self._put(entries)
 
-    def _put(self, entries: Data) -> None:
+    def _put(self, entries: Entries) -> None:
         self._entries |= entries
         self.version += 1
         for program in self._programs:

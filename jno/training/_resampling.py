@@ -13,8 +13,8 @@ from jno.compiler import Program
 from jno.sampler import ResamplingStrategy, Situation, check_strategy, next_points
 from jno.sampler._strategy import generator_of
 
-from ._scorer import Entries, Scorer, check_independent, entries_of
-from ._types import Data, Key, Modules
+from ._scorer import Scorer, check_independent, entries_of
+from ._types import Data, Entries, Key, Modules
 
 Points: TypeAlias = Float[np.ndarray, "N D"]
 
@@ -141,7 +141,7 @@ class _Tag:
         return tuple(self.strategy.init() for _ in range(self._rows))
 
     def resample(
-        self, epoch: int, modules: Mapping[int, PyTree], states: States, key: Key, entries: Entries
+        self, epoch: int, modules: Mapping[int, PyTree], states: States, key: Key, entries: Data
     ) -> tuple[Data, States]:
         """The new entries of the data and the next states."""
         direction = None
@@ -185,7 +185,7 @@ class _Tag:
         modules: Mapping[int, PyTree],
         state: PyTree,
         key: Key,
-        entries: Entries,
+        entries: Data,
         direction: Modules | None,
     ) -> tuple[tuple[Points, Points | None], PyTree]:
         """The next points of a batch row with their normals, and the next state."""

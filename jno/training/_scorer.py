@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -17,9 +17,6 @@ from jno.trace import Node
 
 from ._pointwise_residuals import residuals_on
 from ._types import Data, Key, Modules
-
-Entries: TypeAlias = Mapping[tuple[str, str], Any]
-"""Newer arrays for some entries of a program's data."""
 
 _LANES = 2**15
 """Points times time levels in one evaluation: bounds its memory."""
@@ -74,9 +71,7 @@ class Scorer:
         self._values = eqx.filter_jit(self._influences if influence else self._residuals)
         self._gradient = eqx.filter_jit(self._total_gradient)
 
-    def direction(
-        self, modules: Mapping[int, PyTree], entries: Entries, rows: Int[np.ndarray, " S"], key: Key
-    ) -> Modules:
+    def direction(self, modules: Mapping[int, PyTree], entries: Data, rows: Int[np.ndarray, " S"], key: Key) -> Modules:
         """The gradient of the total loss, which influences are measured against."""
         program = self._constraints
         data = {**_data_of(program, rows), **_cut(entries, program, rows)}
@@ -85,7 +80,7 @@ class Scorer:
     def __call__(
         self,
         modules: Mapping[int, PyTree],
-        entries: Entries,
+        entries: Data,
         row: int,
         points: Float[np.ndarray, "M D"],
         normals: Float[np.ndarray, "M D"] | None,
@@ -193,7 +188,7 @@ def _data_of(program: Program, rows: Int[np.ndarray, " S"]) -> Data:
     return {name: jnp.asarray(array) for name, array in (shared | program.rows(rows)).items()}
 
 
-def _cut(entries: Entries, program: Program, rows: Int[np.ndarray, " S"]) -> Data:
+def _cut(entries: Data, program: Program, rows: Int[np.ndarray, " S"]) -> Data:
     """Newer entries for some samples."""
     batched = program.layout.batched
     return {

@@ -34,7 +34,7 @@ class Tracked:
         return min((tracker.interval - epoch % tracker.interval for tracker in self._trackers), default=None)
 
     def record(
-        self, epoch: int, modules_of: Callable[[], Modules], weights: Data, key: Key, recorder: Recorder
+        self, epoch: int, modules_of: Callable[[], Modules], weights: Data, key: Key | np.ndarray, recorder: Recorder
     ) -> dict[int, Any]:
         """Evaluate what is due at ``epoch``, with the weights of balanced losses as they are.
 

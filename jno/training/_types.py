@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,11 +16,11 @@ Leaves: TypeAlias = dict[int, PyTree]
 Modules: TypeAlias = dict[int, PyTree]
 """Modules by model id, complete or without the leaves that are trained."""
 
-Data: TypeAlias = dict[tuple[str, str], Array | np.ndarray]
+Data: TypeAlias = dict[tuple[str, str], Array]
 """The arrays of a program's data."""
 
-DeviceData: TypeAlias = dict[tuple[str, str], Array]
-"""The same on the device."""
+Entries: TypeAlias = Mapping[tuple[str, str], Array | np.ndarray]
+"""Newer arrays for some entries of a program's data."""
 
 Carried: TypeAlias = Any
 """An array in a registered dataclass, or what JAX puts in its place while it maps over the pytree."""
