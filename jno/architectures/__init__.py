@@ -18,7 +18,7 @@ from ._masks import trainable_filter as trainable_filter
 from ._masks import trained_leaves as trained_leaves
 from ._parameter import Parameter as Parameter
 from ._parameter import parameter as parameter
-from ._parameter import shown as shown
+from ._parameter import user_leaves as user_leaves
 from ._parameter import with_leaves as with_leaves
 from ._search_space import TRAINING_NAMES as TRAINING_NAMES
 from ._search_space import ArchSpace as ArchSpace

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import equinox as eqx
 import jax
+from jax.typing import DTypeLike
+from jaxtyping import PyTree
 
 from jno.lora import apply_lora
 from jno.trace import Model
+from jno.utils import RandomKey
 
 from ._flax import FlaxLinen, is_uninitialized
 from ._initialize import initialized
@@ -18,7 +19,7 @@ from ._masks import checked_mask
 _ADAPTER_STREAM = 0x10AA
 
 
-def build_module(model: Model, key: Any) -> None:
+def build_module(model: Model, key: RandomKey) -> None:
     """Initialise lazy modules, load pending weights, put in adapters and cast to the dtype; each request once."""
     if isinstance(model.module, FlaxLinen) and is_uninitialized(model.module):
         model.module = model.module.initialized(key)
@@ -39,24 +40,24 @@ def build_module(model: Model, key: Any) -> None:
         model.module = cast_floating(model.module, model.controls.dtype)
 
 
-def _loaded(model: Model, module: Any, key: Any) -> Any:
+def _loaded(model: Model, module: PyTree, key: RandomKey) -> PyTree:
     """The module with the weights that wait for it."""
     pending = model.controls.waiting_initialization
     if pending is None:
         return module
-    chosen = next((k for k in (pending.key, model.default_key) if k is not None), key)
-    return initialized(module, pending.weights, chosen, model.model_key)
+    weights_key = next((k for k in (pending.key, model.default_key) if k is not None), key)
+    return initialized(module, pending.weights, weights_key, model.model_key)
 
 
-def _loaded_with_adapters(model: Model, module: Any, key: Any, error: DoesNotFitError) -> Any:
+def _loaded_with_adapters(model: Model, module: PyTree, key: RandomKey, error: DoesNotFitError) -> PyTree:
     """The module with its adapters and the weights of both."""
     try:
         return _loaded(model, _adapted(model, module, key), key)
-    except DoesNotFitError as other:
-        raise ValueError(f"{error}. With the adapters of lora(): {other}") from other
+    except DoesNotFitError as second_error:
+        raise ValueError(f"{error}. With the adapters of lora(): {second_error}") from second_error
 
 
-def _adapted(model: Model, module: Any, key: Any) -> Any:
+def _adapted(model: Model, module: PyTree, key: RandomKey) -> PyTree:
     """The module with the adapters that wait for it."""
     adapters = model.controls.waiting_lora
     if adapters is None:
@@ -67,6 +68,6 @@ def _adapted(model: Model, module: Any, key: Any) -> Any:
     return apply_lora(module, key=jax.random.fold_in(key, _ADAPTER_STREAM), param_mask=mask, **adapters.options)
 
 
-def cast_floating(module: Any, dtype: Any) -> Any:
+def cast_floating(module: PyTree, dtype: DTypeLike) -> PyTree:
     """The module with every floating array in ``dtype``."""
     return jax.tree_util.tree_map(lambda leaf: leaf.astype(dtype) if eqx.is_inexact_array(leaf) else leaf, module)

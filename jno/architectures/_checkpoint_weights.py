@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from jaxtyping import PyTree
 
 from jno.utils import CheckpointFolder, orbax
 
 from ._leaves import DoesNotFitError, misfits, misfits_of_adapters, replaced
 
 
-class _Kept(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class StoredWeights:
     """Weights of one model: arrays in nested dicts and lists, and the settings of its adapters by path."""
 
     arrays: Any
     adapters: Mapping[str, Any]
 
 
-def from_checkpoint(module: Any, path: Path, wanted: str, name: str) -> Any:
+def from_checkpoint(module: PyTree, path: Path, model_name: str, name: str) -> PyTree:
     """``module`` with the weights of a checkpoint of `jno.callbacks.checkpoint`, or of any module saved by Orbax.
 
     Every array of the module comes from the checkpoint, those that were not trained too.
@@ -26,7 +30,7 @@ def from_checkpoint(module: Any, path: Path, wanted: str, name: str) -> Any:
     Args:
         module: the module.
         path: the directory, or that of one step.
-        wanted: name of the model in the checkpoint, or its number; empty for the only one.
+        model_name: name of the model in the checkpoint, or its number; empty for the only one.
         name: the model's name for messages.
 
     Raises:
@@ -37,18 +41,19 @@ def from_checkpoint(module: Any, path: Path, wanted: str, name: str) -> Any:
     if not path.is_dir():
         raise FileNotFoundError(f"initialize() of {name}: no such checkpoint directory: {path}")
     models = _models(path)
-    if not wanted and len(models) > 1:
+    if not model_name and len(models) > 1:
         raise ValueError(
             f"initialize({str(path)!r}) of {name}: the checkpoint holds several models; write "
             f"'{path}::model' with one of {', '.join(models)}"
         )
-    chosen = next((key for key in (wanted, f"model_{wanted}") if key in models), None) if wanted else next(iter(models))
-    if chosen is None:
+    names = (model_name, f"model_{model_name}") if model_name else models
+    entry = next((key for key in names if key in models), None)
+    if entry is None:
         raise ValueError(
-            f"initialize('{path}::{wanted}') of {name}: no model {wanted!r} in the checkpoint; it has "
+            f"initialize('{path}::{model_name}') of {name}: no model {model_name!r} in the checkpoint; it has "
             f"{', '.join(models)}"
         )
-    arrays, adapters = dict(_flat(models[chosen].arrays)), models[chosen].adapters
+    arrays, adapters = dict(_flat(models[entry].arrays)), models[entry].adapters
     problems = misfits(module, arrays, "in the checkpoint")
     problems = problems or misfits_of_adapters(module, adapters, "in the checkpoint")
     if problems:
@@ -59,11 +64,11 @@ def from_checkpoint(module: Any, path: Path, wanted: str, name: str) -> Any:
     return replaced(module, arrays)
 
 
-def _models(path: Path) -> dict[str, _Kept]:
+def _models(path: Path) -> dict[str, StoredWeights]:
     """Weights by model; of a module saved alone, under the empty name."""
     if (path / "_METADATA").exists():  # what Orbax's own checkpointers write
         with orbax().StandardCheckpointer() as reader:
-            return {"": _Kept(reader.restore(path.absolute()), {})}
+            return {"": StoredWeights(reader.restore(path.absolute()), {})}
     step = int(path.name) if (path / "state").is_dir() and path.name.isdigit() else None
     folder = CheckpointFolder(path if step is None else path.parent)
     try:
@@ -72,10 +77,10 @@ def _models(path: Path) -> dict[str, _Kept]:
         folder.close()
     trained, fixed, adapters = arrays.get("weights", {}), arrays.get("fixed", {}), metadata.get("adapters", {})
     names = dict.fromkeys([*trained, *fixed])
-    return {key: _Kept({**trained.get(key, {}), **fixed.get(key, {})}, adapters.get(key, {})) for key in names}
+    return {key: StoredWeights({**trained.get(key, {}), **fixed.get(key, {})}, adapters.get(key, {})) for key in names}
 
 
-def _flat(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:
+def _flat(tree: PyTree, prefix: str = "") -> list[tuple[str, Any]]:
     """``(path, array)`` of nested dicts and lists."""
     if isinstance(tree, Mapping):
         entries = list(tree.items())

@@ -1,11 +1,13 @@
-"""Parameters as a network uses them: with the transforms that were asked for."""
+"""Parameters as a network uses them: with the transforms of `Model.constrain`."""
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
 
 import jax
 import paramax
+from jaxtyping import Array, PyTree
 
 from jno.trace import Model, constrained_module
 
@@ -13,7 +15,7 @@ from ._masks import checked_mask, trainable_filter
 
 
 @constrained_module.register
-def constrained(module: Any, model: Model) -> Any:
+def constrained(module: PyTree, model: Model) -> PyTree:
     """``module`` with the transforms of ``model.constrain`` applied, and paramax's own wrappers unwrapped.
 
     Raises:
@@ -21,15 +23,17 @@ def constrained(module: Any, model: Model) -> Any:
     """
     for constraint in model.controls.constraints:
         name = f"{model.model_key}.constrain()"
-        chosen = trainable_filter(module) if constraint.mask is None else checked_mask(module, constraint.mask, name)
+        selection = trainable_filter(module) if constraint.mask is None else checked_mask(module, constraint.mask, name)
 
-        def wrapped(leaf: Any, selected: bool, transform: Any = constraint.transform, name: str = name) -> Any:
-            if not selected:
-                return leaf
-            shape = jax.eval_shape(transform, leaf)
-            if getattr(shape, "shape", None) != leaf.shape:
-                raise ValueError(f"{name}: the transform turns a parameter of shape {leaf.shape} into {shape}")
-            return paramax.Parameterize(transform, leaf)
-
-        module = paramax.unwrap(jax.tree_util.tree_map(wrapped, module, chosen))
+        wrapped = functools.partial(_wrapped, constraint.transform, name)
+        module = paramax.unwrap(jax.tree_util.tree_map(wrapped, module, selection))
     return paramax.unwrap(module)
+
+
+def _wrapped(transform: Callable[[Array], Array], name: str, leaf: PyTree, selected: bool) -> PyTree:
+    if not selected:
+        return leaf
+    shape = jax.eval_shape(transform, leaf)
+    if getattr(shape, "shape", None) != leaf.shape:
+        raise ValueError(f"{name}: the transform turns a parameter of shape {leaf.shape} into {shape}")
+    return paramax.Parameterize(transform, leaf)

@@ -7,9 +7,12 @@ import dataclasses
 import functools
 import inspect
 import math
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
+
+Label: TypeAlias = bool | int | float | str
+"""A value as plain JSON."""
 
 GRID_POINTS = 5
 """Points of a range of floats, or of a logarithmic range of integers, in a grid."""
@@ -36,7 +39,7 @@ class Dimension(abc.ABC):
         """A random value."""
 
     @abc.abstractmethod
-    def accepts(self, value: Any) -> bool:
+    def accepts(self, value: object) -> bool:
         """Whether the dimension can take this value."""
 
     @abc.abstractmethod
@@ -44,11 +47,11 @@ class Dimension(abc.ABC):
         """The Nevergrad parameter."""
 
     @abc.abstractmethod
-    def decode(self, value: Any) -> Any:
+    def decode(self, value: float | int) -> Any:
         """The value of what the Nevergrad parameter says."""
 
     @abc.abstractmethod
-    def label(self, value: Any) -> Any:
+    def label(self, value: object) -> Label:
         """A value as plain JSON: number, string or boolean."""
 
     @abc.abstractmethod
@@ -56,7 +59,7 @@ class Dimension(abc.ABC):
         """The dimension as plain JSON."""
 
     @abc.abstractmethod
-    def same(self, other: Dimension) -> bool:
+    def same(self, dimension: Dimension) -> bool:
         """Whether another dimension of this name has the same values."""
 
 
@@ -80,7 +83,7 @@ class Options(Dimension):
         """Every option is as likely."""
         return self.options[int(random.integers(len(self.options)))]
 
-    def accepts(self, value: Any) -> bool:
+    def accepts(self, value: object) -> bool:
         """Whether it is an option."""
         return any(_equal(value, option) for option in self.options)
 
@@ -88,11 +91,11 @@ class Options(Dimension):
         """A choice between positions, so that options may be anything."""
         return nevergrad().p.Choice(list(range(len(self.options))))
 
-    def decode(self, value: Any) -> Any:
+    def decode(self, value: float | int) -> Any:
         """The option at a position."""
         return self.options[int(value)]
 
-    def label(self, value: Any) -> Any:
+    def label(self, value: object) -> Label:
         """The option itself where it is plain, else its name; options of one name are numbered."""
         position = next((i for i, option in enumerate(self.options) if option is value), None)
         if position is None:
@@ -103,14 +106,14 @@ class Options(Dimension):
         """The labels of the options."""
         return {"options": self._labels}
 
-    def same(self, other: Dimension) -> bool:
+    def same(self, dimension: Dimension) -> bool:
         """Whether the options are the same ones in the same order."""
-        if not isinstance(other, Options) or len(other.options) != len(self.options):
+        if not isinstance(dimension, Options) or len(dimension.options) != len(self.options):
             return False
-        return all(_equal(a, b) for a, b in zip(self.options, other.options, strict=True))
+        return all(_equal(a, b) for a, b in zip(self.options, dimension.options, strict=True))
 
     @property
-    def _labels(self) -> list[Any]:
+    def _labels(self) -> list[Label]:
         names = [plain_label(option) for option in self.options]
         return [
             f"{name}[{position}]" if names.count(name) > 1 and _is_object(option) else name
@@ -131,7 +134,7 @@ class Range(Dimension):
         """The lower end."""
         return self.decode(self.low)
 
-    def label(self, value: Any) -> Any:
+    def label(self, value: Any) -> Label:
         """The number."""
         return self.decode(value)
 
@@ -141,11 +144,11 @@ class Range(Dimension):
         ends = [self.decode(self.low), self.decode(self.high)]
         return {"range": ends, "scale": "log" if self.log_scale else "linear", "type": kind}
 
-    def same(self, other: Dimension) -> bool:
+    def same(self, dimension: Dimension) -> bool:
         """Whether type, ends and scale are the same."""
-        return type(other) is type(self) and other.describe() == self.describe()
+        return type(dimension) is type(self) and dimension.describe() == self.describe()
 
-    def accepts(self, value: Any) -> bool:
+    def accepts(self, value: object) -> bool:
         """Whether it is a number between the ends."""
         return isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
 
@@ -177,7 +180,7 @@ class FloatRange(Range):
         kind = nevergrad().p.Log if self.log_scale else nevergrad().p.Scalar
         return kind(lower=self.low, upper=self.high)
 
-    def decode(self, value: Any) -> float:
+    def decode(self, value: float | int) -> float:
         """The number as a float, inside the ends."""
         return min(max(float(value), self.low), self.high)
 
@@ -199,7 +202,7 @@ class IntRange(Range):
             return self.decode(self._between(random, self.low, self.high))
         return int(random.integers(int(self.low), int(self.high) + 1))
 
-    def accepts(self, value: Any) -> bool:
+    def accepts(self, value: object) -> bool:
         """Whether it is an integer between the ends."""
         return isinstance(value, int) and super().accepts(value)
 
@@ -209,7 +212,7 @@ class IntRange(Range):
             return nevergrad().p.Log(lower=self.low, upper=self.high)
         return nevergrad().p.Scalar(lower=self.low, upper=self.high).set_integer_casting()
 
-    def decode(self, value: Any) -> int:
+    def decode(self, value: float | int) -> int:
         """The nearest integer inside the ends."""
         return min(max(round(float(value)), int(self.low)), int(self.high))
 
@@ -225,7 +228,7 @@ def nevergrad() -> Any:
     return library
 
 
-def plain_label(value: Any) -> Any:
+def plain_label(value: object) -> Label:
     """A JSON value that stands for any object: numbers, strings and booleans as they are, else a name."""
     if isinstance(value, np.generic):
         return value.item()
@@ -248,16 +251,16 @@ def plain_label(value: Any) -> Any:
     return type(value).__name__
 
 
-def _is_object(value: Any) -> bool:
+def _is_object(value: object) -> bool:
     return not isinstance(value, bool | int | float | str | np.generic)
 
 
-def _equal(first: Any, second: Any) -> bool:
+def _equal(left: object, right: object) -> bool:
     """Identity, or equality of plain values; anything else may compare element by element, or not at all."""
-    if first is second:
+    if left is right:
         return True
-    if type(first) is not type(second):
+    if type(left) is not type(right):
         return False
-    if isinstance(first, tuple | list):
-        return len(first) == len(second) and all(map(_equal, first, second))
-    return isinstance(first, bool | int | float | str | np.generic) and bool(first == second)
+    if isinstance(left, tuple | list) and isinstance(right, tuple | list):
+        return len(left) == len(right) and all(map(_equal, left, right))
+    return isinstance(left, bool | int | float | str | np.generic) and bool(left == right)

@@ -8,6 +8,9 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array
+
+from jno.utils import RandomKey
 
 
 @dataclasses.dataclass
@@ -24,7 +27,7 @@ class FlaxLinen(eqx.Module):
     variables: Any
     seen: InputShapes = eqx.field(static=True)
 
-    def __call__(self, *inputs: Any, key: Any = None) -> Any:
+    def __call__(self, *inputs: Array, key: RandomKey | None = None) -> Any:
         """Apply the module; ``key`` feeds the ``dropout`` stream."""
         rngs = None if key is None else {"dropout": key}
         if self.variables is None:
@@ -32,7 +35,7 @@ class FlaxLinen(eqx.Module):
             return self.linen.init_with_output({"params": jax.random.key(0), **(rngs or {})}, *inputs)[0]
         return self.linen.apply(self.variables, *inputs, rngs=rngs)
 
-    def initialized(self, key: Any) -> FlaxLinen:
+    def initialized(self, key: RandomKey) -> FlaxLinen:
         """The module with fresh variables for the recorded input shapes."""
         assert self.seen.inputs is not None, "the module was never called"
         zeros = [jnp.zeros(s.shape, s.dtype) for s in self.seen.inputs]
@@ -45,7 +48,7 @@ class FlaxNNX(eqx.Module):
     graph: Any = eqx.field(static=True)
     state: Any
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Array) -> Any:
         """Merge and apply."""
         from flax import nnx
 
@@ -65,6 +68,6 @@ def wrap_nnx(module: Any) -> FlaxNNX:
     return FlaxNNX(graph, state)
 
 
-def is_uninitialized(module: Any) -> bool:
+def is_uninitialized(module: object) -> bool:
     """Whether the module still waits for input shapes."""
     return isinstance(module, FlaxLinen) and module.variables is None

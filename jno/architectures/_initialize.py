@@ -5,22 +5,24 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, PyTree
 
 from jno.lora import adapter_settings
-from jno.utils import user_path
+from jno.utils import RandomKey, user_path
 
 from ._checkpoint_weights import from_checkpoint
 from ._leaves import DoesNotFitError, misfits, misfits_of_adapters, replaced
 from ._masks import leaf_paths
 
 
-def initialized(module: Any, weights: Any, key: Any, name: str) -> Any:
+def initialized(module: PyTree, weights: object, key: RandomKey, name: str) -> PyTree:
     """``module`` with the weights that ``Model.initialize`` was given.
 
     Raises:
@@ -28,8 +30,8 @@ def initialized(module: Any, weights: Any, key: Any, name: str) -> Any:
         ValueError: weights of another structure, shape or dtype kind; the message names the leaves.
     """
     if isinstance(weights, str | Path):
-        written, _, key_in_file = str(weights).partition("::")
-        path = user_path(written)
+        location, _, key_in_file = str(weights).partition("::")
+        path = user_path(location)
         if key_in_file or path.is_dir():
             return from_checkpoint(module, path, key_in_file, name)
         return _from_file(module, path, name)
@@ -40,11 +42,11 @@ def initialized(module: Any, weights: Any, key: Any, name: str) -> Any:
     return _from_callable(module, weights, key, name)
 
 
-def _is_array_like(weights: Any) -> bool:
+def _is_array_like(weights: object) -> TypeGuard[ArrayLike]:
     return isinstance(weights, bool | int | float | np.ndarray | np.generic | jax.Array)
 
 
-def _from_file(module: Any, path: Path, name: str) -> Any:
+def _from_file(module: PyTree, path: Path, name: str) -> PyTree:
     if path.suffix != ".eqx":
         raise ValueError(
             f"initialize({str(path)!r}) of {name}: expected an Equinox '.eqx' file or a checkpoint directory, for one "
@@ -55,19 +57,19 @@ def _from_file(module: Any, path: Path, name: str) -> Any:
     try:
         with path.open("rb") as file:
             loaded = eqx.tree_deserialise_leaves(file, module)
-            rest = file.read(1)
+            surplus = file.read(1)
     except (RuntimeError, ValueError, EOFError, OSError) as error:
         raise DoesNotFitError(
             f"initialize() of {name}: {path} does not hold weights of this module: {error}"
         ) from error
-    if rest:
+    if surplus:
         raise DoesNotFitError(
             f"initialize() of {name}: {path} does not hold weights of this module: it has more arrays"
         )
     return loaded
 
 
-def _from_array(module: Any, value: Any, name: str) -> Any:
+def _from_array(module: PyTree, value: ArrayLike, name: str) -> PyTree:
     leaves = [(path, leaf) for path, leaf in leaf_paths(module) if eqx.is_inexact_array(leaf)]
     if len(leaves) != 1:
         raise ValueError(
@@ -83,16 +85,16 @@ def _from_array(module: Any, value: Any, name: str) -> Any:
     return _replace_inexact(module, lambda _: filled)
 
 
-def _from_tree(module: Any, weights: Any, name: str) -> Any:
-    kept = dict(leaf_paths(weights))
-    problems = misfits(module, kept, "given", same_dtype=True)
+def _from_tree(module: PyTree, weights: PyTree, name: str) -> PyTree:
+    arrays = dict(leaf_paths(weights))
+    problems = misfits(module, arrays, "given", same_dtype=True)
     problems = problems or misfits_of_adapters(module, adapter_settings(weights), "given")
     if problems:
         raise DoesNotFitError(f"initialize() of {name}: the weights do not fit: " + "; ".join(problems))
-    return replaced(module, kept)
+    return replaced(module, arrays)
 
 
-def _from_callable(module: Any, initializer: Callable[..., Any], key: Any, name: str) -> Any:
+def _from_callable(module: PyTree, initializer: Callable[..., Any], key: RandomKey, name: str) -> PyTree:
     """``(key, shape)`` or ``(key, shape, dtype)`` initializers on every floating array."""
     leaves = [(path, leaf) for path, leaf in leaf_paths(module) if eqx.is_inexact_array(leaf)]
     takes_dtype = len(inspect.signature(initializer).parameters) > 2
@@ -109,5 +111,5 @@ def _from_callable(module: Any, initializer: Callable[..., Any], key: Any, name:
     return _replace_inexact(module, lambda _: next(remaining))
 
 
-def _replace_inexact(module: Any, new: Callable[[Any], Any]) -> Any:
+def _replace_inexact(module: PyTree, new: Callable[[Array], Array]) -> PyTree:
     return jax.tree_util.tree_map(lambda leaf: new(leaf) if eqx.is_inexact_array(leaf) else leaf, module)

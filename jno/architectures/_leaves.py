@@ -9,6 +9,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike, DTypeLike
+from jaxtyping import Array, PyTree
 
 from jno.lora import adapter_settings
 
@@ -22,56 +24,56 @@ class DoesNotFitError(ValueError):
     """Weights of another structure, shape or type than those of the module."""
 
 
-def misfits(module: Any, kept: Mapping[str, Any], source: str, *, same_dtype: bool = False) -> list[str]:
+def misfits(module: PyTree, arrays: Mapping[str, Any], source: str, *, same_dtype: bool = False) -> list[str]:
     """What keeps arrays from being those of a module, one line per leaf; nothing where every leaf fits.
 
     Args:
         module: the module; its arrays without entries need no counterpart.
-        kept: arrays by path, see `leaf_paths`.
+        arrays: arrays by path, see `leaf_paths`.
         source: where they are from, e.g. ``in the checkpoint``.
         same_dtype: refuse another precision, not only another kind of number (default: precision may differ).
     """
     leaves = dict(leaf_paths(module))
-    lines = [f"{path}: not {source}" for path, leaf in leaves.items() if path not in kept and leaf.size]
-    lines += [f"{path}: not in the module" for path in kept if path not in leaves]
+    lines = [f"{path}: not {source}" for path, leaf in leaves.items() if path not in arrays and leaf.size]
+    lines += [f"{path}: not in the module" for path in arrays if path not in leaves]
     for path, leaf in leaves.items():
-        shape, dtype = _type_of(kept.get(path, leaf))
+        shape, dtype = _type_of(arrays.get(path, leaf))
         if shape != leaf.shape or (dtype != leaf.dtype and (same_dtype or _kind(dtype) != _kind(leaf.dtype))):
             lines.append(f"{path}: {leaf.shape} {leaf.dtype} expected, {shape} {dtype} {source}")
     return lines
 
 
-def misfits_of_adapters(module: Any, kept: Mapping[str, Mapping[str, Any]], source: str) -> list[str]:
+def misfits_of_adapters(module: PyTree, stored: Mapping[str, Mapping[str, Any]], source: str) -> list[str]:
     """Adapters that compute something else with the same arrays: another class or another scale, one line each.
 
     Args:
         module: the module.
-        kept: what `jno.lora.adapter_settings` gave.
+        stored: what `jno.lora.adapter_settings` gave.
         source: where it is from.
     """
-    settings = adapter_settings(module)
+    present = adapter_settings(module)
     return [
-        f"{path}: {settings[path]} expected, {dict(kept[path])} {source}"
-        for path in settings
-        if path in kept and settings[path] != dict(kept[path])
+        f"{path}: {present[path]} expected, {dict(stored[path])} {source}"
+        for path in present
+        if path in stored and present[path] != dict(stored[path])
     ]
 
 
-def replaced(module: Any, kept: Mapping[str, Any]) -> Any:
-    """The module with the arrays of ``kept`` by path, in the precision it has; others stay."""
-    values = iter([_converted(kept.get(path, leaf), leaf.dtype) for path, leaf in leaf_paths(module)])
+def replaced(module: PyTree, arrays: Mapping[str, Any]) -> PyTree:
+    """The module with these arrays by path, in the precision it has; others stay."""
+    values = iter([_converted(arrays.get(path, leaf), leaf.dtype) for path, leaf in leaf_paths(module)])
     return jax.tree_util.tree_map(lambda leaf: next(values) if eqx.is_array(leaf) else leaf, module)
 
 
-def _type_of(value: Any) -> tuple[tuple[int, ...], Any]:
+def _type_of(value: Any) -> tuple[tuple[int, ...], np.dtype]:
     array = value if eqx.is_array(value) else np.asarray(value)
     return array.shape, array.dtype
 
 
-def _kind(dtype: Any) -> Any:
+def _kind(dtype: DTypeLike) -> DTypeLike:
     return next((kind for kind in _KINDS if jnp.issubdtype(dtype, kind)), dtype)
 
 
-def _converted(value: Any, dtype: Any) -> Any:
+def _converted(value: ArrayLike, dtype: DTypeLike) -> Array:
     array = jnp.asarray(value)
     return array if array.dtype == dtype else array.astype(dtype)

@@ -7,29 +7,30 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
+from jaxtyping import PyTree
 
 from jno.lora import LoRAWrapper, lora_trainable_filter, partial_lora_trainable_filter
 
-_SHOWN = 4
+_LONGEST_LIST = 4
 """Most differing paths that a message names."""
 
 
-def leaf_paths(module: Any) -> list[tuple[str, Any]]:
+def leaf_paths(module: PyTree) -> list[tuple[str, Any]]:
     """``(path, leaf)`` of every array leaf, e.g. ``hidden_layers/0/weight``."""
-    flat, _ = jax.tree_util.tree_flatten_with_path(eqx.filter(module, eqx.is_array))
-    return [("/".join(str(_entry(p)) for p in path), leaf) for path, leaf in flat]
+    return _flat(eqx.filter(module, eqx.is_array))
 
 
-def _entry(part: Any) -> Any:
-    return jax.tree_util.keystr((part,), simple=True)
+def _flat(tree: PyTree) -> list[tuple[str, Any]]:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return [(jax.tree_util.keystr(path, simple=True, separator="/"), leaf) for path, leaf in leaves]
 
 
-def trainable_filter(module: Any) -> Any:
+def trainable_filter(module: PyTree) -> PyTree[bool]:
     """Filter of the leaves training may change: inexact arrays."""
     return jax.tree_util.tree_map(eqx.is_inexact_array, module)
 
 
-def checked_mask(module: Any, mask: Any, name: str) -> Any:
+def checked_mask(module: PyTree, mask: PyTree, name: str) -> PyTree[bool]:
     """``mask`` restricted to trainable leaves, as a filter of ``module``.
 
     Raises:
@@ -38,72 +39,67 @@ def checked_mask(module: Any, mask: Any, name: str) -> Any:
     inexact = trainable_filter(module)
     expected: Any = jax.tree_util.tree_structure(module)
     mask = _over_adapters(module, mask)
-    given: Any = jax.tree_util.tree_structure(mask)
-    if given != expected:
+    structure: Any = jax.tree_util.tree_structure(mask)
+    if structure != expected:
         raise ValueError(
             f"mask of {name}: it must mirror the module's tree, and differs at {_difference(module, mask)}; "
             "build it from jax.tree_util.tree_map(lambda _: False, model.module) with equinox.tree_at"
         )
-    for path, leaf in jax.tree_util.tree_flatten_with_path(mask)[0]:
+    for path, leaf in _flat(mask):
         if not isinstance(leaf, bool | np.bool_):
-            where = "/".join(str(_entry(p)) for p in path)
-            raise ValueError(f"mask of {name}: leaf {where} must be True or False, got {leaf!r}")
-    selected = jax.tree_util.tree_map(lambda leaf, chosen: bool(leaf and chosen), inexact, mask)
+            raise ValueError(f"mask of {name}: leaf {path} must be True or False, got {leaf!r}")
+    selected = jax.tree_util.tree_map(lambda leaf, wanted_leaf: bool(leaf and wanted_leaf), inexact, mask)
     if not any(jax.tree_util.tree_leaves(selected)):
         raise ValueError(f"mask of {name} selects no trainable leaf")
     return selected
 
 
-def _difference(module: Any, mask: Any) -> str:
+def _difference(module: PyTree, mask: PyTree) -> str:
     """Paths of leaves that only one of two trees has, or what their types are."""
-    own, other = ({"/".join(str(_entry(p)) for p in path) for path, _ in _leaves(tree)} for tree in (module, mask))
-    found = [f"{path} (missing)" for path in sorted(own - other)] + [
-        f"{path} (unknown)" for path in sorted(other - own)
-    ]
-    if not found:
+    expected, present = ({path for path, _ in _flat(tree)} for tree in (module, mask))
+    paths = [f"{path} (missing)" for path in sorted(expected - present)]
+    paths += [f"{path} (unknown)" for path in sorted(present - expected)]
+    if not paths:
         return f"the type of a node: {type(mask).__name__} for {type(module).__name__}"
-    return ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
+    return ", ".join(paths[:_LONGEST_LIST]) + (
+        f" and {len(paths) - _LONGEST_LIST} more" if len(paths) > _LONGEST_LIST else ""
+    )
 
 
-def _leaves(tree: Any) -> list[Any]:
-    return jax.tree_util.tree_flatten_with_path(tree)[0]
-
-
-def _over_adapters(module: Any, mask: Any) -> Any:
+def _over_adapters(module: PyTree, mask: PyTree) -> PyTree:
     """A mask of the network without its adapters: it selects all of an adapter where it selects any of its layer."""
     outer: Any
     layers, outer = jax.tree_util.tree_flatten(module, is_leaf=is_adapter)
-    given: Any = jax.tree_util.tree_structure(mask)
-    if not any(map(is_adapter, layers)) or given == jax.tree_util.tree_structure(module):
+    structure: Any = jax.tree_util.tree_structure(mask)
+    if not any(map(is_adapter, layers)) or structure == jax.tree_util.tree_structure(module):
         return mask
     try:
         parts = outer.flatten_up_to(mask)
     except ValueError:  # it mirrors neither; the caller says so
         return mask
 
-    def extended(layer: Any, part: Any) -> Any:
+    def extended(layer: PyTree, part: PyTree) -> PyTree:
         if not is_adapter(layer):
             return part
-        chosen = any(map(bool, jax.tree_util.tree_leaves(part)))
-        return jax.tree_util.tree_map(lambda _: chosen, layer)
+        selects = any(map(bool, jax.tree_util.tree_leaves(part)))
+        return jax.tree_util.tree_map(lambda _: selects, layer)
 
     return outer.unflatten([extended(layer, part) for layer, part in zip(layers, parts, strict=True)])
 
 
-def trained_leaves(module: Any, adapters: str | None) -> Any:
+def trained_leaves(module: PyTree, adapters: str | None) -> PyTree[bool]:
     """Filter of the leaves that training may change: of an adapted network the adapters, or also unwrapped layers."""
     if adapters is None:
         return trainable_filter(module)
     return lora_trainable_filter(module) if adapters == "only" else partial_lora_trainable_filter(module)
 
 
-def is_adapter(node: Any) -> bool:
+def is_adapter(node: object) -> bool:
     """Whether a part of a module is a layer with an adapter."""
     return isinstance(node, LoRAWrapper)
 
 
-def overlap(first: Any, second: Any) -> list[str]:
+def overlap(left: PyTree[bool], right: PyTree[bool]) -> list[str]:
     """Paths of the leaves both filters select."""
-    both = jax.tree_util.tree_map(lambda a, b: bool(a and b), first, second)
-    flat, _ = jax.tree_util.tree_flatten_with_path(both)
-    return ["/".join(str(_entry(p)) for p in path) for path, chosen in flat if chosen]
+    both = jax.tree_util.tree_map(lambda a, b: bool(a and b), left, right)
+    return [path for path, selected in _flat(both) if selected]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from jno.trace import Model, ModelCall
-from jno.utils import is_integer
+from jno.utils import RandomKey, is_integer
 
 
 class Parameter(eqx.Module):
@@ -22,19 +20,19 @@ class Parameter(eqx.Module):
         return self.value
 
 
-def shown(leaves: Any) -> Any:
+def user_leaves(leaves: PyTree) -> PyTree:
     """Leaves of a module as users see them: of a parameter its array, of a network the pytree."""
     return leaves.value if isinstance(leaves, Parameter) else leaves
 
 
-def with_leaves(module: Any, given: Any) -> Any:
-    """The module with the leaves that `shown` gave in place of its own."""
+def with_leaves(module: PyTree, leaves: PyTree) -> PyTree:
+    """The module with the leaves that `user_leaves` gave in place of its own."""
     if isinstance(module, Parameter):
-        return eqx.tree_at(lambda parameter: parameter.value, module, given)
-    return eqx.combine(given, module)
+        return eqx.tree_at(lambda parameter: parameter.value, module, leaves)
+    return eqx.combine(leaves, module)
 
 
-def parameter(shape: tuple[int, ...] | int = (), *, key: Any = None, name: str | None = None) -> ModelCall:
+def parameter(shape: tuple[int, ...] | int = (), *, key: RandomKey | None = None, name: str | None = None) -> ModelCall:
     """A trainable array, zero until ``initialize`` is called.
 
     It stands for unknown coefficients of inverse problems.  In expressions a vector ``(n,)`` with ``n > 1`` acts as

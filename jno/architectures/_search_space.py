@@ -10,7 +10,7 @@ from typing import Any, final
 import jax
 import numpy as np
 
-from jno.utils import get_seed, is_integral
+from jno.utils import RandomKey, get_seed, is_integral, is_number
 
 from ._arch import Arch
 from ._dimensions import Dimension, FloatRange, IntRange, Options, nevergrad
@@ -60,7 +60,7 @@ class ArchSpace:
         self._drawn = 0
 
     # --- building ---------------------------------------------------------------------------------------------
-    def unique(self, name: str, options: Any, category: str | None = None) -> ArchSpace:
+    def unique(self, name: str, options: object, category: str | None = None) -> ArchSpace:
         """One of several options.
 
         Args:
@@ -80,7 +80,7 @@ class ArchSpace:
         return self.add(Options(name, _checked(default if category is None else category, name), tuple(options)))
 
     def float_range(
-        self, name: str, low: Any, high: Any, log_scale: bool = False, category: str = TRAINING
+        self, name: str, low: object, high: object, log_scale: bool = False, category: str = TRAINING
     ) -> ArchSpace:
         """A number from ``low`` to ``high``.
 
@@ -95,10 +95,12 @@ class ArchSpace:
         Raises:
             ValueError: as of `unique`; ends that are not finite or not in order; a logarithm with ``low <= 0``.
         """
-        _check_ends("float_range", name, low, high, log_scale)
-        return self.add(FloatRange(name, _checked(category, name), float(low), float(high), bool(log_scale)))
+        low_end, high_end = map(float, _checked_ends("float_range", name, low, high, log_scale))
+        return self.add(FloatRange(name, _checked(category, name), low_end, high_end, bool(log_scale)))
 
-    def int_range(self, name: str, low: Any, high: Any, log_scale: bool = False, category: str = TRAINING) -> ArchSpace:
+    def int_range(
+        self, name: str, low: object, high: object, log_scale: bool = False, category: str = TRAINING
+    ) -> ArchSpace:
         """An integer from ``low`` to ``high``, both included; arguments as of `float_range`.
 
         Raises:
@@ -106,8 +108,8 @@ class ArchSpace:
         """
         if not (is_integral(low) and is_integral(high)):
             raise ValueError(f"int_range({name!r}, {low!r}, {high!r}): the ends must be integers")
-        _check_ends("int_range", name, low, high, log_scale)
-        return self.add(IntRange(name, _checked(category, name), int(low), int(high), bool(log_scale)))
+        low_end, high_end = map(int, _checked_ends("int_range", name, low, high, log_scale))
+        return self.add(IntRange(name, _checked(category, name), low_end, high_end, bool(log_scale)))
 
     def add(self, dimension: Dimension) -> ArchSpace:
         """A dimension that was made before, as `get` gives it.
@@ -132,10 +134,10 @@ class ArchSpace:
     @property
     def groups(self) -> dict[str, list[str]]:
         """The names by category."""
-        found: dict[str, list[str]] = {}
+        names_by_category: dict[str, list[str]] = {}
         for dimension in self:
-            found.setdefault(dimension.category, []).append(dimension.name)
-        return found
+            names_by_category.setdefault(dimension.category, []).append(dimension.name)
+        return names_by_category
 
     @property
     def is_empty(self) -> bool:
@@ -195,9 +197,9 @@ class ArchSpace:
         logarithmic scale five.
         """
         values = [dimension.grid() for dimension in self]
-        return [dict(zip(self.names, chosen, strict=True)) for chosen in itertools.product(*values)]
+        return [dict(zip(self.names, point, strict=True)) for point in itertools.product(*values)]
 
-    def sample(self, key: Any = None, /, **overrides: Any) -> dict[str, Any]:
+    def sample(self, key: RandomKey | None = None, /, **overrides: object) -> dict[str, Any]:
         """A random configuration.
 
         Args:
@@ -266,14 +268,15 @@ def _checked(category: str, name: str) -> str:
     return category
 
 
-def _check_ends(method: str, name: str, low: Any, high: Any, log_scale: Any) -> None:
-    shown = f"{method}({name!r}, {low!r}, {high!r})"
-    for end in (low, high):
-        if isinstance(end, bool) or not isinstance(end, int | float | np.number) or not math.isfinite(end):
-            raise ValueError(f"{shown}: the ends must be finite numbers")
-    if low >= high:
-        raise ValueError(f"{shown}: the lower end must be below the upper one")
+def _checked_ends(method: str, name: str, low: object, high: object, log_scale: object) -> tuple[Any, ...]:
+    call = f"{method}({name!r}, {low!r}, {high!r})"
+    ends = tuple(end for end in (low, high) if isinstance(end, np.number) or is_number(end))
+    if len(ends) < 2 or not all(map(math.isfinite, ends)):
+        raise ValueError(f"{call}: the ends must be finite numbers")
+    if ends[0] >= ends[1]:
+        raise ValueError(f"{call}: the lower end must be below the upper one")
     if not isinstance(log_scale, bool):
-        raise ValueError(f"{shown}: log_scale={log_scale!r} must be True or False")
-    if log_scale and low <= 0:
-        raise ValueError(f"{shown}: a logarithmic scale needs a lower end above zero")
+        raise ValueError(f"{call}: log_scale={log_scale!r} must be True or False")
+    if log_scale and ends[0] <= 0:
+        raise ValueError(f"{call}: a logarithmic scale needs a lower end above zero")
+    return ends

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
 
 import equinox as eqx
 import jax
 
 from jno.lora import lora_trainable_filter
-from jno.trace import Model, print_model
+from jno.trace import Model, Optimizer, print_model
 
 from ._masks import checked_mask, leaf_paths, trained_leaves
 
@@ -48,9 +48,7 @@ def _rows(model: Model) -> list[tuple[str, str, str]]:
     for number, group in enumerate(controls.groups):
         selected = checked_mask(module, group.mask, model.model_key)
         row = (f"group {number}", _optimizer_name(default if group.optimizer is None else group.optimizer))
-        owners = jax.tree_util.tree_map(
-            lambda chosen, old, new=row: new if chosen else old, selected, owners, is_leaf=lambda n: isinstance(n, bool)
-        )
+        owners = jax.tree_util.tree_map(functools.partial(_owner, row), selected, owners, is_leaf=_is_boolean)
     if controls.frozen:
         trained = jax.tree_util.tree_map(lambda _: False, trained)
     for mask in controls.freeze_masks:
@@ -66,7 +64,15 @@ def _rows(model: Model) -> list[tuple[str, str, str]]:
     return [(*owner, state) for owner, state, is_array in columns if is_array]
 
 
-def _optimizer_name(optimizer: Any) -> str:
+def _owner(row: tuple[str, str], selected: bool, previous: tuple[str, str]) -> tuple[str, str]:
+    return row if selected else previous
+
+
+def _is_boolean(node: object) -> bool:
+    return isinstance(node, bool)
+
+
+def _optimizer_name(optimizer: Optimizer | None) -> str:
     """What the user gave: the factory's name or class, `optax` for a transform."""
     if optimizer is None:
         return "-"

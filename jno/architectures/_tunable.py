@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+from jaxtyping import PyTree
 
 from jno.trace import Model
-from jno.utils import get_network_seed
+from jno.utils import RandomKey, get_network_seed
 
 from ._arch import Arch
 from ._search_space import ArchSpace, check_training
@@ -51,7 +52,7 @@ class TunableModule(Model):
         self.arch = space.arch(space.default)
         self.module = self.instantiate(key=jax.random.fold_in(jax.random.PRNGKey(get_network_seed()), self.layer_id))
 
-    def instantiate(self, arch: Arch | Mapping[str, Any] | None = None, key: Any = None) -> Any:
+    def instantiate(self, arch: Arch | Mapping[str, Any] | None = None, key: RandomKey | None = None) -> PyTree:
         """A new module.
 
         Args:
@@ -61,11 +62,11 @@ class TunableModule(Model):
         Raises:
             TypeError: the constructor does not take it.
         """
-        chosen = self.arch if arch is None else arch if isinstance(arch, Arch) else Arch(arch)
-        random = jax.random.PRNGKey(get_network_seed()) if key is None else key
-        return self._as_module(self.build(**_arguments(self.build, chosen, random, self.space)))
+        architecture = self.arch if arch is None else arch if isinstance(arch, Arch) else Arch(arch)
+        weights_key = jax.random.PRNGKey(get_network_seed()) if key is None else key
+        return self._as_module(self.build(**_arguments(self.build, architecture, weights_key, self.space)))
 
-    def take(self, arch: Arch, key: Any) -> None:
+    def take(self, arch: Arch, key: RandomKey) -> None:
         """Become the network of an architecture, with new weights; requests such as adapters count again."""
         self.arch = arch
         self.module = self.instantiate(arch, key)
@@ -82,25 +83,25 @@ def _takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:
     return any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
 
 
-def _arguments(build: Callable[..., Any], arch: Arch, key: Any, space: ArchSpace) -> dict[str, Any]:
+def _arguments(build: Callable[..., Any], arch: Arch, key: RandomKey, space: ArchSpace) -> dict[str, Any]:
     parameters = inspect.signature(build).parameters
     name = build.__name__ if inspect.isclass(build) or inspect.isfunction(build) else type(build).__name__
-    given: dict[str, Any] = {"arch": arch} if "arch" in parameters else dict(arch.choices)
-    refused = [option for option in given if option not in parameters]
+    arguments: dict[str, Any] = {"arch": arch} if "arch" in parameters else dict(arch.choices)
+    refused = [option for option in arguments if option not in parameters]
     if refused and not _takes_any(parameters):
         raise TypeError(
             f"{name} takes neither arch nor {', '.join(map(repr, refused))} of the search space: its constructor has "
             f"the parameters ({', '.join(parameters)})"
         )
     if "key" in parameters:
-        given["key"] = key
+        arguments["key"] = key
     positional = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     missing = [
         parameter.name
         for parameter in parameters.values()
         if parameter.default is inspect.Parameter.empty
         and parameter.kind not in positional
-        and parameter.name not in given
+        and parameter.name not in arguments
     ]
     if missing:
         training = [option for option in missing if space.has(option)]
@@ -111,4 +112,4 @@ def _arguments(build: Callable[..., Any], arch: Arch, key: Any, space: ArchSpace
             f"{name} needs {', '.join(map(repr, missing))}, {why}; add them with category='architecture', give them "
             "defaults, or take arch instead"
         )
-    return given
+    return arguments

@@ -25,12 +25,12 @@ class nn:
     >>> net = jno.nn(foundax.mlp(2, hidden_dims=16, key=jax.random.PRNGKey(0)))
     """
 
-    def __new__(cls, module: Any, space: Any = None, name: str = "", weight_path: str | None = None) -> Any:
+    def __new__(cls, module: object, space: object = None, name: str = "", weight_path: str | None = None) -> Any:
         """Same as :meth:`wrap`."""
         return cls.wrap(module, space, name, weight_path)
 
     @classmethod
-    def wrap(cls, module: Any, space: Any = None, name: str = "", weight_path: str | None = None) -> Model:
+    def wrap(cls, module: object, space: object = None, name: str = "", weight_path: str | None = None) -> Model:
         """A `Model` over ``module``; a `TunableModule` over a class with a search space.
 
         Args:
@@ -64,7 +64,7 @@ class nn:
         return Model(_as_equinox(module), name, weight_path)
 
 
-def set_default_rng_seed(seed: Any) -> None:
+def set_default_rng_seed(seed: object) -> None:
     """Choose the weights of networks that are built without a key, without changing any other random number.
 
     They are the initial weights of Flax Linen modules, of networks over a search space, those that
@@ -91,7 +91,7 @@ def set_default_rng_seed(seed: Any) -> None:
     set_network_seed(None if seed is None else int(seed))
 
 
-def _as_equinox(module: Any) -> eqx.Module:
+def _as_equinox(module: object) -> eqx.Module:
     if isinstance(module, Model):
         raise TypeError("the module is already wrapped: use the Model itself")
     if inspect.isclass(module):

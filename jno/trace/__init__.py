@@ -51,6 +51,7 @@ from ._operations import Reshape as Reshape
 from ._operations import Tracker as Tracker
 from ._operations import UnaryOp as UnaryOp
 from ._optimizer_forms import BuildsTransform as BuildsTransform
+from ._optimizer_forms import Optimizer as Optimizer
 from ._optimizer_forms import is_optimizer as is_optimizer
 from ._optimizer_forms import is_transformation as is_transformation
 from ._placeholder import Placeholder as Placeholder

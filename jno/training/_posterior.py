@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from jno.architectures import leaf_paths, shown
+from jno.architectures import leaf_paths, user_leaves
 from jno.bayesian import GaussianApproximation, Kernel, kernel_of, priors
 from jno.compiler import Program, noise_nodes
 from jno.trace import Initialization, Model, Posterior, Sampling, Variational
@@ -161,7 +161,7 @@ def _prior_of(group: _Group) -> LogDensity:
     densities = []
     for claim in group.claims:
         prior = _prior(claim)
-        position = shown(eqx.filter(claim.model.module, claim.selected))
+        position = user_leaves(eqx.filter(claim.model.module, claim.selected))
         result = jax.eval_shape(prior, position)
         if not isinstance(result, jax.ShapeDtypeStruct) or result.shape != ():
             raise ValueError(
@@ -169,7 +169,7 @@ def _prior_of(group: _Group) -> LogDensity:
                 f"{result.shape if isinstance(result, jax.ShapeDtypeStruct) else type(result).__name__} - sum it up"
             )
         densities.append((claim.model.layer_id, prior))
-    return lambda position: sum(prior(shown(position[i])) for i, prior in densities)
+    return lambda position: sum(prior(user_leaves(position[i])) for i, prior in densities)
 
 
 def _prior(claim: Claim) -> Callable[[PyTree], Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import jax
 
-from jno.architectures import shown
+from jno.architectures import user_leaves
 from jno.trace import Model
 from jno.utils import get_logger
 
@@ -46,7 +46,7 @@ def write_posteriors(phases: Sequence[Phase], state: TrainState, models: Sequenc
             model.posterior_diagnostics = report.diagnostics or None
     for model in models:
         if model.layer_id in draws:
-            model.posterior_samples = shown(draws[model.layer_id])
+            model.posterior_samples = user_leaves(draws[model.layer_id])
     if complaints:
         message = "; ".join(complaints)
         get_logger().warning(message)
