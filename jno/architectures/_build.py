@@ -9,7 +9,7 @@ from jaxtyping import PyTree
 
 from jno.lora import apply_lora
 from jno.trace import Model
-from jno.utils import RandomKey
+from jno.utils import Key
 
 from ._flax import FlaxLinen, is_uninitialized
 from ._initialize import initialized
@@ -19,7 +19,7 @@ from ._masks import checked_mask
 _ADAPTER_STREAM = 0x10AA
 
 
-def build_module(model: Model, key: RandomKey) -> None:
+def build_module(model: Model, key: Key) -> None:
     """Initialise lazy modules, load pending weights, put in adapters and cast to the dtype; each request once."""
     if isinstance(model.module, FlaxLinen) and is_uninitialized(model.module):
         model.module = model.module.initialized(key)
@@ -40,7 +40,7 @@ def build_module(model: Model, key: RandomKey) -> None:
         model.module = cast_floating(model.module, model.controls.dtype)
 
 
-def _loaded(model: Model, module: PyTree, key: RandomKey) -> PyTree:
+def _loaded(model: Model, module: PyTree, key: Key) -> PyTree:
     """The module with the weights that wait for it."""
     pending = model.controls.waiting_initialization
     if pending is None:
@@ -49,7 +49,7 @@ def _loaded(model: Model, module: PyTree, key: RandomKey) -> PyTree:
     return initialized(module, pending.weights, weights_key, model.model_key)
 
 
-def _loaded_with_adapters(model: Model, module: PyTree, key: RandomKey, error: DoesNotFitError) -> PyTree:
+def _loaded_with_adapters(model: Model, module: PyTree, key: Key, error: DoesNotFitError) -> PyTree:
     """The module with its adapters and the weights of both."""
     try:
         return _loaded(model, _adapted(model, module, key), key)
@@ -57,7 +57,7 @@ def _loaded_with_adapters(model: Model, module: PyTree, key: RandomKey, error: D
         raise ValueError(f"{error}. With the adapters of lora(): {second_error}") from second_error
 
 
-def _adapted(model: Model, module: PyTree, key: RandomKey) -> PyTree:
+def _adapted(model: Model, module: PyTree, key: Key) -> PyTree:
     """The module with the adapters that wait for it."""
     adapters = model.controls.waiting_lora
     if adapters is None:

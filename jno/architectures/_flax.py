@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jno.utils import RandomKey
+from jno.utils import Key
 
 
 @dataclasses.dataclass
@@ -27,7 +27,7 @@ class FlaxLinen(eqx.Module):
     variables: Any
     seen: InputShapes = eqx.field(static=True)
 
-    def __call__(self, *inputs: Array, key: RandomKey | None = None) -> Any:
+    def __call__(self, *inputs: Array, key: Key | None = None) -> Any:
         """Apply the module; ``key`` feeds the ``dropout`` stream."""
         rngs = None if key is None else {"dropout": key}
         if self.variables is None:
@@ -35,7 +35,7 @@ class FlaxLinen(eqx.Module):
             return self.linen.init_with_output({"params": jax.random.key(0), **(rngs or {})}, *inputs)[0]
         return self.linen.apply(self.variables, *inputs, rngs=rngs)
 
-    def initialized(self, key: RandomKey) -> FlaxLinen:
+    def initialized(self, key: Key) -> FlaxLinen:
         """The module with fresh variables for the recorded input shapes."""
         assert self.seen.inputs is not None, "the module was never called"
         zeros = [jnp.zeros(s.shape, s.dtype) for s in self.seen.inputs]

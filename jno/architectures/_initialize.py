@@ -15,14 +15,14 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, PyTree
 
 from jno.lora import adapter_settings
-from jno.utils import RandomKey, user_path
+from jno.utils import Key, user_path
 
 from ._checkpoint_weights import from_checkpoint
 from ._leaves import DoesNotFitError, misfits, misfits_of_adapters, replaced
 from ._masks import leaf_paths
 
 
-def initialized(module: PyTree, weights: object, key: RandomKey, name: str) -> PyTree:
+def initialized(module: PyTree, weights: object, key: Key, name: str) -> PyTree:
     """``module`` with the weights that ``Model.initialize`` was given.
 
     Raises:
@@ -94,7 +94,7 @@ def _from_tree(module: PyTree, weights: PyTree, name: str) -> PyTree:
     return replaced(module, arrays)
 
 
-def _from_callable(module: PyTree, initializer: Callable[..., Any], key: RandomKey, name: str) -> PyTree:
+def _from_callable(module: PyTree, initializer: Callable[..., Any], key: Key, name: str) -> PyTree:
     """``(key, shape)`` or ``(key, shape, dtype)`` initializers on every floating array."""
     leaves = [(path, leaf) for path, leaf in leaf_paths(module) if eqx.is_inexact_array(leaf)]
     takes_dtype = len(inspect.signature(initializer).parameters) > 2

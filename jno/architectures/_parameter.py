@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from jno.trace import Model, ModelCall
-from jno.utils import RandomKey, is_integer
+from jno.utils import Key, is_integer
 
 
 class Parameter(eqx.Module):
@@ -32,7 +32,7 @@ def with_leaves(module: PyTree, leaves: PyTree) -> PyTree:
     return eqx.combine(leaves, module)
 
 
-def parameter(shape: tuple[int, ...] | int = (), *, key: RandomKey | None = None, name: str | None = None) -> ModelCall:
+def parameter(shape: tuple[int, ...] | int = (), *, key: Key | None = None, name: str | None = None) -> ModelCall:
     """A trainable array, zero until ``initialize`` is called.
 
     It stands for unknown coefficients of inverse problems.  In expressions a vector ``(n,)`` with ``n > 1`` acts as

@@ -10,7 +10,7 @@ from typing import Any, final
 import jax
 import numpy as np
 
-from jno.utils import RandomKey, get_seed, is_integral, is_number
+from jno.utils import Key, get_seed, is_integral, is_number
 
 from ._arch import Arch
 from ._dimensions import Dimension, FloatRange, IntRange, Options, nevergrad
@@ -199,7 +199,7 @@ class ArchSpace:
         values = [dimension.grid() for dimension in self]
         return [dict(zip(self.names, point, strict=True)) for point in itertools.product(*values)]
 
-    def sample(self, key: RandomKey | None = None, /, **overrides: object) -> dict[str, Any]:
+    def sample(self, key: Key | None = None, /, **overrides: object) -> dict[str, Any]:
         """A random configuration.
 
         Args:

@@ -10,7 +10,7 @@ import jax
 from jaxtyping import PyTree
 
 from jno.trace import Model
-from jno.utils import RandomKey, get_network_seed
+from jno.utils import Key, get_network_seed
 
 from ._arch import Arch
 from ._search_space import ArchSpace, check_training
@@ -52,7 +52,7 @@ class TunableModule(Model):
         self.arch = space.arch(space.default)
         self.module = self.instantiate(key=jax.random.fold_in(jax.random.PRNGKey(get_network_seed()), self.layer_id))
 
-    def instantiate(self, arch: Arch | Mapping[str, Any] | None = None, key: RandomKey | None = None) -> PyTree:
+    def instantiate(self, arch: Arch | Mapping[str, Any] | None = None, key: Key | None = None) -> PyTree:
         """A new module.
 
         Args:
@@ -66,7 +66,7 @@ class TunableModule(Model):
         weights_key = jax.random.PRNGKey(get_network_seed()) if key is None else key
         return self._as_module(self.build(**_arguments(self.build, architecture, weights_key, self.space)))
 
-    def take(self, arch: Arch, key: RandomKey) -> None:
+    def take(self, arch: Arch, key: Key) -> None:
         """Become the network of an architecture, with new weights; requests such as adapters count again."""
         self.arch = arch
         self.module = self.instantiate(arch, key)
@@ -83,7 +83,7 @@ def _takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:
     return any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
 
 
-def _arguments(build: Callable[..., Any], arch: Arch, key: RandomKey, space: ArchSpace) -> dict[str, Any]:
+def _arguments(build: Callable[..., Any], arch: Arch, key: Key, space: ArchSpace) -> dict[str, Any]:
     parameters = inspect.signature(build).parameters
     name = build.__name__ if inspect.isclass(build) or inspect.isfunction(build) else type(build).__name__
     arguments: dict[str, Any] = {"arch": arch} if "arch" in parameters else dict(arch.choices)

@@ -11,10 +11,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, PyTree, Shaped
 
 from jno.compiler import Program, check_pointwise
+from jno.trace import Node
 
-from ._files import ExportedFile, chosen_format, write
+from ._files import ExportedFile, checked_format, write
 from ._function import Argument, ArrayFunction, differs
 from ._places import Place, place_of
 
@@ -30,8 +32,8 @@ def export_expressions(
     platforms: Sequence[str] | None = None,
 ) -> ExportedFile:
     """See `jno.core.core.export`; ``program`` holds the expressions over their domain."""
-    chosen = chosen_format(path, format, platforms)
-    return write(expression_function(program), path, chosen, platforms)
+    file_format = checked_format(path, format, platforms)
+    return write(expression_function(program), path, file_format, platforms)
 
 
 def expression_function(program: Program) -> ArrayFunction:
@@ -60,36 +62,36 @@ class _Call:
 
     program: Program
     place: Place
-    modules: dict[int, Any]
-    data: dict[tuple[str, str], Any]
+    modules: dict[int, PyTree]
+    data: dict[tuple[str, str], PyTree]
 
     @property
     def moves(self) -> list[bool]:
         """Whether each expression depends on the place, or is the same everywhere."""
         tags = [self.program.graph.tags(root) for root in self.program.expressions]
-        return [bool(own & {self.place.points, self.place.time}) for own in tags]
+        return [bool(root_tags & {self.place.points, self.place.time}) for root_tags in tags]
 
-    def __call__(self, *arrays: Any) -> Any:
+    def __call__(self, *arrays: Array) -> Array | tuple[Array, ...]:
         moving = len(arrays) - len(self.place.data)
         in_axes = [0] * moving + [None] * len(self.place.data)
         out_axes = tuple(0 if moves else None for moves in self.moves)
         values = jax.vmap(self._at_point, in_axes=in_axes, out_axes=out_axes)(*arrays)
         return values[0] if len(values) == 1 else values
 
-    def _at_point(self, *arrays: Any) -> tuple[Any, ...]:
+    def _at_point(self, *arrays: Shaped[Array, ...]) -> tuple[Array, ...]:
         place, bound = self.place, dict(self.data)
-        rest = list(arrays)
+        remaining = list(arrays)
         if place.points is not None:
-            bound["points", place.points] = jnp.concatenate(rest[: place.width]).reshape(1, 1, 1, place.width)
-            rest = rest[place.width :]
+            bound["points", place.points] = jnp.concatenate(remaining[: place.width]).reshape(1, 1, 1, place.width)
+            remaining = remaining[place.width :]
         if place.time is not None:
-            bound["times", place.time] = rest.pop(0).reshape(1, 1)
-        for tag, row in zip(place.data, rest, strict=True):
+            bound["times", place.time] = remaining.pop(0).reshape(1, 1)
+        for tag, row in zip(place.data, remaining, strict=True):
             bound["tensors", tag] = row.reshape(bound["tensors", tag].shape)
         values = self.program(self.modules, bound)
         return tuple(map(self._alone, values, self.program.expressions, self.moves))
 
-    def _alone(self, value: Any, root: Any, moves: bool) -> Any:
+    def _alone(self, value: Array, root: Node, moves: bool) -> Array:
         """Without the axis of samples, which expressions of parameters do not have, and that of the one point."""
         if not moves:
             return value[0] if self.program.graph.tags(root) else value
@@ -122,30 +124,30 @@ def _one_point(program: Program, few: Program, place: Place) -> Program:
 
 def _arguments(few: Program, place: Place) -> tuple[Argument, ...]:
     """Columns of the points, the time at each of them, and one row of every data tag."""
-    found: list[Argument] = []
+    arguments: list[Argument] = []
     count = 2
     if place.points is not None:
         points = few.data["points", place.points][0, 0]
         count = len(points)
-        found += [Argument(name, points[:, i : i + 1], True) for i, name in enumerate(place.coordinates)]
+        arguments += [Argument(name, points[:, i : i + 1], True) for i, name in enumerate(place.coordinates)]
     if place.time is not None:
         times = jnp.broadcast_to(few.data["times", place.time][:1], (count, 1))
-        found.append(Argument("t", times, True))
+        arguments.append(Argument("t", times, True))
     for tag in place.data:
         drop = 2 if few.layout.entries["tensors", tag].levels == 1 else 1
         row = few.data["tensors", tag]
-        found.append(Argument(tag, row.reshape(row.shape[drop:]), False))
-    return tuple(found)
+        arguments.append(Argument(tag, row.reshape(row.shape[drop:]), False))
+    return tuple(arguments)
 
 
-def _refuse_coupling(function: ArrayFunction, whole: Sequence[Any], call: _Call) -> None:
+def _refuse_coupling(function: ArrayFunction, on_all_points: Sequence[Array], call: _Call) -> None:
     values = jax.tree_util.tree_leaves(jax.jit(function.call)(*function.samples))
-    for value, expected, root, moves in zip(values, whole, call.program.expressions, call.moves, strict=True):
+    for value, expected, root, moves in zip(values, on_all_points, call.program.expressions, call.moves, strict=True):
         if moves and differs(expected[0], value):
             raise _coupled(root)
 
 
-def _coupled(root: Any) -> ValueError:
+def _coupled(root: Node) -> ValueError:
     return ValueError(
         f"cannot export '{root!r}': its value at a point depends on the other points (a reduction or a network over "
         "all points, single points picked by index, data with one entry per point); an exported function takes any "

@@ -6,11 +6,10 @@ import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from jno.utils import require_one_of, user_path, write_atomically
 
-from ._function import ArrayFunction
+from ._function import ArrayFunction, TypedShape
 from ._onnx import onnx_bytes
 from ._stablehlo import PLATFORMS, checked_platforms, stablehlo_bytes
 
@@ -37,8 +36,8 @@ class ExportedFile:
         return f"{self.path}: ({', '.join(self.inputs)}) -> ({', '.join(self.outputs)})"
 
 
-def chosen_format(path: Any, format: str | None, platforms: Sequence[str] | None) -> str:
-    """The format asked for, or that of the suffix.
+def checked_format(path: str | os.PathLike[str], format: str | None, platforms: Sequence[str] | None) -> str:
+    """The format named, or that of the suffix.
 
     Raises:
         ValueError: unknown format, or ``platforms`` of a format that has none.
@@ -49,17 +48,21 @@ def chosen_format(path: Any, format: str | None, platforms: Sequence[str] | None
             f"export({os.fspath(path)!r}): the suffix {suffix!r} names no format; write the file as .stablehlo or "
             f".onnx, or give format=: {', '.join(map(repr, FORMATS))}"
         )
-    chosen = suffix.removeprefix(".") if format is None else format
-    require_one_of(chosen, "export(format)", FORMATS)
-    if platforms is not None and chosen != "stablehlo":
-        raise ValueError(f"export(platforms=...) belongs to the format 'stablehlo'; a file of {chosen!r} runs anywhere")
-    return chosen
+    file_format = suffix.removeprefix(".") if format is None else format
+    require_one_of(file_format, "export(format)", FORMATS)
+    if platforms is not None and file_format != "stablehlo":
+        raise ValueError(
+            f"export(platforms=...) belongs to the format 'stablehlo'; a file of {file_format!r} runs anywhere"
+        )
+    return file_format
 
 
-def write(function: ArrayFunction, path: Any, format: str, platforms: Sequence[str] | None) -> ExportedFile:
+def write(
+    function: ArrayFunction, path: str | os.PathLike[str], format: str, platforms: Sequence[str] | None
+) -> ExportedFile:
     """Write the function completely or not at all; missing parent directories are created."""
     target = user_path(path)
-    encoders: dict[str, Callable[[], tuple[bytes, Sequence[Any]]]] = {
+    encoders: dict[str, Callable[[], tuple[bytes, Sequence[TypedShape]]]] = {
         "stablehlo": lambda: stablehlo_bytes(
             function, checked_platforms(PLATFORMS if platforms is None else platforms)
         ),
@@ -71,5 +74,5 @@ def write(function: ArrayFunction, path: Any, format: str, platforms: Sequence[s
     return ExportedFile(target, format, tuple(inputs), tuple(map(_type, results)))
 
 
-def _type(spec: Any) -> str:
+def _type(spec: TypedShape) -> str:
     return f"{spec.dtype.name}[{','.join(map(str, spec.shape))}]"

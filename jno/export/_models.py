@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, PyTree, Shaped
 
 from jno.architectures import build_module, constrained, is_uninitialized
 from jno.compiler import call_module
 from jno.trace import Model, compile_network, export_network
 from jno.utils import get_network_seed
 
-from ._files import ExportedFile, chosen_format, write
+from ._files import ExportedFile, checked_format, write
 from ._function import Argument, ArrayFunction, differs
 from .iree import IREEModel, checked_options, compiled
 
@@ -28,38 +28,38 @@ _ROWS = 32
 def export_model(
     model: Model,
     path: str | os.PathLike[str],
-    sample_inputs: Any,
+    sample_inputs: object,
     *,
     format: str | None = None,
     platforms: Sequence[str] | None = None,
     polymorphic: bool | Sequence[bool] = True,
 ) -> ExportedFile:
     """See `jno.trace.Model.export`."""
-    chosen = chosen_format(path, format, platforms)
-    return write(model_function(model, sample_inputs, polymorphic), path, chosen, platforms)
+    file_format = checked_format(path, format, platforms)
+    return write(model_function(model, sample_inputs, polymorphic), path, file_format, platforms)
 
 
 @compile_network.register
 def compile_model(
-    model: Model, sample_inputs: Any, *, target_backend: str = "llvm-cpu", optimization_level: int = 3
+    model: Model, sample_inputs: object, *, target_backend: str = "llvm-cpu", optimization_level: int = 3
 ) -> IREEModel:
     """See `jno.trace.Model.to_iree`."""
     checked_options(target_backend, optimization_level)
     return compiled(model_function(model, sample_inputs, False), target_backend, optimization_level)
 
 
-def model_function(model: Model, sample_inputs: Any, polymorphic: bool | Sequence[bool]) -> ArrayFunction:
+def model_function(model: Model, sample_inputs: object, polymorphic: bool | Sequence[bool]) -> ArrayFunction:
     """The network as a core calls it, with its current weights, over arrays like the samples."""
     samples = _arrays(sample_inputs, model)
     by_rows = _free_axes(samples, polymorphic)
     _build(model, samples)
     module = constrained(eqx.nn.inference_mode(model.module), model)
 
-    def whole(*arrays: Any) -> Any:
+    def network(*arrays: Array) -> Array:
         return _forward(model, module, arrays)
 
-    def row(*arrays: Any) -> Any:
-        output = whole(*(array[None] if free else array for array, free in zip(arrays, by_rows, strict=True)))
+    def row(*arrays: Array) -> Array:
+        output = network(*(array[None] if free else array for array, free in zip(arrays, by_rows, strict=True)))
         if output.ndim == 0 or output.shape[0] != 1:
             raise ValueError(f"{model.model_key} returns shape {tuple(output.shape)} for one row; {_FIXED_SHAPES}")
         return output[0]
@@ -67,26 +67,26 @@ def model_function(model: Model, sample_inputs: Any, polymorphic: bool | Sequenc
     names = ["input"] if len(samples) == 1 else [f"input_{number}" for number in range(len(samples))]
     arguments = tuple(map(Argument, names, samples, by_rows))
     if not any(by_rows):
-        return ArrayFunction(model.model_key, whole, arguments)
+        return ArrayFunction(model.model_key, network, arguments)
     mapped = jax.vmap(row, in_axes=[0 if free else None for free in by_rows])
-    _refuse_coupling(model, whole, mapped, samples, by_rows)
+    _refuse_coupling(model, network, mapped, samples, by_rows)
     return ArrayFunction(model.model_key, mapped, arguments)
 
 
-def _arrays(sample_inputs: Any, model: Model) -> list[Any]:
-    given = list(sample_inputs) if isinstance(sample_inputs, list | tuple) else [sample_inputs]
-    if not given:
+def _arrays(sample_inputs: object, model: Model) -> list[Array]:
+    inputs = list(sample_inputs) if isinstance(sample_inputs, list | tuple) else [sample_inputs]
+    if not inputs:
         raise ValueError(f"{model.model_key}: sample_inputs is empty; give one array per argument of the network")
-    for number, array in enumerate(given):
+    for number, array in enumerate(inputs):
         if not isinstance(array, np.ndarray | np.generic | jax.Array):
             raise TypeError(
                 f"{model.model_key}: sample_inputs must be an array, or a list of arrays, one per argument; entry "
                 f"{number} is {type(array).__name__}"
             )
-    return [jnp.asarray(array) for array in given]
+    return [jnp.asarray(array) for array in inputs]
 
 
-def _free_axes(samples: Sequence[Any], polymorphic: bool | Sequence[bool]) -> list[bool]:
+def _free_axes(samples: Sequence[Array], polymorphic: bool | Sequence[bool]) -> list[bool]:
     shapes = ", ".join(str(tuple(array.shape)) for array in samples)
     if isinstance(polymorphic, bool):
         free = [polymorphic and array.ndim >= 2 for array in samples]
@@ -112,8 +112,8 @@ def _free_axes(samples: Sequence[Any], polymorphic: bool | Sequence[bool]) -> li
     return free
 
 
-def _build(model: Model, samples: Sequence[Any]) -> None:
-    """Serve what was asked for and waits for a core: weights, adapters, the dtype."""
+def _build(model: Model, samples: Sequence[Array]) -> None:
+    """Load the weights, put in the adapters and cast to the dtype that wait for a core."""
     if is_uninitialized(model.module):
         if model.controls.waiting_initialization is None:
             raise ValueError(
@@ -124,7 +124,7 @@ def _build(model: Model, samples: Sequence[Any]) -> None:
     build_module(model, jax.random.PRNGKey(get_network_seed()))
 
 
-def _forward(model: Model, module: Any, arrays: Sequence[Any]) -> Any:
+def _forward(model: Model, module: PyTree, arrays: Sequence[Array]) -> Array:
     dtype = model.controls.dtype
     inputs = [array.reshape(1) if array.ndim == 0 else array for array in arrays]
     if dtype is not None:
@@ -133,20 +133,26 @@ def _forward(model: Model, module: Any, arrays: Sequence[Any]) -> Any:
     return output[:, None] if output.ndim == 1 else output
 
 
-def _refuse_coupling(model: Model, whole: Any, mapped: Any, samples: Sequence[Any], by_rows: Sequence[bool]) -> None:
-    """A free number of rows makes sense only if the result for a row does not depend on the others."""
+def _refuse_coupling(
+    model: Model,
+    network: Callable[..., Array],
+    mapped: Callable[..., Array],
+    samples: Sequence[Array],
+    by_rows: Sequence[bool],
+) -> None:
+    """A free number of rows makes sense only if the result for a row depends on that row alone."""
     few = [_several(array[:_ROWS]) if free else array for array, free in zip(samples, by_rows, strict=True)]
-    if differs(jax.jit(whole)(*few), jax.jit(mapped)(*few)):
+    if differs(jax.jit(network)(*few), jax.jit(mapped)(*few)):
         raise ValueError(
             f"{model.model_key} mixes the rows of its input (normalisation, attention or convolution over them), so "
             f"their number cannot be left open; {_FIXED_SHAPES}"
         )
 
 
-def _several(rows: Any) -> Any:
+def _several(rows: Shaped[Array, "n ..."]) -> Shaped[Array, "2*n ..."]:
     """At least two different rows."""
-    moved = 1.7 * rows + 0.01 if jnp.issubdtype(rows.dtype, jnp.inexact) else rows
-    return jnp.concatenate([rows, moved.astype(rows.dtype)])
+    changed = 1.7 * rows + 0.01 if jnp.issubdtype(rows.dtype, jnp.inexact) else rows
+    return jnp.concatenate([rows, changed.astype(rows.dtype)])
 
 
 _FIXED_SHAPES = "polymorphic=False exports it for the shapes of sample_inputs"

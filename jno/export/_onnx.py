@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core as jex
 
-from ._function import ArrayFunction, differs
+from ._function import ArrayFunction, TypedShape, differs
 
 
-def onnx_bytes(function: ArrayFunction) -> tuple[bytes, Sequence[Any]]:
+def onnx_bytes(function: ArrayFunction) -> tuple[bytes, Sequence[TypedShape]]:
     """The serialised ONNX model and the types of its results; its values agree with JAX's on the sample arguments.
 
     Raises:
@@ -68,8 +68,8 @@ def _compare(function: ArrayFunction, content: bytes) -> None:
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     # arguments that nothing depends on may be missing in the model
-    known = {entry.name for entry in session.get_inputs()}
-    feed = {a.name: np.asarray(a.sample) for a in function.arguments if a.name in known}
+    inputs = {entry.name for entry in session.get_inputs()}
+    feed = {a.name: np.asarray(a.sample) for a in function.arguments if a.name in inputs}
     expected = jax.tree_util.tree_leaves(jax.jit(function.call)(*function.samples))
     for ours, theirs in zip(expected, session.run(None, feed), strict=True):
         if ours.shape != theirs.shape or differs(ours, theirs):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from jno.compiler import Program, uses_stencil
 from jno.trace import AdaptiveWeight, Integral, IntegralTime, Node, Noise, Print, Reduction, Variable, title, walk
@@ -63,10 +62,10 @@ def place_of(program: Program) -> Place:
     points = [tag for kind, tag in entries if kind == "points"]
     variables = [node for node in walk(program.expressions) if isinstance(node, Variable)]
     times = list(dict.fromkeys(v.tag for v in variables if ("times", v.tag) in entries))
-    for found, what in ((points, "sets of points"), (times, "sets of time levels")):
-        if len(found) > 1:
+    for tags, what in ((points, "sets of points"), (times, "sets of time levels")):
+        if len(tags) > 1:
             raise ValueError(
-                f"cannot export expressions over several {what} ({', '.join(map(repr, found))}): an exported function "
+                f"cannot export expressions over several {what} ({', '.join(map(repr, tags))}): an exported function "
                 "takes the coordinates of one. Export them one by one"
             )
     if not points and not times:
@@ -108,6 +107,6 @@ def _over_points(node: Node, program: Program) -> bool:
     return any(("points", tag) in program.layout.entries for tag in program.graph.tags(node))
 
 
-def _name(node: Any) -> str:
+def _name(node: Node) -> str:
     label = f" “{node.metadata.label}”" if node.metadata.label else ""
     return f"'{title(node)}'{label}"

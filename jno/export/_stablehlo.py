@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import jax
 from jax import export
+from jaxtyping import Array
 
-from jno.utils import InconclusiveDimensionOperation
+from jno.utils import InconclusiveDimensionOperation, quoted
 
-from ._function import ArrayFunction
+from ._function import ArrayFunction, TypedShape
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 """Lowered for by default; none of the devices is needed for that."""
@@ -25,14 +25,13 @@ def checked_platforms(platforms: Sequence[str]) -> tuple[str, ...]:
     Raises:
         ValueError: none, or an unknown one.
     """
-    chosen = (platforms,) if isinstance(platforms, str) else tuple(platforms)
-    if not chosen or not set(chosen) <= set(ALLOWED_PLATFORMS):
-        allowed = ", ".join(map(repr, ALLOWED_PLATFORMS))
-        raise ValueError(f"export(platforms={platforms!r}): a selection of {allowed} is needed")
-    return chosen
+    names = (platforms,) if isinstance(platforms, str) else tuple(platforms)
+    if not names or not set(names) <= set(ALLOWED_PLATFORMS):
+        raise ValueError(f"export(platforms={platforms!r}): a selection of {quoted(ALLOWED_PLATFORMS)} is needed")
+    return names
 
 
-def stablehlo_bytes(function: ArrayFunction, platforms: tuple[str, ...]) -> tuple[bytes, Sequence[Any]]:
+def stablehlo_bytes(function: ArrayFunction, platforms: tuple[str, ...]) -> tuple[bytes, Sequence[TypedShape]]:
     """The serialised function over a symbolic number of rows, and the types of its results.
 
     Raises:
@@ -46,7 +45,9 @@ def stablehlo_bytes(function: ArrayFunction, platforms: tuple[str, ...]) -> tupl
     return bytes(lowered.serialize()), lowered.out_avals
 
 
-def exported(function: ArrayFunction, specs: Sequence[Any], platforms: tuple[str, ...]) -> export.Exported:
+def exported(
+    function: ArrayFunction, specs: Sequence[jax.ShapeDtypeStruct], platforms: tuple[str, ...]
+) -> export.Exported:
     """The lowered function.
 
     Raises:
@@ -54,7 +55,7 @@ def exported(function: ArrayFunction, specs: Sequence[Any], platforms: tuple[str
             the platforms, or needs to know the number of rows.
     """
 
-    def call(*arrays: Any) -> Any:
+    def call(*arrays: Array) -> Array | tuple[Array, ...]:
         return function.call(*arrays)
 
     call.__name__ = function.name

@@ -6,7 +6,9 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import numpy as np
+from jax.typing import ArrayLike
 
 from jno.utils import is_integer, require_one_of
 
@@ -49,24 +51,24 @@ class IREEModel:
         self.target_backend = target_backend
         self.inputs = inputs
 
-    def __call__(self, *arrays: Any) -> Any:
+    def __call__(self, *arrays: ArrayLike) -> np.ndarray:
         """The network's values for arrays of the shapes it was compiled for, as a NumPy array.
 
         Raises:
             ImportError: the IREE run time is not installed.
             ValueError: another number of arrays, another shape, or a type that would lose its kind.
         """
-        given = [np.asarray(array) for array in arrays]
+        inputs = [np.asarray(array) for array in arrays]
         shapes = [shape for shape, _ in self.inputs]
         kinds = [np.dtype(name) for _, name in self.inputs]
-        fits = [array.shape for array in given] == shapes and all(
-            np.can_cast(array.dtype, kind, "same_kind") for array, kind in zip(given, kinds, strict=True)
+        fits = [array.shape for array in inputs] == shapes and all(
+            np.can_cast(array.dtype, kind, "same_kind") for array, kind in zip(inputs, kinds, strict=True)
         )
         if not fits:
-            got = ", ".join(f"{array.dtype.name}{list(array.shape)}" for array in given)
-            wanted = ", ".join(f"{name}{list(shape)}" for shape, name in self.inputs)
-            raise ValueError(f"{self.name} was compiled for ({wanted}), got ({got})")
-        result = self._main(*(array.astype(kind) for array, kind in zip(given, kinds, strict=True)))
+            got = ", ".join(f"{array.dtype.name}{list(array.shape)}" for array in inputs)
+            expected = ", ".join(f"{name}{list(shape)}" for shape, name in self.inputs)
+            raise ValueError(f"{self.name} was compiled for ({expected}), got ({got})")
+        result = self._main(*(array.astype(kind) for array, kind in zip(inputs, kinds, strict=True)))
         return np.asarray(result)
 
     @functools.cached_property
@@ -122,5 +124,5 @@ def compiled(function: ArrayFunction, target_backend: str, optimization_level: i
 _SINGLE = "set dtype(jnp.float32) and give sample_inputs of that type"
 
 
-def _is_double(specs: Sequence[Any]) -> bool:
+def _is_double(specs: Sequence[jax.ShapeDtypeStruct]) -> bool:
     return any(spec.dtype.name == "float64" for spec in specs)

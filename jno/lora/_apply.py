@@ -10,16 +10,19 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
+from jaxtyping import PyTree
 
-from jno.utils import is_integer
+from jno.utils import Key, is_integer
 
 from ._filters import is_wrapped
 from ._lora import LoRAConv, LoRALinear
-from ._wrapper import PIECES, LoRAWrapper
+from ._wrapper import PIECES, Layer, LoRAWrapper
 
 # these read the weight of the layer inside and need the plain layer
 _OPAQUE = (LoRAWrapper, eqx.nn.WeightNorm, eqx.nn.SpectralNorm)
-_SHOWN = 8
+_LONGEST_LIST = 8
+_ENTRIES = ("target", "rank", "alpha", "wrapper")
+"""What a specification may have."""
 
 Path = tuple[Any, ...]
 
@@ -38,22 +41,22 @@ class Rule:
         """Whether the rule is about what lies at ``path``."""
         return self.pattern is None or self.pattern.search(path) is not None
 
-    def wrapper_of(self, layer: Any) -> type[LoRAWrapper] | None:
+    def wrapper_of(self, layer: Layer) -> type[LoRAWrapper] | None:
         """The class that wraps ``layer``."""
         return next((wrapper for wrapper in self.wrappers if wrapper.applies_to(layer)), None)
 
 
 def apply_lora(
-    model: Any,
+    model: PyTree,
     rank: int = 0,
     alpha: float | int = 1.0,
     *,
-    key: Any,
+    key: Key,
     target: str | None = None,
     specs: Sequence[Any] | None = None,
-    wrappers: Any = None,
-    param_mask: Any = None,
-) -> Any:
+    wrappers: object = None,
+    param_mask: PyTree = None,
+) -> PyTree:
     """The model with adapters around its layers; it computes the same until they are trained.
 
     Args:
@@ -93,24 +96,40 @@ def apply_lora(
     if specs is None and rank <= 0:
         return model
     rules = _rules(rank, alpha, target, specs, wrappers)
-    chosen, matched, seen = _choose(model, rules, _selected(model, param_mask))
+    choice = _choose(model, rules, _selected(model, param_mask))
     for rule in rules:
-        if rule.name not in matched:
-            raise ValueError(_nothing(rule, seen, rules, param_mask is not None))
+        if rule.name not in choice.matched:
+            raise ValueError(_nothing(rule, choice.modules, rules, param_mask is not None))
     adapted = {}
-    for path, (number, layer, rule, wrapper) in chosen.items():
-        own = key if wrapper.shares_key else jax.random.fold_in(key, number)
-        adapted[path] = wrapper(layer, rule.rank, rule.alpha, key=own)
-    return _replace(model, {id(layer) for _, layer, _, _ in chosen.values()}, adapted)
+    for path, site in choice.sites.items():
+        site_key = key if site.wrapper.shares_key else jax.random.fold_in(key, site.number)
+        adapted[path] = site.wrapper(site.layer, site.rule.rank, site.rule.alpha, key=site_key)
+    return _replace(model, {id(site.layer) for site in choice.sites.values()}, adapted)
 
 
-def _choose(model: Any, rules: Sequence[Rule], selected: set[Path] | None) -> tuple[dict, set[str], list]:
-    """The layers to adapt by path, the names of the rules that found a layer, all modules."""
-    chosen: dict[Path, tuple[int, Any, Rule, type[LoRAWrapper]]] = {}
-    matched: set[str] = set()
-    seen = list(_modules(model))
+@dataclasses.dataclass(frozen=True, eq=False)
+class Site:
+    """A layer to adapt: its number among all modules, the rule that selected it, and the class that wraps it."""
+
+    number: int
+    layer: Layer
+    rule: Rule
+    wrapper: type[LoRAWrapper]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sites:
+    """The layers to adapt by path, the names of the rules that found a layer, and all modules with their paths."""
+
+    sites: dict[Path, Site]
+    matched: set[str]
+    modules: list[tuple[Path, eqx.Module]]
+
+
+def _choose(model: PyTree, rules: Sequence[Rule], selected: set[Path] | None) -> Sites:
+    choice = Sites({}, set(), list(_modules(model)))
     inside: Path | None = None
-    for number, (path, module) in enumerate(seen):
+    for number, (path, module) in enumerate(choice.modules):
         if (inside is not None and path[: len(inside)] == inside) or (selected is not None and path not in selected):
             continue
         for rule in rules:
@@ -119,27 +138,27 @@ def _choose(model: Any, rules: Sequence[Rule], selected: set[Path] | None) -> tu
             wrapper = None if isinstance(module, _OPAQUE) else rule.wrapper_of(module)
             if wrapper is None and not is_wrapped(module):
                 continue
-            matched.add(rule.name)
+            choice.matched.add(rule.name)
             if inside != path and wrapper is not None:
                 inside = path
                 if rule.rank > 0:
-                    chosen[path] = (number, module, rule, wrapper)
-    return chosen, matched, seen
+                    choice.sites[path] = Site(number, module, rule, wrapper)
+    return choice
 
 
-def _modules(node: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+def _modules(node: object, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Every Equinox module with its path, an outer one before those inside it."""
     if isinstance(node, eqx.Module):
         yield path, node
         if isinstance(node, _OPAQUE):
             return
-    children, _ = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda other: other is not node)
+    children, _ = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda below: below is not node)
     for step, child in children:
         if child is not node:  # a leaf flattens to itself
             yield from _modules(child, (*path, *step))
 
 
-def _replace(model: Any, layers: set[int], adapted: Mapping[Path, Any]) -> Any:
+def _replace(model: PyTree, layers: set[int], adapted: Mapping[Path, Any]) -> PyTree:
     # a module that sits in two places is two layers: the path decides
     flat, structure = jax.tree_util.tree_flatten_with_path(model, is_leaf=lambda node: id(node) in layers)
     return jax.tree_util.tree_unflatten(structure, [adapted.get(path, node) for path, node in flat])
@@ -149,7 +168,7 @@ def _text(path: Path) -> str:
     return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
-def _rules(rank: int, alpha: float | int, target: Any, specs: Any, wrappers: Any) -> list[Rule]:
+def _rules(rank: int, alpha: float | int, target: object, specs: Sequence[Any] | None, wrappers: object) -> list[Rule]:
     tried = _checked_wrappers((LoRALinear, LoRAConv) if wrappers is None else wrappers)
     if specs is None:
         name = "apply_lora" if target is None else f"target {target!r}"
@@ -161,33 +180,32 @@ def _rules(rank: int, alpha: float | int, target: Any, specs: Any, wrappers: Any
     return [_rule(number, spec, rank, alpha, tried) for number, spec in enumerate(specs)]
 
 
-def _rule(number: int, spec: Any, rank: int, alpha: float | int, tried: tuple[type[LoRAWrapper], ...]) -> Rule:
+def _rule(number: int, spec: object, rank: int, alpha: float | int, tried: tuple[type[LoRAWrapper], ...]) -> Rule:
     name = f"specs[{number}]"
-    known = ("target", "rank", "alpha", "wrapper")
     if not isinstance(spec, Mapping):
-        raise ValueError(f"{name} must be a dictionary with {', '.join(known)}, got {spec!r}")
-    unknown = [str(entry) for entry in spec if entry not in known]
+        raise ValueError(f"{name} must be a dictionary with {', '.join(_ENTRIES)}, got {spec!r}")
+    unknown = [str(entry) for entry in spec if entry not in _ENTRIES]
     if unknown:
-        raise ValueError(f"{name}: unknown {', '.join(unknown)}; allowed are {', '.join(known)}")
+        raise ValueError(f"{name}: unknown {', '.join(unknown)}; allowed are {', '.join(_ENTRIES)}")
     if "target" not in spec:
         raise ValueError(f"{name}: target is missing, the regular expression searched in the paths of the layers")
     if "rank" not in spec and rank <= 0:
         raise ValueError(f"{name}: rank is missing, there or as an argument of apply_lora")
-    own = spec.get("rank", rank)
-    if not is_integer(own):
-        raise ValueError(f"{name}: rank must be an integer, got {own!r}")
+    rule_rank = spec.get("rank", rank)
+    if not is_integer(rule_rank):
+        raise ValueError(f"{name}: rank must be an integer, got {rule_rank!r}")
     wrapper = spec.get("wrapper")
     name = f"{name}, target {spec['target']!r}"
     return Rule(
         name,
         _pattern(spec["target"], name),
-        own,
+        rule_rank,
         spec.get("alpha", alpha),
         tried if wrapper is None else _checked_wrappers(wrapper),
     )
 
 
-def _pattern(target: Any, name: str) -> re.Pattern[str]:
+def _pattern(target: object, name: str) -> re.Pattern[str]:
     if not isinstance(target, str):
         raise ValueError(f"{name}: it must be a string, a regular expression searched in the paths of the layers")
     try:
@@ -196,30 +214,30 @@ def _pattern(target: Any, name: str) -> re.Pattern[str]:
         raise ValueError(f"{name} is no regular expression: {error}") from error
 
 
-def _checked_wrappers(wrappers: Any) -> tuple[type[LoRAWrapper], ...]:
+def _checked_wrappers(wrappers: object) -> tuple[type[LoRAWrapper], ...]:
     several = (wrappers,) if isinstance(wrappers, type) or not isinstance(wrappers, Sequence) else tuple(wrappers)
     if not several:
         raise TypeError("wrappers is empty: give an adapter class, e.g. jno.lora.LoRALinear, or several")
     for wrapper in several:
         if not (isinstance(wrapper, type) and issubclass(wrapper, LoRAWrapper)):
-            shown = wrapper.__name__ if isinstance(wrapper, type) else repr(wrapper)
-            raise TypeError(f"{shown} is no adapter class: subclass jno.lora.LoRAWrapper and define {PIECES}")
+            text = wrapper.__name__ if isinstance(wrapper, type) else repr(wrapper)
+            raise TypeError(f"{text} is no adapter class: subclass jno.lora.LoRAWrapper and define {PIECES}")
         missing = sorted(wrapper.__abstractmethods__)
         if missing:
             raise TypeError(f"{wrapper.__name__} lacks {', '.join(missing)}; a LoRAWrapper defines {PIECES}")
     return several
 
 
-def _selected(model: Any, mask: Any) -> set[Path] | None:
+def _selected(model: PyTree, mask: PyTree) -> set[Path] | None:
     """The paths of all nodes with a true leaf, ``None`` without a mask."""
     if mask is None:
         return None
     expected: Any = jax.tree_util.tree_structure(model)
-    given: Any = jax.tree_util.tree_structure(mask)
-    if given != expected:
+    structure: Any = jax.tree_util.tree_structure(mask)
+    if structure != expected:
         raise ValueError(
             "param_mask must mirror the model's tree; build it from jax.tree_util.tree_map(lambda _: False, model) "
-            f"with equinox.tree_at. Expected {expected}, got {given}"
+            f"with equinox.tree_at. Expected {expected}, got {structure}"
         )
     paths: set[Path] = set()
     for path, leaf in jax.tree_util.tree_flatten_with_path(mask)[0]:
@@ -236,7 +254,7 @@ def _nothing(rule: Rule, seen: Sequence[tuple[Path, Any]], rules: Sequence[Rule]
     layers = [
         _text(path)
         for path, module in seen
-        if not isinstance(module, _OPAQUE) and any(other.wrapper_of(module) for other in rules)
+        if not isinstance(module, _OPAQUE) and any(any_rule.wrapper_of(module) for any_rule in rules)
     ]
     there = f"layers are {_listed(layers)}" if layers else "the model has no such layer"
     if masked and any(rule.selects(path) for path in layers):
@@ -244,12 +262,12 @@ def _nothing(rule: Rule, seen: Sequence[tuple[Path, Any]], rules: Sequence[Rule]
     if rule.pattern is None:
         kinds = sorted({type(module).__name__ for _, module in seen})
         return f"no layer to adapt: none of {_listed(kinds)} is wrapped by {names}"
-    others = [f"{_text(path)} ({type(module).__name__})" for path, module in seen if rule.selects(_text(path))]
-    if others:
-        return f"{rule.name} matches {_listed(others)}, which {names} cannot wrap; {there}"
+    unsuitable = [f"{_text(path)} ({type(module).__name__})" for path, module in seen if rule.selects(_text(path))]
+    if unsuitable:
+        return f"{rule.name} matches {_listed(unsuitable)}, which {names} cannot wrap; {there}"
     return f"{rule.name} matches no layer; {there}"
 
 
 def _listed(entries: Sequence[str]) -> str:
-    more = len(entries) - _SHOWN
-    return ", ".join(entries[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    more = len(entries) - _LONGEST_LIST
+    return ", ".join(entries[:_LONGEST_LIST]) + (f" and {more} more" if more > 0 else "")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jno.utils import Key
+
 from ._layers import LayerAdapter, clamped, matrix_of, product, random_factors, with_matrix
+from ._wrapper import Layer
 
 
 class _DoRA(LayerAdapter):
@@ -18,7 +19,7 @@ class _DoRA(LayerAdapter):
     scale: float = eqx.field(static=True)
     adapter_fields = ("A", "B", "magnitude")
 
-    def __init__(self, base: Any, rank: int, alpha: float | int, *, key: Any) -> None:
+    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
         matrix = self.checked(base, rank, alpha)
         r = clamped(rank, *matrix.shape)
         self.base = base
@@ -26,7 +27,7 @@ class _DoRA(LayerAdapter):
         self.magnitude = jnp.linalg.norm(matrix, axis=1)
         self.scale = alpha / r
 
-    def merge(self) -> Any:
+    def merge(self) -> Layer:
         """The layer with the updated kernel."""
         direction = matrix_of(self.base) + self.scale * product(self.B, self.A)
         square = jnp.sum(direction**2, axis=1)

@@ -8,23 +8,24 @@ from typing import Any
 
 import equinox as eqx
 import jax
+from jaxtyping import PyTree
 
 from ._wrapper import LoRAWrapper
 
 
-def is_wrapped(node: Any) -> bool:
+def is_wrapped(node: object) -> bool:
     """Whether a node of a module is an adapted layer."""
     return isinstance(node, LoRAWrapper)
 
 
-def _by_node(model: Any, wrapped: Callable[[Any], Any], other: Callable[[Any], Any]) -> Any:
+def _by_node(model: PyTree, of_wrapper: Callable[[LoRAWrapper], PyTree], of_leaf: Callable[[Any], Any]) -> PyTree:
     """The tree with every adapted layer and every leaf outside of them replaced."""
     return jax.tree_util.tree_map(
-        lambda node: wrapped(node) if is_wrapped(node) else other(node), model, is_leaf=is_wrapped
+        lambda node: of_wrapper(node) if isinstance(node, LoRAWrapper) else of_leaf(node), model, is_leaf=is_wrapped
     )
 
 
-def merge_lora(model: Any) -> Any:
+def merge_lora(model: PyTree) -> PyTree:
     """The model with every adapted layer replaced by the plain layer that computes the same.
 
     Args:
@@ -43,7 +44,7 @@ def merge_lora(model: Any) -> Any:
     return _by_node(model, lambda wrapper: wrapper.merge(), lambda leaf: leaf)
 
 
-def lora_trainable_filter(model: Any) -> Any:
+def lora_trainable_filter(model: PyTree) -> PyTree:
     """Filter of the adapters' trainable leaves: a tree of booleans that mirrors the model.
 
     >>> import equinox as eqx, jax
@@ -56,7 +57,7 @@ def lora_trainable_filter(model: Any) -> Any:
     return _by_node(model, lambda wrapper: wrapper.adapter_filter(), lambda leaf: False)
 
 
-def partial_lora_trainable_filter(model: Any) -> Any:
+def partial_lora_trainable_filter(model: PyTree) -> PyTree:
     """Filter of the adapters' trainable leaves and of every inexact array outside adapted layers.
 
     A tree of booleans that mirrors the model; kernels and biases of adapted layers stay frozen.
@@ -72,12 +73,12 @@ def partial_lora_trainable_filter(model: Any) -> Any:
     return _by_node(model, lambda wrapper: wrapper.adapter_filter(), eqx.is_inexact_array)
 
 
-def adapter_count(model: Any) -> int:
+def adapter_count(model: PyTree) -> int:
     """Number of adapted layers."""
     return sum(map(is_wrapped, jax.tree_util.tree_leaves(model, is_leaf=is_wrapped)))
 
 
-def adapter_settings(model: Any) -> dict[str, dict[str, Any]]:
+def adapter_settings(model: PyTree) -> dict[str, dict[str, Any]]:
     """What adapters compute with besides arrays, by the path of their layer: the class, and its static numbers.
 
     Two models whose arrays and settings are equal compute the same.

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jno.utils import Key
+
 from ._layers import LayerAdapter, matrix_of, with_matrix
+from ._wrapper import Layer
 
 
 class _IA3(LayerAdapter):
     l: Float[Array, " m"]
     adapter_fields = ("l",)
 
-    def __init__(self, base: Any, rank: int, alpha: float | int, *, key: Any) -> None:
+    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
         matrix = self.checked(base, rank, alpha)
         self.base = base
         self.l = jnp.ones(matrix.shape[0], matrix.dtype)
 
-    def merge(self) -> Any:
+    def merge(self) -> Layer:
         """The layer with rescaled outputs."""
         layer = with_matrix(self.base, self.l[:, None] * matrix_of(self.base))
         if layer.bias is None:

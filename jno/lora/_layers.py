@@ -15,11 +15,12 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from jno.utils import is_integer
+from jno.utils import Key, is_integer
 
-from ._wrapper import LoRAWrapper
+from ._wrapper import Layer, LoRAWrapper
 
 
 # foundax is imported on first use: `import jno` stays light
@@ -41,7 +42,7 @@ def channels_last_convolutions() -> dict[type, int]:
     return {Conv2d: 2, Conv1dCL: 1, Conv1dNHWC: 1, Conv2dNHWC: 2, Conv3dNHWC: 3}
 
 
-def channels_last(layer: Any) -> bool:
+def channels_last(layer: object) -> bool:
     """Whether the kernel of the layer has its channels last."""
     return isinstance(layer, tuple(channels_last_convolutions()))
 
@@ -61,38 +62,38 @@ class LayerAdapter(LoRAWrapper):
     second pass of all points (and of their derivatives) through the factors.
     """
 
-    base: Any
+    base: Layer
     kind: ClassVar[str]
 
     @classmethod
-    def applies_to(cls, layer: Any) -> bool:
+    def applies_to(cls, layer: object) -> bool:
         """Whether ``layer`` is of this adapter's kind."""
         return isinstance(layer, LAYERS[cls.kind]())
 
-    def __call__(self, x: Any, *, key: Any = None) -> Any:
+    def __call__(self, x: Array, *, key: Key | None = None) -> Any:
         """The adapted layer at ``x``; ``key`` is not used."""
         return self.stop_frozen_gradients().merge()(x)
 
     @classmethod
-    def checked(cls, base: Any, rank: int, alpha: float | int) -> Float[Array, "m n"]:
+    def checked(cls, base: Layer, rank: int, alpha: float | int) -> Float[Array, "m n"]:
         """The kernel of ``base`` after a check of what the constructor was given.
 
         Raises:
-            TypeError: ``base`` is no layer of this adapter's kind, its weight is no real floating array.
+            TypeError: ``base`` is not a layer of this adapter's kind, its weight is not a real floating array.
             ValueError: ``rank`` below 1, ``alpha`` not positive, a weight with other axes or without entries.
         """
         name, kind = cls.__name__, type(base).__name__
         if not cls.applies_to(base):
-            known = ", ".join(sorted({layer.__name__ for layer in LAYERS[cls.kind]()}))
-            raise TypeError(f"{name} cannot wrap {kind}: it wraps {known}")
+            names = ", ".join(sorted({layer.__name__ for layer in LAYERS[cls.kind]()}))
+            raise TypeError(f"{name} cannot wrap {kind}: it wraps {names}")
         if not is_integer(rank, 1):
             raise ValueError(f"{name}: rank must be an integer of at least 1, got {rank!r}")
         if not (math.isfinite(alpha) and alpha > 0):
             raise ValueError(f"{name}: alpha must be positive and finite, got {alpha!r}")
         weight = base.weight
         if not eqx.is_inexact_array(weight) or jnp.iscomplexobj(weight):
-            found = weight.dtype if eqx.is_array(weight) else type(weight).__name__
-            raise TypeError(f"{name}: the weight of {kind} must be a real floating-point array, got {found}")
+            kind_of_weight = weight.dtype if eqx.is_array(weight) else type(weight).__name__
+            raise TypeError(f"{name}: the weight of {kind} must be a real floating-point array, got {kind_of_weight}")
         axes = _axes_of(base)
         if weight.ndim != axes or weight.size == 0:
             raise ValueError(
@@ -102,13 +103,13 @@ class LayerAdapter(LoRAWrapper):
         return matrix_of(base)
 
 
-def _axes_of(layer: Any) -> int:
+def _axes_of(layer: Layer) -> int:
     if isinstance(layer, eqx.nn.Conv):
         return layer.num_spatial_dims + 2
     return 2 + next((d for kind, d in channels_last_convolutions().items() if isinstance(layer, kind)), 0)
 
 
-def matrix_of(layer: Any) -> Float[Array, "m n"]:
+def matrix_of(layer: Layer) -> Float[Array, "m n"]:
     """The kernel of a layer as a matrix."""
     weight = layer.weight
     if channels_last(layer):
@@ -116,7 +117,7 @@ def matrix_of(layer: Any) -> Float[Array, "m n"]:
     return weight.reshape(weight.shape[0], -1)
 
 
-def with_matrix(layer: Any, matrix: Float[Array, "m n"]) -> Any:
+def with_matrix(layer: Layer, matrix: Float[Array, "m n"]) -> Any:
     """The layer with another kernel."""
     shape = layer.weight.shape
     if channels_last(layer):
@@ -127,9 +128,9 @@ def with_matrix(layer: Any, matrix: Float[Array, "m n"]) -> Any:
     return eqx.tree_at(lambda layer: layer.weight, layer, weight)
 
 
-def product(first: Float[Array, "m r"], second: Float[Array, "r n"]) -> Float[Array, "m n"]:
+def product(left: Float[Array, "m r"], right: Float[Array, "r n"]) -> Float[Array, "m n"]:
     """Matrix product in full precision: residuals of an SVD must cancel on devices that round factors."""
-    return jnp.matmul(first, second, precision=jax.lax.Precision.HIGHEST)
+    return jnp.matmul(left, right, precision=jax.lax.Precision.HIGHEST)
 
 
 def clamped(rank: int, *dimensions: int) -> int:
@@ -137,12 +138,12 @@ def clamped(rank: int, *dimensions: int) -> int:
     return min(rank, *dimensions)
 
 
-def random_factors(matrix: Float[Array, "m n"], rank: int, key: Any) -> tuple[Float[Array, "r n"], Float[Array, "m r"]]:
+def random_factors(matrix: Float[Array, "m n"], rank: int, key: Key) -> tuple[Float[Array, "r n"], Float[Array, "m r"]]:
     """``A`` random and ``B`` zero: their product is no update yet."""
     m, n = matrix.shape
     return gaussian(key, rank, n, matrix.dtype), jnp.zeros((m, rank), matrix.dtype)
 
 
-def gaussian(key: Any, rows: int, columns: int, dtype: Any) -> Float[Array, "rows columns"]:
+def gaussian(key: Key, rows: int, columns: int, dtype: DTypeLike) -> Float[Array, "rows columns"]:
     """Normal entries of variance ``1 / columns``."""
     return jax.random.normal(key, (rows, columns), dtype) / math.sqrt(columns)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jno.utils import Key
+
 from ._layers import LayerAdapter, clamped, gaussian, matrix_of, product, with_matrix
+from ._wrapper import Layer
 
 
 class _LoKr(LayerAdapter):
@@ -20,19 +22,19 @@ class _LoKr(LayerAdapter):
     scale: float = eqx.field(static=True)
     adapter_fields = ("C", "A", "B")
 
-    def __init__(self, base: Any, rank: int, alpha: float | int, *, key: Any) -> None:
+    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
         matrix = self.checked(base, rank, alpha)
         m, n = matrix.shape
         p, q = balanced_divisor(m), balanced_divisor(n)
         r = clamped(rank, m // p, n // q)
-        first, second = jax.random.split(key)
+        key_c, key_a = jax.random.split(key)
         self.base = base
-        self.C = gaussian(first, p, q, matrix.dtype)
-        self.A = gaussian(second, r, n // q, matrix.dtype)
+        self.C = gaussian(key_c, p, q, matrix.dtype)
+        self.A = gaussian(key_a, r, n // q, matrix.dtype)
         self.B = jnp.zeros((m // p, r), matrix.dtype)
         self.scale = alpha / r
 
-    def merge(self) -> Any:
+    def merge(self) -> Layer:
         """The layer with the updated kernel."""
         update = jnp.kron(self.C, product(self.B, self.A))
         return with_matrix(self.base, matrix_of(self.base) + self.scale * update)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from jno.utils import Key
 
 from ._layers import clamped, random_factors
 from ._low_rank import LowRankUpdate
+from ._wrapper import Layer
 
 
 class _LoRA(LowRankUpdate):
     adapter_fields = ("A", "B")
 
-    def __init__(self, base: Any, rank: int, alpha: float | int, *, key: Any) -> None:
+    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
         matrix = self.checked(base, rank, alpha)
         r = clamped(rank, *matrix.shape)
         self.base = base

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jno.utils import Key
+
 from ._layers import LayerAdapter, clamped, matrix_of, product, with_matrix
 from ._singular import singular
+from ._wrapper import Layer
 
 
 class _LoRAXS(LayerAdapter):
@@ -19,7 +20,7 @@ class _LoRAXS(LayerAdapter):
     scale: float = eqx.field(static=True)
     adapter_fields = ("R",)
 
-    def __init__(self, base: Any, rank: int, alpha: float | int, *, key: Any) -> None:
+    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
         matrix = self.checked(base, rank, alpha)
         r = clamped(rank, *matrix.shape)
         left, values, right = singular(matrix)
@@ -28,7 +29,7 @@ class _LoRAXS(LayerAdapter):
         self.R = jnp.zeros((r, r), matrix.dtype)
         self.scale = alpha / r
 
-    def merge(self) -> Any:
+    def merge(self) -> Layer:
         """The layer with the updated kernel."""
         update = product(product(self.left, self.R), self.right)
         return with_matrix(self.base, matrix_of(self.base) + self.scale * update)

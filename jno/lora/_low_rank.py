@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import equinox as eqx
 from jaxtyping import Array, Float
 
 from ._layers import LayerAdapter, matrix_of, product, with_matrix
+from ._wrapper import Layer
 
 
 class LowRankUpdate(LayerAdapter):
@@ -17,6 +16,6 @@ class LowRankUpdate(LayerAdapter):
     B: Float[Array, "m r"]
     scale: float = eqx.field(static=True)
 
-    def merge(self) -> Any:
+    def merge(self) -> Layer:
         """The layer with the updated kernel."""
         return with_matrix(self.base, matrix_of(self.base) + self.scale * product(self.B, self.A))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jno.utils import Key
+
 from ._layers import LayerAdapter, clamped, matrix_of, with_matrix
+from ._wrapper import Layer
 
 
 class _OFT(LayerAdapter):
@@ -17,24 +18,24 @@ class _OFT(LayerAdapter):
     block: int = eqx.field(static=True)
     adapter_fields = ("skew",)
 
-    def __init__(self, base: Any, rank: int, alpha: float | int, *, key: Any) -> None:
+    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
         matrix = self.checked(base, rank, alpha)
         if rank < 2:
             raise ValueError(f"{type(self).__name__}: rank is the size of a rotated block, at least 2, got {rank}")
         n = matrix.shape[1]
         self.base = base
         self.block = clamped(rank, n)
-        whole, rest = divmod(n, self.block)
-        self.skew = jnp.zeros(whole * _pairs(self.block) + _pairs(rest), matrix.dtype)
+        full_blocks, remainder = divmod(n, self.block)
+        self.skew = jnp.zeros(full_blocks * _pairs(self.block) + _pairs(remainder), matrix.dtype)
 
-    def merge(self) -> Any:
+    def merge(self) -> Layer:
         """The layer with the rotated kernel."""
         matrix = matrix_of(self.base)
-        whole, rest = divmod(matrix.shape[1], self.block)
-        count = whole * _pairs(self.block)
-        blocks = [rotated(matrix[:, : whole * self.block], self.skew[:count], self.block)]
-        if rest:
-            blocks.append(rotated(matrix[:, whole * self.block :], self.skew[count:], rest))
+        full_blocks, remainder = divmod(matrix.shape[1], self.block)
+        count = full_blocks * _pairs(self.block)
+        blocks = [rotated(matrix[:, : full_blocks * self.block], self.skew[:count], self.block)]
+        if remainder:
+            blocks.append(rotated(matrix[:, full_blocks * self.block :], self.skew[count:], remainder))
         return with_matrix(self.base, jnp.concatenate(blocks, axis=1))
 
 

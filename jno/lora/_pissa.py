@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from jno.utils import Key
 
 from ._layers import clamped, product, with_matrix
 from ._low_rank import LowRankUpdate
 from ._singular import factors, singular
+from ._wrapper import Layer
 
 
 class _PiSSA(LowRankUpdate):
     adapter_fields = ("A", "B")
 
-    def __init__(self, base: Any, rank: int, alpha: float | int, *, key: Any) -> None:
+    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
         matrix = self.checked(base, rank, alpha)
         r = clamped(rank, *matrix.shape)
         left, values, right = singular(matrix)

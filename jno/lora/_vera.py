@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from jno.utils import Key
+
 from ._layers import LayerAdapter, matrix_of, product, with_matrix
+from ._wrapper import Layer
 
 
 class _VeRA(LayerAdapter):
@@ -21,7 +24,7 @@ class _VeRA(LayerAdapter):
     adapter_fields = ("b", "d")
     shares_key = True
 
-    def __init__(self, base: Any, rank: int, alpha: float | int, *, key: Any) -> None:
+    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
         matrix = self.checked(base, rank, alpha)
         m, n = matrix.shape
         for_inputs, for_outputs = jax.random.split(key)
@@ -31,14 +34,14 @@ class _VeRA(LayerAdapter):
         self.b = jnp.zeros(m, matrix.dtype)
         self.d = jnp.ones(rank, matrix.dtype)
 
-    def merge(self) -> Any:
+    def merge(self) -> Layer:
         """The layer with the updated kernel."""
         update = self.b[:, None] * product(self.B, self.d[:, None] * self.A)
         return with_matrix(self.base, matrix_of(self.base) + update)
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2, 3))
-def _draws(key: Any, count: int, rank: int, dtype: Any) -> Float[Array, "count rank"]:
+def _draws(key: Key, count: int, rank: int, dtype: DTypeLike) -> Float[Array, "count rank"]:
     """Normal rows; a longer list starts with the rows of a shorter one."""
     return jax.vmap(lambda i: jax.random.normal(jax.random.fold_in(key, i), (rank,), dtype))(jnp.arange(count))
 

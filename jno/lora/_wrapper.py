@@ -5,10 +5,16 @@ from __future__ import annotations
 import abc
 import dataclasses
 import operator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import equinox as eqx
 import jax
+from jaxtyping import Array
+
+from jno.utils import Key
+
+Layer: TypeAlias = Any
+"""A layer with a `weight`; users may subclass `LoRAWrapper` for layers of any class."""
 
 PIECES = "adapter_fields, applies_to(layer), __init__(base, rank, alpha, *, key), __call__(x, *, key=None) and merge()"
 
@@ -57,19 +63,19 @@ class LoRAWrapper(eqx.Module):
     shares_key: ClassVar[bool] = False
 
     @abc.abstractmethod
-    def __init__(self, base: Any, rank: int, alpha: float | int, *, key: Any) -> None: ...
+    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None: ...
 
     @classmethod
     @abc.abstractmethod
-    def applies_to(cls, layer: Any) -> bool:
+    def applies_to(cls, layer: Layer) -> bool:
         """Whether this adapter can wrap ``layer``."""
 
     @abc.abstractmethod
-    def __call__(self, x: Any, *, key: Any = None) -> Any:
+    def __call__(self, x: Array, *, key: Key | None = None) -> Any:
         """The adapted layer at ``x``; shapes are those of the wrapped layer."""
 
     @abc.abstractmethod
-    def merge(self) -> Any:
+    def merge(self) -> Layer:
         """The plain layer that computes the same."""
 
     def __check_init__(self) -> None:
@@ -83,11 +89,11 @@ class LoRAWrapper(eqx.Module):
 
     def adapter_filter(self) -> Any:
         """Filter of this wrapper: true at the inexact arrays of its ``adapter_fields``."""
-        chosen = jax.tree_util.tree_map(lambda _: False, self)
+        selection = jax.tree_util.tree_map(lambda _: False, self)
         for name in self.adapter_fields:
             trained = jax.tree_util.tree_map(eqx.is_inexact_array, getattr(self, name))
-            chosen = eqx.tree_at(operator.attrgetter(name), chosen, trained)
-        return chosen
+            selection = eqx.tree_at(operator.attrgetter(name), selection, trained)
+        return selection
 
     def stop_frozen_gradients(self) -> Any:
         """The same wrapper; derivatives with respect to what is not an adapter field are zero."""
