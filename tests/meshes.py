@@ -6,9 +6,9 @@ import numpy as np
 from scipy.spatial import Delaunay
 
 from jno.domain import domain
-from jno.domain._geometry import Geometry
-from jno.domain._mesh import Mesh
-from jno.domain._tags import mesh_tags
+from jno.domain.geometry._geometry import Geometry
+from jno.domain.mesh._mesh import Mesh
+from jno.domain.mesh._tags import mesh_tags
 
 
 def mesh_domain(points, cells, size=0.1, time=None):

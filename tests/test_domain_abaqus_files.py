@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from jno.domain import domain
-from jno.domain._mesh_files._abaqus_elements import element_type
-from jno.domain._raw_mesh import FACES, MeshFileError
+from jno.domain.io._mesh_files._abaqus_elements import element_type
+from jno.domain.mesh._raw_mesh import FACES, MeshFileError
 
 NODES = "*NODE\n1, 0., 0., 0.\n2, 1., 0., 0.\n3, 1., 1., 0.\n4, 0., 1., 0.\n"
 PLATE = NODES + "*ELEMENT, TYPE=CPS3, ELSET=PLATE\n11, 1, 2, 3\n12, 1, 3, 4\n"

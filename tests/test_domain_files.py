@@ -9,8 +9,8 @@ import pytest
 from helpers import function_calls
 
 from jno.domain import domain
-from jno.domain._mesh_builder import build_geometry
-from jno.domain._mesh_files._meshio_reader import from_meshio
+from jno.domain.geometry._mesh_builder import build_geometry
+from jno.domain.io._mesh_files._meshio_reader import from_meshio
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.5, 0.5]])
 TRIANGLES = np.array([[0, 1, 4], [1, 2, 4], [2, 3, 4], [3, 0, 4]])

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jno.domain._curve import along_curve
-from jno.domain._topology import (
+from jno.domain.mesh._curve import along_curve
+from jno.domain.mesh._topology import (
     boundary_facets,
     distinct,
     edge_vectors,

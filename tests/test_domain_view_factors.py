@@ -7,10 +7,11 @@ import pytest
 from shapely.geometry import Point, box
 
 import jno
-from jno.domain import _rays, _view_factors
-from jno.domain._arcs import Arcs, arcs_of
-from jno.domain._rays import blocked, candidates, crosses
-from jno.domain._view_factors import exchange
+from jno.domain.mesh import _rays
+from jno.domain.mesh._arcs import Arcs, arcs_of
+from jno.domain.mesh._rays import blocked, candidates, crosses
+from jno.domain.radiation import _view_factors
+from jno.domain.radiation._view_factors import exchange
 
 SIDES = ("bottom", "right", "top", "left")
 UNIT = [(0, 0), (1, 0), (1, 1), (0, 1)]

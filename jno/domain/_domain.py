@@ -12,12 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ._access import SampleAccess
-from ._constructors import Constructors
-from ._context import TIME_KEY, SampleRecord, SampleStore, materialise, time_levels
-from ._exports import Exports
-from ._geometry import Geometry
-from ._merge import (
+from ._sources import SourceOptions, geometry_from, is_region
+from .geometry._geometry import Geometry
+from .geometry._merge import (
     Group,
     merge_arrays,
     merge_data,
@@ -27,11 +24,14 @@ from ._merge import (
     row_geometries,
     scale_groups,
 )
-from ._polygon_entry import PolygonEntry
-from ._sampling import RandomStream
-from ._sources import SourceOptions, geometry_from, is_region
-from ._time import TimeAxis
-from ._variables import is_data, kept_reading
+from .io._exports import Exports
+from .polygon._entry import PolygonEntry
+from .sampling._access import SampleAccess
+from .sampling._context import TIME_KEY, SampleRecord, SampleStore, materialise, time_levels
+from .sampling._sampling import RandomStream
+from .sampling._time import TimeAxis
+from .sampling._variables import is_data, kept_reading
+from .shapes._constructors import Constructors
 
 _KEYWORDS = ("algorithm", "time", "compute_mesh_connectivity", "keep_orphan_nodes", "mesh_size")
 

@@ -9,21 +9,21 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ._domain import domain
-from ._geometry import Geometry
-from ._merge import Group, merge_arrays, merge_time
-from ._polygon_build import (
+from .geometry._geometry import Geometry
+from .geometry._merge import Group, merge_arrays, merge_time
+from .polygon._build import (
     build_scene,
     check_samplers,
     registry,
     sources,
 )
-from ._polygon_geometry import is_shapely, undirected
-from ._polygon_medium import medium_of
-from ._polygon_mesh import mesh_scene
-from ._polygon_operators import combine, with_region, with_segments
-from ._polygon_scene import PolygonScene
-from ._surfaces import facing_medium, slack_of, without_windows
-from ._time import TimeAxis
+from .polygon._geometry import is_shapely, undirected
+from .polygon._medium import medium_of
+from .polygon._mesh import mesh_scene
+from .polygon._operators import combine, with_region, with_segments
+from .polygon._scene import PolygonScene
+from .radiation._surfaces import facing_medium, slack_of, without_windows
+from .sampling._time import TimeAxis
 
 P = TypeVar("P", bound="PolygonDomain")
 _KEYWORDS = (

@@ -6,13 +6,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ._attributes import Attributes
-from ._context import INITIAL
-from ._geometry import Geometry
-from ._merge import Group, distinct_geometries, row_geometries
-from ._predicates import NoSuchRegion
-from ._quadrature import Quadrature
-from ._tags import check_tag_name
+from .geometry._geometry import Geometry
+from .geometry._merge import Group, distinct_geometries, row_geometries
+from .geometry._predicates import NoSuchRegion
+from .mesh._quadrature import Quadrature
+from .mesh._tags import check_tag_name
+from .sampling._attributes import Attributes
+from .sampling._context import INITIAL
 
 R = TypeVar("R", bound="Regions")
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from jno.utils import user_path
 
-from ._cad import cad_geometry, is_cad
-from ._geometry import Geometry
-from ._geometry_callable import callable_geometry
-from ._mesh_files import load_mesh
-from ._point_cloud import load_npz
+from .geometry._geometry import Geometry
+from .geometry._point_cloud import load_npz
+from .io._mesh_files import load_mesh
+from .shapes._cad import cad_geometry, is_cad
+from .shapes._geometry_callable import callable_geometry
 
 _ALLOWED = (
     "another domain, a shapely geometry, a list of vertices, a dict of these, the path of a mesh file, of a CAD file "

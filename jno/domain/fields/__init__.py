@@ -1,0 +1,1 @@
+"""Functions of the position: distances, coefficients by region, interpolants."""

@@ -1,0 +1,1 @@
+"""What a domain is made of: points, a mesh or regions of a shape, and tags."""

@@ -1,0 +1,1 @@
+"""Files: meshes read and written, pictures."""

@@ -1,0 +1,1 @@
+"""Simplicial meshes: nodes, cells, facets, tags, quadrature and what follows from them."""

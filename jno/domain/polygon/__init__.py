@@ -1,0 +1,1 @@
+"""Polygons: set operations, exact sampling, meshes that conform to regions."""

@@ -1,0 +1,136 @@
+"""Set operations on scenes, and scenes with one more region."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..mesh._tags import check_tag_name
+from ._build import source
+from ._geometry import checked_segments, is_shapely, polygonal, segments_of
+from ._scene import PolygonScene
+from ._selection import edges_by_midpoint
+from ._shapes import Curve
+from ._tags import UserCurve
+
+_LINES = ("LineString", "MultiLineString", "LinearRing")
+_AREAS = ("Polygon", "MultiPolygon")
+_KINDS = (None, "boundary", "interior")
+
+
+def _merged_regions(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    joint = {name: region.union(second[name]) if name in second else region for name, region in first.items()}
+    return joint | {name: region for name, region in second.items() if name not in first}
+
+
+def _merged_edges(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    names = [*first, *(name for name in second if name not in first)]
+    return {name: np.concatenate([edges[name] for edges in (first, second) if name in edges]) for name in names}
+
+
+def combine(first: PolygonScene, second: PolygonScene, operation: str) -> PolygonScene:
+    """The scene of a set operation on the active geometries; regions and edges of both are kept.
+
+    A region with the same name in both is the union, and the numbers of its edges continue.
+    """
+    operators = {
+        "union": first.active.union,
+        "intersection": first.active.intersection,
+        "difference": first.active.difference,
+        "symmetric_difference": first.active.symmetric_difference,
+    }
+    return PolygonScene(
+        polygonal(operators[operation](second.active)),
+        _merged_regions(first.regions, second.regions),
+        _merged_edges(first.edges, second.edges),
+        {**second.areas, **first.areas},
+        {**second.curves, **first.curves},
+        {**second.aliases, **first.aliases},
+        {**second.selections, **first.selections},
+        {**second.pins, **first.pins},
+        {},
+        {**second.samplers, **first.samplers},
+        {**second.strategies, **first.strategies},
+    )
+
+
+def _check_free(scene: PolygonScene, name: str) -> None:
+    check_tag_name(name)
+    if name in scene.names or name in scene.regions:
+        raise ValueError(f"The tag {name!r} exists already; use another name. Tags: {list(scene.names)}.")
+
+
+def with_region(scene: PolygonScene, name: str, where: Any, kind: str | None) -> PolygonScene:
+    """The scene with a named region, see `PolygonDomain.region`."""
+    _check_free(scene, name)
+    if kind not in _KINDS:
+        raise ValueError(f"region({name!r}): kind must be 'boundary', 'interior' or None; got {kind!r}.")
+    if is_shapely(where):
+        return _with_shape(scene, name, where, kind)
+    if isinstance(where, str):
+        return _with_alias(scene, name, where, kind)
+    if not callable(where):
+        raise TypeError(
+            f"region({name!r}): where must be a shapely geometry, a predicate f(x, y) -> bool or the name of a tag; "
+            f"got {type(where).__name__}."
+        )
+    if kind == "interior":
+        raise NotImplementedError(
+            f"region({name!r}, kind='interior') from a predicate is not available; use tag(name, where=...) or give "
+            "the area as a shapely polygon."
+        )
+    boundary = scene.table.get("boundary")
+    if not isinstance(boundary, Curve):
+        raise ValueError(f"region({name!r}): the geometry is empty and has no boundary.")
+    return replace(scene, curves={**scene.curves, name: UserCurve(edges_by_midpoint(name, where, boundary))})
+
+
+def _with_shape(scene: PolygonScene, name: str, where: Any, kind: str | None) -> PolygonScene:
+    if where.geom_type in _AREAS and kind != "boundary":
+        region, edges = source(name, where)
+        if polygonal(region.intersection(scene.active)).area <= scene.slack**2:
+            raise ValueError(f"region({name!r}): the area lies outside the domain or is empty.")
+        return replace(
+            scene,
+            regions={**scene.regions, name: region},
+            edges={**scene.edges, name: edges},
+            areas={**scene.areas, name: name},
+        )
+    if where.geom_type in _LINES and kind != "interior":
+        segments = segments_of(where.geoms if where.geom_type == "MultiLineString" else [where])
+        return replace(scene, curves={**scene.curves, name: UserCurve(checked_segments(name, segments[..., :2]))})
+    wanted = {"boundary": "a LineString", "interior": "a Polygon", None: "a Polygon or LineString"}[kind]
+    raise ValueError(f"region({name!r}, kind={kind!r}) needs {wanted}; got a shapely {where.geom_type}.")
+
+
+def _with_alias(scene: PolygonScene, name: str, target: str, kind: str | None) -> PolygonScene:
+    if target not in scene.names:
+        raise ValueError(f"region({name!r}): unknown tag {target!r};{scene.hint(target)} tags: {list(scene.names)}.")
+    known = "boundary" if scene.is_boundary(target) else "interior"
+    if kind not in (None, known):
+        raise ValueError(f"region({name!r}, kind={kind!r}): the tag {target!r} is of kind {known!r}.")
+    return replace(scene, aliases={**scene.aliases, name: scene.aliases.get(target, target)})
+
+
+def with_segments(scene: PolygonScene, tag: str, segments: Sequence[Any] | np.ndarray, inside: Any) -> PolygonScene:
+    """The scene with a boundary tag given by segments, see `PolygonDomain.add_boundary_segments`."""
+    _check_free(scene, tag)
+    curve = UserCurve(checked_segments(tag, segments), _normal_geometry(scene, tag, inside))
+    return replace(scene, curves={**scene.curves, tag: curve})
+
+
+def _normal_geometry(scene: PolygonScene, tag: str, inside: Any) -> Any:
+    import shapely
+
+    if inside is None or is_shapely(inside):
+        return inside
+    names = [inside] if isinstance(inside, str) else inside
+    if not isinstance(names, Sequence) or not names or any(name not in scene.regions for name in names):
+        raise ValueError(
+            f"normal_geometry of {tag!r} must be a region of the domain, a sequence of regions or a shapely geometry; "
+            f"got {inside!r}, regions: {sorted(scene.regions)}."
+        )
+    return shapely.union_all([scene.regions[name] for name in names])

@@ -1,0 +1,101 @@
+"""What a predicate selects on a polygon domain: a part of the area, or a part of the boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from ..geometry._predicates import NoSuchRegion, Where, checked_where, facet_mask
+from ._geometry import clip_to, is_shapely, on_segments, polygonal
+from ._shapes import Area, Curve, PolygonRegion, Selection
+
+
+def locate(name: str, where: Any, table: Mapping[str, PolygonRegion], slack: float) -> tuple[Where, str] | None:
+    """The predicate in terms of points and the tag it selects from; `None` when it selects nothing.
+
+    A predicate that holds on a set of positive area selects from the interior. One that holds on a part of the boundary
+    only, as `x == 0` does, selects from the boundary and has normals.
+    """
+    checked = checked_where(name, where, slack)
+    if checked.on_facets is not None:
+        return _facets(name, checked, table, slack)
+    if is_shapely(where):
+        return next(
+            (
+                (checked, parent)
+                for parent in ("interior", "boundary")
+                if _cut(table, parent, checked, slack) is not None
+            ),
+            None,
+        )
+    for parent in ("interior", "boundary"):
+        if parent in table and Selection.of(name, table[parent], checked.at_points).share() > 0.0:
+            return checked, parent
+    return None
+
+
+def _facets(name: str, where: Where, table: Mapping[str, PolygonRegion], slack: float) -> tuple[Where, str] | None:
+    boundary = table.get("boundary")
+    if not isinstance(boundary, Curve):
+        return None
+    chosen = boundary.segments[selected_edges(name, where, boundary, table, slack)]
+    if not len(chosen):
+        raise NoSuchRegion(
+            f"where= of tag {name!r} selects none of the {len(boundary.segments)} edges of the boundary."
+        )
+    return Where(where.given, _near(chosen, slack), where.on_facets), "boundary"
+
+
+def selection(name: str, where: Where, parent: str, table: Mapping[str, PolygonRegion], slack: float) -> Any:
+    """The region that a predicate selects; exact for shapely geometries, by rejection for the others."""
+    if is_shapely(where.given):
+        return _cut(table, parent, where, slack)
+    return Selection.of(name, table[parent], where.at_points) if parent in table else None
+
+
+def _cut(table: Mapping[str, PolygonRegion], parent: str, where: Where, slack: float) -> PolygonRegion | None:
+    """The part of the interior or of the boundary in a shapely geometry, `None` when there is none."""
+    whole = table.get(parent)
+    if isinstance(whole, Area):
+        part = polygonal(whole.polygon.intersection(where.given))
+        return Area(part) if part.area > slack**2 else None
+    if isinstance(whole, Curve):
+        segments, owner = clip_to(where.given.buffer(slack), whole.segments, slack)
+        return Curve(segments, whole.normals[owner]) if len(segments) else None
+    return None
+
+
+def _near(segments: Float[np.ndarray, "E 2 2"], slack: float) -> Callable[..., Any]:
+    def inside(x: Any, y: Any) -> np.ndarray:
+        return on_segments(np.stack([x, y], axis=1), segments, slack)
+
+    return inside
+
+
+def selected_edges(
+    name: str, where: Where, boundary: Curve, table: Mapping[str, PolygonRegion], slack: float
+) -> Bool[np.ndarray, " E"]:
+    """Edges of the boundary for which a facet predicate holds under any of the names of the edge."""
+    middle = boundary.segments.mean(axis=1)
+    selected = np.zeros(len(middle), dtype=bool)
+    for tag, region in table.items():
+        if not isinstance(region, Curve):
+            continue
+        mine = np.flatnonzero(on_segments(middle, region.segments, slack))
+        if len(mine):
+            selected[mine] |= facet_mask(name, where, middle[mine], boundary.normals[mine], tag)
+    return selected
+
+
+def edges_by_midpoint(name: str, where: Callable[..., Any], boundary: Curve) -> np.ndarray:
+    """Edges whose midpoint satisfies `f(x, y)`, called with two numbers."""
+    chosen = np.array([bool(where(float(x), float(y))) for x, y in boundary.segments.mean(axis=1)], dtype=bool)
+    if not np.any(chosen):
+        raise ValueError(
+            f"region({name!r}): the predicate holds at the midpoint of none of the {len(chosen)} edges of the "
+            "boundary. It selects whole edges; use tag(name, where=...) for a part of an edge."
+        )
+    return boundary.segments[chosen]

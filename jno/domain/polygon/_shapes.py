@@ -1,0 +1,164 @@
+"""Regions of a polygon domain from which points are drawn: areas, curves, and parts given by predicates."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from ..mesh._tags import evaluate_predicate
+from ..sampling._drawable import DrawableRegion, Drawn
+from ..sampling._samplers import unit_points
+from ..sampling._trapezoids import Trapezoids, choose, trapezoids
+from ._geometry import lengths, ring_segments
+
+# Rejection gives up when fewer than one in this many points is accepted.
+_HOPELESS = 1_000_000
+_BATCH = 1024
+
+
+class PolygonRegion(DrawableRegion):
+    """A region of a polygon domain.
+
+    Attributes:
+        owner: the source region it belongs to, `None` when it belongs to the whole.
+        is_boundary: whether its points have normals.
+    """
+
+    owner: str | None
+    is_boundary: bool
+
+    @property
+    @abstractmethod
+    def measure(self) -> float:
+        """Area or length."""
+
+    @property
+    @abstractmethod
+    def geometry(self) -> Any:
+        """The shapely geometry."""
+
+
+@dataclass(frozen=True, eq=False)
+class Area(PolygonRegion):
+    """A polygonal area."""
+
+    polygon: Any
+    owner: str | None = None
+    is_boundary = False
+    coordinates = 2
+
+    @property
+    def geometry(self) -> Any:
+        return self.polygon
+
+    @cached_property
+    def _trapezoids(self) -> Trapezoids:
+        return trapezoids(ring_segments(self.polygon))
+
+    @property
+    def measure(self) -> float:
+        return float(self.polygon.area)
+
+    def place(self, unit: Float[np.ndarray, "n 2"]) -> Drawn:
+        return self._trapezoids.place(unit), None
+
+
+@dataclass(frozen=True, eq=False)
+class Curve(PolygonRegion):
+    """Straight segments `(E, 2, 2)` with one unit normal each."""
+
+    segments: Float[np.ndarray, "E 2 2"]
+    normals: Float[np.ndarray, "E 2"]
+    owner: str | None = None
+    is_boundary = True
+    coordinates = 1
+
+    @property
+    def measure(self) -> float:
+        return float(lengths(self.segments).sum())
+
+    @property
+    def geometry(self) -> Any:
+        import shapely
+
+        return shapely.multilinestrings(shapely.linestrings(self.segments))
+
+    def place(self, unit: Float[np.ndarray, "n 1"]) -> Drawn:
+        size = lengths(self.segments)
+        cumulative = np.cumsum(size)
+        target = unit[:, 0] * cumulative[-1]
+        piece = choose(cumulative, target)
+        share = np.clip((target - (cumulative - size)[piece]) / size[piece], 0.0, 1.0)[:, None]
+        start, stop = self.segments[piece, 0], self.segments[piece, 1]
+        return start + share * (stop - start), self.normals[piece]
+
+    def normals_at(self, points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 2"]:
+        """Normals of the segments that are nearest to the points."""
+        import shapely
+
+        tree = shapely.STRtree(shapely.linestrings(self.segments))
+        return self.normals[tree.nearest(shapely.points(points))]
+
+
+@dataclass(frozen=True, eq=False)
+class Selection(PolygonRegion):
+    """The part of another region in which a predicate holds."""
+
+    name: str
+    parent: PolygonRegion
+    where: Callable[..., Any]
+    owner: str | None
+    is_boundary: bool
+    coordinates: int
+
+    @classmethod
+    def of(cls, name: str, parent: PolygonRegion, where: Callable[..., Any]) -> Selection:
+        """The part of a region in which `where` holds."""
+        return cls(name, parent, where, parent.owner, parent.is_boundary, parent.coordinates)
+
+    @property
+    def geometry(self) -> Any:
+        return self.parent.geometry
+
+    @property
+    def measure(self) -> float:
+        return self.parent.measure * self.share()
+
+    def share(self, probes: int = 20_000) -> float:
+        """Fraction of the parent that is selected, estimated from fixed points."""
+        points, _ = self.parent.draw(probes, None, np.random.default_rng(0))
+        return float(np.mean(evaluate_predicate(self.name, self.where, points)))
+
+    def place(self, unit: Float[np.ndarray, "n K"]) -> Drawn:
+        points, normals = self.parent.place(unit)
+        kept = evaluate_predicate(self.name, self.where, points)
+        return points[kept], None if normals is None else normals[kept]
+
+    def draw(self, count: int, sampler: str | None, generator: np.random.Generator) -> Drawn:
+        """Rejection: points of the parent, kept where the predicate holds."""
+        if sampler not in (None, "uniform"):
+            raise ValueError(
+                f"The tag {self.name!r} is a region given by a predicate; its points are drawn uniformly by rejection. "
+                f"Leave out the sampler {sampler!r}, or give the region as a shapely geometry."
+            )
+        found, normals, accepted, tried = [], [], 0, 0
+        while accepted < count:
+            rate = max(accepted / tried, 1e-3) if tried else 1.0
+            batch = int(np.clip((count - accepted) / rate, _BATCH, 4_000_000))
+            points, directions = self.place(unit_points(sampler, batch, self.coordinates, generator))
+            found.append(points)
+            normals.append(directions)
+            accepted, tried = accepted + len(points), tried + batch
+            if tried > _HOPELESS * max(accepted, 1):
+                raise ValueError(
+                    f"The tag {self.name!r} selects less than a millionth of its region, so that points cannot be "
+                    "drawn from it; widen where=, or give the region as a shapely geometry."
+                )
+        kept = [part for part in normals if part is not None]
+        return np.concatenate(found)[:count], np.concatenate(kept)[:count] if self.is_boundary else None

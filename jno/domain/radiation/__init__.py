@@ -1,0 +1,1 @@
+"""View factors between boundaries of the plane."""

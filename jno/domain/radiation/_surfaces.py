@@ -1,0 +1,68 @@
+"""Boundary tags of the plane as curves, and everything that stands in the way of rays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from ..geometry._geometry import Geometry
+from ..mesh._arcs import Arcs, arcs_of, straight_runs
+from ..sampling._context import SampleRecord
+
+
+def slack_of(geometry: Geometry) -> float:
+    """Distance within which two points are one."""
+    corners = geometry.points if geometry.lazy is None else np.asarray(geometry.lazy.walls()).reshape(-1, 2)
+    return 1e-9 * float(np.linalg.norm(np.ptp(corners, axis=0)))
+
+
+def surface(geometry: Geometry, record: SampleRecord, points: Float[np.ndarray, "n 2"]) -> Arcs:
+    """The pieces of a boundary tag that belong to its points, with the sampled normals to the right."""
+    segments, normals = geometry.facets_of(record.region)
+    arcs = arcs_of(record.tag, points, segments, normals, slack_of(geometry))
+    return arcs.reversed() if record.reverse_normals else arcs
+
+
+def walls(geometry: Geometry, opaque: tuple[str, ...] = ()) -> Float[np.ndarray, "K 2 2"]:
+    """All boundary segments, straight runs joined, and those of further tags."""
+    slack = slack_of(geometry)
+    if geometry.lazy is not None:
+        return np.asarray(geometry.lazy.walls())
+    parts = []
+    for name in ("boundary", *opaque):
+        segments, normals = geometry.facets_of(name)
+        parts.append(straight_runs(segments, normals, slack))
+    return np.concatenate(parts)
+
+
+def facing_medium(arcs: Arcs, medium: Any, slack: float) -> Arcs:
+    """The pieces turned so that the medium lies to their right; pieces that do not touch it are dropped."""
+    right, left = _beside(arcs.segments, medium, slack)
+    turned = left & ~right
+    segments = np.where(turned[:, None, None], arcs.segments[:, ::-1], arcs.segments)
+    kept = left | right
+    return Arcs(segments[kept], arcs.owner[kept], arcs.count)
+
+
+def without_windows(segments: Float[np.ndarray, "K 2 2"], medium: Any, slack: float) -> Float[np.ndarray, "J 2 2"]:
+    """Edges of regions that are walls: those inside of the medium are not."""
+    right, left = _beside(segments, medium, slack)
+    return segments[~(right & left)]
+
+
+def _beside(
+    segments: Float[np.ndarray, "K 2 2"], medium: Any, slack: float
+) -> tuple[Bool[np.ndarray, " K"], Bool[np.ndarray, " K"]]:
+    """Whether the medium lies to the right and to the left of every segment."""
+    import shapely
+
+    edge = segments[:, 1] - segments[:, 0]
+    length = np.linalg.norm(edge, axis=1, keepdims=True)
+    step = np.maximum(1e-3 * length, 10.0 * slack) * np.stack([edge[:, 1], -edge[:, 0]], axis=1) / length
+    middle = segments.mean(axis=1)
+    shapely.prepare(medium)
+    return np.asarray(shapely.contains_xy(medium, middle + step)), np.asarray(
+        shapely.contains_xy(medium, middle - step)
+    )

@@ -1,0 +1,111 @@
+"""Regions from which points can be drawn: images of the unit cube under maps that preserve measure."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ..mesh._mesh import Mesh
+from ..mesh._tags import Tag
+from ..mesh._topology import facet_frames, measures
+from ._samplers import unit_points
+from ._trapezoids import choose
+
+Drawn = tuple[Float[np.ndarray, "m D"], Float[np.ndarray, "m D"] | None]
+
+
+class DrawableRegion(ABC):
+    """A region that can be sampled.
+
+    Attributes:
+        coordinates: how many uniform numbers place a point.
+    """
+
+    coordinates: int
+
+    @abstractmethod
+    def place(self, unit: Float[np.ndarray, "n K"]) -> Drawn:
+        """The points (and normals) that belong to points of the unit cube; the map preserves measure."""
+
+    def draw(self, count: int, sampler: str | None, generator: np.random.Generator) -> Drawn:
+        """Points by a named sampler; independent and uniform without one."""
+        return self.place(unit_points(sampler, count, self.coordinates, generator))
+
+
+@dataclass(frozen=True, eq=False)
+class Simplices(DrawableRegion):
+    """Simplices `(M, V, D)` of positive measure, with a normal each on a boundary."""
+
+    corners: Float[np.ndarray, "M V D"]
+    sizes: Float[np.ndarray, " M"]
+    normals: Float[np.ndarray, "M D"] | None
+
+    @property
+    def coordinates(self) -> int:  # type: ignore[override]
+        return max(self.corners.shape[1] - 1, 1)
+
+    def place(self, unit: Float[np.ndarray, "n K"]) -> Drawn:
+        cumulative = np.cumsum(self.sizes)
+        target = unit[:, 0] * cumulative[-1]
+        piece = choose(cumulative, target)
+        inside = unit.copy()
+        inside[:, 0] = np.clip((target - (cumulative - self.sizes)[piece]) / self.sizes[piece], 0.0, 1.0)
+        corners = self.corners[piece]
+        # the spacings of sorted uniform numbers are uniform barycentric coordinates (Devroye 1986, V.2)
+        cuts = np.sort(inside[:, : corners.shape[1] - 1], axis=1)
+        weights = np.diff(cuts, axis=1, prepend=0.0, append=1.0)[:, ::-1]
+        points = np.einsum("nv,nvd->nd", weights, corners)
+        return points, None if self.normals is None else self.normals[piece]
+
+
+@dataclass(frozen=True, eq=False)
+class PointSet(DrawableRegion):
+    """Points without a mesh: a subset without repetition, spread along a curve that fills space."""
+
+    points: Float[np.ndarray, "N D"]
+    coordinates = 1
+
+    def place(self, unit: Float[np.ndarray, "n 1"]) -> Drawn:
+        count, step = len(self.points), np.arange(len(unit))
+        rank = np.sort((unit[:, 0] * count).astype(np.int64))
+        # the next free rank where two fall on one, and none beyond the last
+        rank = np.minimum(np.maximum.accumulate(rank - step) + step, count - len(unit) + step)
+        return self.points[_curve_order(self.points)[rank]], None
+
+    def draw(self, count: int, sampler: str | None, generator: np.random.Generator) -> Drawn:
+        if count > len(self.points):
+            raise ValueError(f"{count} points were asked for, but the point set has only {len(self.points)}.")
+        if sampler == "equispaced":
+            raise ValueError("The sampler 'equispaced' needs a curve; a set of points has none.")
+        return super().draw(count, sampler, generator)
+
+
+def _curve_order(points: Float[np.ndarray, "N D"]) -> Int[np.ndarray, " N"]:
+    """The points along the curve of Morton (1966): sorted by the interleaved bits of their coordinates."""
+    dimension = points.shape[1]
+    bits = min(16, 62 // dimension)
+    span = np.maximum(np.ptp(points, axis=0), 1e-300)
+    cells = ((points - points.min(axis=0)) / span * (2**bits - 1)).astype(np.int64)
+    code = np.zeros(len(points), dtype=np.int64)
+    for bit in range(bits):
+        for axis in range(dimension):
+            code |= ((cells[:, axis] >> bit) & 1) << (bit * dimension + axis)
+    return np.argsort(code, kind="stable")
+
+
+def mesh_region(mesh: Mesh, tag: Tag) -> DrawableRegion:
+    """The cells or facets of a tag."""
+    if tag.is_boundary and tag.facets is not None:
+        facets = mesh.facets[tag.facets]
+        sizes, normals = facet_frames(mesh.points, facets, mesh.opposite[tag.facets])
+        return Simplices(mesh.points[facets], sizes, normals)
+    if tag.cells is not None:
+        cells = mesh.cells[tag.cells]
+        return Simplices(mesh.points[cells], measures(mesh.points, cells), None)
+    raise ValueError(
+        f"The tag {tag.name!r} has neither cells nor facets of its own, only {len(tag.nodes)} node(s): named samplers "
+        "draw from cells or facets. Sample its nodes, sample=(n, None)."
+    )

@@ -1,0 +1,53 @@
+"""Geometries drawn by a function of the user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Integral
+from typing import Any
+
+from ..geometry._geometry import Geometry
+from ..geometry._mesh_builder import build_geometry
+from ..io._mesh_files._meshio_reader import from_meshio
+from ..mesh._gmsh import generate, gmsh_model, numbered_names, physical_names, read_model
+from ..mesh._raw_mesh import RawMesh
+from ._shapes import checked_size
+
+_EXPECTED = (
+    "must return (geo, dimension, mesh_size) with the geo that it was given, or a meshio.Mesh in its place, "
+    "the dimension 1, 2 or 3 and a positive mesh size"
+)
+
+
+def callable_geometry(draw: Callable[..., Any], *, algorithm: int, keep_orphan_nodes: bool) -> Geometry:
+    """Call `draw(geo)` once with an empty `gmsh.model` and mesh what it returns.
+
+    Physical groups become tags; without any, the faces (in the plane: edges) are numbered tags.
+    """
+    origin = f"The geometry callable {draw!r}"
+    with gmsh_model("A geometry callable") as gmsh:
+        made, dimension, size = _checked_result(draw(gmsh.model), origin)
+        raw = _meshed(gmsh, made, dimension, size, algorithm, origin)
+    return build_geometry(raw, origin, ds=size, dimension=dimension, keep_orphan_nodes=keep_orphan_nodes, notice=False)
+
+
+def _checked_result(result: Any, origin: str) -> tuple[Any, int, float]:
+    if not isinstance(result, tuple) or len(result) != 3:
+        raise ValueError(f"{origin} {_EXPECTED}; it returned {result!r}.")
+    made, dimension, size = result
+    if not isinstance(dimension, Integral) or isinstance(dimension, bool) or dimension not in (1, 2, 3):
+        raise ValueError(f"{origin} {_EXPECTED}; it returned the dimension {dimension!r}.")
+    return made, int(dimension), checked_size(size)
+
+
+def _meshed(gmsh: Any, made: Any, dimension: int, size: float, algorithm: int, origin: str) -> RawMesh:
+    if type(made).__module__.partition(".")[0] == "meshio":
+        return from_meshio(made, origin)
+    if made is not gmsh.model and made is not gmsh:
+        raise ValueError(f"{origin} {_EXPECTED}; it returned the geometry {made!r}.")
+    gmsh.model.geo.synchronize()
+    gmsh.model.occ.synchronize()
+    if not gmsh.model.getEntities(dimension):
+        raise ValueError(f"{origin} drew no entity of dimension {dimension}.")
+    generate(gmsh, dimension, size, algorithm, origin)
+    return read_model(gmsh, dimension, physical_names(gmsh) or numbered_names(gmsh, dimension), origin)
