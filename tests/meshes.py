@@ -6,7 +6,8 @@ import numpy as np
 from scipy.spatial import Delaunay
 
 from jno.domain import domain
-from jno.domain.geometry._geometry import Geometry
+from jno.domain._time import TimeAxis
+from jno.domain.geometry import Geometry, GeometryBatch
 from jno.domain.mesh._mesh import Mesh
 from jno.domain.mesh._tags import mesh_tags
 
@@ -16,7 +17,7 @@ def mesh_domain(points, cells, size=0.1, time=None):
     used, flat = np.unique(np.asarray(cells), return_inverse=True)
     mesh = Mesh.from_cells(np.asarray(points, dtype=np.float64)[used], flat.reshape(np.shape(cells)))
     geometry = Geometry.from_mesh(mesh, mesh_tags(mesh), ds=size)
-    return domain._from_geometry(geometry, algorithm=6, time=time, compute_mesh_connectivity=True)
+    return domain.from_batch(GeometryBatch.of(geometry), TimeAxis.from_spec(time))
 
 
 def disk(size=0.1):

@@ -76,7 +76,7 @@ def test_a_drilled_box_has_the_exact_measures(cad, ending):
 
 def test_the_faces_partition_the_boundary(cad):
     d = domain(cad / "drilled.brep", mesh_size=0.15)
-    tags = d._geometry.tags
+    tags = d.geometry.tags
     facets = np.concatenate([tags[f"face_{k}"].facets for k in range(1, 8)])
     assert np.array_equal(np.sort(facets), np.arange(len(d.mesh.facets)))
     assert sum(measure(d, f"face_{k}") for k in range(1, 8)) == pytest.approx(measure(d, "boundary"), rel=1e-12)

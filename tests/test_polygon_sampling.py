@@ -83,7 +83,7 @@ def test_points_are_shuffled():
 
 def test_far_away_and_tiny_domains():
     far = csg(shapely.affinity.translate(SHAPES["holes"], 1e6, -1e6))
-    assert np.all(shapely.contains_xy(far._scene.active, drawn(far, "interior", 2000)))
+    assert np.all(shapely.contains_xy(far.geometry.lazy.active, drawn(far, "interior", 2000)))
     small = shapely.affinity.scale(SHAPES["holes"], 1e-4, 1e-4, origin=(0, 0))
     points = drawn(csg(small), "interior", 5000)
     assert np.all(shapely.contains_xy(small, points))

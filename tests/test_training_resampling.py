@@ -445,7 +445,7 @@ def test_data_with_one_row_per_point():
 def test_another_number_of_points_is_refused():
     domain = jno.domain.rect(mesh_size=0.5)
     domain.variable("interior", (5, None))
-    store = domain._store
+    store = domain.samples
     with pytest.raises(ValueError, match=r"'interior' must be one array \(5, 2\), or 1 of them; got \[\(4, 2\)\]"):
         store.replace_points(store.find("interior"), [(np.zeros((4, 2)), None)])
 

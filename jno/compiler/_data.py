@@ -96,7 +96,7 @@ def prepare(
         arrays["weights", name] = np.ones(losses)
     if on_meshes and not domain.same_domain:
         entries["tensors", GEOMETRY] = Entry("tensors", samples, True, True, None)
-        arrays["tensors", GEOMETRY] = np.asarray(domain._row_mesh)
+        arrays["tensors", GEOMETRY] = np.asarray(domain.mesh_numbers)
     stored = [arrays[key].shape[0] for key, entry in entries.items() if entry.batched]
     return Layout(entries, max(stored, default=1), levels), arrays
 
@@ -122,7 +122,7 @@ def _tensor(
 ) -> tuple[Any, Entry]:
     sets = [name for name, kind in kinds.items() if kind == "points" and name not in domain.normal_tags]
     counts = {name: int(np.shape(context[name])[2]) for name in sets if name in context}
-    resampled = frozenset(record.tag for record in domain._resampling_records())
+    resampled = frozenset(record.tag for record in domain.samples.resampled)
     reading = read(tag, array, int(domain.total_samples), counts, resampled)
     shape = reading.array.shape
     levels = len(context["__time__"]) if "__time__" in context else 1
@@ -137,15 +137,15 @@ def _nearest_nodes(points: np.ndarray, domain: Any) -> np.ndarray:
     """Node of the row's mesh closest to each point of the first time level, ``(B, 1, N)``."""
     from scipy.spatial import cKDTree
 
-    meshes = domain._meshes
+    meshes = domain.meshes
     if any(mesh is None for mesh in meshes):
         return np.zeros((points.shape[0], 1, points.shape[2]), dtype=np.int32)
     trees = [cKDTree(np.asarray(mesh["points"])) for mesh in meshes]
     if len(trees) == 1:
         nearest = trees[0].query(points[:, 0])[1]
     else:
-        rows = np.broadcast_to(points[:, 0], (len(domain._row_mesh), *points.shape[2:]))
-        nearest = np.stack([trees[mesh].query(row)[1] for mesh, row in zip(domain._row_mesh, rows, strict=True)])
+        rows = np.broadcast_to(points[:, 0], (len(domain.mesh_numbers), *points.shape[2:]))
+        nearest = np.stack([trees[mesh].query(row)[1] for mesh, row in zip(domain.mesh_numbers, rows, strict=True)])
     return nearest.astype(np.int32)[:, None]
 
 

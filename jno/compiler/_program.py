@@ -82,7 +82,7 @@ class Program:
         weights = {weights_key(node)[1]: len(node.losses) for node in self.balanced}
         self.layout, self.sources = prepare(self.context, domain, self._kinds(), stencil_tags, weights, on_meshes)
         self.window = min(self.layout.levels, self.layout.levels if window is None else window)
-        self.stencils = row_stencils(domain._meshes) if stencil_tags else None
+        self.stencils = row_stencils(domain.meshes) if stencil_tags else None
         self.quadratures = RowQuadratures(domain)
         self.pairings = Pairings(self.expressions, self.context)
         self._tags = [{leaf.tag for leaf in bound_in_context([root])} for root in self.roots]

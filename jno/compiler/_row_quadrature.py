@@ -12,6 +12,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
 from jno.domain import domain as Domain
+from jno.domain import quadratures
 from jno.trace import Variable, point_tag, unaliased
 
 from ._row_stencils import stack_padded
@@ -44,7 +45,7 @@ class RowQuadratures:
         tag = unaliased(point_tag(variable))
         key = (tag, str(dtype))
         if key not in self._built:
-            self._built[key] = _stacked(self._domain._quadratures(tag, variable.domain), dtype)
+            self._built[key] = _stacked(quadratures(self._domain, tag, variable.domain), dtype)
         table = self._built[key]
 
         def of_sample(array: AnyArray) -> Array:

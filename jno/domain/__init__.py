@@ -1,9 +1,19 @@
-"""Geometry, tags, sampling and quadrature: the class `domain` and what it returns."""
+"""Geometry, tags, sampling and quadrature: the class `domain` and what it returns.
 
+For the compiler and for training: `DomainView` is what a domain holds, `SampleStore` its samples, `candidates` draws
+points that may replace others, and `quadratures` gives the quadrature on every geometry.
+"""
+
+from ._domain import PolygonDomain as PolygonDomain
 from ._domain import domain as domain
-from ._polygon_domain import PolygonDomain as PolygonDomain
-from .mesh._mesh import Mesh as Mesh
-from .mesh._quadrature import Quadrature as Quadrature
+from ._regions import quadratures as quadratures
+from .mesh import Mesh as Mesh
+from .mesh import MeshConnectivity as MeshConnectivity
+from .mesh import Quadrature as Quadrature
+from .sampling import DomainView as DomainView
+from .sampling import SampleRecord as SampleRecord
+from .sampling import SampleStore as SampleStore
+from .sampling import candidates as candidates
 
 csg = PolygonDomain
 from_array = domain.from_array

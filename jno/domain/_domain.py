@@ -1,4 +1,4 @@
-"""The class `jno.domain`.
+"""The classes `jno.domain` and `jno.domain.csg`.
 
 >>> import jno
 >>> jno.domain.rect(mesh_size=0.5).available_mesh_tags[:2]
@@ -7,36 +7,278 @@
 
 from __future__ import annotations
 
-from numbers import Real
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypedDict, TypeVar, Unpack, final
 
-import numpy as np
-
+from . import polygon, radiation, shapes
+from ._abstract import AbstractDomain
+from ._keywords import Keyword, SharedKeywords
 from ._sources import SourceOptions, geometry_from, is_region
-from .geometry._geometry import Geometry
-from .geometry._merge import (
-    Group,
-    merge_arrays,
-    merge_data,
-    merge_dimension,
-    merge_parameters,
-    merge_time,
-    row_geometries,
-    scale_groups,
-)
-from .io._exports import Exports
-from .polygon._entry import PolygonEntry
-from .sampling._access import SampleAccess
-from .sampling._context import TIME_KEY, SampleRecord, SampleStore, materialise, time_levels
-from .sampling._sampling import RandomStream
-from .sampling._time import TimeAxis
-from .sampling._variables import is_data, kept_reading
-from .shapes._constructors import Constructors
+from ._time import TimeAxis
+from .geometry import Geometry, GeometryBatch, cloud_geometry
+from .sampling import RandomStream, merged_arrays, merged_data, merged_parameters
+
+P = TypeVar("P", bound="PolygonDomain")
 
 _KEYWORDS = ("algorithm", "time", "compute_mesh_connectivity", "keep_orphan_nodes", "mesh_size")
+_CSG_KEYWORDS = (
+    "name, geometry, regions, source_edges, time, compute_mesh_connectivity, mesh_size, sampler, samplers, "
+    "resampling_strategy, resampling_strategies, algorithm"
+)
 
 
-class domain(Constructors, PolygonEntry, SampleAccess, Exports):
+class PolygonOptions(TypedDict, total=False):
+    """The keywords that all constructors of polygon domains share; `POLYGON_KEYWORDS` describes them."""
+
+    time: tuple[float | int, float | int, int] | None
+    compute_mesh_connectivity: bool
+    mesh_size: float | int | None
+    sampler: Any
+    samplers: Mapping[str, Any] | None
+    resampling_strategy: Any
+    resampling_strategies: Mapping[str, Any] | None
+
+
+POLYGON_KEYWORDS = SharedKeywords(
+    {
+        "time": Keyword(None, "tuple[float, float, int] | None", "`(t0, t1, n)` or `None`."),
+        "compute_mesh_connectivity": Keyword(False, "bool", "see the class."),
+        "mesh_size": Keyword(None, "float | None", "build the mesh at once."),
+        "sampler": Keyword(None, "Any | None", "see the class."),
+        "samplers": Keyword(None, "Mapping[str, Any] | None", "see the class."),
+        "resampling_strategy": Keyword(None, "Any | None", "see the class."),
+        "resampling_strategies": Keyword(None, "Mapping[str, Any] | None", "see the class."),
+    }
+)
+
+
+@final
+class PolygonDomain(AbstractDomain):
+    """A two-dimensional polygonal domain; points are drawn from the exact shape, and a mesh is made on request.
+
+    `jno.domain(shape)` gives one as well, for a shapely geometry, a list of vertices or a dict of these. `+` and `|`
+    are the union, `&` the intersection, `-` the difference and `^` the symmetric difference of areas.
+
+    Tags: `interior` and `boundary`; for every named region `interior_<name>`, `boundary_<name>` and one
+    `boundary_<name>_<i>` per edge, in the order of the vertices; `left`, `right`, `bottom`, `top` when the domain is an
+    axis-aligned rectangle; `interface_<A>_<B>` (and `interface_<B>_<A>`) between two regions after `build_mesh`. Edges
+    exist as far as they lie in the closed domain. A region named by vertices is called `polygon` unless named; a
+    shapely geometry without `name` is no region of its own.
+
+    `variable(tag, sample=(n, None))` draws exactly `n` independent points, uniformly by area or by length, with the
+    exact normals of the edges. Without a count a meshed domain gives the nodes of the mesh, an unmeshed one a single
+    point that training is to replace in every epoch.
+
+    Args:
+        vertices: vertices `(N, 2)` (or `(N, 3)` with one constant z), a shapely Polygon or MultiPolygon, or a dict
+            `name -> vertices or geometry`, as in `from_regions`.
+        name: name of the region; default `"polygon"`.
+        geometry: the shapely geometry, instead of `vertices`.
+        regions: further named regions of the domain, `name -> geometry`; alone, their union is the domain.
+        source_edges: `region -> segments (E, 2, 2)`, edges in the order in which they are numbered; default the order
+            of the vertices.
+        time: `(t0, t1, n)` or `None`.
+        compute_mesh_connectivity: an unmeshed domain has no connectivity; `build_mesh` always provides it.
+        mesh_size: build the mesh at once, see `build_mesh`.
+        sampler: `(geometry, n) -> points (n, 2)`, used for every interior tag that has no sampler of its own.
+        samplers: sampler by region or interior tag; `"interior"` is for all regions that are not named.
+        resampling_strategy: strategy for every tag that has none of its own.
+        resampling_strategies: strategy by region, or for all of `"interior"` or `"boundary"`.
+        algorithm: number of the gmsh algorithm for `mesh_size`; default 6.
+
+    Raises:
+        TypeError: unknown keyword.
+        ValueError: no or several geometries; fewer than three vertices, vertices that are not finite, repeated or
+            without area, an outline that crosses itself; ambiguous names; an invalid `time`.
+
+    Example:
+        >>> import jno
+        >>> plate = jno.domain.csg([(0, 0), (2, 0), (2, 1), (0, 1)], name="plate")
+        >>> hole = jno.domain.csg([(0.5, 0.25), (1.0, 0.25), (1.0, 0.75), (0.5, 0.75)], name="hole")
+        >>> d = plate - hole
+        >>> x, y, t, nx, ny = d.variable("boundary_hole", sample=(50, None), normals=True, split=True)
+        >>> d.context["boundary_hole"].shape
+        (1, 1, 50, 2)
+    """
+
+    __module__ = "jno.domain"
+
+    def __init__(
+        self,
+        vertices: Any = None,
+        *,
+        name: str = "polygon",
+        geometry: Any = None,
+        regions: Any = None,
+        source_edges: Any = None,
+        time: object = None,
+        compute_mesh_connectivity: bool | None = False,
+        mesh_size: Any = None,
+        sampler: object = None,
+        samplers: object = None,
+        resampling_strategy: object = None,
+        resampling_strategies: object = None,
+        algorithm: int | None = None,
+        **unknown: Any,
+    ) -> None:
+        vertices = unknown.pop("constructor", vertices)
+        if unknown:
+            raise TypeError(f"jno.domain.csg() got unknown keyword(s) {sorted(unknown)}; allowed: {_CSG_KEYWORDS}.")
+        if isinstance(vertices, AbstractDomain):
+            raise TypeError("jno.domain.csg() takes shapes; copy a polygon domain with its method copy().")
+        if algorithm is not None and mesh_size is None:
+            raise ValueError("algorithm= concerns the mesh: give mesh_size= as well, or build_mesh(algorithm=...).")
+        scene = polygon.build_scene(vertices, name, geometry, regions, source_edges)
+        listed = (*(regions or ()), *(vertices if isinstance(vertices, Mapping) else ()))
+        names = [str(key) for key in listed]
+        checked = polygon.registry("samplers", sampler, samplers, scene, names)
+        polygon.check_samplers(checked, scene)
+        strategies = polygon.registry("resampling_strategies", resampling_strategy, resampling_strategies, scene, names)
+        scene = replace(scene, samplers=checked, strategies=strategies)
+        self._begin(GeometryBatch.of(Geometry.from_regions(scene)), TimeAxis.from_spec(time))
+        self.compute_mesh_connectivity = bool(compute_mesh_connectivity)
+        if mesh_size is not None:
+            self.build_mesh(mesh_size, algorithm=6 if algorithm is None else algorithm)
+
+    # -- constructors ----
+    @classmethod
+    @POLYGON_KEYWORDS.explicit
+    def from_polygons(cls: type[P], polygons: Mapping[Any, Any], **options: Unpack[PolygonOptions]) -> P:
+        """One domain from named lists of vertices; it is the union of the polygons, which may overlap.
+
+        Args:
+            polygons: region -> vertices `(N, 2)`. An empty dict gives an empty domain without tags.
+
+        Returns:
+            The domain.
+
+        Raises:
+            ValueError: an invalid polygon, or names that are equal as strings.
+
+        Example:
+            >>> import jno
+            >>> square = [(0, 0), (1, 0), (1, 1), (0, 1)]
+            >>> d = jno.domain.csg.from_polygons({"a": square, "b": [(1, 0), (2, 0), (2, 1), (1, 1)]})
+            >>> "interior_b" in d.available_mesh_tags
+            True
+        """
+        polygon.sources(polygons, skip_empty=False)
+        return cls(regions=polygons, **options)
+
+    @classmethod
+    @POLYGON_KEYWORDS.explicit
+    def from_regions(cls: type[P], regions: Mapping[Any, Any], **options: Unpack[PolygonOptions]) -> P:
+        """One domain from named shapely polygons; it is their union. Regions without area are left out.
+
+        Args:
+            regions: region -> shapely Polygon or MultiPolygon; they may overlap.
+
+        Returns:
+            The domain.
+
+        Raises:
+            ValueError: a geometry that is no polygon, or names that are equal as strings.
+
+        Example:
+            >>> import jno
+            >>> from shapely.geometry import box
+            >>> d = jno.domain.csg.from_regions({"hot": box(0, 0, 1, 1), "cold": box(1, 0, 3, 1)})
+            >>> d.available_mesh_tags[:4]
+            ['interior', 'boundary', 'left', 'right']
+        """
+        return cls(regions=regions, **options)
+
+    @classmethod
+    def poly(
+        cls: type[P],
+        vertices: Any,
+        name: str = "polygon",
+        time: object = None,
+        compute_mesh_connectivity: bool = False,
+    ) -> P:
+        """A polygon domain without a mesh, `jno.domain.csg(vertices, name=name)`.
+
+        Args:
+            vertices: `(N, 2)`.
+            name: name of its region.
+            time: `(t0, t1, n)` or `None`.
+            compute_mesh_connectivity: see `jno.domain.csg`.
+
+        Returns:
+            A polygon domain.
+
+        Raises:
+            ValueError: an invalid polygon.
+
+        Example:
+            >>> import jno
+            >>> jno.domain.poly([(0, 0), (1, 0), (0, 1)]).mesh is None
+            True
+        """
+        return cls(vertices, name=name, time=time, compute_mesh_connectivity=compute_mesh_connectivity)
+
+    @staticmethod
+    def stack(*batched_domains: Any, n_interior: int = 256, n_boundary: int = 64) -> domain:
+        """Batch rows on several polygon domains, for training on many geometries at once.
+
+        Args:
+            *batched_domains: polygon domains; `n * domain` gives `n` rows with independent points.
+            n_interior: points in the interior per row.
+            n_boundary: points on the boundary per row.
+
+        Returns:
+            A point-cloud domain with the tags `interior`, `(B, 1, n_interior, 2)`, and `boundary`,
+            `(B, 1, n_boundary, 2)`, uniform and independent in every row. It has no normals, no time and no further
+            tags; `variable` returns `(x, y)`.
+
+        Raises:
+            TypeError: something that is no polygon domain.
+            ValueError: no domains, counts that are not positive, an empty or a time-dependent domain.
+
+        Example:
+            >>> import jno
+            >>> from shapely.geometry import Point, box
+            >>> d1, d2 = jno.domain(box(0, 0, 1, 1)), jno.domain(Point(0.5, 0.5).buffer(0.5))
+            >>> dom = jno.domain.stack(3 * d1, 2 * d2, n_interior=512, n_boundary=128)
+            >>> x, y = dom.variable("interior")
+            >>> dom.context["interior"].shape
+            (5, 1, 512, 2)
+        """
+        stream = RandomStream()
+        stacked = domain.from_batch(polygon.stacked_batch(batched_domains, n_interior, n_boundary, stream))
+        stacked.samples.stream = stream
+        return stacked
+
+    # -- set operations: polygon ----
+    union = polygon.union
+    intersection = polygon.intersection
+    difference = polygon.difference
+    symmetric_difference = polygon.symmetric_difference
+
+    def __add__(self, other: object) -> PolygonDomain:
+        """The union: for polygons `+` adds areas, not batch rows (`jno.domain.stack` does that)."""
+        return self.union(other)
+
+    __or__ = __add__
+    __and__ = polygon.intersection
+    __sub__ = polygon.difference
+    __xor__ = polygon.symmetric_difference
+
+    # -- regions, mesh and radiation: polygon ----
+    region = polygon.region
+    add_boundary_segments = polygon.add_boundary_segments
+    build_mesh = polygon.build_mesh
+    compute_enclosure_view_factor = polygon.compute_enclosure_view_factor
+
+    def __repr__(self) -> str:
+        mesh = "not meshed" if self.mesh is None else f"{len(self.points)} nodes"
+        active = polygon.scene_of(self).active.geom_type
+        return f"csg({active}, {mesh}, tags={self.available_mesh_tags}{self._time_text})"
+
+
+@final
+class domain(AbstractDomain):
     """Where a problem lives: geometry, named regions (tags), time axis, batch rows, sampled points and data.
 
     Usually made by one of the constructors `line`, `rect`, `equi_distant_rect`, `poseidon`, `cube`, `disk`,
@@ -82,15 +324,12 @@ class domain(Constructors, PolygonEntry, SampleAccess, Exports):
 
     __module__ = "jno.domain"
 
-    def __new__(cls, constructor: Any = None, *_: Any, **keywords: Any) -> domain:
-        """An instance of `jno.domain.csg` when polygons are given."""
-        polygons = is_region(constructor) or (
-            constructor is None and {"geometry", "regions", "vertices"} & set(keywords)
-        )
-        if cls is domain and polygons:
-            from ._polygon_domain import PolygonDomain  # a subclass of this class
-
-            return object.__new__(PolygonDomain)
+    def __new__(cls, constructor: object = None, *further: Any, **keywords: Any) -> Any:
+        """A factory for shapes of polygons, which are domains of the other class: `jno.domain.csg`."""
+        if is_region(constructor):
+            return PolygonDomain(constructor, *further, **keywords)
+        if constructor is None and {"geometry", "regions", "vertices"} & set(keywords):
+            return PolygonDomain(*further, **keywords)
         return object.__new__(cls)
 
     def __init__(
@@ -98,132 +337,85 @@ class domain(Constructors, PolygonEntry, SampleAccess, Exports):
         constructor: Any = None,
         *,
         algorithm: int | None = None,
-        time: Any = None,
+        time: object = None,
         compute_mesh_connectivity: bool | None = None,
         keep_orphan_nodes: bool = False,
-        mesh_size: Any = None,
+        mesh_size: object = None,
         **unknown: Any,
     ) -> None:
         if unknown:
             raise TypeError(f"jno.domain() got unknown keyword(s) {sorted(unknown)}; allowed: {list(_KEYWORDS)}.")
-        if isinstance(constructor, domain):
+        if isinstance(constructor, AbstractDomain):
             if keep_orphan_nodes or mesh_size is not None:
                 raise ValueError("keep_orphan_nodes= and mesh_size= mean nothing for a clone; leave them out.")
-            self._clone(constructor)
+            self._take_over(constructor)
         else:
             options = SourceOptions(6 if algorithm is None else algorithm, keep_orphan_nodes, mesh_size)
-            self._setup((Group(geometry_from(constructor, options), 1),), None)
+            self._begin(GeometryBatch.of(geometry_from(constructor, options)), None)
         if algorithm is not None:
             self.algorithm = algorithm
         if compute_mesh_connectivity is not None:
             self.compute_mesh_connectivity = compute_mesh_connectivity
         if time is not None:
-            self._axis = TimeAxis.from_spec(time)
-            self._store = self._store.without_points()
-            self._prefill()
+            self.time_axis = TimeAxis.from_spec(time)
+            self.samples = self.samples.without_points()
+            self.prefill()
 
-    # -- construction ----
-    def _setup(self, groups: tuple[Group, ...], axis: TimeAxis | None) -> None:
-        self._groups = groups
-        self._axis = axis
-        self._store = SampleStore()
-        self.algorithm = 6
-        self.compute_mesh_connectivity = True
-        self.parameters = {}
-        self.arrays = {}
-        self._prefill()
-
-    def _clone(self, other: domain) -> None:
-        """Take over everything from another domain; what is mutable is copied, geometries are immutable."""
-        self._groups = other._groups
-        self._axis = other._axis
-        self._store = other._store.copy()
-        self.algorithm = other.algorithm
-        self.compute_mesh_connectivity = other.compute_mesh_connectivity
-        self.parameters = dict(other.parameters)
-        self.arrays = {name: value.copy() for name, value in other.arrays.items()}
+    # -- constructors: shapes, polygon ----
+    line = shapes.line
+    rect = shapes.rect
+    equi_distant_rect = shapes.equi_distant_rect
+    poseidon = shapes.poseidon
+    cube = shapes.cube
+    polygon = shapes.polygon
+    triangle = shapes.triangle
+    disk = shapes.disk
+    l_shape = shapes.l_shape
+    rectangle_with_hole = shapes.rectangle_with_hole
+    rectangle_with_holes = shapes.rectangle_with_holes
+    rect_pml = shapes.rect_pml
+    csg = PolygonDomain
+    poly = PolygonDomain.poly
+    stack = PolygonDomain.stack
 
     @classmethod
-    def _from_geometry(
-        cls, geometry: Geometry, *, algorithm: int, time: Any, compute_mesh_connectivity: bool
-    ) -> domain:
-        made = domain.__new__(domain)
-        made._setup((Group(geometry, 1),), TimeAxis.from_spec(time))
-        made.algorithm = algorithm
-        made.compute_mesh_connectivity = compute_mesh_connectivity
-        return made
+    def from_array(cls, tags: Mapping[str, Any], compute_mesh_connectivity: bool = False) -> domain:
+        """A point cloud: named sets of points without a mesh.
 
-    @classmethod
-    def _from_groups(cls, groups: tuple[Group, ...], stream: RandomStream) -> domain:
-        made = domain.__new__(domain)
-        made._setup(groups, None)
-        made._store.stream = stream
-        return made
+        Args:
+            tags: tag -> points `(N, D)`, the same `D` for all tags. An empty array is an empty tag.
+            compute_mesh_connectivity: a cloud has no mesh, so only `False` is allowed.
 
-    def _resized(self, groups: tuple[Group, ...], axis: TimeAxis | None) -> domain:
-        """A copy with other batch rows: user data is kept, sampled points are not."""
-        made = self.copy()
-        made._groups = groups
-        made._axis = axis
-        made._store = made._store.without_points()
-        for name in made._store.tensor_tags:
-            made.context[name] = kept_reading(self.context[name], self.total_samples, made.total_samples)
-        made._prefill()
-        return made
-
-    def _prefill(self) -> None:
-        """Put into the context what is there before anything is sampled: the times, and the point sets of a cloud.
-
-        A polygon without a mesh has neither: its context is empty until it is sampled.
-        """
-        if self.mesh is not None or self._geometry.is_cloud:
-            self._store.context.setdefault(TIME_KEY, time_levels(self._axis, None))
-        if not all(group.geometry.is_cloud for group in self._groups):
-            return
-        for name in self.available_mesh_tags:
-            if len({len(group.geometry.tags[name].nodes) for group in self._groups}) == 1:
-                request = SampleRecord(name, name)
-                materialise(self._store, row_geometries(self._groups), self._axis, request, quiet=True)
-                self._store.prefilled.add(name)
-
-    def copy(self) -> domain:
-        """An independent copy, samples included.
-
-        Example:
-            >>> import jno
-            >>> jno.domain.line().copy().total_samples
-            1
-        """
-        made = object.__new__(type(self))
-        made._clone(self)
-        return made
-
-    def __repr__(self) -> str:
-        time = "" if self._axis is None else f", time={self.time}"
-        return f"domain({self.dimension}-D, {len(self.points)} points, tags={self.available_mesh_tags}{time})"
-
-    # -- batching ----
-    def __mul__(self, n: Any) -> domain:
-        """A copy with `n` times as many batch rows; the original is unchanged.
-
-        Each row draws its own points when a count or sampler is given; whole point sets are shared by all
-        rows. The copy keeps the user's data but none of the sampled points: call `variable` on the copy.
+        Returns:
+            A domain whose context already holds every tag as `(1, 1, N, D)`.
 
         Raises:
-            ValueError: `n` is not a positive integer.
+            TypeError: `tags` is not a mapping.
+            ValueError: no arrays, an array that is not 2-D, different `D`, or
+                `compute_mesh_connectivity=True`.
 
         Example:
             >>> import jno
-            >>> d = 4 * jno.domain.rect()
-            >>> x, y, t = d.variable("interior", (10, None))
-            >>> d.context["interior"].shape
-            (4, 1, 10, 2)
+            >>> import numpy as np
+            >>> cloud = jno.domain.from_array({"sensors": np.zeros((5, 2))})
+            >>> len(cloud.variable("sensors"))
+            3
         """
-        return self._resized(scale_groups(self._groups, n), self._axis)
+        geometry = cloud_geometry(tags)
+        if compute_mesh_connectivity:
+            raise ValueError("A point cloud has no mesh connectivity; leave compute_mesh_connectivity=False.")
+        cloud = cls.from_batch(GeometryBatch.of(geometry))
+        cloud.compute_mesh_connectivity = False
+        return cloud
 
-    __rmul__ = __mul__
+    compute_enclosure_view_factor = radiation.compute_enclosure_view_factor
 
-    def __add__(self, other: Any) -> domain:
+    def __repr__(self) -> str:
+        size = f"{self.dimension}-D, {len(self.points)} points"
+        return f"domain({size}, tags={self.available_mesh_tags}{self._time_text})"
+
+    # -- batching ----
+    def __add__(self, other: object) -> domain:
         """A new domain whose batch rows are those of `self` followed by those of `other`.
 
         Without a count, every row gets as many points of a tag as the smallest of the geometries has.
@@ -240,45 +432,30 @@ class domain(Constructors, PolygonEntry, SampleAccess, Exports):
             >>> d.total_samples
             5
         """
-        if not isinstance(other, domain):
+        if not isinstance(other, AbstractDomain):
             raise TypeError(f"Only a domain can be added to a domain; got {type(other).__name__}.")
-        if (self._geometry.lazy is None) != (other._geometry.lazy is None):
+        if (self.geometry.lazy is None) != (other.geometry.lazy is None):
             raise TypeError(
                 "A polygon domain and another kind of domain cannot be added: for polygons + means the union of their "
                 "areas, for others it stacks batch rows. Use jno.domain.stack(...) for rows of several polygons."
             )
-        merge_dimension(self.dimension, other.dimension)
+        if self.dimension != other.dimension:
+            raise ValueError(
+                f"Domains of different dimension cannot be merged: {self.dimension} and {other.dimension} space "
+                "dimensions."
+            )
         rows = (self.total_samples, other.total_samples)
-        made = self._resized(self._groups + other._groups, merge_time(self._axis, other._axis))
-        made.compute_mesh_connectivity = self.compute_mesh_connectivity and other.compute_mesh_connectivity
-        made.parameters = merge_parameters(self.parameters, other.parameters, rows)
-        made.arrays = merge_arrays(self.arrays, other.arrays)
-        store, first, second = made._store, self._store, other._store
-        store.tensor_tags = first.tensor_tags | second.tensor_tags
-        store.data_tags = first.data_tags | second.data_tags
-        for name in sorted(store.tensor_tags | store.data_tags):
-            store.context[name] = merge_data(name, first.context.get(name), second.context.get(name), rows)
-        return made
+        merged = self._resized(self.batch.followed_by(other.batch), TimeAxis.common(self.time_axis, other.time_axis))
+        merged.compute_mesh_connectivity = self.compute_mesh_connectivity and other.compute_mesh_connectivity
+        merged.parameters = merged_parameters(self.parameters, other.parameters, rows)
+        merged.arrays = merged_arrays(self.arrays, other.arrays)
+        store, left, right = merged.samples, self.samples, other.samples
+        store.tensor_tags = left.tensor_tags | right.tensor_tags
+        store.data_tags = left.data_tags | right.data_tags
+        for name in sorted(store.user_data):
+            store.context[name] = merged_data(name, left.context.get(name), right.context.get(name), rows)
+        return merged
 
-    def __lt__(self, entry: Any) -> domain:
-        """`domain < (name, value)` sets a parameter (a number) or an array (a list, tuple or array).
 
-        Raises:
-            ValueError: `entry` is not `(name, value)` with a value of these types.
-
-        Example:
-            >>> import jno
-            >>> d = jno.domain.line() < ("nu", 0.01)
-            >>> d.parameters
-            {'nu': 0.01}
-        """
-        if not isinstance(entry, tuple) or len(entry) != 2 or not isinstance(entry[0], str):
-            raise ValueError(f"domain < (name, value) needs a pair with a string name; got {entry!r}.")
-        name, value = entry
-        if isinstance(value, Real):
-            self.parameters[name] = float(value)
-        elif isinstance(value, (list, tuple)) or is_data(value):
-            self.arrays[name] = np.asarray(value)
-        else:
-            raise ValueError(f"The value of {name!r} must be a number, list, tuple or array; got {value!r}.")
-        return self
+# a polygon domain is a jno.domain: isinstance says so, although it shares no body with this class
+domain.register(PolygonDomain)

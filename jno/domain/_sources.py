@@ -11,11 +11,9 @@ import numpy as np
 
 from jno.utils import user_path
 
-from .geometry._geometry import Geometry
-from .geometry._point_cloud import load_npz
-from .io._mesh_files import load_mesh
-from .shapes._cad import cad_geometry, is_cad
-from .shapes._geometry_callable import callable_geometry
+from .geometry import Geometry, load_npz
+from .io import load_mesh
+from .shapes import cad_geometry, callable_geometry, is_cad
 
 _ALLOWED = (
     "another domain, a shapely geometry, a list of vertices, a dict of these, the path of a mesh file, of a CAD file "

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int, PyTree
 
 from jno.compiler import Program
+from jno.domain import candidates
 from jno.sampler import ResamplingStrategy, Situation, check_strategy, next_points
 from jno.sampler._strategy import generator_of
 
@@ -41,7 +42,7 @@ class Resampling:
     """
 
     def __init__(self, program: Program, domain: Any) -> None:
-        records = domain._resampling_records()
+        records = domain.samples.resampled
         used = [record.tag for record in records if ("points", record.tag) in program.layout.entries]
         self._tags = [_Tag(number, tag, program, domain) for number, tag in enumerate(used)]
         # the points as they are now: an earlier call may have replaced those of the program
@@ -107,7 +108,7 @@ class _Tag:
 
     def __init__(self, number: int, tag: str, program: Program, domain: Any) -> None:
         self._number, self._name, self._program, self._domain = number, tag, program, domain
-        self.strategy: ResamplingStrategy = domain._store.find(tag).resampling_strategy
+        self.strategy: ResamplingStrategy = domain.samples.record(tag).resampling_strategy
         self._rows = program.sources["points", tag].shape[0]
         check_strategy(self.strategy)
         check_independent(tag, program)
@@ -153,7 +154,7 @@ class _Tag:
             points, state = self._row(row, epoch, modules, state, key, entries, direction)
             rows.append(points)
             new.append(state)
-        store = self._domain._store
+        store = self._domain.samples
         store.replace_points(store.find(self._name), rows)
         return self.entries(), tuple(new)
 
@@ -161,7 +162,7 @@ class _Tag:
         """Take over the points of an earlier run."""
         if ("points", self._name) not in entries:
             raise ValueError(f"there are no points of the tag {self._name!r} to go on with")
-        store = self._domain._store
+        store = self._domain.samples
         record = store.find(self._name)
         # in float32, as the data has them: exact for all that is computed with them
         rows = np.asarray(entries["points", self._name])[:, 0]
@@ -174,7 +175,7 @@ class _Tag:
 
     def entries(self) -> Data:
         """The points as entries of the data."""
-        store = self._domain._store
+        store = self._domain.samples
         names = [self._name, *([f"n_{self._name}"] if store.find(self._name).normals else [])]
         return entries_of({name: store.context[name] for name in names}, self._name, self._program)
 
@@ -189,12 +190,12 @@ class _Tag:
         direction: Modules | None,
     ) -> tuple[tuple[Points, Points | None], PyTree]:
         """The next points of a batch row with their normals, and the next state."""
-        domain, record = self._domain, self._domain._store.find(self._name)
+        domain, record = self._domain, self._domain.samples.record(self._name)
         generator = generator_of(key, epoch, self._number, row)
-        points, normals = domain._store.points_of(record, row)
+        points, normals = domain.samples.points_of(record, row)
         on_nodes = ("nearest", self._name) in self._program.layout.entries
-        pool, pool_normals = domain._candidates(
-            record, row, self.strategy.pool_size(len(points)), generator, on_nodes=on_nodes
+        pool, pool_normals = candidates(
+            domain, record, row, self.strategy.pool_size(len(points)), generator, on_nodes=on_nodes
         )
         every = np.concatenate([points, pool])
         outward = None if normals is None else np.concatenate([normals, pool_normals])

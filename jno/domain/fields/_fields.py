@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,237 +12,195 @@ from jaxtyping import Float
 
 from jno.trace import FunctionCall, Placeholder, Variable
 
-from ..geometry._distance import exact_distance, smooth_distance
-from ..geometry._geometry import Geometry
-from ..geometry._merge import distinct_geometries
-from ..geometry._predicates import NearestNode
-from ..mesh._arcs import straight_runs
-from ..mesh._tags import check_tag_name
-from ..mesh._topology import oriented_facets, simplex_keys
-from ..radiation._enclosures import Enclosures
-from ..radiation._surfaces import slack_of
-from ..sampling._context import INITIAL
+from ..geometry import Geometry, exact_distance, smooth_distance
+from ..mesh import boundary_facets, check_tag_name, right_unit_normals, straight_runs
+from ..sampling import DomainView, attach, columns, unknown_tag, whole_tag
 from ._interpolation import mesh_interpolant, nodal_values
 from ._membership import chosen_value
 
-F = TypeVar("F", bound="PositionFields")
+
+def distance_function(
+    self: DomainView,
+    tag: str = "interior",
+    boundary_tags: Any = None,
+    name: str | None = None,
+    *,
+    smooth: bool = False,
+) -> FunctionCall:
+    """The distance from the points of a tag to the boundary, an expression that can be differentiated.
+
+    It is the exact distance to the nearest edge (face, end point), not to the nearest node. With `smooth=True` it
+    is a smooth function that is zero on the boundary only, with slope one there: a factor that makes a network
+    satisfy homogeneous Dirichlet conditions exactly. Towards a corner its second derivatives grow like one over
+    the distance, as for every function of this kind; at a corner itself they are those of one of the edges.
+
+    Args:
+        tag: a sampled tag, or one all of whose points are sampled now; default `interior`.
+        boundary_tags: a boundary tag or a list of them; default `boundary`.
+        name: key of the values in the context; default `__dist_<tag>__`.
+        smooth: the smooth function instead of the distance.
+
+    Returns:
+        An expression `(N, 1)` in the coordinates of `tag`; its values at the sampled points are in the context as
+        `(B, 1, N, 1)`. Call it with other coordinates, `d(xb, yb)`, to evaluate it there.
+
+    Raises:
+        ValueError: a tag that is unknown or no boundary, an unsampled tag without a mesh, or no boundary.
+        NotImplementedError: merged domains with different geometries; in space `smooth=True` on a domain that is
+            not convex.
+
+    Example:
+        >>> import jno
+        >>> d = jno.domain.line(mesh_size=0.25)
+        >>> distance = d.distance_function()
+        >>> d.context["__dist_interior__"][0, 0, :, 0].tolist()
+        [0.0, 0.25, 0.5, 0.25, 0.0]
+    """
+    geometry = _single_geometry(self, "distance_function()")
+    coordinates = _coordinates(self, tag)
+    if boundary_tags is None or isinstance(boundary_tags, str):
+        boundary_tags = ["boundary" if boundary_tags is None else boundary_tags]
+    if not boundary_tags:
+        raise ValueError("distance_function(boundary_tags=[]) names no boundary; leave it out for all of it.")
+    parts = [_facets(self, geometry, boundary) for boundary in boundary_tags]
+    facets, normals = (np.concatenate(column) for column in zip(*parts, strict=True))
+    if smooth and self.dimension == 3:
+        facets, normals = _planes(geometry, facets, normals)
+    function = smooth_distance(facets, normals) if smooth else exact_distance(facets)
+    points = np.asarray(self.context[coordinates[0].tag][:, :1], dtype=np.float64)
+    values = jax.jit(function)  # one program instead of one for every operation
+    rows = [np.asarray(values(*(row[0, :, i : i + 1] for i in range(self.dimension)))) for row in points]
+    if name is not None:
+        check_tag_name(name)
+    attach(self, f"__dist_{tag}__" if name is None else name, np.stack(rows)[:, None])
+    return FunctionCall(function, coordinates, "distance", align="broadcast")
 
 
-class PositionFields(Enclosures):
-    """Expressions in the coordinates of a sampled tag."""
+def by_region(self: DomainView, values: object, default: object = None, *, tag: str = "interior") -> FunctionCall:
+    """A coefficient that is constant on every region.
 
-    def distance_function(
-        self, tag: str = "interior", boundary_tags: Any = None, name: str | None = None, *, smooth: bool = False
-    ) -> FunctionCall:
-        """The distance from the points of a tag to the boundary, an expression that can be differentiated.
+    Args:
+        values: region -> number; a region is an interior tag, or the name of a source region of a polygon domain.
+            Where regions overlap or touch, the first one named counts.
+        default: the number elsewhere; default 0.
+        tag: the sampled tag whose coordinates the expression is written in; default `interior`.
 
-        It is the exact distance to the nearest edge (face, end point), not to the nearest node. With `smooth=True` it
-        is a smooth function that is zero on the boundary only, with slope one there: a factor that makes a network
-        satisfy homogeneous Dirichlet conditions exactly. Towards a corner its second derivatives grow like one over
-        the distance, as for every function of this kind; at a corner itself they are those of one of the edges.
+    Returns:
+        An expression `(N, 1)` in the coordinates of `tag`. Its derivatives are zero: write the flux `k * u.d(x)` of
+        a discontinuous coefficient in weak or integral form.
 
-        Args:
-            tag: a sampled tag, or one all of whose points are sampled now; default `interior`.
-            boundary_tags: a boundary tag or a list of them; default `boundary`.
-            name: key of the values in the context; default `__dist_<tag>__`.
-            smooth: the smooth function instead of the distance.
+    Raises:
+        ValueError: no regions, an unknown one, or values that are no numbers.
+        NotImplementedError: merged domains with different geometries.
 
-        Returns:
-            An expression `(N, 1)` in the coordinates of `tag`; its values at the sampled points are in the context as
-            `(B, 1, N, 1)`. Call it with other coordinates, `d(xb, yb)`, to evaluate it there.
+    Example:
+        >>> import jno
+        >>> from shapely.geometry import box
+        >>> d = jno.domain.csg.from_regions({"steel": box(0, 0, 1, 1), "air": box(1, 0, 2, 1)})
+        >>> x, y, t = d.variable("interior", sample=(100, None))
+        >>> k = d.by_region({"steel": 50.0, "air": 0.03})
+    """
+    geometry = _single_geometry(self, "by_region()")
+    if not isinstance(values, Mapping) or not values:
+        raise ValueError(f"by_region(values) needs a dict region -> number, not empty; got {values!r}.")
+    numbers = [_number(name, value) for name, value in values.items()]
+    elsewhere = 0.0 if default is None else _number("default", default)
+    function = chosen_value([_outline(self, geometry, name) for name in values], numbers, elsewhere, geometry.slack)
+    return FunctionCall(function, _coordinates(self, tag), "by_region", align="broadcast")
 
-        Raises:
-            ValueError: a tag that is unknown or no boundary, an unsampled tag without a mesh, or no boundary.
-            NotImplementedError: merged domains with different geometries; in space `smooth=True` on a domain that is
-                not convex.
 
-        Example:
-            >>> import jno
-            >>> d = jno.domain.line(mesh_size=0.25)
-            >>> distance = d.distance_function()
-            >>> d.context["__dist_interior__"][0, 0, :, 0].tolist()
-            [0.0, 0.25, 0.5, 0.25, 0.0]
-        """
-        geometry = self._single_geometry("distance_function()")
-        coordinates = self._coordinates(tag)
-        given = "boundary" if boundary_tags is None else boundary_tags
-        names = [given] if isinstance(given, str) else list(given)
-        if not names:
-            raise ValueError("distance_function(boundary_tags=[]) names no boundary; leave it out for all of it.")
-        parts = [self._facets(geometry, entry) for entry in names]
-        facets, normals = (np.concatenate(column) for column in zip(*parts, strict=True))
-        if smooth and self.dimension == 3:
-            facets, normals = _planes(geometry, facets, normals)
-        function = smooth_distance(facets, normals) if smooth else exact_distance(facets)
-        points = np.asarray(self.context[coordinates[0].tag][:, :1], dtype=np.float64)
-        values = jax.jit(function)  # one program instead of one for every operation
-        rows = [np.asarray(values(*(row[0, :, i : i + 1] for i in range(self.dimension)))) for row in points]
-        if name is not None:
-            check_tag_name(name)
-        self._attach(f"__dist_{tag}__" if name is None else name, np.stack(rows)[:, None])
-        return FunctionCall(function, coordinates, "distance", align="broadcast")
+def _number(name: object, value: object) -> float:
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise ValueError(f"by_region: the value of {name!r} must be a number; got {value!r}.")
+    return float(value)
 
-    def by_region(self, values: Any, default: Any = None, *, tag: str = "interior") -> FunctionCall:
-        """A coefficient that is constant on every region.
 
-        Args:
-            values: region -> number; a region is an interior tag, or the name of a source region of a polygon domain.
-                Where regions overlap or touch, the first one named counts.
-            default: the number elsewhere; default 0.
-            tag: the sampled tag whose coordinates the expression is written in; default `interior`.
+def interpolate(self: DomainView, values: object, *, tag: str = "interior", field: str | None = None) -> FunctionCall:
+    """A coefficient given at the nodes of the mesh, an expression that can be differentiated.
 
-        Returns:
-            An expression `(N, 1)` in the coordinates of `tag`. Its derivatives are zero: write the flux `k * u.d(x)` of
-            a discontinuous coefficient in weak or integral form.
+    It is linear on every cell, so its gradient is constant there, and between cells of the order of their size off.
+    Values on a grid, smoother ones too, are `jno.np.interpn`; along a line `jno.np.interp`.
 
-        Raises:
-            ValueError: no regions, an unknown one, or values that are no numbers.
-            NotImplementedError: merged domains with different geometries.
+    Args:
+        values: array `(nodes,)`, or `(nodes, C)` of vectors, in the order of `domain.points`; the path of a `.npy`
+            file with one, or of a mesh file (`.vtu`, `.msh` and what else meshio reads) with values at these nodes;
+            or an expression without coordinates that has them: data with one row of values per sample, or a
+            trainable parameter.
+        tag: the sampled tag whose coordinates the expression is written in; default `interior`.
+        field: name of the data in a mesh file; default: the only one.
 
-        Example:
-            >>> import jno
-            >>> from shapely.geometry import box
-            >>> d = jno.domain.csg.from_regions({"steel": box(0, 0, 1, 1), "air": box(1, 0, 2, 1)})
-            >>> x, y, t = d.variable("interior", sample=(100, None))
-            >>> k = d.by_region({"steel": 50.0, "air": 0.03})
-        """
-        geometry = self._single_geometry("by_region()")
-        if not isinstance(values, Mapping) or not values:
-            raise ValueError(f"by_region(values) needs a dict region -> number, not empty; got {values!r}.")
-        for name, value in {**values, "default": 0.0 if default is None else default}.items():
-            if not isinstance(value, Real) or isinstance(value, bool):
-                raise ValueError(f"by_region: the value of {name!r} must be a number; got {value!r}.")
-        regions = [self._outline(geometry, name) for name in values]
-        numbers = [float(value) for value in values.values()]
-        function = chosen_value(regions, numbers, 0.0 if default is None else float(default), slack_of(geometry))
-        return FunctionCall(function, self._coordinates(tag), "by_region", align="broadcast")
+    Returns:
+        An expression `(N, 1)`, or `(N, C)` of vectors, in the coordinates of `tag`. Call it with other coordinates,
+        `k(xb, yb)`, to evaluate it there.
 
-    def interpolate(self, values: Any, *, tag: str = "interior", field: str | None = None) -> FunctionCall:
-        """A coefficient given at the nodes of the mesh, an expression that can be differentiated.
+    Raises:
+        ValueError: no mesh, not one value per node, values that are not finite, or an unknown field.
+        NotImplementedError: merged domains with different geometries.
 
-        It is linear on every cell, so its gradient is constant there, and between cells of the order of their size off.
-        Values on a grid, smoother ones too, are `jno.np.interpn`; along a line `jno.np.interp`.
+    Example:
+        >>> import jno
+        >>> d = jno.domain.line(mesh_size=0.5)
+        >>> x, t = d.variable("interior")
+        >>> k = d.interpolate([1.0, 2.0, 5.0])
+        >>> (k * x).d(x).eval()[0, :, 0].tolist()
+        [1.0, 3.0, 11.0]
+    """
+    mesh = _single_geometry(self, "interpolate()").mesh
+    if mesh is None:
+        raise ValueError(
+            "interpolate() takes values at the nodes of a mesh, and this domain has none (yet): call build_mesh() "
+            "first, or use jno.np.interpn for values on a grid."
+        )
+    coordinates = _coordinates(self, tag)
+    if isinstance(values, Placeholder):
+        if field is not None:
+            raise ValueError(f"interpolate(field={field!r}) names the data of a mesh file, and the values are none.")
+        return FunctionCall(mesh_interpolant(mesh, None), [*coordinates, values], "interpolate", align="table")
+    function = mesh_interpolant(mesh, nodal_values(values, mesh, field))
+    return FunctionCall(function, coordinates, "interpolate", align="broadcast")
 
-        Args:
-            values: array `(nodes,)`, or `(nodes, C)` of vectors, in the order of `domain.points`; the path of a `.npy`
-                file with one, or of a mesh file (`.vtu`, `.msh` and what else meshio reads) with values at these nodes;
-                or an expression without coordinates that has them: data with one row of values per sample, or a
-                trainable parameter.
-            tag: the sampled tag whose coordinates the expression is written in; default `interior`.
-            field: name of the data in a mesh file; default: the only one.
 
-        Returns:
-            An expression `(N, 1)`, or `(N, C)` of vectors, in the coordinates of `tag`. Call it with other coordinates,
-            `k(xb, yb)`, to evaluate it there.
+# -- parts ----
+def _single_geometry(domain: DomainView, what: str) -> Geometry:
+    geometries = domain.batch.distinct
+    if len(geometries) > 1:
+        raise NotImplementedError(
+            f"{what} is one function of the position, and this merged domain has {len(geometries)} geometries; "
+            "call it on each of them before merging, and attach the values as data."
+        )
+    return geometries[0]
 
-        Raises:
-            ValueError: no mesh, not one value per node, values that are not finite, or an unknown field.
-            NotImplementedError: merged domains with different geometries.
 
-        Example:
-            >>> import jno
-            >>> d = jno.domain.line(mesh_size=0.5)
-            >>> x, t = d.variable("interior")
-            >>> k = d.interpolate([1.0, 2.0, 5.0])
-            >>> (k * x).d(x).eval()[0, :, 0].tolist()
-            [1.0, 3.0, 11.0]
-        """
-        mesh = self._single_geometry("interpolate()").mesh
-        if mesh is None:
-            raise ValueError(
-                "interpolate() takes values at the nodes of a mesh, and this domain has none (yet): call build_mesh() "
-                "first, or use jno.np.interpn for values on a grid."
-            )
-        coordinates = self._coordinates(tag)
-        if isinstance(values, Placeholder):
-            if field is not None:
-                raise ValueError(
-                    f"interpolate(field={field!r}) names the data of a mesh file, and the values are none."
-                )
-            return FunctionCall(mesh_interpolant(mesh, None), [*coordinates, values], "interpolate", align="table")
-        function = mesh_interpolant(mesh, nodal_values(values, mesh, field))
-        return FunctionCall(function, coordinates, "interpolate", align="broadcast")
+def _coordinates(domain: DomainView, tag: str) -> tuple[Variable, ...]:
+    """The coordinate variables of a sampled tag; all points of a meshed one are sampled now."""
+    whole_tag(domain, tag)
+    return columns(tag, domain.dimension, domain)
 
-    def point_region(self: F, name: str, xy: Any) -> F:
-        """Name the node of the mesh that is nearest to a point, e.g. to fix a pressure.
 
-        Args:
-            name: the new tag.
-            xy: the point `(D,)`.
+def _facets(
+    domain: DomainView, geometry: Geometry, name: object
+) -> tuple[Float[np.ndarray, "E V D"], Float[np.ndarray, "E D"]]:
+    """The edges, faces or end points of a boundary tag and their outward normals."""
+    if not isinstance(name, str) or not geometry.has(name):
+        raise unknown_tag(domain, name)
+    if not geometry.is_boundary(name):
+        raise ValueError(f"The tag {name!r} is not a boundary tag; boundary tags: {domain.boundary_tags()}.")
+    facets, normals = geometry.facets_of(name)
+    if domain.dimension != 2:
+        return facets, normals
+    runs = straight_runs(facets, normals, geometry.slack)
+    return runs, right_unit_normals(runs)
 
-        Returns:
-            The domain; the tag has one node, and normals when it lies on the boundary.
 
-        Raises:
-            ValueError: no mesh, a point of another dimension, or a name that is taken.
-
-        Example:
-            >>> import jno
-            >>> d = jno.domain.rect(mesh_size=0.25).point_region("pin", (0.1, 0.0))
-            >>> d.points[d.tag_indices["pin"]].tolist()
-            [[0.0, 0.0]]
-        """
-        place = np.asarray(xy, dtype=np.float64).reshape(-1)
-        if place.shape != (self.dimension,) or not np.all(np.isfinite(place)):
-            raise ValueError(f"point_region({name!r}): the point must be {self.dimension} finite numbers; got {xy!r}.")
-        if self._geometry.mesh is None:
-            raise ValueError(f"point_region({name!r}) names a node of a mesh, and this domain has none (yet).")
-
-        return self.tag(name, NearestNode(tuple(place.tolist())))
-
-    # -- parts ----
-    def _single_geometry(self, what: str) -> Geometry:
-        geometries = distinct_geometries(self._groups)[0]
-        if len(geometries) > 1:
-            raise NotImplementedError(
-                f"{what} is one function of the position, and this merged domain has {len(geometries)} geometries; "
-                "call it on each of them before merging, and attach the values as data."
-            )
-        return geometries[0]
-
-    def _coordinates(self, tag: str) -> tuple[Variable, ...]:
-        """The coordinate variables of a sampled tag; all points of a meshed one are sampled now."""
-        if self._store.find(tag) is None:
-            region = "interior" if tag == INITIAL else tag
-            if tag not in self._pool_tags():
-                raise self._unknown_tag(tag)
-            if region not in self._geometry.tags:
-                raise ValueError(
-                    f"The tag {tag!r} has not been sampled; call domain.variable({tag!r}, sample=(n, None)) first."
-                )
-            self.variable(tag)
-        return tuple(Variable(tag, [i, i + 1], self) for i in range(self.dimension))
-
-    @abstractmethod
-    def variable(self, tag: str) -> Any:
-        """Sample all points of a tag."""
-
-    def _facets(self, geometry: Geometry, name: Any) -> tuple[Float[np.ndarray, "E V D"], Float[np.ndarray, "E D"]]:
-        """The edges, faces or end points of a boundary tag and their outward normals."""
-        if not isinstance(name, str) or not geometry.has(name):
-            raise self._unknown_tag(name)
-        if not geometry.is_boundary(name):
-            raise ValueError(f"The tag {name!r} is not a boundary tag; boundary tags: {self.boundary_tags()}.")
-        facets, normals = geometry.facets_of(name)
-        if self.dimension != 2:
-            return facets, normals
-        runs = straight_runs(facets, normals, slack_of(geometry))
-        edge = runs[:, 1] - runs[:, 0]
-        return runs, np.stack([edge[:, 1], -edge[:, 0]], axis=1) / np.linalg.norm(edge, axis=1, keepdims=True)
-
-    def _outline(self, geometry: Geometry, name: str) -> Float[np.ndarray, "E V D"]:
-        """The boundary of an interior region."""
-        for tag in (name, f"interior_{name}"):
-            if geometry.lazy is not None and tag in geometry.drawable and not geometry.is_boundary(tag):
-                return geometry.lazy.outline(tag)
-            if geometry.mesh is not None and tag in geometry.tags and geometry.tags[tag].cells is not None:
-                cells = geometry.mesh.cells[geometry.tags[tag].cells]
-                facets, _ = oriented_facets(cells)
-                _, first, count = np.unique(
-                    simplex_keys(facets, len(geometry.points)), return_index=True, return_counts=True
-                )
-                return geometry.points[facets[first[count == 1]]]
-        raise ValueError(f"by_region: unknown interior region {name!r}. Tags of this domain: {self._pool_tags()}.")
+def _outline(domain: DomainView, geometry: Geometry, name: str) -> Float[np.ndarray, "E V D"]:
+    """The boundary of an interior region."""
+    for tag in (name, f"interior_{name}"):
+        if geometry.lazy is not None and tag in geometry.drawable and not geometry.is_boundary(tag):
+            return geometry.lazy.outline(tag)
+        if geometry.mesh is not None and tag in geometry.tags and geometry.tags[tag].cells is not None:
+            facets, _ = boundary_facets(geometry.mesh.cells[geometry.tags[tag].cells], len(geometry.points))
+            return geometry.points[facets]
+    raise ValueError(f"by_region: unknown interior region {name!r}. Tags of this domain: {domain.sampled_tags}.")
 
 
 def _planes(
@@ -259,5 +216,5 @@ def _planes(
             "distance_function(smooth=True) in space is available for convex domains only; use smooth=False."
         )
     keys = np.round(np.column_stack([normals, np.sum(normals * facets[:, 0], axis=1) / size]), 9) + 0.0
-    first = np.unique(keys, axis=0, return_index=True)[1]
-    return facets[first], normals[first]
+    one_each = np.unique(keys, axis=0, return_index=True)[1]
+    return facets[one_each], normals[one_each]

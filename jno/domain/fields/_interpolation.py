@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..mesh._mesh import Mesh
+from ..mesh import Mesh
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -137,7 +137,7 @@ def _read(path: Path, mesh: Mesh, field: str | None) -> Any:
     """Nodal values of a `.npy` file, or point data of a mesh file."""
     if path.suffix == ".npy":
         return np.load(path, allow_pickle=False)
-    from ..io._mesh_files._meshio_reader import import_meshio
+    from ..io import import_meshio
 
     data = import_meshio(f"Reading {path.suffix} files").read(path)
     if field is None and len(data.point_data) == 1:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ..geometry._distance import exact_distance
+from ..geometry import exact_distance
 
 Facets = Float[np.ndarray, "E V D"]
 # A direction along which no facet of a usual mesh lies.

@@ -10,12 +10,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ..mesh._connectivity import MeshConnectivity, mesh_connectivity
-from ..mesh._mesh import Mesh
-from ..mesh._quadrature import Quadrature, cell_quadrature, facet_quadrature
-from ..mesh._tags import Tag
-from ..mesh._topology import facet_frames
-from ..sampling._drawable import PointSet, mesh_region
+from ..mesh import (
+    Mesh,
+    MeshConnectivity,
+    Quadrature,
+    Tag,
+    cell_quadrature,
+    facet_frames,
+    facet_quadrature,
+    mesh_connectivity,
+)
 from ._lazy import LazyRegions
 from ._predicates import NearestNode
 from ._selection import select, select_on_mesh, select_points, where_on
@@ -98,6 +102,12 @@ class Geometry:
         """Number of space dimensions."""
         return int(self.points.shape[1])
 
+    @property
+    def slack(self) -> float:
+        """Distance within which two points are one."""
+        corners = self.points if self.lazy is None else self.lazy.walls().reshape(-1, 2)
+        return 1e-9 * float(np.linalg.norm(np.ptp(corners, axis=0)))
+
     def pool(self, tag: str) -> Float[np.ndarray, "n D"]:
         """All points of a tag."""
         return self.points[self.tags[tag].nodes]
@@ -120,16 +130,6 @@ class Geometry:
             if len(tag.nodes):
                 tags[name] = replace(tag, where=where)
         return replace(self, lazy=lazy, tags=tags)
-
-    def draw(
-        self, name: str, count: int, sampler: Any, generator: np.random.Generator
-    ) -> tuple[Float[np.ndarray, "n D"], Float[np.ndarray, "n D"] | None]:
-        """Points of a region, no nodes in general, and their normals on a boundary."""
-        if self.lazy is not None and name in self.drawable:
-            return self.lazy.draw(name, count, sampler, generator)
-        if self.mesh is not None:
-            return mesh_region(self.mesh, self.tags[name]).draw(count, sampler, generator)
-        return PointSet(self.pool(name)).draw(count, sampler, generator)
 
     def facets_of(self, name: str) -> tuple[Float[np.ndarray, "E V D"], Float[np.ndarray, "E D"]]:
         """The corners of the edges (faces, end points) of a boundary tag, and the outward normal of each."""

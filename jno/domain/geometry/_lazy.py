@@ -33,7 +33,7 @@ class LazyRegions(ABC):
         """The region of a predicate as a predicate on the nodes of a mesh; `None` when there is no such region."""
 
     @abstractmethod
-    def hint(self, name: str) -> str:
+    def hint(self, name: object) -> str:
         """What a name that is no tag would take to become one; empty when nothing is known of it."""
 
     @abstractmethod

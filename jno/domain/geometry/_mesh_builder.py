@@ -11,12 +11,19 @@ from jaxtyping import Bool, Float, Int
 
 from jno.utils import get_logger
 
-from ..mesh._conformity import warn_about_inner_boundaries
-from ..mesh._curve import along_curve
-from ..mesh._mesh import Mesh
-from ..mesh._raw_mesh import TOPOLOGICAL, Block, MeshFileError, RawMesh, simplices
-from ..mesh._splitting import simplicial
-from ..mesh._topology import signed_measures, simplex_keys
+from ..mesh import (
+    TOPOLOGICAL,
+    Block,
+    Mesh,
+    MeshFileError,
+    RawMesh,
+    along_curve,
+    signed_measures,
+    simplex_keys,
+    simplices,
+    simplicial,
+    warn_about_inner_boundaries,
+)
 from ._geometry import Geometry
 from ._set_tags import EXTRA_NODES, set_tags
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ..mesh._tags import Tag, check_tag_name
+from ..mesh import Tag, check_tag_name
 from ._geometry import Geometry
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..polygon._geometry import is_shapely
+from .. import _shapely as shapely
+from .._shapely import is_shapely
 
 _NORMAL_NAMES = frozenset({"n", "normal", "normals"})
 _FACET_NAMES = frozenset({"name", "names"})
@@ -81,8 +82,6 @@ def checked_where(name: str, where: Any, slack: float) -> Where:
 
 def _within(geometry: Any, slack: float) -> Callable[..., Any]:
     def inside(x: Any, y: Any) -> np.ndarray:
-        import shapely
-
         shapely.prepare(geometry)
         return np.asarray(shapely.dwithin(geometry, shapely.points(x, y), slack))
 

@@ -9,10 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..mesh._curve import along_curve
-from ..mesh._mesh import Mesh
-from ..mesh._tags import Predicate, Tag, evaluate_predicate
-from ..mesh._topology import facet_frames, first_appearance, nodal_normals
+from ..mesh import Mesh, Predicate, Tag, along_curve, evaluate_predicate, facet_frames, first_appearance, nodal_normals
 from ._predicates import NoSuchRegion, Where, checked_where, facet_mask
 
 

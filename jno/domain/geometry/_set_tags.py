@@ -10,11 +10,20 @@ from jaxtyping import Bool, Float, Int
 
 from jno.utils import get_logger
 
-from ..mesh._curve import along_curve
-from ..mesh._mesh import Mesh
-from ..mesh._raw_mesh import TOPOLOGICAL, Block, MeshFileError, simplices
-from ..mesh._tags import Tag, check_tag_name, facet_tag
-from ..mesh._topology import find_simplices, oriented_facets, used_nodes
+from ..mesh import (
+    TOPOLOGICAL,
+    Block,
+    Mesh,
+    MeshFileError,
+    Tag,
+    along_curve,
+    check_tag_name,
+    facet_tag,
+    find_simplices,
+    oriented_facets,
+    simplices,
+    used_nodes,
+)
 
 # A set of nodes that belongs to a region of the same name, for nodes that none of its elements has.
 EXTRA_NODES = "nodes:"

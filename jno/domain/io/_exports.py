@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Any, TypeVar
+from typing import TypeAlias, TypeVar
 
 from jno.utils import user_path
 
-from ..mesh._mesh import Mesh
-from ..sampling._attributes import Attributes
+from ..mesh import Mesh
+from ..sampling import DomainView
 from ._html_plots import write_html
 from ._mesh_export import write_msh, write_vtk
 from ._plots import PointSet, checked_figsize, draw_mesh, draw_points
 from ._solution_export import checked_fields, write_series, write_solution
 
-E = TypeVar("E", bound="Exports")
+D = TypeVar("D", bound=DomainView)
 
 _KINDS = {
     **dict.fromkeys(("png", "jpg", "jpeg", "svg", "pdf"), "picture"),
@@ -25,226 +25,230 @@ _KINDS = {
     "pvd": "series",
 }
 _SIZE = (10.0, 8.0)
+PathLike: TypeAlias = str | os.PathLike[str]
 
 
-class Exports(Attributes):
-    """Files for other programs. On a merged domain they show the first geometry."""
+def export(
+    self: D,
+    path: PathLike,
+    fmt: str | None = None,
+    show_sampled: bool = True,
+    figsize: object = _SIZE,
+    *,
+    fields: object = None,
+    times: object = None,
+) -> D:
+    """Write the mesh, with fields on it if wanted; directories are made as needed.
 
-    def export(
-        self: E,
-        path: Any,
-        fmt: str | None = None,
-        show_sampled: bool = True,
-        figsize: Any = _SIZE,
-        *,
-        fields: Any = None,
-        times: Any = None,
-    ) -> E:
-        """Write the mesh, with fields on it if wanted; directories are made as needed.
+    Reading a `.msh` or `.vtu` file with `jno.domain(path)` gives the same points and tags again. In VTK files
+    the tags are 0/1 data `tag:<name>` on cells and facets.
 
-        Reading a `.msh` or `.vtu` file with `jno.domain(path)` gives the same points and tags again. In VTK files
-        the tags are 0/1 data `tag:<name>` on cells and facets.
+    Args:
+        path: the file. Its extension chooses the format: `.msh` (gmsh 4.1 text), `.vtu`, `.vtk`, `.pvd` (a time
+            series: the collection and one `.vtu` per time level beside it), `.html` (needs plotly), or a picture
+            `.png`, `.jpg`, `.svg`, `.pdf`.
+        fmt: the format instead, e.g. `"vtu"` or `"gmsh"`.
+        show_sampled: draw the sampled points in pictures; default true.
+        figsize: width and height of pictures in inches; default `(10, 8)`.
+        fields: name -> values, for `.vtu`, `.vtk` and `.pvd` only. Values at all nodes, or one per cell, of shape
+            `(N,)` or `(N, C)`, in a time series also `(T, N)` or `(T, N, C)`; leading axes of length one are
+            dropped. Two components are written as a vector with a third component zero.
+        times: the `T` times of a series; default those of the domain, `0, 1, …` for a steady one.
 
-        Args:
-            path: the file. Its extension chooses the format: `.msh` (gmsh 4.1 text), `.vtu`, `.vtk`, `.pvd` (a time
-                series: the collection and one `.vtu` per time level beside it), `.html` (needs plotly), or a picture
-                `.png`, `.jpg`, `.svg`, `.pdf`.
-            fmt: the format instead, e.g. `"vtu"` or `"gmsh"`.
-            show_sampled: draw the sampled points in pictures; default true.
-            figsize: width and height of pictures in inches; default `(10, 8)`.
-            fields: name -> values, for `.vtu`, `.vtk` and `.pvd` only. Values at all nodes, or one per cell, of shape
-                `(N,)` or `(N, C)`, in a time series also `(T, N)` or `(T, N, C)`; leading axes of length one are
-                dropped. Two components are written as a vector with a third component zero.
-            times: the `T` times of a series; default those of the domain, `0, 1, …` for a steady one.
+    Returns:
+        The domain.
 
-        Returns:
-            The domain.
+    Raises:
+        ValueError: no mesh, an unsupported format, or fields that do not fit the mesh.
+        ImportError: meshio (VTK formats) or plotly (HTML) is not installed.
 
-        Raises:
-            ValueError: no mesh, an unsupported format, or fields that do not fit the mesh.
-            ImportError: meshio (VTK formats) or plotly (HTML) is not installed.
+    Example:
+        >>> import tempfile, jno
+        >>> d = jno.domain.rect(mesh_size=0.5)
+        >>> file = tempfile.mkdtemp() + "/square.vtu"
+        >>> jno.domain(d.export(file, fields={"u": d.points[:, 0]}) and file).boundary_tags() == d.boundary_tags()
+        True
+    """
+    target = user_path(path)
+    name = (target.suffix if fmt is None else fmt).lower().lstrip(".")
+    kind = _KINDS.get(name)
+    if kind is None:
+        raise ValueError(f"Unsupported export format {name!r} for {os.fspath(path)!r}; known are {sorted(_KINDS)}.")
+    mesh = _mesh_to_export(self)
+    if (fields is not None or times is not None) and kind not in ("vtk", "series"):
+        raise ValueError(f"fields= and times= can be written to .vtu, .vtk and .pvd files only; got {name!r}.")
+    if times is not None and kind != "series":
+        raise ValueError(f"times= belongs to a time series; export to a .pvd file instead of {name!r}.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    values = {} if fields is None else fields
+    match kind:
+        case "picture":
+            plot_mesh(self, target, figsize, show_sampled)
+        case "html":
+            export_interactive_html(self, target, show_sampled)
+        case "msh":
+            write_msh(target, self.geometry, mesh)
+        case "vtk":
+            write_solution(target, name, self.geometry, mesh, checked_fields(values, mesh))
+        case _:
+            levels = None if self.time_axis is None else self.time_axis.levels.tolist()
+            write_series(target, self.geometry, mesh, checked_fields(values, mesh), times=times, levels=levels)
+    return self
 
-        Example:
-            >>> import tempfile, jno
-            >>> d = jno.domain.rect(mesh_size=0.5)
-            >>> file = tempfile.mkdtemp() + "/square.vtu"
-            >>> jno.domain(d.export(file, fields={"u": d.points[:, 0]}) and file).boundary_tags() == d.boundary_tags()
-            True
-        """
-        target = user_path(path)
-        name = (target.suffix if fmt is None else fmt).lower().lstrip(".")
-        kind = _KINDS.get(name)
-        if kind is None:
-            raise ValueError(f"Unsupported export format {name!r} for {os.fspath(path)!r}; known are {sorted(_KINDS)}.")
-        mesh = self._mesh_to_export()
-        if (fields is not None or times is not None) and kind not in ("vtk", "series"):
-            raise ValueError(f"fields= and times= can be written to .vtu, .vtk and .pvd files only; got {name!r}.")
-        if times is not None and kind != "series":
-            raise ValueError(f"times= belongs to a time series; export to a .pvd file instead of {name!r}.")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        given = {} if fields is None else fields
-        match kind:
-            case "picture":
-                self.plot_mesh(target, figsize, show_sampled)
-            case "html":
-                self.export_interactive_html(target, show_sampled)
-            case "msh":
-                write_msh(target, self._geometry, mesh)
-            case "vtk":
-                write_solution(target, name, self._geometry, mesh, checked_fields(given, mesh))
-            case _:
-                found = checked_fields(given, mesh)
-                levels = None if self._axis is None else self._axis.levels.tolist()
-                write_series(target, self._geometry, mesh, found, times=times, levels=levels)
-        return self
 
-    def export_vtk(self: E, save_path: Any = "./runs/domain.vtk", file_format: str | None = None) -> E:
-        """Write a `.vtk` or `.vtu` file with the tags as 0/1 data; see `export`.
+def export_vtk(self: D, save_path: PathLike = "./runs/domain.vtk", file_format: str | None = None) -> D:
+    """Write a `.vtk` or `.vtu` file with the tags as 0/1 data; see `export`.
 
-        Args:
-            save_path: the file; default `./runs/domain.vtk`.
-            file_format: `"vtk"` or `"vtu"`; default by the extension.
+    Args:
+        save_path: the file; default `./runs/domain.vtk`.
+        file_format: `"vtk"` or `"vtu"`; default by the extension.
 
-        Returns:
-            The domain.
+    Returns:
+        The domain.
 
-        Raises:
-            ValueError: no mesh, or another format.
+    Raises:
+        ValueError: no mesh, or another format.
 
-        Example:
-            >>> import tempfile, jno
-            >>> file = tempfile.mkdtemp() + "/line.vtk"
-            >>> len(jno.domain(jno.domain.line().export_vtk(file) and file).points)
-            11
-        """
-        target = user_path(save_path)
-        kind = (target.suffix.lstrip(".") if file_format is None else file_format).lower()
-        if kind not in ("vtk", "vtu"):
-            raise ValueError(f"Unsupported export format {kind!r} of export_vtk; it writes 'vtk' and 'vtu'.")
-        mesh = self._mesh_to_export()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_vtk(target, kind, self._geometry, mesh)
-        return self
+    Example:
+        >>> import tempfile, jno
+        >>> file = tempfile.mkdtemp() + "/line.vtk"
+        >>> len(jno.domain(jno.domain.line().export_vtk(file) and file).points)
+        11
+    """
+    target = user_path(save_path)
+    kind = (target.suffix.lstrip(".") if file_format is None else file_format).lower()
+    if kind not in ("vtk", "vtu"):
+        raise ValueError(f"Unsupported export format {kind!r} of export_vtk; it writes 'vtk' and 'vtu'.")
+    mesh = _mesh_to_export(self)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_vtk(target, kind, self.geometry, mesh)
+    return self
 
-    def export_msh(self: E, save_path: Any = "./runs/domain.msh") -> E:
-        """Write a gmsh 4.1 text file with the tags as physical groups.
 
-        Args:
-            save_path: the file; default `./runs/domain.msh`.
+def export_msh(self: D, save_path: PathLike = "./runs/domain.msh") -> D:
+    """Write a gmsh 4.1 text file with the tags as physical groups.
 
-        Returns:
-            The domain.
+    Args:
+        save_path: the file; default `./runs/domain.msh`.
 
-        Raises:
-            ValueError: no mesh.
+    Returns:
+        The domain.
 
-        Example:
-            >>> import tempfile, jno
-            >>> file = tempfile.mkdtemp() + "/line.msh"
-            >>> jno.domain(jno.domain.line().export_msh(file) and file).boundary_tags()
-            ['boundary', 'left', 'right']
-        """
-        return self.export(save_path, "msh")
+    Raises:
+        ValueError: no mesh.
 
-    def export_interactive_html(self: E, save_path: Any = "./runs/domain.html", show_sampled: bool = True) -> E:
-        """Write a page with the mesh to turn and zoom; needs plotly (`pip install 'jno-jax[viz]'`).
+    Example:
+        >>> import tempfile, jno
+        >>> file = tempfile.mkdtemp() + "/line.msh"
+        >>> jno.domain(jno.domain.line().export_msh(file) and file).boundary_tags()
+        ['boundary', 'left', 'right']
+    """
+    return export(self, save_path, "msh")
 
-        Args:
-            save_path: the file; default `./runs/domain.html`.
-            show_sampled: draw the sampled points; default true.
 
-        Returns:
-            The domain.
+def export_interactive_html(self: D, save_path: PathLike = "./runs/domain.html", show_sampled: bool = True) -> D:
+    """Write a page with the mesh to turn and zoom; needs plotly (`pip install 'jno-jax[viz]'`).
 
-        Raises:
-            ValueError: no mesh.
-            ImportError: plotly is not installed.
+    Args:
+        save_path: the file; default `./runs/domain.html`.
+        show_sampled: draw the sampled points; default true.
 
-        Example:
-            >>> import jno
-            >>> jno.domain.line().export_interactive_html("line.html")  # doctest: +SKIP
-        """
-        write_html(user_path(save_path), self._mesh_to_export(), self._point_sets() if show_sampled else {})
-        return self
+    Returns:
+        The domain.
 
-    def plot_mesh(
-        self: E, save_path: Any = "./runs/domain_mesh.png", figsize: Any = _SIZE, show_sampled: bool = True
-    ) -> E:
-        """Draw the mesh, its boundary and the sampled points.
+    Raises:
+        ValueError: no mesh.
+        ImportError: plotly is not installed.
 
-        Args:
-            save_path: picture file, `.png`, `.svg`, `.pdf`, …; default `./runs/domain_mesh.png`.
-            figsize: width and height in inches; default `(10, 8)`.
-            show_sampled: draw the sampled points of the first batch row and time level; default true.
+    Example:
+        >>> import jno
+        >>> jno.domain.line().export_interactive_html("line.html")  # doctest: +SKIP
+    """
+    write_html(user_path(save_path), _mesh_to_export(self), _point_sets(self) if show_sampled else {})
+    return self
 
-        Returns:
-            The domain.
 
-        Raises:
-            ValueError: no mesh, a size that is not allowed, or a file type that matplotlib does not know.
+def plot_mesh(
+    self: D, save_path: PathLike = "./runs/domain_mesh.png", figsize: object = _SIZE, show_sampled: bool = True
+) -> D:
+    """Draw the mesh, its boundary and the sampled points.
 
-        Example:
-            >>> import tempfile, jno
-            >>> _ = jno.domain.rect().plot_mesh(tempfile.mkdtemp() + "/rect.png")
-        """
-        draw_mesh(
-            user_path(save_path),
-            checked_figsize(figsize),
-            self._mesh_to_export(),
-            self._point_sets() if show_sampled else {},
-        )
-        return self
+    Args:
+        save_path: picture file, `.png`, `.svg`, `.pdf`, …; default `./runs/domain_mesh.png`.
+        figsize: width and height in inches; default `(10, 8)`.
+        show_sampled: draw the sampled points of the first batch row and time level; default true.
 
-    def plot(
-        self: E,
-        save_path: Any = "./runs/domain.png",
-        figsize: Any = _SIZE,
-        show_normals: bool = True,
-        arrow_scale: float = 0.05,
-        interactive: bool = False,
-    ) -> E:
-        """Draw the sampled points of every tag (first batch row and time level), with normals as arrows.
+    Returns:
+        The domain.
 
-        Nothing is written, with a warning, when nothing has been sampled.
+    Raises:
+        ValueError: no mesh, a size that is not allowed, or a file type that matplotlib does not know.
 
-        Args:
-            save_path: picture file; default `./runs/domain.png`. An `.html` file is interactive.
-            figsize: width and height in inches; default `(10, 8)`.
-            show_normals: draw the normals that have been sampled; default true.
-            arrow_scale: length of the arrows as a share of the size of the domain; default 0.05.
-            interactive: write an `.html` file of the same name instead; needs plotly.
+    Example:
+        >>> import tempfile, jno
+        >>> _ = jno.domain.rect().plot_mesh(tempfile.mkdtemp() + "/rect.png")
+    """
+    draw_mesh(
+        user_path(save_path),
+        checked_figsize(figsize),
+        _mesh_to_export(self),
+        _point_sets(self) if show_sampled else {},
+    )
+    return self
 
-        Returns:
-            The domain.
 
-        Raises:
-            ValueError: a size that is not allowed, or a file type that matplotlib does not know.
-            ImportError: plotly is not installed.
+def plot(
+    self: D,
+    save_path: PathLike = "./runs/domain.png",
+    figsize: object = _SIZE,
+    show_normals: bool = True,
+    arrow_scale: float = 0.05,
+    interactive: bool = False,
+) -> D:
+    """Draw the sampled points of every tag (first batch row and time level), with normals as arrows.
 
-        Example:
-            >>> import tempfile, jno
-            >>> d = jno.domain.rect()
-            >>> _ = d.variable("left", normals=True)
-            >>> _ = d.plot(tempfile.mkdtemp() + "/left.png")
-        """
-        target, sets = user_path(save_path), self._point_sets()
-        if not sets:
-            warnings.warn("Nothing has been sampled, so there is nothing to plot.", UserWarning, stacklevel=2)
-        elif interactive or target.suffix.lower() in (".html", ".htm"):
-            page = target if target.suffix.lower() in (".html", ".htm") else target.with_suffix(".html")
-            write_html(page, None, sets)
-        else:
-            draw_points(target, checked_figsize(figsize), sets, show_normals=show_normals, arrow_scale=arrow_scale)
-        return self
+    Nothing is written, with a warning, when nothing has been sampled.
 
-    def _mesh_to_export(self) -> Mesh:
-        if self._geometry.mesh is None:
-            raise ValueError("This domain has no mesh to export; plot() draws its sampled points.")
-        return self._geometry.mesh
+    Args:
+        save_path: picture file; default `./runs/domain.png`. An `.html` file is interactive.
+        figsize: width and height in inches; default `(10, 8)`.
+        show_normals: draw the normals that have been sampled; default true.
+        arrow_scale: length of the arrows as a share of the size of the domain; default 0.05.
+        interactive: write an `.html` file of the same name instead; needs plotly.
 
-    def _point_sets(self) -> dict[str, PointSet]:
-        found = {}
-        for record in self._store.records:
-            normals = self.context[f"n_{record.tag}"][0, 0] if record.normals else None
-            found[record.tag] = PointSet(self.context[record.tag][0, 0], normals)
-        return found
+    Returns:
+        The domain.
+
+    Raises:
+        ValueError: a size that is not allowed, or a file type that matplotlib does not know.
+        ImportError: plotly is not installed.
+
+    Example:
+        >>> import tempfile, jno
+        >>> d = jno.domain.rect()
+        >>> _ = d.variable("left", normals=True)
+        >>> _ = d.plot(tempfile.mkdtemp() + "/left.png")
+    """
+    target, sets = user_path(save_path), _point_sets(self)
+    if not sets:
+        warnings.warn("Nothing has been sampled, so there is nothing to plot.", UserWarning, stacklevel=2)
+    elif interactive or target.suffix.lower() in (".html", ".htm"):
+        page = target if target.suffix.lower() in (".html", ".htm") else target.with_suffix(".html")
+        write_html(page, None, sets)
+    else:
+        draw_points(target, checked_figsize(figsize), sets, show_normals=show_normals, arrow_scale=arrow_scale)
+    return self
+
+
+def _mesh_to_export(domain: DomainView) -> Mesh:
+    if domain.geometry.mesh is None:
+        raise ValueError("This domain has no mesh to export; plot() draws its sampled points.")
+    return domain.geometry.mesh
+
+
+def _point_sets(domain: DomainView) -> dict[str, PointSet]:
+    sets = {}
+    for record in domain.samples.records:
+        normals = domain.context[record.normal_tag][0, 0] if record.normals else None
+        sets[record.tag] = PointSet(domain.context[record.tag][0, 0], normals)
+    return sets

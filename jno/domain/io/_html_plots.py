@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..mesh._mesh import Mesh
+from ..mesh import Mesh
 from ._mesh_export import padded
 from ._plots import PointSet
 

@@ -11,12 +11,9 @@ from xml.sax.saxutils import escape
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..geometry._geometry import Geometry
-from ..geometry._set_tags import EXTRA_NODES
-from ..mesh._mesh import Mesh
-from ..mesh._tags import Tag
-from ._mesh_files._meshio_reader import import_meshio
-from ._mesh_files._vtk_cells import TAG_PREFIX
+from ..geometry import EXTRA_NODES, Geometry
+from ..mesh import Mesh, Tag
+from ._mesh_files import TAG_PREFIX, import_meshio
 
 _GMSH_NUMBERS = {0: 15, 1: 1, 2: 2, 3: 4}
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ..mesh._mesh import Mesh
+from ..mesh import Mesh
 
 _MESH_COLOR, _BOUNDARY_COLOR = "0.75", "0.15"
 

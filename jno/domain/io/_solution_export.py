@@ -11,8 +11,8 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from jaxtyping import Float
 
-from ..geometry._geometry import Geometry
-from ..mesh._mesh import Mesh
+from ..geometry import Geometry
+from ..mesh import Mesh
 from ._mesh_export import TAG_PREFIX, padded, write_vtk
 
 

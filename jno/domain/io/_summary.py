@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
+from jaxtyping import Float
 
-from ..geometry._geometry import Geometry
+from ..geometry import Geometry
+from ..sampling import DomainView
+
+D = TypeVar("D", bound=DomainView)
 
 
-def _extent(points: np.ndarray) -> str:
+def _extent(points: Float[np.ndarray, "N D"]) -> str:
     if not len(points):
         return "empty"
     return " x ".join(
@@ -34,16 +38,27 @@ def _region_line(geometry: Geometry, name: str) -> str:
     return f"{line}, mean normal {np.round(tag.normals.mean(axis=0), 3).tolist()}"
 
 
-def summary_lines(
-    geometry: Geometry,
-    time: Any,
-    total_samples: int,
-    data: Mapping[str, Any],
-    parameters: Mapping[str, Any],
-) -> list[str]:
+def summary(self: D) -> D:
+    """Log dimension, time, batch rows, regions, data and parameters; returns the domain.
+
+    Example:
+        >>> import jno
+        >>> d = jno.domain.line()
+        >>> d.summary() is d
+        INFO: domain: 1-D, ...
+        True
+    """
+    for line in _lines(self):
+        self.log.info(line)
+    return self
+
+
+def _lines(domain: DomainView) -> Iterator[str]:
     """One line per fact."""
-    lines = [f"domain: {geometry.dimension}-D, {_kind(geometry)}", f"  time: {time}", f"  batch rows: {total_samples}"]
-    lines += [_region_line(geometry, name) for name in geometry.names]
-    lines += [f"  data {name}: shape {array.shape}" for name, array in data.items()]
-    lines += [f"  parameter {name}: {value}" for name, value in parameters.items()]
-    return lines
+    geometry = domain.geometry
+    yield f"domain: {geometry.dimension}-D, {_kind(geometry)}"
+    yield f"  time: {domain.time}"
+    yield f"  batch rows: {domain.total_samples}"
+    yield from (_region_line(geometry, name) for name in geometry.names)
+    yield from (f"  data {name}: shape {domain.context[name].shape}" for name in sorted(domain.samples.user_data))
+    yield from (f"  parameter {name}: {value}" for name, value in domain.parameters.items())

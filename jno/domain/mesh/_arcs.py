@@ -8,7 +8,8 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ._curve import along_curve
+from .. import _shapely as shapely
+from ._curve import along_curve, right_normals, segment_lengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,7 @@ class Arcs:
     @property
     def lengths(self) -> Float[np.ndarray, " S"]:
         """Length of every piece."""
-        return np.linalg.norm(self.segments[:, 1] - self.segments[:, 0], axis=1)
+        return segment_lengths(self.segments)
 
     @property
     def measures(self) -> Float[np.ndarray, " n"]:
@@ -57,8 +58,7 @@ class _Chains:
 
 def directed(segments: Float[np.ndarray, "E 2 2"], normals: Float[np.ndarray, "E 2"]) -> Float[np.ndarray, "E 2 2"]:
     """The segments with their normals to the right."""
-    edge = segments[:, 1] - segments[:, 0]
-    left = edge[:, 1] * normals[:, 0] - edge[:, 0] * normals[:, 1] < 0.0
+    left = np.sum(right_normals(segments) * normals, axis=1) < 0.0
     return np.where(left[:, None, None], segments[:, ::-1], segments)
 
 
@@ -74,8 +74,7 @@ def _chains(segments: Float[np.ndarray, "E 2 2"], slack: float) -> _Chains:
     segments, ends = segments[order], ends[order]
     first = np.flatnonzero(np.concatenate([[True], ends[1:, 0] != ends[:-1, 1]]))
     last = np.append(first[1:], len(ends)) - 1
-    length = np.linalg.norm(segments[:, 1] - segments[:, 0], axis=1)
-    return _Chains(segments, np.cumsum(length), first, ends[first, 0] == ends[last, 1])
+    return _Chains(segments, np.cumsum(segment_lengths(segments)), first, ends[first, 0] == ends[last, 1])
 
 
 def straight_runs(
@@ -104,8 +103,6 @@ def straight_runs(
 
 def _positions(points: Float[np.ndarray, "n 2"], chains: _Chains) -> Float[np.ndarray, " n"]:
     """Arc length of every point."""
-    import shapely
-
     segment = shapely.STRtree(shapely.linestrings(chains.segments)).nearest(shapely.points(points))
     start, stop = chains.segments[segment, 0], chains.segments[segment, 1]
     along = stop - start

@@ -1,9 +1,25 @@
-"""Order of the edges of a curve: head to tail along every component, without a Python loop over edges."""
+"""Segments in the plane, and the order of the edges of a curve: head to tail, without a Python loop over edges."""
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
+
+
+def segment_lengths(segments: Float[np.ndarray, "E 2 2"]) -> Float[np.ndarray, " E"]:
+    """Length of every segment."""
+    return np.linalg.norm(segments[:, 1] - segments[:, 0], axis=1)
+
+
+def right_normals(segments: Float[np.ndarray, "E 2 2"]) -> Float[np.ndarray, "E 2"]:
+    """Normals to the right of every segment, as long as the segment: outward where the inside lies to its left."""
+    edge = segments[:, 1] - segments[:, 0]
+    return np.stack([edge[:, 1], -edge[:, 0]], axis=1)
+
+
+def right_unit_normals(segments: Float[np.ndarray, "E 2 2"]) -> Float[np.ndarray, "E 2"]:
+    """Unit normals to the right of every segment."""
+    return right_normals(segments) / segment_lengths(segments)[:, None]
 
 
 def _numbered(nodes: Int[np.ndarray, " E"]) -> tuple[Int[np.ndarray, " E"], Int[np.ndarray, " E"]]:

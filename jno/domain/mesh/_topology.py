@@ -7,6 +7,8 @@ from math import factorial
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from ._curve import right_normals
+
 # Local facets of a positively oriented simplex, listed so that every facet is oriented outward, and the local
 # vertex opposite to each of them.
 _LOCAL_FACETS = {
@@ -125,8 +127,7 @@ def _raw_normals(corners: Float[np.ndarray, "E W D"]) -> Float[np.ndarray, "E D"
         case 1:
             return np.ones_like(corners[:, 0])
         case 2:
-            edge = corners[:, 1] - corners[:, 0]
-            return np.stack([edge[:, 1], -edge[:, 0]], axis=1)
+            return right_normals(corners)
         case _:
             return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) / 2.0
 

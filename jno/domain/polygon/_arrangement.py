@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from .. import _shapely as shapely
 from ._geometry import clip_to, ring_segments
 from ._scene import PolygonScene
 from ._shapes import Curve
@@ -75,8 +76,6 @@ def _noded(
     lines: Float[np.ndarray, "S 2 2"], scene: PolygonScene
 ) -> tuple[Float[np.ndarray, "N 2"], Int[np.ndarray, "E 2"], list[list[np.ndarray]]]:
     """Nodes, edges, and the rings (as node ids, the inside on the left) of every face of the active geometry."""
-    import shapely
-
     scale = float(np.ptp(lines.reshape(-1, 2), axis=0).max())
     grid = 10.0 ** np.floor(np.log10(_GRID * scale))
     joined = shapely.union_all(shapely.linestrings(lines), grid_size=grid)
@@ -98,8 +97,6 @@ def _pairs(coordinates: Float[np.ndarray, "N 2"]) -> Float[np.ndarray, "E 2 2"]:
 
 
 def _rings(face: Any, index: dict[tuple[float, float], int]) -> list[np.ndarray]:
-    import shapely
-
     rings = []
     for number, ring in enumerate((face.exterior, *face.interiors)):
         nodes = np.array([index[float(x), float(y)] for x, y in shapely.get_coordinates(ring)[:-1]])
@@ -130,15 +127,11 @@ def _loop(ring: np.ndarray, numbers: tuple[np.ndarray, np.ndarray], n_nodes: int
 
 
 def _inside_points(nodes: np.ndarray, polygons: list[list[np.ndarray]]) -> Float[np.ndarray, "F 2"]:
-    import shapely
-
     shapes = [shapely.Polygon(nodes[rings[0]], [nodes[hole] for hole in rings[1:]]) for rings in polygons]
     return shapely.get_coordinates(shapely.point_on_surface(shapes))
 
 
 def _members(scene: PolygonScene, inside: Float[np.ndarray, "F 2"]) -> Bool[np.ndarray, "F R"]:
-    import shapely
-
     columns = [np.asarray(shapely.contains_xy(region, inside)) for region in scene.regions.values()]
     return np.stack(columns, axis=1) if columns else np.zeros((len(inside), 0), dtype=bool)
 
@@ -147,8 +140,6 @@ def _loose(
     nodes: np.ndarray, edges: np.ndarray, sides: np.ndarray, polygons: list[list[np.ndarray]]
 ) -> Int[np.ndarray, " E"]:
     """The face that contains an edge which bounds no face."""
-    import shapely
-
     owner = np.full(len(edges), -1, dtype=np.int64)
     free = np.flatnonzero(np.all(sides < 0, axis=1))
     if len(free):

@@ -7,17 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..mesh._tags import check_tag_name
-from ..sampling._samplers import NAMES, check_name
-from ._geometry import (
-    checked_area,
-    checked_segments,
-    is_shapely,
-    polygon_from_vertices,
-    ring_segments,
-    tolerance,
-    unique_names,
-)
+from .. import _shapely as shapely
+from .._shapely import is_shapely
+from ..mesh import check_tag_name
+from ..sampling import NAMES, check_name
+from ._geometry import checked_area, checked_segments, polygon_from_vertices, ring_segments, tolerance, unique_names
 from ._scene import PolygonScene
 
 DEFAULT_NAME = "polygon"
@@ -54,7 +48,7 @@ def _with_edges(named: dict[str, Source], edges: Any) -> dict[str, Source]:
     }
 
 
-def scene_of(active: Any, named: Mapping[str, Source]) -> PolygonScene:
+def scene_from(active: Any, named: Mapping[str, Source]) -> PolygonScene:
     """A scene without samplers; its tags are worked out, so that ambiguous names are found."""
     scene = PolygonScene(
         active,
@@ -65,14 +59,18 @@ def scene_of(active: Any, named: Mapping[str, Source]) -> PolygonScene:
     return scene
 
 
-def scene_of_regions(named: Mapping[str, Source]) -> PolygonScene:
+def scene_from_regions(named: Mapping[str, Source]) -> PolygonScene:
     """The scene whose geometry is the union of its regions."""
-    import shapely
-
-    return scene_of(shapely.union_all([area for area, _ in named.values()]) if named else shapely.Polygon(), named)
+    return scene_from(shapely.union_all([area for area, _ in named.values()]) if named else shapely.Polygon(), named)
 
 
-def build_scene(vertices: Any, name: str, geometry: Any, regions: Any, source_edges: Any) -> PolygonScene:
+def build_scene(
+    vertices: Any,
+    name: str = DEFAULT_NAME,
+    geometry: Any = None,
+    regions: Any = None,
+    source_edges: Any = None,
+) -> PolygonScene:
     """The scene of the arguments of `jno.domain.csg`."""
     if vertices is not None and geometry is not None:
         raise ValueError("Give either vertices or geometry=, not both.")
@@ -85,7 +83,7 @@ def build_scene(vertices: Any, name: str, geometry: Any, regions: Any, source_ed
         raise ValueError("You must provide a geometry: vertices, a shapely geometry, or a dict of regions.")
     named = {} if regions is None else sources(regions, skip_empty=True)
     if given is None:
-        return scene_of_regions(_with_edges(named, source_edges))
+        return scene_from_regions(_with_edges(named, source_edges))
     active, edges = source(str(name), given)
     if active.area <= tolerance(active) ** 2 and not active.is_empty:
         raise ValueError(f"Invalid polygon {name!r}: the geometry has zero area.")
@@ -93,7 +91,7 @@ def build_scene(vertices: Any, name: str, geometry: Any, regions: Any, source_ed
         if name in named:
             raise ValueError(f"Duplicate region name(s) [{name!r}]: name= is also a key of regions=.")
         named = {str(name): (active, edges), **named}
-    return scene_of(active, _with_edges(named, source_edges))
+    return scene_from(active, _with_edges(named, source_edges))
 
 
 def registry(what: str, default: Any, entries: Any, scene: PolygonScene, regions: Any = None) -> dict[str, Any]:

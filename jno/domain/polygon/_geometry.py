@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from .. import _shapely as shapely
+from .._shapely import is_shapely
+from ..mesh import right_unit_normals, segment_lengths
+
 _SHAPE = "vertices must be a sequence of at least three points (x, y)"
-
-
-def is_shapely(value: Any) -> bool:
-    """Whether a value is a shapely geometry; decided without importing shapely."""
-    return type(value).__module__.partition(".")[0] == "shapely"
 
 
 def tolerance(geometry: Any) -> float:
@@ -53,8 +52,6 @@ def checked_vertices(name: str, vertices: Any) -> Float[np.ndarray, "N 2"]:
 
 def polygon_from_vertices(name: str, vertices: Any) -> tuple[Any, Float[np.ndarray, "E 2 2"]]:
     """A shapely polygon and its edges in the order of the vertices given."""
-    import shapely
-
     array = checked_vertices(name, vertices)
     polygon = shapely.Polygon(array)
     if not polygon.is_valid:
@@ -69,8 +66,6 @@ def polygon_from_vertices(name: str, vertices: Any) -> tuple[Any, Float[np.ndarr
 
 def checked_area(name: str, geometry: Any) -> Any:
     """A valid Polygon or MultiPolygon without a z coordinate."""
-    import shapely
-
     if not is_shapely(geometry):
         raise ValueError(
             f"The region {name!r} must be a shapely Polygon or MultiPolygon, or a list of vertices (x, y); got "
@@ -88,8 +83,6 @@ def checked_area(name: str, geometry: Any) -> Any:
 
 def polygonal(geometry: Any) -> Any:
     """The part of a shapely geometry that has an area; overlays also leave points and lines behind."""
-    import shapely
-
     if geometry.geom_type in ("Polygon", "MultiPolygon"):
         return geometry
     parts = [part for part in shapely.get_parts(geometry) if part.geom_type in ("Polygon", "MultiPolygon")]
@@ -102,24 +95,15 @@ def _line_segments(coordinates: Float[np.ndarray, "N 2"]) -> Float[np.ndarray, "
 
 def ring_segments(geometry: Any) -> Float[np.ndarray, "E 2 2"]:
     """All edges of a polygonal geometry in ring order: the exterior, then the holes, part by part."""
-    import shapely
-
     rings = shapely.get_rings(shapely.get_parts(geometry))
     return segments_of(rings)
 
 
 def segments_of(lines: Any) -> Float[np.ndarray, "E 2 2"]:
     """The segments of shapely lines; those of zero length are left out."""
-    import shapely
-
     pieces = [_line_segments(shapely.get_coordinates(line)) for line in np.atleast_1d(np.asarray(lines, dtype=object))]
     segments = np.concatenate(pieces) if pieces else np.zeros((0, 2, 2))
-    return segments[lengths(segments) > 0.0]
-
-
-def lengths(segments: Float[np.ndarray, "E 2 2"]) -> Float[np.ndarray, " E"]:
-    """Length of every segment."""
-    return np.linalg.norm(segments[:, 1] - segments[:, 0], axis=1)
+    return segments[segment_lengths(segments) > 0.0]
 
 
 def undirected(segments: Float[np.ndarray, "E 2 2"]) -> Float[np.ndarray, "K 2 2"]:
@@ -133,8 +117,6 @@ def on_segments(
     points: Float[np.ndarray, "N 2"], segments: Float[np.ndarray, "E 2 2"], slack: float
 ) -> Bool[np.ndarray, " N"]:
     """Which points lie on one of the segments."""
-    import shapely
-
     if not len(segments):
         return np.zeros(len(points), dtype=bool)
     lines = shapely.multilinestrings(shapely.linestrings(segments))
@@ -146,8 +128,6 @@ def clip_to(
     area: Any, segments: Float[np.ndarray, "E 2 2"], slack: float
 ) -> tuple[Float[np.ndarray, "K 2 2"], np.ndarray]:
     """The parts of segments in a closed area (the whole of a segment where possible), and whose part each is."""
-    import shapely
-
     lines = shapely.linestrings(segments)
     fat = area.buffer(slack, join_style="mitre")
     shapely.prepare(fat)
@@ -156,7 +136,7 @@ def clip_to(
     for index in np.flatnonzero(~whole & shapely.intersects(lines, fat)):
         cut = [p for p in shapely.get_parts(lines[index].intersection(fat)) if p.geom_type == "LineString"]
         part = segments_of(cut) if cut else np.zeros((0, 2, 2))
-        part = _along(segments[index], part[lengths(part) > 10.0 * slack])
+        part = _along(segments[index], part[segment_lengths(part) > 10.0 * slack])
         pieces.append(part)
         owners.append(np.full(len(part), index))
     owner = np.concatenate(owners).astype(np.int64)
@@ -178,13 +158,9 @@ def outward_normals(segments: Float[np.ndarray, "E 2 2"], *areas: Any) -> Float[
     The first of the areas that lies on one side of a segment only decides; where none does, the normal points away from
     the middle of the first.
     """
-    import shapely
-
     if not len(segments):
         return np.zeros((0, 2))
-    size = lengths(segments)
-    edge = (segments[:, 1] - segments[:, 0]) / size[:, None]
-    normals = np.stack([edge[:, 1], -edge[:, 0]], axis=1)
+    size, normals = segment_lengths(segments), right_unit_normals(segments)
     middle = segments.mean(axis=1)
     first = areas[0]
     centre = np.zeros(2) if first.is_empty else shapely.get_coordinates(first.representative_point())[0]
@@ -215,7 +191,7 @@ def checked_segments(tag: str, segments: Sequence[Any] | np.ndarray) -> Float[np
             )
         rows.append(array[:, :2])
     stacked = np.stack(rows) if rows else np.zeros((0, 2, 2))
-    kept = stacked[lengths(stacked) > 0.0]
+    kept = stacked[segment_lengths(stacked) > 0.0]
     if not len(kept):
         raise ValueError(f"The segments of {tag!r} contain none of positive length.")
     return kept

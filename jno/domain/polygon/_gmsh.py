@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..mesh._gmsh import generate, gmsh_model
+from ..mesh import generate, gmsh_model
 from ._arrangement import Arrangement
 
 # gmsh has one current model per process.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .. import _shapely as shapely
 from ._geometry import polygonal
 from ._scene import PolygonScene
 
@@ -19,8 +20,6 @@ def medium_of(scene: PolygonScene, medium_tags: Sequence[str] | str | None) -> A
     It is the union of the named regions without all other regions. The region named air stands for all of the bounding
     box of the scene that no other region fills.
     """
-    import shapely
-
     names = _regions(scene, medium_tags)
     if not names:
         return None

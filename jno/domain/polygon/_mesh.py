@@ -9,12 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ..geometry._geometry import Geometry
-from ..geometry._selection import select_on_mesh
-from ..mesh._curve import along_curve
-from ..mesh._mesh import Mesh
-from ..mesh._tags import Tag, mesh_tags
-from ..mesh._topology import measures, orient
+from .. import _shapely as shapely
+from ..geometry import Geometry, select_on_mesh
+from ..mesh import Mesh, Tag, along_curve, measures, mesh_tags, orient, right_unit_normals
 from ._arrangement import Arrangement, arrangement, interface_edges
 from ._geometry import on_segments, ring_segments
 from ._gmsh import Box, Corners, SizeField, Triangulation, check_sizes, checked_size, triangulate
@@ -70,8 +67,6 @@ def _covered(scene: PolygonScene, whole: Arrangement) -> set[str]:
 
 def _corners(scene: PolygonScene, whole: Arrangement, name: str) -> Int[np.ndarray, " C"]:
     """The nodes at the corners of a region."""
-    import shapely
-
     corners = shapely.multipoints(scene.edges[name][:, 0])
     return np.flatnonzero(shapely.dwithin(corners, shapely.points(whole.nodes), scene.slack))
 
@@ -81,7 +76,7 @@ def _interface_curves(scene: PolygonScene, whole: Arrangement) -> dict[str, Curv
     curves: dict[str, Curve] = {}
     for (first, second), edges in interface_edges(whole, tuple(scene.regions)).items():
         segments = _directed(whole.segments, edges)
-        curve = Curve(segments, _right_normals(segments))
+        curve = Curve(segments, right_unit_normals(segments))
         curves |= {f"interface_{first}_{second}": curve, f"interface_{second}_{first}": curve}
     return curves
 
@@ -89,11 +84,6 @@ def _interface_curves(scene: PolygonScene, whole: Arrangement) -> dict[str, Curv
 def _directed(segments: Float[np.ndarray, "E 2 2"], edges: Int[np.ndarray, " K"]) -> Float[np.ndarray, "K 2 2"]:
     chosen = segments[np.abs(edges) - 1]
     return np.where((edges < 0)[:, None, None], chosen[:, ::-1], chosen)
-
-
-def _right_normals(segments: Float[np.ndarray, "K 2 2"]) -> Float[np.ndarray, "K 2"]:
-    edge = segments[:, 1] - segments[:, 0]
-    return np.stack([edge[:, 1], -edge[:, 0]], axis=1) / np.linalg.norm(edge, axis=1)[:, None]
 
 
 def _facets_of(edges: Int[np.ndarray, " K"], triangles: Triangulation) -> tuple[np.ndarray, np.ndarray]:
@@ -152,7 +142,7 @@ def _curves(scene: PolygonScene) -> dict[str, Curve]:
 def _along_normals(inner: np.ndarray, whole: Arrangement, curve: Curve) -> Int[np.ndarray, " K"]:
     """Edges inside the domain, directed so that the normals of the curve lie to their right."""
     segments = whole.segments[inner]
-    forward = np.sum(_right_normals(segments) * curve.normals_at(segments.mean(axis=1)), axis=1) > 0.0
+    forward = np.sum(right_unit_normals(segments) * curve.normals_at(segments.mean(axis=1)), axis=1) > 0.0
     return np.where(forward, inner + 1, -inner - 1)
 
 

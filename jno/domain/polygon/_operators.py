@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..mesh._tags import check_tag_name
+from .. import _shapely as shapely
+from .._shapely import is_shapely
+from ..mesh import check_tag_name
 from ._build import source
-from ._geometry import checked_segments, is_shapely, polygonal, segments_of
+from ._geometry import checked_segments, polygonal, segments_of
 from ._scene import PolygonScene
 from ._selection import edges_by_midpoint
 from ._shapes import Curve
@@ -123,8 +125,6 @@ def with_segments(scene: PolygonScene, tag: str, segments: Sequence[Any] | np.nd
 
 
 def _normal_geometry(scene: PolygonScene, tag: str, inside: Any) -> Any:
-    import shapely
-
     if inside is None or is_shapely(inside):
         return inside
     names = [inside] if isinstance(inside, str) else inside

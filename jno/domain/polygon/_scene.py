@@ -13,9 +13,8 @@ from jaxtyping import Float
 
 from jno.utils import get_logger
 
-from ..geometry._lazy import LazyRegions
-from ..geometry._predicates import NearestNode, Where
-from ..sampling._samplers import NAMES
+from ..geometry import LazyRegions, NearestNode, Where
+from ..sampling import NAMES
 from ._geometry import ring_segments, tolerance, undirected
 from ._selection import locate, selection
 from ._shapes import Curve, PolygonRegion, Selection
@@ -89,12 +88,12 @@ class PolygonScene(LazyRegions):
             return self.pins[name]
         return self.selections[name][0].at_points if name in self.table and name in self.selections else None
 
-    def hint(self, name: str) -> str:
-        for first, second in permutations(self.regions, 2):
-            if name == f"interface_{first}_{second}":
+    def hint(self, name: object) -> str:
+        for left, right in permutations(self.regions, 2):
+            if name == f"interface_{left}_{right}":
                 return (
-                    f" {name!r} exists once build_mesh(mesh_size) has found a line that the regions {first!r} and "
-                    f"{second!r} share; call it first."
+                    f" {name!r} exists once build_mesh(mesh_size) has found a line that the regions {left!r} and "
+                    f"{right!r} share; call it first."
                 )
         return ""
 

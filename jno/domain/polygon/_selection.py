@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..geometry._predicates import NoSuchRegion, Where, checked_where, facet_mask
-from ._geometry import clip_to, is_shapely, on_segments, polygonal
+from .._shapely import is_shapely
+from ..geometry import NoSuchRegion, Where, checked_where, facet_mask
+from ._geometry import clip_to, on_segments, polygonal
 from ._shapes import Area, Curve, PolygonRegion, Selection
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ..mesh._tags import evaluate_predicate
-from ..sampling._drawable import DrawableRegion, Drawn
-from ..sampling._samplers import unit_points
-from ..sampling._trapezoids import Trapezoids, choose, trapezoids
-from ._geometry import lengths, ring_segments
+from .. import _shapely as shapely
+from ..geometry import Trapezoids, choose, trapezoids
+from ..mesh import evaluate_predicate, segment_lengths
+from ..sampling import DrawableRegion, Drawn, Sampler, unit_points
+from ._geometry import ring_segments
 
 # Rejection gives up when fewer than one in this many points is accepted.
 _HOPELESS = 1_000_000
@@ -81,16 +81,14 @@ class Curve(PolygonRegion):
 
     @property
     def measure(self) -> float:
-        return float(lengths(self.segments).sum())
+        return float(segment_lengths(self.segments).sum())
 
     @property
     def geometry(self) -> Any:
-        import shapely
-
         return shapely.multilinestrings(shapely.linestrings(self.segments))
 
     def place(self, unit: Float[np.ndarray, "n 1"]) -> Drawn:
-        size = lengths(self.segments)
+        size = segment_lengths(self.segments)
         cumulative = np.cumsum(size)
         target = unit[:, 0] * cumulative[-1]
         piece = choose(cumulative, target)
@@ -100,8 +98,6 @@ class Curve(PolygonRegion):
 
     def normals_at(self, points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 2"]:
         """Normals of the segments that are nearest to the points."""
-        import shapely
-
         tree = shapely.STRtree(shapely.linestrings(self.segments))
         return self.normals[tree.nearest(shapely.points(points))]
 
@@ -140,7 +136,7 @@ class Selection(PolygonRegion):
         kept = evaluate_predicate(self.name, self.where, points)
         return points[kept], None if normals is None else normals[kept]
 
-    def draw(self, count: int, sampler: str | None, generator: np.random.Generator) -> Drawn:
+    def draw(self, count: int, sampler: Sampler | None, generator: np.random.Generator) -> Drawn:
         """Rejection: points of the parent, kept where the predicate holds."""
         if sampler not in (None, "uniform"):
             raise ValueError(

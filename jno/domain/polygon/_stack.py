@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 
-from ..geometry._geometry import Geometry
-from ..geometry._lazy import LazyRegions
-from ..geometry._merge import Group
-from ..mesh._tags import Tag
-from ..sampling._sampling import RandomStream
+from ..geometry import Geometry, GeometryBatch, Group, LazyRegions
+from ..mesh import Tag
+from ..sampling import DomainView, RandomStream
 
 
-def stacked_groups(
-    domains: tuple[Any, ...], n_interior: Any, n_boundary: Any, stream: RandomStream
-) -> tuple[Group, ...]:
+def stacked_batch(
+    domains: Sequence[object], n_interior: object, n_boundary: object, stream: RandomStream
+) -> GeometryBatch:
     """One point cloud per batch row of the domains, each with points of its own."""
     counts = {
         "interior": _checked_count("n_interior", n_interior),
@@ -24,31 +22,32 @@ def stacked_groups(
     }
     if not domains:
         raise ValueError("stack() needs at least one polygon domain, e.g. jno.domain.stack(100 * d1, 100 * d2).")
-    rows = []
-    for number, entry in enumerate(domains):
-        lazy = _shape_of(number, entry)
-        rows += [Group(_row(lazy, counts, stream), 1) for _ in range(entry.total_samples)]
-    return tuple(rows)
+    rows: list[Group] = []
+    for number, domain in enumerate(domains):
+        lazy, count = _shape_and_rows(number, domain)
+        rows += [Group(_row(lazy, counts, stream), 1) for _ in range(count)]
+    return GeometryBatch(tuple(rows))
 
 
-def _checked_count(name: str, count: Any) -> int:
+def _checked_count(name: str, count: object) -> int:
     if not isinstance(count, Integral) or isinstance(count, bool) or count < 1:
         raise ValueError(f"stack({name}=...) must be a positive integer; got {count!r}.")
     return int(count)
 
 
-def _shape_of(number: int, entry: Any) -> LazyRegions:
-    lazy = entry._geometry.lazy if type(entry).__module__ == "jno.domain" else None
-    if lazy is None:
+def _shape_and_rows(number: int, domain: object) -> tuple[LazyRegions, int]:
+    """The shape that an argument of `stack` draws from, and its number of batch rows."""
+    lazy = domain.geometry.lazy if isinstance(domain, DomainView) else None
+    if lazy is None or not isinstance(domain, DomainView):
         raise TypeError(
             f"stack(...) takes polygon domains (jno.domain(shapely geometry or vertices), jno.domain.csg); argument "
-            f"{number} is {entry!r}. Merge other domains with +."
+            f"{number} is {domain!r}. Merge other domains with +."
         )
-    if entry.time is not None:
-        raise ValueError(f"stack(...) takes steady domains; argument {number} has time={entry.time}.")
+    if domain.time is not None:
+        raise ValueError(f"stack(...) takes steady domains; argument {number} has time={domain.time}.")
     if "interior" not in lazy.names:
         raise ValueError(f"stack(...): argument {number} is empty; there is nothing to sample.")
-    return lazy
+    return lazy, domain.total_samples
 
 
 def _row(lazy: LazyRegions, counts: dict[str, int], stream: RandomStream) -> Geometry:

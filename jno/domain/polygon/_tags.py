@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from .. import _shapely as shapely
 from ._geometry import clip_to, outward_normals, polygonal, ring_segments, tolerance
 from ._shapes import Area, Curve, PolygonRegion
 
@@ -69,8 +70,6 @@ def source_tags(active: Any, regions: Mapping[str, Any], edges: Mapping[str, np.
 
 def box_tags(active: Any) -> Table:
     """`left`, `right`, `bottom`, `top` of a geometry that is an axis-aligned rectangle."""
-    import shapely
-
     if active.is_empty or active.area < (1.0 - 1e-9) * shapely.box(*active.bounds).area:
         return {}
     x0, y0, x1, y1 = active.bounds

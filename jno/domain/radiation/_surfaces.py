@@ -7,27 +7,22 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..geometry._geometry import Geometry
-from ..mesh._arcs import Arcs, arcs_of, straight_runs
-from ..sampling._context import SampleRecord
-
-
-def slack_of(geometry: Geometry) -> float:
-    """Distance within which two points are one."""
-    corners = geometry.points if geometry.lazy is None else np.asarray(geometry.lazy.walls()).reshape(-1, 2)
-    return 1e-9 * float(np.linalg.norm(np.ptp(corners, axis=0)))
+from .. import _shapely as shapely
+from ..geometry import Geometry
+from ..mesh import Arcs, arcs_of, right_unit_normals, segment_lengths, straight_runs
+from ..sampling import SampleRecord
 
 
 def surface(geometry: Geometry, record: SampleRecord, points: Float[np.ndarray, "n 2"]) -> Arcs:
     """The pieces of a boundary tag that belong to its points, with the sampled normals to the right."""
     segments, normals = geometry.facets_of(record.region)
-    arcs = arcs_of(record.tag, points, segments, normals, slack_of(geometry))
+    arcs = arcs_of(record.tag, points, segments, normals, geometry.slack)
     return arcs.reversed() if record.reverse_normals else arcs
 
 
 def walls(geometry: Geometry, opaque: tuple[str, ...] = ()) -> Float[np.ndarray, "K 2 2"]:
     """All boundary segments, straight runs joined, and those of further tags."""
-    slack = slack_of(geometry)
+    slack = geometry.slack
     if geometry.lazy is not None:
         return np.asarray(geometry.lazy.walls())
     parts = []
@@ -56,11 +51,8 @@ def _beside(
     segments: Float[np.ndarray, "K 2 2"], medium: Any, slack: float
 ) -> tuple[Bool[np.ndarray, " K"], Bool[np.ndarray, " K"]]:
     """Whether the medium lies to the right and to the left of every segment."""
-    import shapely
-
-    edge = segments[:, 1] - segments[:, 0]
-    length = np.linalg.norm(edge, axis=1, keepdims=True)
-    step = np.maximum(1e-3 * length, 10.0 * slack) * np.stack([edge[:, 1], -edge[:, 0]], axis=1) / length
+    length = segment_lengths(segments)[:, None]
+    step = np.maximum(1e-3 * length, 10.0 * slack) * right_unit_normals(segments)
     middle = segments.mean(axis=1)
     shapely.prepare(medium)
     return np.asarray(shapely.contains_xy(medium, middle + step)), np.asarray(

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int8
 
-from ..mesh._arcs import Arcs
-from ..mesh._rays import blocked, candidates, crosses
+from ..mesh import Arcs, blocked, candidates, crosses
 
 # Pairs of pieces, and rays times blockers, looked at at once.
 _AT_ONCE = 100_000

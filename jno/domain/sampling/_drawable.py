@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..mesh._mesh import Mesh
-from ..mesh._tags import Tag
-from ..mesh._topology import facet_frames, measures
+from ..geometry import Geometry, choose
+from ..mesh import Mesh, Tag, facet_frames, measures
 from ._samplers import unit_points
-from ._trapezoids import choose
+from ._source import Sampler
 
-Drawn = tuple[Float[np.ndarray, "m D"], Float[np.ndarray, "m D"] | None]
+Drawn: TypeAlias = tuple[Float[np.ndarray, "m D"], Float[np.ndarray, "m D"] | None]
 
 
 class DrawableRegion(ABC):
@@ -30,7 +30,7 @@ class DrawableRegion(ABC):
     def place(self, unit: Float[np.ndarray, "n K"]) -> Drawn:
         """The points (and normals) that belong to points of the unit cube; the map preserves measure."""
 
-    def draw(self, count: int, sampler: str | None, generator: np.random.Generator) -> Drawn:
+    def draw(self, count: int, sampler: Sampler | None, generator: np.random.Generator) -> Drawn:
         """Points by a named sampler; independent and uniform without one."""
         return self.place(unit_points(sampler, count, self.coordinates, generator))
 
@@ -75,7 +75,7 @@ class PointSet(DrawableRegion):
         rank = np.minimum(np.maximum.accumulate(rank - step) + step, count - len(unit) + step)
         return self.points[_curve_order(self.points)[rank]], None
 
-    def draw(self, count: int, sampler: str | None, generator: np.random.Generator) -> Drawn:
+    def draw(self, count: int, sampler: Sampler | None, generator: np.random.Generator) -> Drawn:
         if count > len(self.points):
             raise ValueError(f"{count} points were asked for, but the point set has only {len(self.points)}.")
         if sampler == "equispaced":
@@ -109,3 +109,12 @@ def mesh_region(mesh: Mesh, tag: Tag) -> DrawableRegion:
         f"The tag {tag.name!r} has neither cells nor facets of its own, only {len(tag.nodes)} node(s): named samplers "
         "draw from cells or facets. Sample its nodes, sample=(n, None)."
     )
+
+
+def draw(geometry: Geometry, name: str, count: int, sampler: Sampler | None, generator: np.random.Generator) -> Drawn:
+    """Points of a region, in general not nodes, and their normals on a boundary."""
+    if geometry.lazy is not None and name in geometry.drawable:
+        return geometry.lazy.draw(name, count, sampler, generator)
+    if geometry.mesh is not None:
+        return mesh_region(geometry.mesh, geometry.tags[name]).draw(count, sampler, generator)
+    return PointSet(geometry.pool(name)).draw(count, sampler, generator)

@@ -7,11 +7,9 @@ from typing import Any
 
 from jno.utils import get_logger
 
-from ..geometry._geometry import Geometry
-from ..geometry._mesh_builder import build_geometry
-from ..mesh._gmsh import generate, gmsh_model, numbered_names, physical_names, read_model
-from ..mesh._raw_mesh import MeshFileError
-from ._shapes import checked_size
+from ..geometry import Geometry, build_geometry
+from ..mesh import MeshFileError, generate, gmsh_model, numbered_names, physical_names, read_model
+from ._checks import checked_size
 
 _SUFFIXES = frozenset({".step", ".stp", ".brep", ".iges", ".igs"})
 _DEFAULT_ELEMENTS = 20

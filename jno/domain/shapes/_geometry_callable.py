@@ -6,12 +6,10 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
-from ..geometry._geometry import Geometry
-from ..geometry._mesh_builder import build_geometry
-from ..io._mesh_files._meshio_reader import from_meshio
-from ..mesh._gmsh import generate, gmsh_model, numbered_names, physical_names, read_model
-from ..mesh._raw_mesh import RawMesh
-from ._shapes import checked_size
+from ..geometry import Geometry, build_geometry
+from ..io import from_meshio
+from ..mesh import RawMesh, generate, gmsh_model, numbered_names, physical_names, read_model
+from ._checks import checked_size
 
 _EXPECTED = (
     "must return (geo, dimension, mesh_size) with the geo that it was given, or a meshio.Mesh in its place, "

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from ..geometry._geometry import Geometry
-from ..geometry._mesh_builder import build_geometry
-from ..mesh._gmsh import Entity, generate, gmsh_model, read_model
+from ..geometry import Geometry, build_geometry
+from ..mesh import Entity, generate, gmsh_model, read_model
 
 Loop = tuple[int, ...]
 
@@ -30,11 +29,11 @@ class Plane:
 
     def ring(self, corners: Float[np.ndarray, "K 2"], names: Sequence[tuple[str, ...]] = ()) -> Loop:
         """A closed polygon; `names[i]` are the sets of the edge from corner `i` to the next one."""
-        first, count = len(self.corners), len(corners)
+        start, count = len(self.corners), len(corners)
         self.corners.extend((float(x), float(y)) for x, y in corners)
-        loop = tuple(self.edge(first + i, first + (i + 1) % count) for i in range(count))
-        for number, owned in zip(loop, names, strict=False):
-            self.names[1, number] = owned
+        loop = tuple(self.edge(start + i, start + (i + 1) % count) for i in range(count))
+        for number, sets in zip(loop, names, strict=False):
+            self.names[1, number] = sets
         return loop
 
     def edge(self, start: int, stop: int) -> int:

@@ -8,7 +8,7 @@ from itertools import permutations
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..mesh._mesh import Mesh
+from ..mesh import Mesh
 
 # Compass names of the low and the high end of every axis, and the numbered edges of a rectangle.
 _SIDES = {

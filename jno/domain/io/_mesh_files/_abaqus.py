@@ -10,8 +10,8 @@ import numpy as np
 
 from jno.utils import get_logger
 
-from ...geometry._set_tags import EXTRA_NODES
-from ...mesh._raw_mesh import CORNERS, FACE_KINDS, FACES, Block, MeshFileError, RawMesh, positions
+from ...geometry import EXTRA_NODES
+from ...mesh import CORNERS, FACE_KINDS, FACES, Block, MeshFileError, RawMesh, positions
 from ._abaqus_keywords import Keyword, keywords
 from ._abaqus_model import Entry, Instance, Model, NamedSet
 

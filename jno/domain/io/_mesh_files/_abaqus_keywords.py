@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...mesh._raw_mesh import MeshFileError
+from ...mesh import MeshFileError
 
 
 @dataclass

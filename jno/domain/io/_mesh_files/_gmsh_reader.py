@@ -6,8 +6,7 @@ from pathlib import Path
 
 from jno.utils import get_logger
 
-from ...mesh._gmsh import gmsh_model, physical_names, read_model
-from ...mesh._raw_mesh import MeshFileError, RawMesh
+from ...mesh import MeshFileError, RawMesh, gmsh_model, physical_names, read_model
 
 
 def read_with_gmsh(path: Path, origin: str) -> RawMesh:

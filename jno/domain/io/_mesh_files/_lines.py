@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...mesh._raw_mesh import MeshFileError
+from ...mesh import MeshFileError
 
 
 class Lines:

@@ -15,8 +15,8 @@ import numpy as np
 
 from jno.utils import get_logger
 
-from ...geometry._set_tags import EXTRA_NODES
-from ...mesh._raw_mesh import TOPOLOGICAL, Block, MeshFileError, RawMesh, linear_kind
+from ...geometry import EXTRA_NODES
+from ...mesh import TOPOLOGICAL, Block, MeshFileError, RawMesh, linear_kind
 from ._vtk_cells import TAG_PREFIX
 
 # What meshio's parsers raise on bytes that are not what they expect; SystemExit is its way to give up.

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...mesh._gmsh_kinds import gmsh_kind
-from ...mesh._raw_mesh import CORNERS, TOPOLOGICAL, Block, MeshFileError, RawMesh, positions
-from ...mesh._tags import check_tag_name
+from ...mesh import CORNERS, TOPOLOGICAL, Block, MeshFileError, RawMesh, check_tag_name, gmsh_kind, positions
 from ._lines import Lines
 
 _SECTION = re.compile(r"^\$(\w+)[ \t]*\r?\n(.*?)(?:^\$End\1\b|\Z)", re.DOTALL | re.MULTILINE)

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from ...mesh._raw_mesh import MeshFileError, RawMesh
+from ...mesh import MeshFileError, RawMesh
 from ._vtk_cells import VtkMesh, raw_mesh
 from ._vtk_stream import VtkStream
 

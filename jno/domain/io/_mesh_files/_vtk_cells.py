@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...geometry._set_tags import EXTRA_NODES
-from ...mesh._raw_mesh import CORNERS, Block, MeshFileError, RawMesh
+from ...geometry import EXTRA_NODES
+from ...mesh import CORNERS, Block, MeshFileError, RawMesh
 
 # Name of the cell (and point) data that marks a tag in formats without named sets.
 TAG_PREFIX = "tag:"

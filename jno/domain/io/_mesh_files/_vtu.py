@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from ...mesh._raw_mesh import MeshFileError, RawMesh
+from ...mesh import MeshFileError, RawMesh
 from ._vtk_cells import TAG_PREFIX, VtkMesh, joined, raw_mesh
 
 _APPENDED = re.compile(rb"<AppendedData([^>]*)>\s*_")

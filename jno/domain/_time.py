@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isfinite
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -22,7 +21,7 @@ class TimeAxis:
     n: int
 
     @classmethod
-    def from_spec(cls, spec: Any) -> TimeAxis | None:
+    def from_spec(cls, spec: object) -> TimeAxis | None:
         """Check a user's `(t0, t1, n)`; `None` means a steady domain."""
         if spec is None:
             return None
@@ -59,3 +58,13 @@ class TimeAxis:
             )
         levels = self.levels
         return float(levels[np.argmin(np.abs(levels - value))])
+
+    @classmethod
+    def common(cls, left: TimeAxis | None, right: TimeAxis | None) -> TimeAxis | None:
+        """The time axis of two domains that are merged; a steady domain adopts the one of the other domain."""
+        if left is not None and right is not None and left != right:
+            raise ValueError(
+                f"Domains with different time axes cannot be merged: {left.spec} and {right.spec}. "
+                "Make both with the same time=(t0, t1, n); a steady domain takes over the other's."
+            )
+        return right if left is None else left

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from ..geometry._distance import nearest_facets
-from ..geometry._geometry import Geometry
-from ._sampling import Rows, cloud_row
+from ..geometry import Geometry, nearest_facets
+from ._rows import Row, Rows
 
 _TOLERANCE = 1e-5
 """Largest distance of a translated point from the boundary, in units of its extent (distances are in float32)."""
 
 
-def matched_rows(
+def translated_rows(
     region: str, like: str, points: Sequence[Float[np.ndarray, "N D"]], geometries: Sequence[Geometry]
 ) -> Rows:
     """The points of one boundary moved onto another, and the outward normals there.
@@ -30,19 +28,21 @@ def matched_rows(
     Raises:
         ValueError: one of the two boundaries is not a translate of the other.
     """
-    moved = (_moved(region, like, row, geometry) for row, geometry in zip(points, geometries, strict=True))
-    return tuple(cloud_row(region, row, normals) for row, normals in moved)
+    return tuple(
+        Row.of_points(region, *_translated(region, like, row, geometry))
+        for row, geometry in zip(points, geometries, strict=True)
+    )
 
 
-def _moved(
+def _translated(
     region: str, like: str, points: Float[np.ndarray, "N D"], geometry: Geometry
 ) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, "N D"]]:
     low, high = _box(geometry.facets_of(like)[0])
     facets, normals = geometry.facets_of(region)
     target_low, target_high = _box(facets)
     tolerance = _TOLERANCE * (float(np.max(high - low)) or 1.0)
-    moved = points + (target_low - low)
-    nearest, distances = nearest_facets(moved, facets)
+    translates = points + (target_low - low)
+    nearest, distances = nearest_facets(translates, facets)
     if np.abs((high - low) - (target_high - target_low)).max() > tolerance or distances.max() > tolerance:
         raise ValueError(
             f"variable({region!r}, like={like!r}): the boundary {region!r}, in {_text(target_low, target_high)}, is "
@@ -50,12 +50,12 @@ def _moved(
             "For other pairings evaluate an expression at coordinates computed from those of the other, such as "
             "u(y, x)."
         )
-    return moved, normals[nearest]
+    return translates, normals[nearest]
 
 
 def _box(corners: Float[np.ndarray, "E V D"]) -> tuple[Float[np.ndarray, " D"], Float[np.ndarray, " D"]]:
     return corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
 
 
-def _text(low: Any, high: Any) -> str:
+def _text(low: Float[np.ndarray, " D"], high: Float[np.ndarray, " D"]) -> str:
     return " × ".join(f"[{a:g}, {b:g}]" for a, b in zip(low, high, strict=True))

@@ -1,0 +1,15 @@
+"""shapely, imported when something of it is first used: `import jno` stays light."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(importlib.import_module("shapely"), name)
+
+
+def is_shapely(value: object) -> bool:
+    """Whether a value is a shapely geometry; decided without importing shapely."""
+    return type(value).__module__.partition(".")[0] == "shapely"
