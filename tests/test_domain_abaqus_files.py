@@ -5,7 +5,7 @@ import pytest
 
 from jno.domain import domain
 from jno.domain.io._mesh_files._abaqus_elements import element_type
-from jno.domain.mesh._raw_mesh import FACES, MeshFileError
+from jno.domain.mesh import KINDS, MeshFileError
 
 NODES = "*NODE\n1, 0., 0., 0.\n2, 1., 0., 0.\n3, 1., 1., 0.\n4, 0., 1., 0.\n"
 PLATE = NODES + "*ELEMENT, TYPE=CPS3, ELSET=PLATE\n11, 1, 2, 3\n12, 1, 3, 4\n"
@@ -95,10 +95,10 @@ def test_sides_of_plane_elements(tmp_path):
 def test_faces_of_solids(tmp_path, kind, name, nodes, sides):
     """Every face is a part of the boundary, and all of them are the boundary."""
     text = CUBE_NODES + f"*ELEMENT, TYPE={name}, ELSET=all\n1, {', '.join(map(str, nodes))}\n"
-    for face in range(len(FACES[kind])):
+    for face in range(len(KINDS[kind].faces)):
         text += f"*SURFACE, NAME=face{face + 1}\nall, S{face + 1}\n"
     d = read(tmp_path, text)
-    sizes = [measure(d, f"face{face + 1}") for face in range(len(FACES[kind]))]
+    sizes = [measure(d, f"face{face + 1}") for face in range(len(KINDS[kind].faces))]
     assert sum(sizes) == pytest.approx(measure(d, "boundary"))
     assert np.allclose(d.normals_by_tag["face1"], [0.0, 0.0, -1.0])
     if sides is not None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from jno.domain import domain
+from jno.domain.mesh import KINDS, MeshFileError, RawMesh, linear_kind
 from jno.domain.mesh._conformity import inner_boundary
-from jno.domain.mesh._raw_mesh import FACES, MeshFileError, RawMesh, linear_kind
 from jno.domain.mesh._splitting import simplicial
 from jno.domain.mesh._topology import signed_measures, simplex_keys
 
@@ -47,7 +47,7 @@ def mixed_grid(seed, warp=0.0):
         kind = "wedge" if (i, j) in ((0, 0), (1, 2)) else random.choice(["hexahedron", "pyramid"])
         if kind == "pyramid":
             middles.append(points[corners].mean(axis=0))
-            blocks[kind] += [[*corners[list(face)], 63 + len(middles)] for face in FACES["hexahedron"]]
+            blocks[kind] += [[*corners[list(face)], 63 + len(middles)] for face in KINDS["hexahedron"].faces]
         elif kind == "wedge":
             blocks[kind] += [list(corners[row]) for row in WEDGES]
         else:
@@ -91,7 +91,7 @@ def test_every_numbering_of_the_corners_gives_the_volume_of_the_cell():
 def test_faces_that_are_named_are_those_of_the_tetrahedra():
     """Quadrilaterals on the sides of hexahedra, in another order of their corners."""
     points, blocks = mixed_grid(1)
-    top = [row[list(face)] for row in blocks["hexahedron"] for face in FACES["hexahedron"]]
+    top = [row[list(face)] for row in blocks["hexahedron"] for face in KINDS["hexahedron"].faces]
     top = [np.roll(face, 1) for face in top if np.all(points[face][:, 2] == 3.0)]
     cells = [*blocks.items(), ("quad", np.array(top))]
     sets = {"top": [np.zeros(0, int)] * 3 + [np.arange(len(top))]}

@@ -116,9 +116,9 @@ class PolygonDomain(AbstractDomain):
         compute_mesh_connectivity: bool | None = False,
         mesh_size: Any = None,
         sampler: object = None,
-        samplers: object = None,
+        samplers: Mapping[str, Any] | None = None,
         resampling_strategy: object = None,
-        resampling_strategies: object = None,
+        resampling_strategies: Mapping[str, Any] | None = None,
         algorithm: int | None = None,
         **unknown: Any,
     ) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import Any, TypeAlias, TypeGuard
+
+Shape: TypeAlias = Any
+"""A shapely geometry; shapely has no types to check."""
 
 
 def __getattr__(name: str) -> Any:
     return getattr(importlib.import_module("shapely"), name)
 
 
-def is_shapely(value: object) -> bool:
+def is_shapely(value: object) -> TypeGuard[Shape]:
     """Whether a value is a shapely geometry; decided without importing shapely."""
     return type(value).__module__.partition(".")[0] == "shapely"

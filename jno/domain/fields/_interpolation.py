@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int, Shaped
 
 from ..mesh import Mesh
 
@@ -42,7 +42,7 @@ class MeshInterpolant:
     values: np.ndarray | None
     nodes: int
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: Any) -> Shaped[Array, "N C"]:
         """Values `(N, C)` at coordinates `(N, 1)`."""
         *coordinates, values = (*arguments, self.values) if self.values is not None else arguments
         points = jnp.concatenate(jnp.broadcast_arrays(*coordinates), axis=-1)
@@ -56,7 +56,7 @@ class MeshInterpolant:
         weights = self._barycentric(points, cell)
         return jnp.sum(weights[..., None] * table[jnp.asarray(self.cells)[cell]], axis=1)
 
-    def _cell(self, points: Any) -> Any:
+    def _cell(self, points: Float[Array, "N D"]) -> Int[Array, " N"]:
         """Number of the simplex each point lies in `(N,)`."""
         offset = (points - jnp.asarray(self.low, points.dtype)) / jnp.asarray(self.widths, points.dtype)
         box = jnp.clip(jnp.floor(offset).astype(int), 0, jnp.asarray(self.counts) - 1)
@@ -67,7 +67,7 @@ class MeshInterpolant:
         depth = jnp.min(self._barycentric(points[:, None], candidates), axis=-1)
         return jnp.take_along_axis(candidates, jnp.argmax(depth, axis=1)[:, None], axis=1)[:, 0]
 
-    def _barycentric(self, points: Any, cell: Any) -> Any:
+    def _barycentric(self, points: Float[Array, "*#N D"], cell: Int[Array, "*#N"]) -> Float[Array, "*N V"]:
         """Barycentric coordinates `(..., D + 1)`."""
         offset = points - jnp.asarray(self.origins, points.dtype)[cell]
         later = jnp.sum(jnp.asarray(self.inverses, points.dtype)[cell] * offset[..., None, :], axis=-1)
@@ -95,23 +95,23 @@ def _nearby(
     from scipy.spatial import cKDTree
 
     slack = 1e-6  # of a box: points on its faces are rounded to either side
-    first = np.clip(np.floor((corners.min(axis=1) - low) / widths - slack), 0, counts - 1).astype(int)
-    last = np.clip(np.floor((corners.max(axis=1) - low) / widths + slack), 0, counts - 1).astype(int)
+    lowest = np.clip(np.floor((corners.min(axis=1) - low) / widths - slack), 0, counts - 1).astype(int)
+    highest = np.clip(np.floor((corners.max(axis=1) - low) / widths + slack), 0, counts - 1).astype(int)
     members: list[list[int]] = [[] for _ in range(int(np.prod(counts)))]
-    for cell, (start, stop) in enumerate(zip(first, last, strict=True)):
+    for cell, (start, stop) in enumerate(zip(lowest, highest, strict=True)):
         ranges = [np.arange(a, b + 1) for a, b in zip(start, stop, strict=True)]
         for number in np.ravel_multi_index(np.meshgrid(*ranges, indexing="ij"), counts).ravel():
             members[number].append(cell)
     tree = cKDTree(corners.mean(axis=1))
     most = max(map(len, members))
     nearby = np.empty((len(members), most), dtype=np.int32)
-    for place, own in enumerate(members):
+    for place, cells in enumerate(members):
         centre = low + widths * (np.asarray(np.unravel_index(place, counts)) + 0.5)
-        nearby[place] = np.resize(own or [int(tree.query(centre)[1])], most)
+        nearby[place] = np.resize(cells or [int(tree.query(centre)[1])], most)
     return nearby
 
 
-def nodal_values(source: Any, mesh: Mesh, field: str | None) -> np.ndarray:
+def nodal_values(source: object, mesh: Mesh, field: str | None) -> np.ndarray:
     """Values at the nodes of a mesh, from an array or a file: `(nodes,)` or `(nodes, C)`.
 
     Raises:

@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-Columns = Float[Array, "N 1"]
-Distance = Callable[..., Columns]
+Columns: TypeAlias = Float[Array, "N 1"]
+Distance: TypeAlias = Callable[..., Columns]
+SquaredDistance: TypeAlias = Callable[[Array, Array], Array]
 # Points times facets compared at once when the nearest facet is looked for.
 _AT_ONCE = 1_000_000
 
 
-def _to_points(points: Any, corners: Any) -> Any:
+def _to_points(points: Float[Array, "*#M D"], corners: Float[Array, "*#M V D"]) -> Float[Array, "*M"]:
     return jnp.sum((points - corners[..., 0, :]) ** 2, axis=-1)
 
 
-def _to_segments(points: Any, corners: Any) -> Any:
+def _to_segments(points: Float[Array, "*#M D"], corners: Float[Array, "*#M V D"]) -> Float[Array, "*M"]:
     start, along = corners[..., 0, :], corners[..., 1, :] - corners[..., 0, :]
     share = jnp.sum((points - start) * along, axis=-1) / jnp.sum(along**2, axis=-1)
     foot = start + jnp.clip(share, 0.0, 1.0)[..., None] * along
     return jnp.sum((points - foot) ** 2, axis=-1)
 
 
-def _to_triangles(points: Any, corners: Any) -> Any:
+def _to_triangles(points: Float[Array, "*#M D"], corners: Float[Array, "*#M V D"]) -> Float[Array, "*M"]:
     a, b, c = corners[..., 0, :], corners[..., 1, :], corners[..., 2, :]
     normal = jnp.cross(b - a, c - a)
     area = jnp.sum(normal**2, axis=-1)
 
-    def side(start: Any, stop: Any) -> Any:
+    def side(start: Float[Array, "*#M D"], stop: Float[Array, "*#M D"]) -> Float[Array, "*M"]:
         return jnp.sum(jnp.cross(stop - start, points - start) * normal, axis=-1)
 
     above = (side(a, b) >= 0.0) & (side(b, c) >= 0.0) & (side(c, a) >= 0.0)
@@ -46,7 +47,7 @@ def _to_triangles(points: Any, corners: Any) -> Any:
 _SQUARED = {1: _to_points, 2: _to_segments, 3: _to_triangles}
 
 
-def _root(squared: Any) -> Any:
+def _root(squared: Float[Array, "*M"]) -> Float[Array, "*M"]:
     """The square root, with slope zero at zero."""
     positive = squared > 0.0
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, squared, 1.0)), 0.0)
@@ -56,7 +57,7 @@ def exact_distance(facets: Float[np.ndarray, "E V D"]) -> Distance:
     """The distance to the nearest of the facets (points, segments or triangles)."""
     squared = _SQUARED[facets.shape[1]]
 
-    def distance(*coordinates: Any) -> Any:
+    def distance(*coordinates: Float[Array, "N 1"]) -> Columns:
         points = jnp.concatenate(coordinates, axis=-1)
         corners = jnp.asarray(facets, points.dtype)
         nearest = _nearest(jax.lax.stop_gradient(points), corners, squared)
@@ -75,11 +76,11 @@ def nearest_facets(
     return np.asarray(nearest), np.sqrt(np.asarray(squared(places, corners[nearest])))
 
 
-def _nearest(points: Any, corners: Any, squared: Callable[..., Any]) -> Any:
+def _nearest(points: Float[Array, "N D"], corners: Float[Array, "E V D"], squared: SquaredDistance) -> Int[Array, " N"]:
     """The nearest facet of every point, in blocks of bounded memory."""
     size = max(1, _AT_ONCE // len(corners))
 
-    def of_point(point: Any) -> Any:
+    def of_point(point: Float[Array, " D"]) -> Int[Array, ""]:
         return jnp.argmin(squared(point[None], corners))
 
     if len(points) <= size:
@@ -96,7 +97,7 @@ def smooth_distance(facets: Float[np.ndarray, "E V D"], normals: Float[np.ndarra
     """
     scale = float(np.linalg.norm(np.ptp(facets.reshape(-1, facets.shape[2]), axis=0))) or 1.0
 
-    def distance(*coordinates: Any) -> Any:
+    def distance(*coordinates: Float[Array, "N 1"]) -> Columns:
         points = jnp.concatenate(coordinates, axis=-1)[:, None]
         corners = jnp.asarray(facets, points.dtype)
         height = jnp.sum((corners[:, 0] - points) * jnp.asarray(normals, points.dtype), axis=-1)
@@ -107,16 +108,18 @@ def smooth_distance(facets: Float[np.ndarray, "E V D"], normals: Float[np.ndarra
     return distance
 
 
-def _joined(fields: Any, scale: float) -> Any:
+def _joined(fields: Float[Array, "N E"], scale: float) -> Float[Array, " N"]:
     """R-equivalence, written so that it is differentiable on a single facet; a corner belongs to one facet alone."""
     nearest = jnp.argmin(jax.lax.stop_gradient(fields), axis=1)[:, None]
     smallest = jnp.take_along_axis(fields, nearest, axis=1)
-    others = (jnp.arange(fields.shape[1]) != nearest) & (fields > 1e-6 * scale)
-    inverse = jnp.where(others, 1.0 / jnp.where(others, fields, 1.0), 0.0)
+    farther = (jnp.arange(fields.shape[1]) != nearest) & (fields > 1e-6 * scale)
+    inverse = jnp.where(farther, 1.0 / jnp.where(farther, fields, 1.0), 0.0)
     return smallest[:, 0] / (1.0 + smallest[:, 0] * jnp.sum(inverse, axis=1))
 
 
-def _trimmed(points: Any, corners: Any, line: Any) -> Any:
+def _trimmed(
+    points: Float[Array, "N 1 D"], corners: Float[Array, "E 2 D"], line: Float[Array, "N E"]
+) -> Float[Array, "N E"]:
     """The normalised distance to every segment: that to its line, trimmed by the disk over the segment."""
     length = jnp.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
     middle = points - (corners[:, 0] + corners[:, 1]) / 2.0

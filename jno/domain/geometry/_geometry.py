@@ -84,8 +84,8 @@ class Geometry:
     @property
     def predicates(self) -> dict[str, Any]:
         """Regions that a user defined by `tag`, and their `where`."""
-        own = {} if self.lazy is None else dict(self.lazy.predicates)
-        return own | {name: tag.where for name, tag in self.tags.items() if tag.where is not None}
+        of_shape = {} if self.lazy is None else dict(self.lazy.predicates)
+        return of_shape | {name: tag.where for name, tag in self.tags.items() if tag.where is not None}
 
     def has(self, name: str) -> bool:
         """Whether a tag has nodes here or can be drawn from."""
@@ -112,17 +112,18 @@ class Geometry:
         """All points of a tag."""
         return self.points[self.tags[tag].nodes]
 
-    def with_tag(self, name: str, where: Any) -> Geometry:
+    def with_tag(self, name: str, where: object) -> Geometry:
         """The same geometry with one more tag, which may be empty."""
         if self.lazy is not None:
-            pinned = isinstance(where, NearestNode)
-            lazy = self.lazy.with_pin(name, where) if pinned else self.lazy.with_tag(name, where)
+            lazy = (
+                self.lazy.with_pin(name, where) if isinstance(where, NearestNode) else self.lazy.with_tag(name, where)
+            )
             return self._with_lazy_tag(lazy, name, where)
         mesh, points = self.mesh, self.points
         tag = select_points(name, where, points) if mesh is None else select(name, where, mesh, self.tags)
         return replace(self, tags={**self.tags, name: tag})
 
-    def _with_lazy_tag(self, lazy: LazyRegions, name: str, where: Any) -> Geometry:
+    def _with_lazy_tag(self, lazy: LazyRegions, name: str, where: object) -> Geometry:
         tags = {key: tag for key, tag in self.tags.items() if key != name}
         nodes = lazy.on_nodes(name)
         if self.mesh is not None and nodes is not None:

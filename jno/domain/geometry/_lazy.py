@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ._predicates import NearestNode
+
 
 class LazyRegions(ABC):
     """Named regions from which any number of points can be drawn.  Immutable, as geometries are."""
@@ -63,9 +65,9 @@ class LazyRegions(ABC):
         """The resampling strategy registered for a tag, `None` when there is none."""
 
     @abstractmethod
-    def with_tag(self, name: str, where: Any) -> LazyRegions:
+    def with_tag(self, name: str, where: object) -> LazyRegions:
         """The same regions and the part in which a predicate holds; unchanged when that is nothing."""
 
     @abstractmethod
-    def with_pin(self, name: str, where: Any) -> LazyRegions:
+    def with_pin(self, name: str, where: NearestNode) -> LazyRegions:
         """The same regions and one node of every mesh."""

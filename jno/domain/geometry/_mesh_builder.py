@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from jno.utils import get_logger
 
 from ..mesh import (
-    TOPOLOGICAL,
+    KINDS,
     Block,
     Mesh,
     MeshFileError,
@@ -21,6 +21,7 @@ from ..mesh import (
     signed_measures,
     simplex_keys,
     simplices,
+    simplices_name,
     simplicial,
     warn_about_inner_boundaries,
 )
@@ -29,7 +30,6 @@ from ._set_tags import EXTRA_NODES, set_tags
 
 # Coordinates whose cubes are numbers in double precision.
 _LARGEST = 1e75
-_CELL_NAMES = {1: "lines", 2: "triangles", 3: "tetrahedra"}
 
 
 def build_geometry(
@@ -49,7 +49,7 @@ def build_geometry(
     raw = _without_empty_sets(raw, origin)
     _check_elements(raw, origin)
     raw = simplicial(raw, origin)
-    cell_dimension = max(TOPOLOGICAL[kind] for kind, nodes in raw.blocks if len(nodes))
+    cell_dimension = max(KINDS[kind].dimension for kind, nodes in raw.blocks if len(nodes))
     points = raw.points
     cells = _distinct(simplices(raw.blocks, cell_dimension), len(points))
     used = np.zeros(len(points), dtype=bool)
@@ -77,21 +77,21 @@ def _without_empty_sets(raw: RawMesh, origin: str) -> RawMesh:
 
 def _say_missing(before: Iterable[str], after: Iterable[str], why: str, origin: str) -> None:
     """Name the sets that have no tag, neither of elements nor of nodes."""
-    kept = {name.removeprefix(EXTRA_NODES) for name in after}
+    present = {name.removeprefix(EXTRA_NODES) for name in after}
     names = dict.fromkeys(name.removeprefix(EXTRA_NODES) for name in before)
-    missing = ", ".join(repr(name) for name in names if name not in kept)
+    missing = ", ".join(repr(name) for name in names if name not in present)
     if missing:
         get_logger().warning(f"{origin}: {why} the set(s) {missing}, which become no tags.")
 
 
 def _check_elements(raw: RawMesh, origin: str) -> None:
-    unknown = sorted({kind for kind, nodes in raw.blocks if kind not in TOPOLOGICAL and len(nodes)})
+    unknown = sorted({kind for kind, nodes in raw.blocks if kind not in KINDS and len(nodes)})
     if unknown:
         raise MeshFileError(
             f"{origin} has elements of kind {unknown}; a domain can be made of lines, triangles, quadrilaterals, "
             "tetrahedra, pyramids, wedges and hexahedra. Divide the others into these first."
         )
-    if not any(len(nodes) for kind, nodes in raw.blocks if TOPOLOGICAL.get(kind)):
+    if not any(len(nodes) for kind, nodes in raw.blocks if kind in KINDS and KINDS[kind].dimension):
         raise MeshFileError(f"{origin} has no cells: no lines, triangles or tetrahedra.")
     for kind, nodes in raw.blocks:
         if len(nodes) and (nodes.min() < 0 or nodes.max() >= len(raw.points)):
@@ -106,18 +106,20 @@ def _check_elements(raw: RawMesh, origin: str) -> None:
 
 
 def _flat_points(
-    points: Float[np.ndarray, "N C"], cell_dimension: int, origin: str, wanted: int | None
+    points: Float[np.ndarray, "N C"], cell_dimension: int, origin: str, dimension: int | None
 ) -> Float[np.ndarray, "N D"]:
     """The points with as many columns as the cells have dimensions."""
     columns = points.shape[1]
-    if wanted is not None and columns < wanted:
-        raise MeshFileError(f"{origin}: a {wanted}-D domain was asked for, but the points have {columns} columns.")
-    if wanted is not None and cell_dimension != wanted:
+    if dimension is not None and columns < dimension:
+        raise MeshFileError(f"{origin}: a {dimension}-D domain was asked for, but the points have {columns} columns.")
+    if dimension is not None and cell_dimension != dimension:
         raise MeshFileError(
-            f"{origin}: a {wanted}-D domain was asked for, but the cells are {_CELL_NAMES[cell_dimension]}."
+            f"{origin}: a {dimension}-D domain was asked for, but the cells are {simplices_name(cell_dimension)}."
         )
     if columns < cell_dimension:
-        raise MeshFileError(f"{origin} has {_CELL_NAMES[cell_dimension]}, but its points have {columns} columns only.")
+        raise MeshFileError(
+            f"{origin} has {simplices_name(cell_dimension)}, but its points have {columns} columns only."
+        )
     extra = np.abs(points[:, cell_dimension:])
     size = max(float(np.ptp(points, axis=0).max()), 1e-300)
     if extra.size and extra.max() > 1e-10 * size:
@@ -149,19 +151,21 @@ def _without(
 ) -> tuple[Float[np.ndarray, "K D"], Int[np.ndarray, "M V"], dict[str, tuple[Block, ...]]]:
     """Points, cells and sets renumbered after the removal of the nodes that no cell uses."""
     number = np.cumsum(used) - 1
-    kept: dict[str, tuple[Block, ...]] = {}
+    used_sets: dict[str, tuple[Block, ...]] = {}
     for name, blocks in sets.items():
         inside = [(kind, nodes[np.all(used[nodes], axis=1)]) for kind, nodes in blocks]
         if any(len(nodes) for _, nodes in inside):
-            kept[name] = tuple((kind, number[nodes]) for kind, nodes in inside)
-    return points[used], number[cells], kept
+            used_sets[name] = tuple((kind, number[nodes]) for kind, nodes in inside)
+    return points[used], number[cells], used_sets
 
 
 def _check_cells(points: Float[np.ndarray, "N D"], cells: Int[np.ndarray, "M V"], origin: str) -> None:
     sizes = np.abs(signed_measures(points, cells))
     flat = int(np.sum(sizes <= 1e-14 * sizes.max()))
     if flat:
-        raise MeshFileError(f"{origin} has {flat} degenerate {_CELL_NAMES[points.shape[1]]} of zero size; repair it.")
+        raise MeshFileError(
+            f"{origin} has {flat} degenerate {simplices_name(points.shape[1])} of zero size; repair it."
+        )
 
 
 def _along_the_curves(mesh: Mesh) -> Mesh:

@@ -15,7 +15,7 @@ from ..mesh import Tag, check_tag_name
 from ._geometry import Geometry
 
 
-def _checked_points(name: Any, points: Any) -> Float[np.ndarray, "N D"]:
+def _checked_points(name: object, points: object) -> Float[np.ndarray, "N D"]:
     check_tag_name(name)
     array = np.asarray(points)
     if array.ndim != 2 or array.shape[1] == 0:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from .. import _shapely as shapely
-from .._shapely import is_shapely
+from .._shapely import Shape, is_shapely
 
 _NORMAL_NAMES = frozenset({"n", "normal", "normals"})
 _FACET_NAMES = frozenset({"name", "names"})
@@ -26,19 +26,19 @@ class Where:
     """A checked `where`.
 
     Attributes:
-        given: what the user gave.
+        definition: the predicate or shape of the user.
         at_points: coordinate arrays `(N,)` -> boolean array `(N,)`.
         on_facets: `(centroids (E, D), normals (E, D), tag) -> (E,)`, `None` for the other forms.
     """
 
-    given: Any
+    definition: Any
     at_points: Callable[..., Any]
     on_facets: Callable[..., Any] | None = None
 
     @property
     def is_shape(self) -> bool:
-        """Whether a shapely geometry was given."""
-        return is_shapely(self.given)
+        """Whether it is a shapely geometry."""
+        return is_shapely(self.definition)
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class NearestNode:
 
     place: tuple[float, ...]
 
-    def __call__(self, *coordinates: Any) -> np.ndarray:
+    def __call__(self, *coordinates: Float[np.ndarray, " N"]) -> np.ndarray:
         distances = sum((c - p) ** 2 for c, p in zip(coordinates, self.place, strict=True))
         return np.arange(len(coordinates[0])) == int(np.argmin(distances))
 
 
-def takes_facets(where: Any) -> bool:
+def takes_facets(where: Callable[..., Any]) -> bool:
     """Whether a callable is a predicate `f(x, n[, name])` on facets: decided by its parameter names."""
     try:
         names = list(inspect.signature(where).parameters)
@@ -61,7 +61,7 @@ def takes_facets(where: Any) -> bool:
     return len(names) >= 2 and names[1] in _NORMAL_NAMES
 
 
-def checked_where(name: str, where: Any, slack: float) -> Where:
+def checked_where(name: str, where: object, slack: float) -> Where:
     """The `where` of a tag in a form that can be evaluated; `slack` is the distance that counts as touching."""
     if is_shapely(where):
         return Where(where, _within(where, slack))
@@ -80,8 +80,8 @@ def checked_where(name: str, where: Any, slack: float) -> Where:
     return Where(where, where, where)
 
 
-def _within(geometry: Any, slack: float) -> Callable[..., Any]:
-    def inside(x: Any, y: Any) -> np.ndarray:
+def _within(geometry: Shape, slack: float) -> Callable[..., Any]:
+    def inside(x: Float[np.ndarray, " N"], y: Float[np.ndarray, " N"]) -> np.ndarray:
         shapely.prepare(geometry)
         return np.asarray(shapely.dwithin(geometry, shapely.points(x, y), slack))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -18,7 +17,7 @@ def slack_of_points(points: Float[np.ndarray, "N D"]) -> float:
     return max(1e-12, 1e-10 * float(np.linalg.norm(np.ptp(points, axis=0)))) if len(points) else 1e-12
 
 
-def where_on(name: str, where: Any, points: Float[np.ndarray, "N D"]) -> Where:
+def where_on(name: str, where: object, points: Float[np.ndarray, "N D"]) -> Where:
     """The checked `where` of a tag, in a form for the points of a mesh or cloud."""
     checked = checked_where(name, where, slack_of_points(points))
     if checked.is_shape and points.shape[1] != 2:
@@ -29,15 +28,15 @@ def where_on(name: str, where: Any, points: Float[np.ndarray, "N D"]) -> Where:
     return checked
 
 
-def select(name: str, where: Any, mesh: Mesh, tags: Mapping[str, Tag]) -> Tag:
+def select(name: str, where: object, mesh: Mesh, tags: Mapping[str, Tag]) -> Tag:
     """The tag of a predicate on points, a shapely geometry, or a predicate on facets."""
     checked = where_on(name, where, mesh.points)
-    found = (
+    selected = (
         select_on_mesh(name, checked.at_points, mesh)
         if checked.on_facets is None
         else _select_facets(name, checked, mesh, tags)
     )
-    return replace(found, where=where)
+    return replace(selected, where=where)
 
 
 def _select_facets(name: str, where: Where, mesh: Mesh, tags: Mapping[str, Tag]) -> Tag:
@@ -45,16 +44,16 @@ def _select_facets(name: str, where: Where, mesh: Mesh, tags: Mapping[str, Tag])
     boundary = mesh.facet_sets["boundary"]
     on_boundary = np.zeros(len(mesh.facets), dtype=bool)
     on_boundary[boundary] = True
-    chosen = np.zeros(len(mesh.facets), dtype=bool)
+    selected = np.zeros(len(mesh.facets), dtype=bool)
     named = {key: tag.facets for key, tag in tags.items() if tag.facets is not None and tag.where is None}
-    rest = np.setdiff1d(boundary, np.concatenate([np.zeros(0, dtype=np.int64), *named.values()]))
-    for tag_name, owned in [*named.items(), ("boundary", rest)]:
-        facets = owned[on_boundary[owned]]
+    unnamed = np.setdiff1d(boundary, np.concatenate([np.zeros(0, dtype=np.int64), *named.values()]))
+    for tag_name, facet_ids in [*named.items(), ("boundary", unnamed)]:
+        facets = facet_ids[on_boundary[facet_ids]]
         if len(facets):
             vertices = mesh.facets[facets]
             normals = facet_frames(mesh.points, vertices, mesh.opposite[facets])[1]
-            chosen[facets] |= facet_mask(name, where, mesh.points[vertices].mean(axis=1), normals, tag_name)
-    facets = _along_the_curves(mesh, boundary[chosen[boundary]])
+            selected[facets] |= facet_mask(name, where, mesh.points[vertices].mean(axis=1), normals, tag_name)
+    facets = _along_the_curves(mesh, boundary[selected[boundary]])
     if not len(facets):
         raise NoSuchRegion(f"where= of tag {name!r} selects none of the {len(boundary)} facets of the boundary.")
     nodes = first_appearance(mesh.facets[facets].reshape(-1))
@@ -98,12 +97,12 @@ def _boundary_selection_normals(
 ) -> Float[np.ndarray, "n D"]:
     """Normals from the selected facets; nodes without one use all boundary facets around them."""
     boundary = mesh.facet_sets["boundary"]
-    own = nodal_normals(mesh.points, mesh.facets[facets], mesh.opposite[facets])[nodes]
+    of_selected = nodal_normals(mesh.points, mesh.facets[facets], mesh.opposite[facets])[nodes]
     around = nodal_normals(mesh.points, mesh.facets[boundary], mesh.opposite[boundary])[nodes]
-    return np.where(np.any(own != 0.0, axis=1, keepdims=True), own, around)
+    return np.where(np.any(of_selected != 0.0, axis=1, keepdims=True), of_selected, around)
 
 
-def select_points(name: str, where: Any, points: Float[np.ndarray, "N D"]) -> Tag:
+def select_points(name: str, where: object, points: Float[np.ndarray, "N D"]) -> Tag:
     """All distinct points of a cloud that satisfy a predicate or lie in a shapely geometry."""
     checked = where_on(name, where, points)
     if checked.on_facets is not None:

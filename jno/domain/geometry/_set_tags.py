@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from jno.utils import get_logger
 
 from ..mesh import (
-    TOPOLOGICAL,
+    KINDS,
     Block,
     Mesh,
     MeshFileError,
@@ -47,7 +47,7 @@ def set_tags(mesh: Mesh, sets: Mapping[str, tuple[Block, ...]], origin: str) -> 
             if target != name:
                 get_logger().info(f"{origin}: the set {name!r} has cells and facets; its facets are {target!r}.")
             mesh, facet_ids[target] = _facets_of(mesh, facets, name, origin)
-        lower = _nodes_of(block for block in blocks if TOPOLOGICAL[block[0]] < dimension - 1)
+        lower = _nodes_of(block for block in blocks if KINDS[block[0]].dimension < dimension - 1)
         if len(lower):
             node_ids[name] = lower
     return mesh, _tags(mesh, cell_ids, facet_ids, node_ids, origin)
@@ -59,8 +59,8 @@ def _nodes_of(blocks: Iterable[Block]) -> Int[np.ndarray, " n"]:
 
 
 def _cells_of(mesh: Mesh, cells: Int[np.ndarray, "K V"], name: str, origin: str) -> Int[np.ndarray, " J"]:
-    slot, found = find_simplices(mesh.cells, cells, len(mesh.points))
-    if not np.all(found):
+    slot, present = find_simplices(mesh.cells, cells, len(mesh.points))
+    if not np.all(present):
         raise MeshFileError(f"{origin}: the set {name!r} lists cells that are not in the mesh.")
     return np.unique(slot)
 
@@ -80,10 +80,10 @@ def _facets_of(
     """Ids of facets, which are appended to the mesh where they lie inside; then the file's orientation counts."""
     # those inside may be listed from both sides, so only facets of the boundary are known already
     boundary = mesh.facets[: len(mesh.facet_sets["boundary"])]
-    slot, found = find_simplices(boundary, facets, len(mesh.points))
-    if not np.all(found):
-        mesh, added = _with_inner_facets(mesh, facets[~found], name, origin)
-        slot[~found] = added
+    slot, present = find_simplices(boundary, facets, len(mesh.points))
+    if not np.all(present):
+        mesh, added = _with_inner_facets(mesh, facets[~present], name, origin)
+        slot[~present] = added
     ids = np.unique(slot)
     return mesh, ids[along_curve(mesh.facets[ids])] if mesh.dimension == 2 else ids
 
@@ -93,8 +93,8 @@ def _with_inner_facets(
 ) -> tuple[Mesh, Int[np.ndarray, " E"]]:
     """The mesh with further facets. Their owner is the cell on whose outside the listed orientation looks."""
     every, opposite = oriented_facets(mesh.cells)
-    slot, found = find_simplices(every, facets, len(mesh.points), (_parity(every), _parity(facets)))
-    if not np.all(found):
+    slot, present = find_simplices(every, facets, len(mesh.points), (_parity(every), _parity(facets)))
+    if not np.all(present):
         raise MeshFileError(f"{origin}: the set {name!r} lists facets that belong to no cell of the mesh.")
     slot, place = np.unique(slot, return_inverse=True)
     added = len(mesh.facets) + place.reshape(-1)
@@ -117,7 +117,7 @@ def _tags(
     boundary = facet_tag(mesh, "boundary")
     tags = {"interior": _volume("interior", mesh, np.arange(len(mesh.cells)), None), "boundary": boundary}
     around = np.zeros_like(mesh.points)
-    around[boundary.nodes] = _known(boundary.normals)
+    around[boundary.nodes] = _present(boundary.normals)
     regions = list(dict.fromkeys([*cell_ids, *facet_ids, *(name.removeprefix(EXTRA_NODES) for name in node_ids)]))
     for name in regions:
         _check_name(name, origin)
@@ -152,7 +152,7 @@ def _check_reserved(
         )
 
 
-def _known(normals: np.ndarray | None) -> np.ndarray:
+def _present(normals: np.ndarray | None) -> np.ndarray:
     assert normals is not None  # every boundary tag has them
     return normals
 
@@ -172,9 +172,9 @@ def _boundary(
     tag = facet_tag(replace(mesh, facet_sets={name: facets}), name)
     if extra is None:
         return tag
-    others = extra[~_member(extra, tag.nodes, len(mesh.points))]
-    nodes = np.concatenate([tag.nodes, others])
-    return Tag(name, nodes, facets=facets, normals=np.concatenate([_known(tag.normals), around[others]]))
+    further = extra[~_member(extra, tag.nodes, len(mesh.points))]
+    nodes = np.concatenate([tag.nodes, further])
+    return Tag(name, nodes, facets=facets, normals=np.concatenate([_present(tag.normals), around[further]]))
 
 
 def _member(values: Int[np.ndarray, " k"], nodes: Int[np.ndarray, " n"], n_points: int) -> Bool[np.ndarray, " k"]:

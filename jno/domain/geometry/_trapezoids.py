@@ -41,8 +41,8 @@ class Trapezoids:
         On a rectangle this is the affine map, so that low-discrepancy points stay what they are.
         """
         # never on the edge of the unit square, so that rounding leaves the points inside
-        first, second = np.clip(unit, 1e-12, 1.0 - 1e-12).T
-        target = first * self.cumulative[-1]
+        horizontal, vertical = np.clip(unit, 1e-12, 1.0 - 1e-12).T
+        target = horizontal * self.cumulative[-1]
         piece = choose(self.cumulative, target)
         share = np.clip((target - (self.cumulative - self.areas)[piece]) / self.areas[piece], 0.0, 1.0)
         width = (self.upper - self.lower)[piece]
@@ -52,7 +52,7 @@ class Trapezoids:
         low = self.lower[piece, 0] + along * (self.lower[piece, 1] - self.lower[piece, 0])
         high = self.upper[piece, 0] + along * (self.upper[piece, 1] - self.upper[piece, 0])
         x = self.left[piece] + along * (self.right[piece] - self.left[piece])
-        return np.stack([x, low + second * (high - low)], axis=1)
+        return np.stack([x, low + vertical * (high - low)], axis=1)
 
 
 def choose(cumulative: Float[np.ndarray, " M"], target: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
@@ -72,9 +72,9 @@ def trapezoids(segments: Float[np.ndarray, "E 2 2"]) -> Trapezoids:
     edges, left, right = edges[order], left[order], right[order]
     heights = np.stack([_height(edges, left), _height(edges, right)], axis=1)
     # In every slab the edges bound the inside in pairs: lower, upper, lower, upper, ...
-    found = Trapezoids(left[0::2], right[0::2], heights[0::2], heights[1::2])
-    kept = found.areas > 0.0
-    return Trapezoids(found.left[kept], found.right[kept], found.lower[kept], found.upper[kept])
+    pieces = Trapezoids(left[0::2], right[0::2], heights[0::2], heights[1::2])
+    proper = pieces.areas > 0.0
+    return Trapezoids(pieces.left[proper], pieces.right[proper], pieces.lower[proper], pieces.upper[proper])
 
 
 def _spans(
@@ -83,12 +83,12 @@ def _spans(
     """Abscissae of the vertices, and for every slab between two of them the edges that cross it."""
     abscissae = np.unique(segments[:, :, 0])
     slanted = segments[segments[:, 0, 0] != segments[:, 1, 0]]
-    first = np.searchsorted(abscissae, slanted[:, :, 0].min(axis=1))
-    last = np.searchsorted(abscissae, slanted[:, :, 0].max(axis=1))
-    count = last - first
+    begin = np.searchsorted(abscissae, slanted[:, :, 0].min(axis=1))
+    end = np.searchsorted(abscissae, slanted[:, :, 0].max(axis=1))
+    count = end - begin
     owner = np.repeat(np.arange(len(slanted)), count)
     within = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
-    return abscissae, first[owner] + within, slanted[owner]
+    return abscissae, begin[owner] + within, slanted[owner]
 
 
 def _height(edges: Float[np.ndarray, "K 2 2"], x: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:

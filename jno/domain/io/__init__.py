@@ -1,5 +1,6 @@
 """Files: meshes read and written, pictures."""
 
+from ._exports import PathLike as PathLike
 from ._exports import export as export
 from ._exports import export_interactive_html as export_interactive_html
 from ._exports import export_msh as export_msh

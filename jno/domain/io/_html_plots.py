@@ -37,8 +37,8 @@ def write_html(path: Path, mesh: Mesh | None, sets: Mapping[str, PointSet]) -> N
     if mesh is not None:
         x, y, z = _edges(mesh).T
         traces.append(plotly.Scatter3d(x=x, y=y, z=z, mode="lines", name="mesh", line={"color": "#bbbbbb", "width": 1}))
-    for name, chosen in sets.items():
-        x, y, z = padded(chosen.points).T
+    for name, point_set in sets.items():
+        x, y, z = padded(point_set.points).T
         traces.append(plotly.Scatter3d(x=x, y=y, z=z, mode="markers", name=name, marker={"size": 3}))
     figure = plotly.Figure(traces)
     figure.update_layout(scene={"aspectmode": "data"})

@@ -12,10 +12,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..geometry import EXTRA_NODES, Geometry
-from ..mesh import Mesh, Tag
+from ..mesh import KINDS, SIMPLICES, Mesh, Tag
 from ._mesh_files import TAG_PREFIX, import_meshio
-
-_GMSH_NUMBERS = {0: 15, 1: 1, 2: 2, 3: 4}
 
 
 def padded(array: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "N 3"]:
@@ -80,10 +78,10 @@ def write_vtk(
     cell_data: Mapping[str, np.ndarray] | None = None,
 ) -> None:
     """A `.vtu` (XML) or `.vtk` (legacy) file."""
-    made = meshio_mesh(geometry, mesh, point_data or {}, cell_data or {})
-    made.point_data = {_ENCODED[kind](name): values for name, values in made.point_data.items()}
-    made.cell_data = {_ENCODED[kind](name): values for name, values in made.cell_data.items()}
-    import_meshio("Writing VTK files").write(path, made, file_format=kind)
+    contents = meshio_mesh(geometry, mesh, point_data or {}, cell_data or {})
+    contents.point_data = {_ENCODED[kind](name): values for name, values in contents.point_data.items()}
+    contents.cell_data = {_ENCODED[kind](name): values for name, values in contents.cell_data.items()}
+    import_meshio("Writing VTK files").write(path, contents, file_format=kind)
 
 
 # -- gmsh ----
@@ -94,12 +92,12 @@ def _classes(count: int, members: Mapping[str, np.ndarray]) -> list[tuple[tuple[
         inside = np.zeros(count, dtype=np.int64)
         inside[ids] = 1
         code = np.unique(2 * code + inside, return_inverse=True)[1].reshape(-1).astype(np.int64)
-    found = []
+    classes = []
     for value in np.unique(code):
         ids = np.flatnonzero(code == value)
-        names = tuple(name for name, owned in members.items() if np.any(owned == ids[0]))
-        found.append((names, ids))
-    return found
+        names = tuple(name for name, set_ids in members.items() if np.any(set_ids == ids[0]))
+        classes.append((names, ids))
+    return classes
 
 
 def _gmsh_entries(geometry: Geometry, mesh: Mesh) -> list[tuple[int, tuple[str, ...], np.ndarray]]:
@@ -154,10 +152,10 @@ def write_msh(path: Path, geometry: Geometry, mesh: Mesh) -> None:
         np.savetxt(file, points, fmt="%.17g")
         total = sum(len(elements) for _, _, elements in entries)
         file.write(f"$EndNodes\n$Elements\n{len(entries)} {total} 1 {total}\n")
-        first = 1
+        start = 1
         for (dimension, tag), (_, _, elements) in zip(entities, entries, strict=True):
-            file.write(f"{dimension} {tag} {_GMSH_NUMBERS[dimension]} {len(elements)}\n")
-            numbers = np.arange(first, first + len(elements))
+            file.write(f"{dimension} {tag} {KINDS[SIMPLICES[dimension]].gmsh[0]} {len(elements)}\n")
+            numbers = np.arange(start, start + len(elements))
             np.savetxt(file, np.column_stack([numbers, elements + 1]), fmt="%d")
-            first += len(elements)
+            start += len(elements)
         file.write("$EndElements\n")

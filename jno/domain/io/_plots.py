@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 
 from ..mesh import Mesh
+
+Axes: TypeAlias = Any
+Figure: TypeAlias = Any
+"""Of matplotlib, which is imported when something is drawn."""
 
 _MESH_COLOR, _BOUNDARY_COLOR = "0.75", "0.15"
 
@@ -57,7 +61,7 @@ def _flat(points: Float[np.ndarray, "N D"]) -> tuple[np.ndarray, ...]:
     return (points[:, 0], np.zeros(len(points))) if points.shape[1] == 1 else tuple(points.T)
 
 
-def _draw_mesh(axes: Any, mesh: Mesh) -> None:
+def _draw_mesh(axes: Axes, mesh: Mesh) -> None:
     boundary = mesh.facets[mesh.facet_sets["boundary"]]
     if mesh.dimension == 1:
         axes.plot(mesh.points[mesh.cells, 0].T, np.zeros((2, len(mesh.cells))), color=_BOUNDARY_COLOR, lw=1)
@@ -77,17 +81,17 @@ def _draw_mesh(axes: Any, mesh: Mesh) -> None:
         axes.auto_scale_xyz(*mesh.points.T)
 
 
-def _draw_points(axes: Any, sets: Mapping[str, PointSet]) -> None:
-    for name, chosen in sets.items():
-        axes.scatter(*_flat(chosen.points), s=10, label=f"{name} ({len(chosen.points)})", zorder=3)
+def _draw_points(axes: Axes, sets: Mapping[str, PointSet]) -> None:
+    for name, point_set in sets.items():
+        axes.scatter(*_flat(point_set.points), s=10, label=f"{name} ({len(point_set.points)})", zorder=3)
     if sets:
         axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
 
 
-def _draw_normals(axes: Any, chosen: PointSet, length: float) -> None:
-    if chosen.normals is None:
+def _draw_normals(axes: Axes, point_set: PointSet, length: float) -> None:
+    if point_set.normals is None:
         return
-    start, arrow = chosen.points, length * chosen.normals
+    start, arrow = point_set.points, length * point_set.normals
     if start.shape[1] == 3:
         axes.quiver(*start.T, *arrow.T, color="0.3", linewidth=0.6)
         return
@@ -95,7 +99,7 @@ def _draw_normals(axes: Any, chosen: PointSet, length: float) -> None:
     axes.quiver(*_flat(start), *along, color="0.3", angles="xy", scale_units="xy", scale=1.0, width=0.002, zorder=2)
 
 
-def _save(figure: Any, axes: Any, dimension: int, path: Path) -> None:
+def _save(figure: Figure, axes: Axes, dimension: int, path: Path) -> None:
     if dimension > 1:
         # in space this fixes the limits that the axes have now, so it comes last
         axes.set_aspect("equal", adjustable="datalim" if dimension == 3 else None)
@@ -116,12 +120,12 @@ def draw_points(
     path: Path, figsize: tuple[float, float], sets: Mapping[str, PointSet], *, show_normals: bool, arrow_scale: float
 ) -> None:
     """Sampled points per tag with their normals as arrows."""
-    points = np.concatenate([chosen.points for chosen in sets.values()])
+    points = np.concatenate([point_set.points for point_set in sets.values()])
     figure, axes = _axes(points.shape[1], figsize)
     _draw_points(axes, sets)
     if show_normals:
         size = float(np.ptp(points, axis=0).max()) or 1.0
-        for chosen in sets.values():
-            _draw_normals(axes, chosen, arrow_scale * size)
+        for point_set in sets.values():
+            _draw_normals(axes, point_set, arrow_scale * size)
         axes.margins(arrow_scale + 0.05)
     _save(figure, axes, points.shape[1], path)

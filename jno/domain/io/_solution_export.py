@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -31,7 +30,7 @@ class FieldData:
         return values[:, 0] if values.shape[1] == 1 else padded(values) if values.shape[1] == 2 else values
 
 
-def checked_field(name: Any, values: Any, mesh: Mesh) -> FieldData:
+def checked_field(name: object, values: object, mesh: Mesh) -> FieldData:
     """Match the shape of user values with the nodes, else the cells, of the mesh."""
     if not isinstance(name, str) or not name or name.startswith(TAG_PREFIX):
         raise ValueError(f"The name of a field must be a non-empty string without the prefix 'tag:'; got {name!r}.")
@@ -40,9 +39,10 @@ def checked_field(name: Any, values: Any, mesh: Mesh) -> FieldData:
         raise ValueError(f"The field {name!r} must hold real numbers; got dtype {array.dtype}.")
     array = array.astype(np.float64)
     for on_cells, count in ((False, len(mesh.points)), (True, len(mesh.cells))):
-        found = _levels(array, count)
-        if found is not None:
-            return FieldData(name, found[0], on_cells, found[1])
+        levels = _levels(array, count)
+        if levels is not None:
+            values_by_level, steady = levels
+            return FieldData(name, values_by_level, on_cells, steady)
     raise ValueError(
         f"The field {name!r} has the shape {array.shape}; allowed are (N,), (N, C), (T, N) and (T, N, C), after "
         f"leading axes of length one, with N = {len(mesh.points)} nodes or N = {len(mesh.cells)} cells. "
@@ -63,7 +63,7 @@ def _levels(array: np.ndarray, count: int) -> tuple[np.ndarray, bool] | None:
     return None
 
 
-def checked_fields(fields: Any, mesh: Mesh) -> list[FieldData]:
+def checked_fields(fields: object, mesh: Mesh) -> list[FieldData]:
     """All fields of the user's mapping."""
     if not isinstance(fields, Mapping):
         raise TypeError(f"fields must be a dict name -> values; got {type(fields).__name__}.")
@@ -85,7 +85,7 @@ def write_solution(path: Path, kind: str, geometry: Geometry, mesh: Mesh, fields
     write_vtk(path, kind, geometry, mesh, _data(fields, 0, False), _data(fields, 0, True))
 
 
-def _checked_times(times: Any, fields: list[FieldData], levels: Sequence[float] | None) -> list[float]:
+def _checked_times(times: object, fields: list[FieldData], levels: Sequence[float] | None) -> list[float]:
     """The time of every level."""
     counts = {field.name: len(field.values) for field in fields if not field.steady}
     if not counts:
@@ -93,8 +93,8 @@ def _checked_times(times: Any, fields: list[FieldData], levels: Sequence[float] 
     n = next(iter(counts.values()))
     if set(counts.values()) != {n}:
         raise ValueError(f"All fields of a time series must have the same number of time levels; got {counts}.")
-    given = levels if times is None else times
-    values = np.arange(n, dtype=np.float64) if given is None else np.asarray(given, dtype=np.float64)
+    series = levels if times is None else times
+    values = np.arange(n, dtype=np.float64) if series is None else np.asarray(series, dtype=np.float64)
     if values.shape != (n,):
         raise ValueError(
             f"The fields have {n} time levels, but there are {values.size} times; give times= with one per level."
@@ -110,7 +110,7 @@ def write_series(
     mesh: Mesh,
     fields: list[FieldData],
     *,
-    times: Any,
+    times: object,
     levels: Sequence[float] | None,
 ) -> None:
     """A `.pvd` collection and one `.vtu` file per time level beside it."""

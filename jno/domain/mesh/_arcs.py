@@ -43,11 +43,11 @@ class Arcs:
 
 @dataclass(frozen=True, eq=False)
 class _Chains:
-    """Segments head to tail; chain `c` begins at segment `first[c]` and may be closed."""
+    """Segments head to tail; chain `c` begins at segment `heads[c]` and may be closed."""
 
     segments: Float[np.ndarray, "E 2 2"]
     ends: Float[np.ndarray, " M"]
-    first: Int[np.ndarray, " C"]
+    heads: Int[np.ndarray, " C"]
     closed: Bool[np.ndarray, " C"]
 
     @property
@@ -72,9 +72,9 @@ def _chains(segments: Float[np.ndarray, "E 2 2"], slack: float) -> _Chains:
     ends = numbered_ends(segments, slack)
     order = along_curve(ends)
     segments, ends = segments[order], ends[order]
-    first = np.flatnonzero(np.concatenate([[True], ends[1:, 0] != ends[:-1, 1]]))
-    last = np.append(first[1:], len(ends)) - 1
-    return _Chains(segments, np.cumsum(segment_lengths(segments)), first, ends[first, 0] == ends[last, 1])
+    heads = np.flatnonzero(np.concatenate([[True], ends[1:, 0] != ends[:-1, 1]]))
+    tails = np.append(heads[1:], len(ends)) - 1
+    return _Chains(segments, np.cumsum(segment_lengths(segments)), heads, ends[heads, 0] == ends[tails, 1])
 
 
 def straight_runs(
@@ -82,8 +82,8 @@ def straight_runs(
 ) -> Float[np.ndarray, "K 2 2"]:
     """The same curve with as few segments as possible: consecutive ones on a line are joined."""
     chains = _chains(directed(segments, normals), slack)
-    limits = np.append(chains.first, len(chains.segments))
-    found = []
+    limits = np.append(chains.heads, len(chains.segments))
+    runs = []
     for (begin, end), closed in zip(pairwise(limits), chains.closed, strict=True):
         part = chains.segments[begin:end]
         edge = part[:, 1] - part[:, 0]
@@ -95,10 +95,10 @@ def straight_runs(
             shift = int(np.argmax(turns))
             part, turns = np.roll(part, -shift, axis=0), np.roll(turns, -shift)
         turns[0] = True
-        first = np.flatnonzero(turns)
-        last = np.append(first[1:], len(part)) - 1
-        found.append(np.stack([part[first, 0], part[last, 1]], axis=1))
-    return np.concatenate(found)
+        corners = np.flatnonzero(turns)
+        ends = np.append(corners[1:], len(part)) - 1
+        runs.append(np.stack([part[corners, 0], part[ends, 1]], axis=1))
+    return np.concatenate(runs)
 
 
 def _positions(points: Float[np.ndarray, "n 2"], chains: _Chains) -> Float[np.ndarray, " n"]:
@@ -121,13 +121,13 @@ def arcs_of(
     chains = _chains(directed(segments, normals), slack)
     place = _positions(points, chains)
     cuts, owners = [], []
-    limits = np.append(chains.starts[chains.first], chains.ends[-1])
+    limits = np.append(chains.starts[chains.heads], chains.ends[-1])
     for number, (begin, end) in enumerate(pairwise(limits)):
-        last = number == len(chains.first) - 1
-        mine = np.flatnonzero((place >= begin) & ((place < end) | last))
+        is_last = number == len(chains.heads) - 1
+        mine = np.flatnonzero((place >= begin) & ((place < end) | is_last))
         if not len(mine):
             raise ValueError(
-                f"No point of {tag!r} lies on one of the {len(chains.first)} separate parts of its curve, so a view "
+                f"No point of {tag!r} lies on one of the {len(chains.heads)} separate parts of its curve, so a view "
                 "factor would miss it; sample more points, or give the parts tags of their own."
             )
         mine = mine[np.argsort(place[mine], kind="stable")]
@@ -153,11 +153,11 @@ def _pieces(
     marks = np.unique(np.concatenate([chains.starts, cuts, chains.ends[-1:]]))
     start, stop = marks[:-1], marks[1:]
     middle = (start + stop) / 2.0
-    kept = stop - start > slack
-    segment = np.minimum(np.searchsorted(chains.ends, middle, side="right"), len(chains.ends) - 1)[kept]
-    owner = owners[np.searchsorted(cuts, middle, side="right") - 1][kept]
+    proper = stop - start > slack
+    segment = np.minimum(np.searchsorted(chains.ends, middle, side="right"), len(chains.ends) - 1)[proper]
+    owner = owners[np.searchsorted(cuts, middle, side="right") - 1][proper]
     origin, along = chains.segments[segment, 0], chains.segments[segment, 1] - chains.segments[segment, 0]
     length = np.linalg.norm(along, axis=1)
-    shares = (np.stack([start[kept], stop[kept]], axis=1) - chains.starts[segment][:, None]) / length[:, None]
+    shares = (np.stack([start[proper], stop[proper]], axis=1) - chains.starts[segment][:, None]) / length[:, None]
     shares = np.clip(shares, 0.0, 1.0)
     return Arcs(origin[:, None] + shares[:, :, None] * along[:, None], owner, count)

@@ -47,12 +47,12 @@ def inner_boundary(mesh: Mesh) -> Bool[np.ndarray, " E"]:
     centres = corners.mean(axis=1)
     _, normals = facet_frames(mesh.points, facets, opposite)
     size = _sizes(mesh.points, corners)
-    facet, other = _near(centres, size, centres)
-    facing = np.sum(normals[facet] * normals[other], axis=1) < _FACING
-    facet, other = facet[facing], other[facing]
-    touching = _contains(corners[facet], centres[other], size[facet])
+    facet, behind = _near(centres, size, centres)
+    facing = np.sum(normals[facet] * normals[behind], axis=1) < _FACING
+    facet, behind = facet[facing], behind[facing]
+    touching = _contains(corners[facet], centres[behind], size[facet])
     inner = np.zeros(len(facets), dtype=bool)
-    inner[facet[touching]] = inner[other[touching]] = True
+    inner[facet[touching]] = inner[behind[touching]] = True
     return inner
 
 

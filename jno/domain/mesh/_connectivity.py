@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from ._elements import simplices_name
 from ._mesh import Mesh
 from ._topology import distinct, edge_vectors, facet_frames, inverse_transposes, measures, nodal_sums, used_nodes
 from ._visibility import boundary_visibility
-
-_ELEMENT_KEYS = {1: "lines", 2: "triangles", 3: "tetrahedra"}
 
 
 class NodeNeighbors(Mapping[int, list[int]]):
@@ -64,8 +63,8 @@ def node_neighbors(cells: Int[np.ndarray, "M V"], n_points: int) -> NodeNeighbor
 
 def p1_gradients(points: Float[np.ndarray, "N D"], cells: Int[np.ndarray, "M V"]) -> Float[np.ndarray, "M V D"]:
     """Gradients of the linear shape functions of every simplex."""
-    others = inverse_transposes(edge_vectors(points, cells))
-    return np.concatenate([-others.sum(axis=1, keepdims=True), others], axis=1)
+    later = inverse_transposes(edge_vectors(points, cells))
+    return np.concatenate([-later.sum(axis=1, keepdims=True), later], axis=1)
 
 
 def mesh_connectivity(mesh: Mesh) -> MeshConnectivity:
@@ -83,7 +82,7 @@ def mesh_connectivity(mesh: Mesh) -> MeshConnectivity:
     connectivity = MeshConnectivity(
         {
             "points": mesh.points,
-            _ELEMENT_KEYS[dimension]: mesh.cells,
+            simplices_name(dimension): mesh.cells,
             "neighbors": node_neighbors(mesh.cells, n_points),
             "n_points": n_points,
             "dimension": dimension,

@@ -26,9 +26,9 @@ def _numbered(nodes: Int[np.ndarray, " E"]) -> tuple[Int[np.ndarray, " E"], Int[
     """The edges sorted by node, and for each its number among the edges at the same node."""
     order = np.argsort(nodes, kind="stable")
     values = nodes[order]
-    first = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
-    lengths = np.diff(np.append(first, len(values)))
-    return order, np.arange(len(values)) - np.repeat(first, lengths)
+    begins = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
+    lengths = np.diff(np.append(begins, len(values)))
+    return order, np.arange(len(values)) - np.repeat(begins, lengths)
 
 
 def _predecessors(edges: Int[np.ndarray, "E 2"]) -> Int[np.ndarray, " E"]:
@@ -40,9 +40,9 @@ def _predecessors(edges: Int[np.ndarray, "E 2"]) -> Int[np.ndarray, " E"]:
     arriving = edges[ending, 1] * width + end_number
     leaving = edges[starting, 0] * width + start_number
     slot = np.minimum(np.searchsorted(arriving, leaving), len(edges) - 1)
-    found = arriving[slot] == leaving
+    matched = arriving[slot] == leaving
     before = np.arange(len(edges))
-    before[starting[found]] = ending[slot[found]]
+    before[starting[matched]] = ending[slot[matched]]
     return before
 
 

@@ -9,18 +9,20 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from ._gmsh_kinds import gmsh_kind
+from ._elements import gmsh_kind
 from ._raw_mesh import Block, MeshFileError, RawMesh, positions
 
 # Meshing the same geometry twice must give the same mesh: one thread, and gmsh's fixed random seed.
 _OPTIONS = {"General.Terminal": 0.0, "General.NumThreads": 1.0, "Mesh.ElementOrder": 1.0, "Mesh.RecombineAll": 0.0}
 _PLANE_ALGORITHMS = (1, 2, 3, 5, 6, 7, 8, 9, 11)
 
-Entity = tuple[int, int]
+Entity: TypeAlias = tuple[int, int]
+Gmsh: TypeAlias = Any
+"""The module gmsh, or a part of it: it has no types to check."""
 Names = Mapping[Entity, tuple[str, ...]]
 
 
@@ -61,7 +63,7 @@ def gmsh_model(purpose: str) -> Iterator[Any]:
             _close(gmsh, opened, before, saved)
 
 
-def _close(gmsh: Any, opened: bool, before: str | None, saved: Mapping[str, float]) -> None:
+def _close(gmsh: Gmsh, opened: bool, before: str | None, saved: Mapping[str, float]) -> None:
     if opened:
         gmsh.finalize()
         return
@@ -72,7 +74,7 @@ def _close(gmsh: Any, opened: bool, before: str | None, saved: Mapping[str, floa
         gmsh.model.setCurrent(before)
 
 
-def generate(gmsh: Any, dimension: int, mesh_size: float | None, algorithm: int, origin: str) -> None:
+def generate(gmsh: Gmsh, dimension: int, mesh_size: float | None, algorithm: int, origin: str) -> None:
     """Mesh the current model; `mesh_size` bounds the size of the elements."""
     if algorithm not in _PLANE_ALGORITHMS:  # gmsh itself takes any number
         raise ValueError(f"algorithm must be one of gmsh's 2-D algorithms {_PLANE_ALGORITHMS}; got {algorithm!r}.")
@@ -89,7 +91,7 @@ def generate(gmsh: Any, dimension: int, mesh_size: float | None, algorithm: int,
             gmsh.option.setNumber(name, value)
 
 
-def read_model(gmsh: Any, dimension: int, names: Names, origin: str) -> RawMesh:
+def read_model(gmsh: Gmsh, dimension: int, names: Names, origin: str) -> RawMesh:
     """The mesh of the current model; `names` maps entities to the sets that their elements belong to."""
     numbers, coordinates, _ = gmsh.model.mesh.getNodes()
     tags = numbers.astype(np.int64)
@@ -110,7 +112,7 @@ def read_model(gmsh: Any, dimension: int, names: Names, origin: str) -> RawMesh:
     return RawMesh(points, tuple(blocks), {name: tuple(sets[name]) for name in _in_order(names) if name in sets})
 
 
-def _elements(gmsh: Any, entity: Entity) -> Iterator[Block]:
+def _elements(gmsh: Gmsh, entity: Entity) -> Iterator[Block]:
     kinds, _, nodes = gmsh.model.mesh.getElements(*entity)
     for number, flat in zip(kinds, nodes, strict=True):
         width = gmsh.model.mesh.getElementProperties(int(number))[3]
@@ -121,18 +123,18 @@ def _in_order(names: Names) -> list[str]:
     return list(dict.fromkeys(name for owned in names.values() for name in owned))
 
 
-def physical_names(gmsh: Any) -> dict[Entity, tuple[str, ...]]:
+def physical_names(gmsh: Gmsh) -> dict[Entity, tuple[str, ...]]:
     """Names of the physical groups of every entity."""
-    found: dict[Entity, tuple[str, ...]] = {}
+    names: dict[Entity, tuple[str, ...]] = {}
     for dimension, number in gmsh.model.getPhysicalGroups():
         name = gmsh.model.getPhysicalName(dimension, number).rstrip() or f"physical_{number}"
         for tag in gmsh.model.getEntitiesForPhysicalGroup(dimension, number):
             entity = (dimension, int(tag))
-            found[entity] = (*found.get(entity, ()), name)
-    return found
+            names[entity] = (*names.get(entity, ()), name)
+    return names
 
 
-def numbered_names(gmsh: Any, dimension: int) -> dict[Entity, tuple[str, ...]]:
+def numbered_names(gmsh: Gmsh, dimension: int) -> dict[Entity, tuple[str, ...]]:
     """`face_1`, `face_2`, … in space and `edge_1`, … in the plane; the volumes too when there are several."""
     kinds: dict[int, Callable[[int], str]] = {
         1: lambda tag: f"edge_{tag}",
@@ -141,5 +143,5 @@ def numbered_names(gmsh: Any, dimension: int) -> dict[Entity, tuple[str, ...]]:
     }
     cells = gmsh.model.getEntities(dimension)
     facets = gmsh.model.getEntities(dimension - 1) if dimension > 1 else []
-    chosen = [*(cells if len(cells) > 1 else []), *facets]
-    return {(d, tag): (kinds[d](tag),) for d, tag in chosen}
+    entities = [*(cells if len(cells) > 1 else []), *facets]
+    return {(d, tag): (kinds[d](tag),) for d, tag in entities}

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float, Int
 
+from ._elements import SIMPLICES
 from ._topology import boundary_facets, orient
-
-_KINDS = ("vertex", "line", "triangle", "tetra")
-_FACET_KINDS = {1: "boundary_points", 2: "line", 3: "triangle"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +58,7 @@ class Mesh:
     @property
     def cell_kind(self) -> str:
         """`"line"`, `"triangle"` or `"tetra"`."""
-        return _KINDS[self.dimension]
+        return SIMPLICES[self.dimension]
 
     @property
     def cells_dict(self) -> dict[str, Int[np.ndarray, "M V"]]:
@@ -73,12 +71,12 @@ class Mesh:
             >>> {kind: ids.shape for kind, ids in jno.domain.rect(mesh_size=0.5).mesh.cells_dict.items()}
             {'triangle': (8, 3), 'line': (8, 2)}
         """
-        return {_KINDS[self.dimension]: self.cells, _KINDS[self.dimension - 1]: self.facets}
+        return {SIMPLICES[self.dimension]: self.cells, SIMPLICES[self.dimension - 1]: self.facets}
 
     @property
     def facet_kind(self) -> str:
         """`"boundary_points"`, `"line"` or `"triangle"`."""
-        return _FACET_KINDS[self.dimension]
+        return "boundary_points" if self.dimension == 1 else SIMPLICES[self.dimension - 1]
 
     def __repr__(self) -> str:
         sets = sorted({*self.cell_sets, *self.facet_sets})

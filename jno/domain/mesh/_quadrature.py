@@ -50,7 +50,7 @@ def facet_quadrature(mesh: Mesh, facets: Int[np.ndarray, " E"]) -> Quadrature:
     per_facet = vertices.shape[1]
     owners = np.repeat(facet_normals, per_facet, axis=0)
     keys = np.column_stack([vertices.reshape(-1), np.round(owners, 9) + 0.0])
-    _, first, slot = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    _, representatives, slot = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     weights = np.bincount(slot.reshape(-1), weights=np.repeat(size / per_facet, per_facet))
-    nodes = vertices.reshape(-1)[first]
-    return Quadrature(mesh.points[nodes], weights, owners[first], nodes)
+    nodes = vertices.reshape(-1)[representatives]
+    return Quadrature(mesh.points[nodes], weights, owners[representatives], nodes)

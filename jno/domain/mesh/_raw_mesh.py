@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-# kind of element -> topological dimension
-TOPOLOGICAL = {
-    "vertex": 0,
-    "line": 1,
-    "triangle": 2,
-    "quad": 2,
-    "tetra": 3,
-    "pyramid": 3,
-    "wedge": 3,
-    "hexahedron": 3,
-}
-# kind of element -> number of its corners, which precede its other nodes in every format
-CORNERS = {"vertex": 1, "line": 2, "triangle": 3, "quad": 4, "tetra": 4, "pyramid": 5, "wedge": 6, "hexahedron": 8}
-# kind of element -> corners of its faces, seen from outside, in the order of Abaqus; of plane elements, their sides
-FACES: dict[str, tuple[tuple[int, ...], ...]] = {
-    "triangle": ((0, 1), (1, 2), (2, 0)),
-    "quad": ((0, 1), (1, 2), (2, 3), (3, 0)),
-    "tetra": ((2, 1, 0), (3, 0, 1), (3, 1, 2), (3, 2, 0)),
-    "pyramid": ((3, 2, 1, 0), (0, 1, 4), (1, 2, 4), (2, 3, 4), (3, 0, 4)),
-    "wedge": ((2, 1, 0), (3, 4, 5), (0, 1, 4, 3), (1, 2, 5, 4), (2, 0, 3, 5)),
-    "hexahedron": ((3, 2, 1, 0), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7)),
-}
-FACE_KINDS = {2: "line", 3: "triangle", 4: "quad"}
+from ._elements import KINDS
 
-_VTK_NAMES = {"curve": "line", "quadrilateral": "quad", "tetrahedron": "tetra"}
-
-Block = tuple[str, np.ndarray]
+Block: TypeAlias = tuple[str, np.ndarray]
+"""A kind of element, and the nodes of its elements `(M, V)`."""
 
 
 class MeshFileError(ValueError):
@@ -56,25 +33,17 @@ class RawMesh:
     sets: Mapping[str, tuple[Block, ...]] = field(default_factory=dict)
 
 
-def linear_kind(kind: str) -> str:
-    """The kind of first order, as `"tetra"` of meshio's `"tetra10"` or `"VTK_LAGRANGE_TETRAHEDRON"`."""
-    match = re.fullmatch(r"VTK_(?:LAGRANGE|BEZIER)_(\w+)", kind)
-    base = match[1].lower() if match else re.sub(r"\d+$", "", kind)
-    base = _VTK_NAMES.get(base, base)
-    return base if base in CORNERS else kind
-
-
-def simplices(blocks: Iterable[Block], dimension: int) -> np.ndarray:
+def simplices(blocks: Iterable[Block], dimension: int) -> Int[np.ndarray, "M V"]:
     """All simplices of one dimension `(M, dimension + 1)`."""
-    parts = [nodes for kind, nodes in blocks if TOPOLOGICAL[kind] == dimension]
+    parts = [nodes for kind, nodes in blocks if KINDS[kind].dimension == dimension]
     width = dimension + 1
     return np.concatenate(parts).astype(np.int64) if parts else np.zeros((0, width), dtype=np.int64)
 
 
-def positions(labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Where the wanted node labels stand among all labels; -1 for a label without a node."""
+def positions(labels: Int[np.ndarray, " n"], searched: Int[np.ndarray, "*S"]) -> Int[np.ndarray, "*S"]:
+    """Where the searched node labels stand among all labels; -1 for a label without a node."""
     if not len(labels):
-        return np.full(np.shape(wanted), -1, dtype=np.int64)
+        return np.full(np.shape(searched), -1, dtype=np.int64)
     order = np.argsort(labels, kind="stable")
-    slot = order[np.minimum(np.searchsorted(labels, wanted, sorter=order), len(labels) - 1)]
-    return np.where(labels[slot] == wanted, slot, -1)
+    slot = order[np.minimum(np.searchsorted(labels, searched, sorter=order), len(labels) - 1)]
+    return np.where(labels[slot] == searched, slot, -1)

@@ -50,19 +50,19 @@ def candidates(
     """
     if not len(starts) or not len(blockers):
         return
-    _, first, fan = np.unique(starts[:, 0] + 1j * starts[:, 1], return_index=True, return_inverse=True)
-    widest = np.zeros(len(first))
+    _, origins, fan = np.unique(starts[:, 0] + 1j * starts[:, 1], return_index=True, return_inverse=True)
+    widest = np.zeros(len(origins))
     np.maximum.at(widest, fan, reach)
     towards = stops - starts
     turn = np.arctan2(towards[:, 1], towards[:, 0]) / _TURN + 0.5
-    bins = int(np.clip(_BINS * len(starts) // len(first), _BINS, _MOST_BINS))
+    bins = int(np.clip(_BINS * len(starts) // len(origins), _BINS, _MOST_BINS))
     place = fan * bins + np.minimum((turn * bins).astype(int), bins - 1)
     order = np.argsort(place, kind="stable")
     place = place[order]
     at_once = max(1, _AT_ONCE // max(len(blockers), bins))
-    for begin in range(0, len(first), at_once):
+    for begin in range(0, len(origins), at_once):
         part = slice(begin, begin + at_once)
-        low, high = _directions(starts[first[part]], blockers, widest[part, None], slack)
+        low, high = _directions(starts[origins[part]], blockers, widest[part, None], slack)
         count = len(low) * bins
         rays = slice(*np.searchsorted(place, [begin * bins, begin * bins + count]))
         filled = np.bincount(place[rays] - begin * bins, minlength=count)
@@ -88,10 +88,10 @@ def _directions(
     distance = np.sqrt(np.where(beside, cross**2 / square, np.minimum(x0**2 + y0**2, x1**2 + y1**2)))
     near = distance <= reach + slack
     widened = np.arcsin((reach + slack) / np.where(near, np.inf, distance)) + _ROUNDING
-    first, turn = np.arctan2(y0, x0), np.arctan2(cross, x0 * x1 + y0 * y1)
-    everything = np.where(reach > 0.0, np.pi, -np.pi)  # or nothing
-    low = np.where(near, -everything, first + np.minimum(turn, 0.0) - widened)
-    high = np.where(near, everything, first + np.maximum(turn, 0.0) + widened)
+    start, turn = np.arctan2(y0, x0), np.arctan2(cross, x0 * x1 + y0 * y1)
+    half_turn = np.where(reach > 0.0, np.pi, -np.pi)  # or nothing
+    low = np.where(near, -half_turn, start + np.minimum(turn, 0.0) - widened)
+    high = np.where(near, half_turn, start + np.maximum(turn, 0.0) + widened)
     return low / _TURN + 0.5, high / _TURN + 0.5
 
 
@@ -99,11 +99,11 @@ def _bins(
     low: Float[np.ndarray, "G K"], high: Float[np.ndarray, "G K"], bins: int
 ) -> Iterator[tuple[Int[np.ndarray, " I"], Int[np.ndarray, " I"], Int[np.ndarray, " I"]]]:
     """Positions of intervals, with their first and last bin of a turn; those that go over its ends come twice."""
-    first, last = (np.floor(end * bins).astype(int).reshape(-1) for end in (low, high))
-    yield np.arange(len(first)), np.clip(first, 0, bins - 1), np.clip(last, 0, bins - 1)
-    below, above = np.flatnonzero(first < 0), np.flatnonzero(last >= bins)
-    yield below, np.maximum(first[below] + bins, 0), np.full(len(below), bins - 1)
-    yield above, np.zeros(len(above), dtype=int), np.minimum(last[above] - bins, bins - 1)
+    left, right = (np.floor(end * bins).astype(int).reshape(-1) for end in (low, high))
+    yield np.arange(len(left)), np.clip(left, 0, bins - 1), np.clip(right, 0, bins - 1)
+    below, above = np.flatnonzero(left < 0), np.flatnonzero(right >= bins)
+    yield below, np.maximum(left[below] + bins, 0), np.full(len(below), bins - 1)
+    yield above, np.zeros(len(above), dtype=int), np.minimum(right[above] - bins, bins - 1)
 
 
 def _pairs(

@@ -15,9 +15,10 @@ from jaxtyping import Bool, Float, Int
 
 from jno.utils import get_logger
 
-from ._raw_mesh import CORNERS, FACES, TOPOLOGICAL, Block, MeshFileError, RawMesh
+from ._elements import KINDS
+from ._raw_mesh import Block, MeshFileError, RawMesh
 
-_SOLIDS = ("pyramid", "wedge", "hexahedron")
+_SOLIDS = tuple(kind for kind, element in KINDS.items() if element.dimension == 3 and kind != "tetra")
 # a share of the area or volume of an element below which a part of it counts as flat
 _FLAT = 1e-10
 
@@ -32,7 +33,7 @@ def simplicial(raw: RawMesh, origin: str) -> RawMesh:
     if all(kind not in _SOLIDS and kind != "quad" for kind, _ in raw.blocks):
         return raw
     points = np.pad(raw.points, ((0, 0), (0, 3 - raw.points.shape[1])))
-    solid = any(TOPOLOGICAL[kind] == 3 for kind, nodes in raw.blocks if len(nodes))
+    solid = any(KINDS[kind].dimension == 3 for kind, nodes in raw.blocks if len(nodes))
     priority = _priorities(points, raw.blocks) if solid else np.arange(len(points))
 
     def split(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
@@ -43,7 +44,7 @@ def simplicial(raw: RawMesh, origin: str) -> RawMesh:
 
 def _first_order(raw: RawMesh, origin: str) -> RawMesh:
     """The mesh without the nodes inside edges, faces and cells."""
-    higher = sorted({kind for kind, nodes in raw.blocks if len(nodes) and nodes.shape[1] > CORNERS[kind]})
+    higher = sorted({kind for kind, nodes in raw.blocks if len(nodes) and nodes.shape[1] > KINDS[kind].corners})
     if not higher:
         return raw
     get_logger().warning(
@@ -52,7 +53,7 @@ def _first_order(raw: RawMesh, origin: str) -> RawMesh:
     )
 
     def corners(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
-        return tuple((kind, nodes[:, : CORNERS[kind]]) for kind, nodes in blocks)
+        return tuple((kind, nodes[:, : KINDS[kind].corners]) for kind, nodes in blocks)
 
     return RawMesh(raw.points, corners(raw.blocks), {name: corners(blocks) for name, blocks in raw.sets.items()})
 
@@ -78,10 +79,12 @@ def _distinct_nodes(rows: Int[np.ndarray, "M V"]) -> Bool[np.ndarray, " M"]:
 
 
 # -- quadrilaterals ----
-def _cut(quads: Int[np.ndarray, "M 4"], first: Bool[np.ndarray, " M"]) -> Int[np.ndarray, "K 3"]:
-    """Both triangles of every quadrilateral, listed one after the other; `first` chooses the diagonal 0-2."""
+def _cut(quads: Int[np.ndarray, "M 4"], main_diagonal: Bool[np.ndarray, " M"]) -> Int[np.ndarray, "K 3"]:
+    """Both triangles of every quadrilateral, listed one after the other; `main_diagonal` chooses the diagonal 0-2."""
     a, b, c, d = quads.T
-    halves = np.where(first[:, None, None], np.array([[a, b, c], [a, c, d]]).T, np.array([[a, b, d], [b, c, d]]).T)
+    halves = np.where(
+        main_diagonal[:, None, None], np.array([[a, b, c], [a, c, d]]).T, np.array([[a, b, d], [b, c, d]]).T
+    )
     return halves.transpose(0, 2, 1).reshape(-1, 3)
 
 
@@ -133,7 +136,7 @@ def _priorities(points: Float[np.ndarray, "N 3"], blocks: tuple[Block, ...]) -> 
     """The rank of every node: first those at a concave or straight corner of a face, then by number."""
     special = np.zeros(len(points), dtype=bool)
     for kind, nodes in blocks:
-        for face in FACES[kind] if kind in _SOLIDS else ():
+        for face in KINDS[kind].faces if kind in _SOLIDS else ():
             if len(face) == 4:
                 quads = nodes[:, list(face)]
                 quads = quads[_distinct_nodes(quads)]
@@ -169,14 +172,14 @@ def _tetrahedra(
 def _pulled(kind: str, cells: np.ndarray, priority: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Tetrahedra and the rows of the cells they are from."""
     top = np.argmin(priority[cells], axis=1)
-    for corner in range(CORNERS[kind]):
+    for corner in range(KINDS[kind].corners):
         rows = np.flatnonzero(top == corner)
-        for face in FACES[kind]:
+        for face in KINDS[kind].faces:
             if corner in face or not len(rows):
                 continue
             base = cells[rows][:, list(face)]
             triangles = base if len(face) == 3 else _halves(base, priority)
             source = np.repeat(rows, len(triangles) // len(rows))
             joined = np.column_stack([cells[source, corner], triangles])
-            kept = _distinct_nodes(joined)
-            yield joined[kept], source[kept]
+            proper = _distinct_nodes(joined)
+            yield joined[proper], source[proper]

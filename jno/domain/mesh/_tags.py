@@ -46,7 +46,7 @@ class Tag:
         return self.normals is not None
 
 
-def check_tag_name(name: Any) -> None:
+def check_tag_name(name: object) -> None:
     """A name that cannot be confused with the keys a domain makes itself."""
     if not isinstance(name, str) or not name:
         raise ValueError(f"A tag must be a non-empty string; got {name!r}.")

@@ -52,8 +52,8 @@ def inverse_transposes(matrices: Float[np.ndarray, "M D D"]) -> Float[np.ndarray
             (a, b), (c, d) = matrices.transpose(1, 2, 0)
             cofactors = np.stack([d, -c, -b, a], axis=1).reshape(-1, 2, 2)
         case 3:
-            first, second, third = matrices.transpose(1, 0, 2)
-            cofactors = np.stack([np.cross(second, third), np.cross(third, first), np.cross(first, second)], axis=1)
+            a, b, c = matrices.transpose(1, 0, 2)
+            cofactors = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=1)
         case _:
             return np.linalg.inv(matrices).swapaxes(1, 2)
     return cofactors / _determinants(matrices)[:, None, None]
@@ -86,17 +86,17 @@ def simplex_keys(simplices: Int[np.ndarray, "M V"], n_points: int) -> Int[np.nda
 
 
 def find_simplices(
-    known: Int[np.ndarray, "M V"],
-    wanted: Int[np.ndarray, "K V"],
+    table: Int[np.ndarray, "M V"],
+    searched: Int[np.ndarray, "K V"],
     n_points: int,
     marks: tuple[Int[np.ndarray, " M"], Int[np.ndarray, " K"]] | None = None,
 ) -> tuple[Int[np.ndarray, " K"], Bool[np.ndarray, " K"]]:
-    """For every wanted simplex a known one with the same nodes (and the same mark), and whether there is one."""
+    """For every searched simplex one of the table with the same nodes (and the same mark), and whether there is one."""
     # keys are comparable only within one call
-    keys = simplex_keys(np.concatenate([known, wanted]), n_points)
+    keys = simplex_keys(np.concatenate([table, searched]), n_points)
     if marks is not None:
         keys = 2 * keys + np.concatenate(marks)
-    have, need = keys[: len(known)], keys[len(known) :]
+    have, need = keys[: len(table)], keys[len(table) :]
     if not len(have):
         return np.zeros(len(need), dtype=np.int64), np.zeros(len(need), dtype=bool)
     order = np.argsort(have, kind="stable")
@@ -116,8 +116,8 @@ def boundary_facets(
 ) -> tuple[Int[np.ndarray, "E W"], Int[np.ndarray, " E"]]:
     """Facets owned by exactly one (positively oriented) simplex, and the opposite node of each in it."""
     facets, opposites = oriented_facets(cells)
-    _, first, count = np.unique(simplex_keys(facets, n_points), return_index=True, return_counts=True)
-    single = np.sort(first[count == 1])
+    _, representatives, count = np.unique(simplex_keys(facets, n_points), return_index=True, return_counts=True)
+    single = np.sort(representatives[count == 1])
     return facets[single], opposites[single]
 
 
@@ -164,9 +164,9 @@ def nodal_normals(
     length = np.linalg.norm(sums, axis=1)
     # The two sides of a slit cancel to rounding error; any of the node's own facet normals is then used.
     cancelled = (total > 0.0) & (length <= 1e-12 * total)
-    own = np.zeros_like(sums)
-    own[facets.reshape(-1)] = np.repeat(normals, facets.shape[1], axis=0)
-    sums = np.where(cancelled[:, None], own, sums)
+    any_facet = np.zeros_like(sums)
+    any_facet[facets.reshape(-1)] = np.repeat(normals, facets.shape[1], axis=0)
+    sums = np.where(cancelled[:, None], any_facet, sums)
     length = np.where(cancelled, 1.0, length)
     return np.divide(sums, length[:, None], out=np.zeros_like(sums), where=length[:, None] > 0.0)
 

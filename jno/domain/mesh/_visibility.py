@@ -21,13 +21,13 @@ def boundary_visibility(mesh: Mesh) -> Float32[np.ndarray, "K K"]:
             f"mesh_connectivity['VM']: the visibility of boundary nodes is available in the plane only; this mesh has "
             f"{mesh.dimension} dimension(s)."
         )
-    chosen = mesh.facet_sets["boundary"]
-    facets = mesh.facets[chosen]
+    boundary = mesh.facet_sets["boundary"]
+    facets = mesh.facets[boundary]
     points = mesh.points[np.unique(facets)]
     slack = 1e-9 * float(np.linalg.norm(np.ptp(points, axis=0)))
-    _, normals = facet_frames(mesh.points, facets, mesh.opposite[chosen])
+    _, normals = facet_frames(mesh.points, facets, mesh.opposite[boundary])
     walls = straight_runs(mesh.points[facets], normals, slack)
-    first, second = np.triu_indices(len(points), k=1)
-    seen = np.zeros((len(points), len(points)), dtype=np.float32)
-    seen[first, second] = ~blocked(points[first], points[second], walls, slack)
-    return seen + seen.T
+    source, target = np.triu_indices(len(points), k=1)
+    visible = np.zeros((len(points), len(points)), dtype=np.float32)
+    visible[source, target] = ~blocked(points[source], points[target], walls, slack)
+    return visible + visible.T

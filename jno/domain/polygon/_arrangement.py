@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from .. import _shapely as shapely
+from .._shapely import Shape
 from ._geometry import clip_to, ring_segments
 from ._scene import PolygonScene
 from ._shapes import Curve
@@ -64,12 +64,12 @@ def arrangement(scene: PolygonScene) -> Arrangement:
 
 def _lines(scene: PolygonScene) -> Float[np.ndarray, "S 2 2"]:
     """All segments: of the active geometry, of the regions' edges, and of curves as far as they lie in the domain."""
-    found = [ring_segments(scene.active)]
+    segments = [ring_segments(scene.active)]
     for name in (*(f"boundary_{region}" for region in scene.regions), *scene.curves):
         region = scene.table.get(name)
         if isinstance(region, Curve):
-            found.append(clip_to(scene.active, region.segments, scene.slack)[0])
-    return np.concatenate(found)
+            segments.append(clip_to(scene.active, region.segments, scene.slack)[0])
+    return np.concatenate(segments)
 
 
 def _noded(
@@ -83,12 +83,12 @@ def _noded(
     pieces = np.concatenate([_pairs(shapely.get_coordinates(part)) for part in parts])
     places, slot = np.unique(pieces.reshape(-1, 2), axis=0, return_inverse=True)
     edges = np.unique(np.sort(slot.reshape(-1, 2), axis=1), axis=0)
-    found = shapely.get_parts(shapely.polygonize(list(shapely.linestrings(places[edges]))))
-    centres = [face.representative_point() for face in found]
+    faces = shapely.get_parts(shapely.polygonize(list(shapely.linestrings(places[edges]))))
+    centres = [face.representative_point() for face in faces]
     shapely.prepare(scene.active)
-    kept = [face for face, centre in zip(found, centres, strict=True) if scene.active.contains(centre)]
+    inside = [face for face, centre in zip(faces, centres, strict=True) if scene.active.contains(centre)]
     index = {(float(x), float(y)): number for number, (x, y) in enumerate(places)}
-    polygons = [_rings(face, index) for face in kept]
+    polygons = [_rings(face, index) for face in inside]
     return _exact(places, lines, 4.0 * grid), edges, polygons
 
 
@@ -96,7 +96,7 @@ def _pairs(coordinates: Float[np.ndarray, "N 2"]) -> Float[np.ndarray, "E 2 2"]:
     return np.stack([coordinates[:-1], coordinates[1:]], axis=1)
 
 
-def _rings(face: Any, index: dict[tuple[float, float], int]) -> list[np.ndarray]:
+def _rings(face: Shape, index: dict[tuple[float, float], int]) -> list[np.ndarray]:
     rings = []
     for number, ring in enumerate((face.exterior, *face.interiors)):
         nodes = np.array([index[float(x), float(y)] for x, y in shapely.get_coordinates(ring)[:-1]])
@@ -108,9 +108,9 @@ def _exact(places: np.ndarray, lines: np.ndarray, reach: float | np.floating) ->
     """The nodes, put back from the grid onto the given end points where these are near."""
     from scipy.spatial import cKDTree
 
-    given = lines.reshape(-1, 2)
-    distance, nearest = cKDTree(given).query(places)
-    return np.where((distance <= reach)[:, None], given[nearest], places)
+    end_points = lines.reshape(-1, 2)
+    distance, nearest = cKDTree(end_points).query(places)
+    return np.where((distance <= reach)[:, None], end_points[nearest], places)
 
 
 def _edge_numbers(edges: Int[np.ndarray, "E 2"], n_nodes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -150,27 +150,27 @@ def _loose(
     return owner
 
 
-def _restricted(whole: Arrangement, used: Bool[np.ndarray, " E"]) -> Arrangement:
+def _restricted(plan: Arrangement, used: Bool[np.ndarray, " E"]) -> Arrangement:
     """Without edges that belong to no face."""
     number = np.cumsum(used)
-    faces = tuple(tuple(np.sign(loop) * number[np.abs(loop) - 1] for loop in face) for face in whole.faces)
-    return Arrangement(whole.nodes, whole.edges[used], faces, whole.sides[used], whole.members, whole.loose[used])
+    faces = tuple(tuple(np.sign(loop) * number[np.abs(loop) - 1] for loop in face) for face in plan.faces)
+    return Arrangement(plan.nodes, plan.edges[used], faces, plan.sides[used], plan.members, plan.loose[used])
 
 
-def interface_edges(whole: Arrangement, names: tuple[str, ...]) -> dict[tuple[str, str], Int[np.ndarray, " K"]]:
+def interface_edges(plan: Arrangement, names: tuple[str, ...]) -> dict[tuple[str, str], Int[np.ndarray, " K"]]:
     """Signed numbers of the edges between two regions, the first on the left, for every pair that meets.
 
     Two regions meet where one side of an edge belongs to the first, the other side to the second, and at least one of
     them ends there.
     """
-    found = {}
-    between = np.all(whole.sides >= 0, axis=1)
-    left, right = whole.members[whole.sides[:, 0]], whole.members[whole.sides[:, 1]]
+    interfaces = {}
+    between = np.all(plan.sides >= 0, axis=1)
+    left, right = plan.members[plan.sides[:, 0]], plan.members[plan.sides[:, 1]]
     for i in range(len(names)):
         for j in range(i + 1, len(names)):
             ends = between & ((left[:, i] != right[:, i]) | (left[:, j] != right[:, j]))
             along = np.flatnonzero(ends & left[:, i] & right[:, j])
             against = np.flatnonzero(ends & right[:, i] & left[:, j])
             if len(along) + len(against):
-                found[names[i], names[j]] = np.concatenate([along + 1, -against - 1])
-    return found
+                interfaces[names[i], names[j]] = np.concatenate([along + 1, -against - 1])
+    return interfaces

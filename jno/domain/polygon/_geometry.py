@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from .. import _shapely as shapely
-from .._shapely import is_shapely
+from .._shapely import Shape, is_shapely
 from ..mesh import right_unit_normals, segment_lengths
 
 _SHAPE = "vertices must be a sequence of at least three points (x, y)"
 
 
-def tolerance(geometry: Any) -> float:
+def tolerance(geometry: Shape) -> float:
     """Distance within which a point counts as lying on a line of the geometry."""
     if geometry.is_empty:
         return 1e-12
@@ -23,7 +23,7 @@ def tolerance(geometry: Any) -> float:
     return max(1e-12, 1e-8 * max(float(np.hypot(x1 - x0, y1 - y0)), 1.0))
 
 
-def checked_vertices(name: str, vertices: Any) -> Float[np.ndarray, "N 2"]:
+def checked_vertices(name: str, vertices: object) -> Float[np.ndarray, "N 2"]:
     """The vertices of a polygon as an array without the closing vertex."""
     try:
         array = np.asarray(vertices, dtype=np.float64)
@@ -50,7 +50,7 @@ def checked_vertices(name: str, vertices: Any) -> Float[np.ndarray, "N 2"]:
     return array
 
 
-def polygon_from_vertices(name: str, vertices: Any) -> tuple[Any, Float[np.ndarray, "E 2 2"]]:
+def polygon_from_vertices(name: str, vertices: object) -> tuple[Any, Float[np.ndarray, "E 2 2"]]:
     """A shapely polygon and its edges in the order of the vertices given."""
     array = checked_vertices(name, vertices)
     polygon = shapely.Polygon(array)
@@ -64,7 +64,7 @@ def polygon_from_vertices(name: str, vertices: Any) -> tuple[Any, Float[np.ndarr
     return polygon, np.stack([array, np.roll(array, -1, axis=0)], axis=1)
 
 
-def checked_area(name: str, geometry: Any) -> Any:
+def checked_area(name: str, geometry: object) -> Any:
     """A valid Polygon or MultiPolygon without a z coordinate."""
     if not is_shapely(geometry):
         raise ValueError(
@@ -81,7 +81,7 @@ def checked_area(name: str, geometry: Any) -> Any:
     return polygonal(flat)
 
 
-def polygonal(geometry: Any) -> Any:
+def polygonal(geometry: Shape) -> Any:
     """The part of a shapely geometry that has an area; overlays also leave points and lines behind."""
     if geometry.geom_type in ("Polygon", "MultiPolygon"):
         return geometry
@@ -93,13 +93,13 @@ def _line_segments(coordinates: Float[np.ndarray, "N 2"]) -> Float[np.ndarray, "
     return np.stack([coordinates[:-1], coordinates[1:]], axis=1)
 
 
-def ring_segments(geometry: Any) -> Float[np.ndarray, "E 2 2"]:
+def ring_segments(geometry: Shape) -> Float[np.ndarray, "E 2 2"]:
     """All edges of a polygonal geometry in ring order: the exterior, then the holes, part by part."""
     rings = shapely.get_rings(shapely.get_parts(geometry))
     return segments_of(rings)
 
 
-def segments_of(lines: Any) -> Float[np.ndarray, "E 2 2"]:
+def segments_of(lines: Shape) -> Float[np.ndarray, "E 2 2"]:
     """The segments of shapely lines; those of zero length are left out."""
     pieces = [_line_segments(shapely.get_coordinates(line)) for line in np.atleast_1d(np.asarray(lines, dtype=object))]
     segments = np.concatenate(pieces) if pieces else np.zeros((0, 2, 2))
@@ -125,15 +125,15 @@ def on_segments(
 
 
 def clip_to(
-    area: Any, segments: Float[np.ndarray, "E 2 2"], slack: float
+    area: Shape, segments: Float[np.ndarray, "E 2 2"], slack: float
 ) -> tuple[Float[np.ndarray, "K 2 2"], np.ndarray]:
     """The parts of segments in a closed area (the whole of a segment where possible), and whose part each is."""
     lines = shapely.linestrings(segments)
     fat = area.buffer(slack, join_style="mitre")
     shapely.prepare(fat)
-    whole = np.asarray(shapely.covered_by(lines, fat))
-    pieces, owners = [segments[whole]], [np.flatnonzero(whole)]
-    for index in np.flatnonzero(~whole & shapely.intersects(lines, fat)):
+    covered = np.asarray(shapely.covered_by(lines, fat))
+    pieces, owners = [segments[covered]], [np.flatnonzero(covered)]
+    for index in np.flatnonzero(~covered & shapely.intersects(lines, fat)):
         cut = [p for p in shapely.get_parts(lines[index].intersection(fat)) if p.geom_type == "LineString"]
         part = segments_of(cut) if cut else np.zeros((0, 2, 2))
         part = _along(segments[index], part[segment_lengths(part) > 10.0 * slack])
@@ -152,7 +152,7 @@ def _along(segment: Float[np.ndarray, "2 2"], parts: Float[np.ndarray, "K 2 2"])
     return parts[np.argsort(parts[:, 0] @ direction, kind="stable")]
 
 
-def outward_normals(segments: Float[np.ndarray, "E 2 2"], *areas: Any) -> Float[np.ndarray, "E 2"]:
+def outward_normals(segments: Float[np.ndarray, "E 2 2"], *areas: Shape) -> Float[np.ndarray, "E 2"]:
     """Unit normals of segments that point out of an area.
 
     The first of the areas that lies on one side of a segment only decides; where none does, the normal points away from
@@ -162,8 +162,8 @@ def outward_normals(segments: Float[np.ndarray, "E 2 2"], *areas: Any) -> Float[
         return np.zeros((0, 2))
     size, normals = segment_lengths(segments), right_unit_normals(segments)
     middle = segments.mean(axis=1)
-    first = areas[0]
-    centre = np.zeros(2) if first.is_empty else shapely.get_coordinates(first.representative_point())[0]
+    preferred = areas[0]
+    centre = np.zeros(2) if preferred.is_empty else shapely.get_coordinates(preferred.representative_point())[0]
     towards = np.sum(normals * (middle - centre), axis=1) < 0.0
     for area in reversed(areas):
         slack = tolerance(area)
@@ -191,10 +191,10 @@ def checked_segments(tag: str, segments: Sequence[Any] | np.ndarray) -> Float[np
             )
         rows.append(array[:, :2])
     stacked = np.stack(rows) if rows else np.zeros((0, 2, 2))
-    kept = stacked[segment_lengths(stacked) > 0.0]
-    if not len(kept):
+    proper = stacked[segment_lengths(stacked) > 0.0]
+    if not len(proper):
         raise ValueError(f"The segments of {tag!r} contain none of positive length.")
-    return kept
+    return proper
 
 
 def unique_names(mapping: Mapping[Any, Any]) -> dict[str, Any]:

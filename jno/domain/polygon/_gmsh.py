@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..mesh import generate, gmsh_model
+from ..mesh import Gmsh, generate, gmsh_model
 from ._arrangement import Arrangement
 
 # gmsh has one current model per process.
@@ -34,7 +34,7 @@ class Box:
     bounds: tuple[float, float, float, float]
     size: float
 
-    def add(self, field: Any, mesh_size: float) -> int:
+    def add(self, field: Gmsh, mesh_size: float) -> int:
         """Make the field of gmsh; returns its number."""
         x0, y0, x1, y1 = self.bounds
         values = {"VIn": self.size, "VOut": mesh_size, "XMin": x0, "XMax": x1, "YMin": y0, "YMax": y1}
@@ -49,7 +49,7 @@ class Corners:
     nodes: Int[np.ndarray, " C"]
     size: float
 
-    def add(self, field: Any, mesh_size: float) -> int:
+    def add(self, field: Gmsh, mesh_size: float) -> int:
         """Make the field of gmsh; returns its number."""
         distance = field.add("Distance")
         field.setNumbers(distance, "PointsList", (self.nodes + 1).tolist())
@@ -61,7 +61,7 @@ class Corners:
 SizeField = Box | Corners
 
 
-def _field(field: Any, kind: str, values: Mapping[str, float | int]) -> int:
+def _field(field: Gmsh, kind: str, values: Mapping[str, float | int]) -> int:
     number = field.add(kind)
     for name, value in values.items():
         field.setNumber(number, name, float(value))
@@ -69,30 +69,30 @@ def _field(field: Any, kind: str, values: Mapping[str, float | int]) -> int:
 
 
 def triangulate(
-    whole: Arrangement, node_sizes: Float[np.ndarray, " N"], fields: list[SizeField], mesh_size: float, algorithm: int
+    plan: Arrangement, node_sizes: Float[np.ndarray, " N"], fields: list[SizeField], mesh_size: float, algorithm: int
 ) -> Triangulation:
     """Mesh every face; faces share the pieces of their common edges. The same input gives the same mesh."""
     with _ONE_AT_A_TIME, gmsh_model("build_mesh()") as gmsh:
-        _draw(gmsh, whole, node_sizes)
+        _draw(gmsh, plan, node_sizes)
         _smallest(gmsh.model.mesh.field, fields, mesh_size)
         generate(gmsh, 2, None, algorithm, "The polygon domain")
-        return _read(gmsh, whole)
+        return _read(gmsh, plan)
 
 
-def _draw(gmsh: Any, whole: Arrangement, sizes: Float[np.ndarray, " N"]) -> None:
+def _draw(gmsh: Gmsh, plan: Arrangement, sizes: Float[np.ndarray, " N"]) -> None:
     geo = gmsh.model.geo
-    for node in np.unique(whole.edges):
-        geo.addPoint(*map(float, whole.nodes[node]), 0.0, float(sizes[node]), int(node) + 1)
-    for number, (start, stop) in enumerate(whole.edges):
+    for node in np.unique(plan.edges):
+        geo.addPoint(*map(float, plan.nodes[node]), 0.0, float(sizes[node]), int(node) + 1)
+    for number, (start, stop) in enumerate(plan.edges):
         geo.addLine(int(start) + 1, int(stop) + 1, number + 1)
-    for number, loops in enumerate(whole.faces):
+    for number, loops in enumerate(plan.faces):
         geo.addPlaneSurface([geo.addCurveLoop(loop.tolist()) for loop in loops], number + 1)
     geo.synchronize()
-    for edge in np.flatnonzero(whole.loose >= 0):
-        gmsh.model.mesh.embed(1, [int(edge) + 1], 2, int(whole.loose[edge]) + 1)
+    for edge in np.flatnonzero(plan.loose >= 0):
+        gmsh.model.mesh.embed(1, [int(edge) + 1], 2, int(plan.loose[edge]) + 1)
 
 
-def _smallest(field: Any, fields: list[SizeField], mesh_size: float) -> None:
+def _smallest(field: Gmsh, fields: list[SizeField], mesh_size: float) -> None:
     """The smallest of the sizes of all fields holds."""
     numbers = [entry.add(field, mesh_size) for entry in fields]
     if numbers:
@@ -101,25 +101,25 @@ def _smallest(field: Any, fields: list[SizeField], mesh_size: float) -> None:
         field.setAsBackgroundMesh(smallest)
 
 
-def _read(gmsh: Any, whole: Arrangement) -> Triangulation:
+def _read(gmsh: Gmsh, plan: Arrangement) -> Triangulation:
     tags, coordinates, _ = gmsh.model.mesh.getNodes()
     position = np.full(int(tags.max()) + 1, -1, dtype=np.int64)
     position[tags.astype(np.int64)] = np.arange(len(tags))
     points = np.asarray(coordinates).reshape(-1, 3)[:, :2].copy()
     cells, faces = [], []
-    for number in range(len(whole.faces)):
+    for number in range(len(plan.faces)):
         nodes = _nodes(gmsh, 2, number + 1, 3)
         cells.append(position[nodes])
         faces.append(np.full(len(nodes), number))
     pieces = []
-    for number, (start, stop) in enumerate(whole.nodes[whole.edges]):
+    for number, (start, stop) in enumerate(plan.nodes[plan.edges]):
         piece = position[_nodes(gmsh, 1, number + 1, 2)]
         _straighten(points, np.unique(piece), start, stop)
         pieces.append(piece)
     return Triangulation(points, np.concatenate(cells), np.concatenate(faces), tuple(pieces))
 
 
-def _nodes(gmsh: Any, dimension: int, tag: int, width: int) -> Int[np.ndarray, "M V"]:
+def _nodes(gmsh: Gmsh, dimension: int, tag: int, width: int) -> Int[np.ndarray, "M V"]:
     _, _, nodes = gmsh.model.mesh.getElements(dimension, tag)
     flat = np.concatenate(nodes) if len(nodes) else np.zeros(0)
     return flat.astype(np.int64).reshape(-1, width)
@@ -141,9 +141,9 @@ def check_sizes(sizes: Mapping[str, Any], regions: Mapping[str, Any]) -> dict[st
     return {name: checked_size(f"The mesh size of region {name!r}", size) for name, size in sizes.items()}
 
 
-def checked_size(what: str, size: Any) -> float:
+def checked_size(what: str, size: object) -> float:
     """A positive finite number."""
-    number = isinstance(size, (int, float, np.integer, np.floating)) and not isinstance(size, bool)
-    if not number or not 0.0 < float(size) < float("inf"):
+    numbers = (int, float, np.integer, np.floating)
+    if not isinstance(size, numbers) or isinstance(size, bool) or not 0.0 < float(size) < float("inf"):
         raise ValueError(f"{what} must be a positive float; got {size!r}.")
     return float(size)

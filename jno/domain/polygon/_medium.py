@@ -26,18 +26,18 @@ def medium_of(scene: PolygonScene, medium_tags: Sequence[str] | str | None) -> A
     solids = shapely.union_all([area for name, area in scene.regions.items() if name not in names])
     filled = [area for name, area in scene.regions.items() if name in names and name.lower() != _AIR]
     if any(name.lower() == _AIR for name in names):
-        everything = shapely.union_all([scene.active, *scene.regions.values()])
-        filled.append(shapely.box(*everything.bounds))
+        scene_area = shapely.union_all([scene.active, *scene.regions.values()])
+        filled.append(shapely.box(*scene_area.bounds))
     return polygonal(shapely.union_all(filled).difference(solids))
 
 
 def _regions(scene: PolygonScene, medium_tags: Sequence[str] | str | None) -> list[str]:
     if medium_tags is None:
         return [name for name in scene.regions if name.lower() in _DEFAULT]
-    found = []
+    regions = []
     for tag in [medium_tags] if isinstance(medium_tags, str) else medium_tags:
-        bare = next((tag.removeprefix(p) for p in _PREFIXES if tag not in scene.regions and tag.startswith(p)), tag)
-        if bare not in scene.regions:
+        region = next((tag.removeprefix(p) for p in _PREFIXES if tag not in scene.regions and tag.startswith(p)), tag)
+        if region not in scene.regions:
             raise ValueError(f"medium_tags names the unknown region {tag!r}; regions: {list(scene.regions)}.")
-        found.append(bare)
-    return found
+        regions.append(region)
+    return regions

@@ -20,25 +20,25 @@ from ._shapes import Curve
 
 
 def mesh_scene(
-    scene: PolygonScene, mesh_size: Any, algorithm: int, sizes: Mapping[str, Any], interpolate: bool
+    scene: PolygonScene, mesh_size: object, algorithm: int, sizes: Mapping[str, Any], interpolate: bool
 ) -> Geometry:
     """The geometry of a scene with a conforming mesh."""
     size = checked_size("mesh_size", mesh_size)
-    wanted = check_sizes(sizes, scene.regions)
+    region_sizes = check_sizes(sizes, scene.regions)
     if "interior" not in scene.table:
         raise ValueError("build_mesh: empty active geometry; nothing is left of the domain.")
-    whole = arrangement(scene)
+    plan = arrangement(scene)
     fields: list[SizeField]
     if interpolate:
-        covered = _covered(scene, whole) & set(wanted) if wanted else set()
-        node_sizes = _node_sizes(scene, whole, size, {k: value for k, value in wanted.items() if k not in covered})
-        fields = [Corners(_corners(scene, whole, name), wanted[name]) for name in sorted(covered)]
+        covered = _covered(scene, plan) & set(region_sizes) if region_sizes else set()
+        node_sizes = _node_sizes(scene, plan, size, {k: value for k, value in region_sizes.items() if k not in covered})
+        fields = [Corners(_corners(scene, plan, name), region_sizes[name]) for name in sorted(covered)]
     else:
-        node_sizes = _node_sizes(scene, whole, size, wanted)
-        fields = [Box(scene.regions[name].bounds, value) for name, value in wanted.items()]
-    triangles = triangulate(whole, node_sizes, fields, size, algorithm)
-    meshed = scene.with_interfaces(_interface_curves(scene, whole))
-    mesh = _mesh(meshed, whole, triangles)
+        node_sizes = _node_sizes(scene, plan, size, region_sizes)
+        fields = [Box(scene.regions[name].bounds, value) for name, value in region_sizes.items()]
+    triangles = triangulate(plan, node_sizes, fields, size, algorithm)
+    meshed = scene.with_interfaces(_interface_curves(scene, plan))
+    mesh = _mesh(meshed, plan, triangles)
     _check_area(scene, mesh)
     tags = _selected(meshed, mesh, mesh_tags(mesh))
     for alias, target in meshed.aliases.items():
@@ -49,41 +49,41 @@ def mesh_scene(
 
 
 def _node_sizes(
-    scene: PolygonScene, whole: Arrangement, size: float, wanted: Mapping[str, float]
+    scene: PolygonScene, plan: Arrangement, size: float, region_sizes: Mapping[str, float]
 ) -> Float[np.ndarray, " N"]:
     """The size at every node: the smallest of the regions on whose boundary it lies, otherwise the common one."""
-    sizes = np.full(len(whole.nodes), np.inf)
-    for name, value in wanted.items():
-        near = on_segments(whole.nodes, ring_segments(scene.regions[name]), scene.slack)
+    sizes = np.full(len(plan.nodes), np.inf)
+    for name, value in region_sizes.items():
+        near = on_segments(plan.nodes, ring_segments(scene.regions[name]), scene.slack)
         sizes[near] = np.minimum(sizes[near], value)
     return np.where(np.isinf(sizes), size, sizes)
 
 
-def _covered(scene: PolygonScene, whole: Arrangement) -> set[str]:
+def _covered(scene: PolygonScene, plan: Arrangement) -> set[str]:
     """Regions all of whose area belongs to regions before them."""
-    first = np.argmax(whole.members, axis=1)
-    return {name for column, name in enumerate(scene.regions) if not np.any(whole.members[first == column, column])}
+    owner = np.argmax(plan.members, axis=1)
+    return {name for column, name in enumerate(scene.regions) if not np.any(plan.members[owner == column, column])}
 
 
-def _corners(scene: PolygonScene, whole: Arrangement, name: str) -> Int[np.ndarray, " C"]:
+def _corners(scene: PolygonScene, plan: Arrangement, name: str) -> Int[np.ndarray, " C"]:
     """The nodes at the corners of a region."""
     corners = shapely.multipoints(scene.edges[name][:, 0])
-    return np.flatnonzero(shapely.dwithin(corners, shapely.points(whole.nodes), scene.slack))
+    return np.flatnonzero(shapely.dwithin(corners, shapely.points(plan.nodes), scene.slack))
 
 
-def _interface_curves(scene: PolygonScene, whole: Arrangement) -> dict[str, Curve]:
+def _interface_curves(scene: PolygonScene, plan: Arrangement) -> dict[str, Curve]:
     """`interface_A_B` and `interface_B_A`, both with normals out of A."""
     curves: dict[str, Curve] = {}
-    for (first, second), edges in interface_edges(whole, tuple(scene.regions)).items():
-        segments = _directed(whole.segments, edges)
+    for (left, right), edges in interface_edges(plan, tuple(scene.regions)).items():
+        segments = _directed(plan.segments, edges)
         curve = Curve(segments, right_unit_normals(segments))
-        curves |= {f"interface_{first}_{second}": curve, f"interface_{second}_{first}": curve}
+        curves |= {f"interface_{left}_{right}": curve, f"interface_{right}_{left}": curve}
     return curves
 
 
 def _directed(segments: Float[np.ndarray, "E 2 2"], edges: Int[np.ndarray, " K"]) -> Float[np.ndarray, "K 2 2"]:
-    chosen = segments[np.abs(edges) - 1]
-    return np.where((edges < 0)[:, None, None], chosen[:, ::-1], chosen)
+    directed = segments[np.abs(edges) - 1]
+    return np.where((edges < 0)[:, None, None], directed[:, ::-1], directed)
 
 
 def _facets_of(edges: Int[np.ndarray, " K"], triangles: Triangulation) -> tuple[np.ndarray, np.ndarray]:
@@ -103,28 +103,28 @@ def _opposites(cells: Int[np.ndarray, "M 3"], facets: Int[np.ndarray, "E 2"], n_
     return third[order[np.searchsorted(keys[order], facets[:, 0] * n_points + facets[:, 1])]]
 
 
-def _mesh(scene: PolygonScene, whole: Arrangement, triangles: Triangulation) -> Mesh:
+def _mesh(scene: PolygonScene, plan: Arrangement, triangles: Triangulation) -> Mesh:
     """The mesh with all cell sets, and with facets on the boundary first and on curves inside after them."""
     cells = orient(triangles.points, triangles.cells)
-    left, right = (whole.sides.T >= 0) | (whole.loose >= 0)
+    left, right = (plan.sides.T >= 0) | (plan.loose >= 0)
     outer = np.where(left, 1, -1) * (np.arange(len(left)) + 1)
     facets, owner = _facets_of(outer[left != right], triangles)
     sets: dict[str, np.ndarray] = {"boundary": np.arange(len(facets))}
     groups, count = [facets], len(facets)
     for name, curve in _curves(scene).items():
-        on_curve = _edges_on(curve, whole.segments, scene.slack)
-        chosen = np.flatnonzero(on_curve[owner])
+        on_curve = _edges_on(curve, plan.segments, scene.slack)
+        facet_ids = np.flatnonzero(on_curve[owner])
         inner = np.flatnonzero(on_curve & left & right)
         if len(inner) and (name in scene.curves or name in scene.interfaces):
-            extra, _ = _facets_of(_along_normals(inner, whole, curve), triangles)
+            extra, _ = _facets_of(_along_normals(inner, plan, curve), triangles)
             groups.append(extra)
-            chosen = np.concatenate([chosen, np.arange(count, count + len(extra))])
+            facet_ids = np.concatenate([facet_ids, np.arange(count, count + len(extra))])
             count += len(extra)
-        if len(chosen):
-            sets[name] = chosen
+        if len(facet_ids):
+            sets[name] = facet_ids
     joined = np.concatenate(groups)
     opposite = _opposites(cells, joined, len(triangles.points))
-    return Mesh(triangles.points, cells, joined, opposite, _cell_sets(scene, whole, triangles), sets)
+    return Mesh(triangles.points, cells, joined, opposite, _cell_sets(scene, plan, triangles), sets)
 
 
 def _edges_on(curve: Curve, edges: Float[np.ndarray, "E 2 2"], slack: float) -> Bool[np.ndarray, " E"]:
@@ -135,21 +135,21 @@ def _edges_on(curve: Curve, edges: Float[np.ndarray, "E 2 2"], slack: float) -> 
 
 def _curves(scene: PolygonScene) -> dict[str, Curve]:
     """Boundary tags whose facets are those on their segments."""
-    given = (*scene.selections, *scene.aliases, "boundary")
-    return {n: r for n, r in scene.table.items() if isinstance(r, Curve) and n not in given}
+    derived = (*scene.selections, *scene.aliases, "boundary")
+    return {n: r for n, r in scene.table.items() if isinstance(r, Curve) and n not in derived}
 
 
-def _along_normals(inner: np.ndarray, whole: Arrangement, curve: Curve) -> Int[np.ndarray, " K"]:
+def _along_normals(inner: np.ndarray, plan: Arrangement, curve: Curve) -> Int[np.ndarray, " K"]:
     """Edges inside the domain, directed so that the normals of the curve lie to their right."""
-    segments = whole.segments[inner]
+    segments = plan.segments[inner]
     forward = np.sum(right_unit_normals(segments) * curve.normals_at(segments.mean(axis=1)), axis=1) > 0.0
     return np.where(forward, inner + 1, -inner - 1)
 
 
-def _cell_sets(scene: PolygonScene, whole: Arrangement, triangles: Triangulation) -> dict[str, np.ndarray]:
+def _cell_sets(scene: PolygonScene, plan: Arrangement, triangles: Triangulation) -> dict[str, np.ndarray]:
     sets: dict[str, np.ndarray] = {"interior": np.arange(len(triangles.cells))}
     for column, region in enumerate(scene.regions):
-        inside = np.flatnonzero(whole.members[triangles.faces, column])
+        inside = np.flatnonzero(plan.members[triangles.faces, column])
         names = [f"interior_{region}", *(name for name, source in scene.areas.items() if source == region)]
         sets |= {name: inside for name in names if len(inside)}
     return sets
@@ -166,9 +166,9 @@ def _selected(scene: PolygonScene, mesh: Mesh, tags: dict[str, Tag]) -> dict[str
 
 
 def _check_area(scene: PolygonScene, mesh: Mesh) -> None:
-    found, expected = float(measures(mesh.points, mesh.cells).sum()), float(scene.active.area)
-    if abs(found - expected) > 1e-6 * expected:
+    meshed, expected = float(measures(mesh.points, mesh.cells).sum()), float(scene.active.area)
+    if abs(meshed - expected) > 1e-6 * expected:
         raise ValueError(
-            f"build_mesh: the mesh covers an area of {found:.9g}, the domain {expected:.9g}; simplify the geometry "
+            f"build_mesh: the mesh covers an area of {meshed:.9g}, the domain {expected:.9g}; simplify the geometry "
             "(coincident lines, very thin gaps) or choose another mesh size or algorithm."
         )

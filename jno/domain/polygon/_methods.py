@@ -138,7 +138,7 @@ def _on_scene(domain: P, scene: PolygonScene, time_axis: TimeAxis | None) -> P:
 
 
 # -- regions ----
-def region(self: P, name: str, where: Any, *, kind: str | None = None) -> P:
+def region(self: P, name: str, where: object, *, kind: str | None = None) -> P:
     """Name a region of the domain.
 
     Args:
@@ -172,7 +172,7 @@ def add_boundary_segments(
     tag: str,
     segments: Sequence[Any] | np.ndarray,
     *,
-    normal_geometry: Any | None = None,
+    normal_geometry: object = None,
 ) -> P:
     """Name a boundary region by its segments, e.g. a surface of an imported model.
 

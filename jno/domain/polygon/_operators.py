@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import _shapely as shapely
-from .._shapely import is_shapely
+from .._shapely import Shape, is_shapely
 from ..mesh import check_tag_name
 from ._build import source
 from ._geometry import checked_segments, polygonal, segments_of
@@ -23,39 +23,39 @@ _AREAS = ("Polygon", "MultiPolygon")
 _KINDS = (None, "boundary", "interior")
 
 
-def _merged_regions(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    joint = {name: region.union(second[name]) if name in second else region for name, region in first.items()}
-    return joint | {name: region for name, region in second.items() if name not in first}
+def _merged_regions(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
+    joint = {name: region.union(right[name]) if name in right else region for name, region in left.items()}
+    return joint | {name: region for name, region in right.items() if name not in left}
 
 
-def _merged_edges(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    names = [*first, *(name for name in second if name not in first)]
-    return {name: np.concatenate([edges[name] for edges in (first, second) if name in edges]) for name in names}
+def _merged_edges(left: Mapping[str, np.ndarray], right: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    names = [*left, *(name for name in right if name not in left)]
+    return {name: np.concatenate([edges[name] for edges in (left, right) if name in edges]) for name in names}
 
 
-def combine(first: PolygonScene, second: PolygonScene, operation: str) -> PolygonScene:
+def combine(left: PolygonScene, right: PolygonScene, operation: str) -> PolygonScene:
     """The scene of a set operation on the active geometries; regions and edges of both are kept.
 
     A region with the same name in both is the union, and the numbers of its edges continue.
     """
     operators = {
-        "union": first.active.union,
-        "intersection": first.active.intersection,
-        "difference": first.active.difference,
-        "symmetric_difference": first.active.symmetric_difference,
+        "union": left.active.union,
+        "intersection": left.active.intersection,
+        "difference": left.active.difference,
+        "symmetric_difference": left.active.symmetric_difference,
     }
     return PolygonScene(
-        polygonal(operators[operation](second.active)),
-        _merged_regions(first.regions, second.regions),
-        _merged_edges(first.edges, second.edges),
-        {**second.areas, **first.areas},
-        {**second.curves, **first.curves},
-        {**second.aliases, **first.aliases},
-        {**second.selections, **first.selections},
-        {**second.pins, **first.pins},
+        polygonal(operators[operation](right.active)),
+        _merged_regions(left.regions, right.regions),
+        _merged_edges(left.edges, right.edges),
+        {**right.areas, **left.areas},
+        {**right.curves, **left.curves},
+        {**right.aliases, **left.aliases},
+        {**right.selections, **left.selections},
+        {**right.pins, **left.pins},
         {},
-        {**second.samplers, **first.samplers},
-        {**second.strategies, **first.strategies},
+        {**right.samplers, **left.samplers},
+        {**right.strategies, **left.strategies},
     )
 
 
@@ -65,7 +65,7 @@ def _check_free(scene: PolygonScene, name: str) -> None:
         raise ValueError(f"The tag {name!r} exists already; use another name. Tags: {list(scene.names)}.")
 
 
-def with_region(scene: PolygonScene, name: str, where: Any, kind: str | None) -> PolygonScene:
+def with_region(scene: PolygonScene, name: str, where: object, kind: str | None) -> PolygonScene:
     """The scene with a named region, see `PolygonDomain.region`."""
     _check_free(scene, name)
     if kind not in _KINDS:
@@ -90,7 +90,7 @@ def with_region(scene: PolygonScene, name: str, where: Any, kind: str | None) ->
     return replace(scene, curves={**scene.curves, name: UserCurve(edges_by_midpoint(name, where, boundary))})
 
 
-def _with_shape(scene: PolygonScene, name: str, where: Any, kind: str | None) -> PolygonScene:
+def _with_shape(scene: PolygonScene, name: str, where: Shape, kind: str | None) -> PolygonScene:
     if where.geom_type in _AREAS and kind != "boundary":
         region, edges = source(name, where)
         if polygonal(region.intersection(scene.active)).area <= scene.slack**2:
@@ -104,27 +104,27 @@ def _with_shape(scene: PolygonScene, name: str, where: Any, kind: str | None) ->
     if where.geom_type in _LINES and kind != "interior":
         segments = segments_of(where.geoms if where.geom_type == "MultiLineString" else [where])
         return replace(scene, curves={**scene.curves, name: UserCurve(checked_segments(name, segments[..., :2]))})
-    wanted = {"boundary": "a LineString", "interior": "a Polygon", None: "a Polygon or LineString"}[kind]
-    raise ValueError(f"region({name!r}, kind={kind!r}) needs {wanted}; got a shapely {where.geom_type}.")
+    expected = {"boundary": "a LineString", "interior": "a Polygon", None: "a Polygon or LineString"}[kind]
+    raise ValueError(f"region({name!r}, kind={kind!r}) needs {expected}; got a shapely {where.geom_type}.")
 
 
 def _with_alias(scene: PolygonScene, name: str, target: str, kind: str | None) -> PolygonScene:
     if target not in scene.names:
         raise ValueError(f"region({name!r}): unknown tag {target!r};{scene.hint(target)} tags: {list(scene.names)}.")
-    known = "boundary" if scene.is_boundary(target) else "interior"
-    if kind not in (None, known):
-        raise ValueError(f"region({name!r}, kind={kind!r}): the tag {target!r} is of kind {known!r}.")
+    target_kind = "boundary" if scene.is_boundary(target) else "interior"
+    if kind not in (None, target_kind):
+        raise ValueError(f"region({name!r}, kind={kind!r}): the tag {target!r} is of kind {target_kind!r}.")
     return replace(scene, aliases={**scene.aliases, name: scene.aliases.get(target, target)})
 
 
-def with_segments(scene: PolygonScene, tag: str, segments: Sequence[Any] | np.ndarray, inside: Any) -> PolygonScene:
+def with_segments(scene: PolygonScene, tag: str, segments: Sequence[Any] | np.ndarray, inside: object) -> PolygonScene:
     """The scene with a boundary tag given by segments, see `PolygonDomain.add_boundary_segments`."""
     _check_free(scene, tag)
     curve = UserCurve(checked_segments(tag, segments), _normal_geometry(scene, tag, inside))
     return replace(scene, curves={**scene.curves, tag: curve})
 
 
-def _normal_geometry(scene: PolygonScene, tag: str, inside: Any) -> Any:
+def _normal_geometry(scene: PolygonScene, tag: str, inside: object) -> Any:
     if inside is None or is_shapely(inside):
         return inside
     names = [inside] if isinstance(inside, str) else inside

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from jno.utils import get_logger
 
 from ..geometry import LazyRegions, NearestNode, Where
-from ..sampling import NAMES
+from ..sampling import NAMES, Sampler
 from ._geometry import ring_segments, tolerance, undirected
 from ._selection import locate, selection
 from ._shapes import Curve, PolygonRegion, Selection
@@ -81,7 +81,7 @@ class PolygonScene(LazyRegions):
 
     @property
     def predicates(self) -> Mapping[str, Any]:
-        return {name: where.given for name, (where, _) in self.selections.items()} | dict(self.pins)
+        return {name: where.definition for name, (where, _) in self.selections.items()} | dict(self.pins)
 
     def on_nodes(self, name: str) -> Callable[..., Any] | None:
         if name in self.pins:
@@ -123,7 +123,7 @@ class PolygonScene(LazyRegions):
         return self._registered(self.strategies, name)
 
     def draw(
-        self, name: str, count: int, sampler: Any, generator: np.random.Generator
+        self, name: str, count: int, sampler: Sampler | None, generator: np.random.Generator
     ) -> tuple[Float[np.ndarray, "n D"], Float[np.ndarray, "n D"] | None]:
         region = self.table[name]
         if region.is_boundary and callable(sampler):
@@ -133,10 +133,10 @@ class PolygonScene(LazyRegions):
                 level="warning",
             )
             sampler = None
-        chosen = self.sampler(name) if sampler is None else sampler
-        if chosen is None or isinstance(chosen, str):
-            return region.draw(count, chosen, generator)
-        return _custom_points(name, region, chosen, count), None
+        placement = self.sampler(name) if sampler is None else sampler
+        if placement is None or isinstance(placement, str):
+            return region.draw(count, placement, generator)
+        return _custom_points(name, region, placement, count), None
 
     def curve(self, name: str) -> tuple[Float[np.ndarray, "E 2 2"], Float[np.ndarray, "E 2"]]:
         region = self.table[name]
@@ -169,25 +169,25 @@ class PolygonScene(LazyRegions):
         return undirected(np.concatenate([self.region_edges(), self.curve_edges()]))
 
     def _edges_of(self, names: list[str]) -> Float[np.ndarray, "K 2 2"]:
-        found = [region.segments for name in names if isinstance(region := self.table.get(name), Curve)]
-        return np.concatenate([np.zeros((0, 2, 2)), *found])
+        edges = [region.segments for name in names if isinstance(region := self.table.get(name), Curve)]
+        return np.concatenate([np.zeros((0, 2, 2)), *edges])
 
-    def with_tag(self, name: str, where: Any) -> PolygonScene:
-        others = {key: value for key, value in self.selections.items() if key != name}
-        bare = replace(self, selections=others, pins={key: pin for key, pin in self.pins.items() if key != name})
-        found = locate(name, where, bare.table, self.slack)
-        return bare if found is None else replace(bare, selections={**others, name: found})
+    def with_tag(self, name: str, where: object) -> PolygonScene:
+        selections = {key: value for key, value in self.selections.items() if key != name}
+        bare = replace(self, selections=selections, pins={key: pin for key, pin in self.pins.items() if key != name})
+        selected = locate(name, where, bare.table, self.slack)
+        return bare if selected is None else replace(bare, selections={**selections, name: selected})
 
-    def with_pin(self, name: str, where: Any) -> PolygonScene:
-        others = {key: value for key, value in self.selections.items() if key != name}
-        return replace(self, selections=others, pins={**self.pins, name: where})
+    def with_pin(self, name: str, where: NearestNode) -> PolygonScene:
+        selections = {key: value for key, value in self.selections.items() if key != name}
+        return replace(self, selections=selections, pins={**self.pins, name: where})
 
     def with_interfaces(self, interfaces: Mapping[str, Curve]) -> PolygonScene:
         """The scene with the curves between regions that a mesh has found."""
         return replace(self, interfaces=dict(interfaces))
 
 
-def _custom_points(name: str, region: PolygonRegion, sampler: Any, count: int) -> Float[np.ndarray, "n 2"]:
+def _custom_points(name: str, region: PolygonRegion, sampler: Sampler, count: int) -> Float[np.ndarray, "n 2"]:
     if not callable(sampler):
         raise ValueError(
             f"The sampler of {name!r} must be a callable (geometry, n) -> points (n, 2) on a polygon domain, or one of "

@@ -14,7 +14,7 @@ from ._geometry import clip_to, on_segments, polygonal
 from ._shapes import Area, Curve, PolygonRegion, Selection
 
 
-def locate(name: str, where: Any, table: Mapping[str, PolygonRegion], slack: float) -> tuple[Where, str] | None:
+def locate(name: str, where: object, table: Mapping[str, PolygonRegion], slack: float) -> tuple[Where, str] | None:
     """The predicate in terms of points and the tag it selects from; `None` when it selects nothing.
 
     A predicate that holds on a set of positive area selects from the interior. One that holds on a part of the boundary
@@ -42,35 +42,35 @@ def _facets(name: str, where: Where, table: Mapping[str, PolygonRegion], slack: 
     boundary = table.get("boundary")
     if not isinstance(boundary, Curve):
         return None
-    chosen = boundary.segments[selected_edges(name, where, boundary, table, slack)]
-    if not len(chosen):
+    segments = boundary.segments[selected_edges(name, where, boundary, table, slack)]
+    if not len(segments):
         raise NoSuchRegion(
             f"where= of tag {name!r} selects none of the {len(boundary.segments)} edges of the boundary."
         )
-    return Where(where.given, _near(chosen, slack), where.on_facets), "boundary"
+    return Where(where.definition, _near(segments, slack), where.on_facets), "boundary"
 
 
 def selection(name: str, where: Where, parent: str, table: Mapping[str, PolygonRegion], slack: float) -> Any:
     """The region that a predicate selects; exact for shapely geometries, by rejection for the others."""
-    if is_shapely(where.given):
+    if is_shapely(where.definition):
         return _cut(table, parent, where, slack)
     return Selection.of(name, table[parent], where.at_points) if parent in table else None
 
 
 def _cut(table: Mapping[str, PolygonRegion], parent: str, where: Where, slack: float) -> PolygonRegion | None:
     """The part of the interior or of the boundary in a shapely geometry, `None` when there is none."""
-    whole = table.get(parent)
-    if isinstance(whole, Area):
-        part = polygonal(whole.polygon.intersection(where.given))
+    region = table.get(parent)
+    if isinstance(region, Area):
+        part = polygonal(region.polygon.intersection(where.definition))
         return Area(part) if part.area > slack**2 else None
-    if isinstance(whole, Curve):
-        segments, owner = clip_to(where.given.buffer(slack), whole.segments, slack)
-        return Curve(segments, whole.normals[owner]) if len(segments) else None
+    if isinstance(region, Curve):
+        segments, owner = clip_to(where.definition.buffer(slack), region.segments, slack)
+        return Curve(segments, region.normals[owner]) if len(segments) else None
     return None
 
 
 def _near(segments: Float[np.ndarray, "E 2 2"], slack: float) -> Callable[..., Any]:
-    def inside(x: Any, y: Any) -> np.ndarray:
+    def inside(x: Float[np.ndarray, " N"], y: Float[np.ndarray, " N"]) -> np.ndarray:
         return on_segments(np.stack([x, y], axis=1), segments, slack)
 
     return inside
@@ -93,10 +93,10 @@ def selected_edges(
 
 def edges_by_midpoint(name: str, where: Callable[..., Any], boundary: Curve) -> np.ndarray:
     """Edges whose midpoint satisfies `f(x, y)`, called with two numbers."""
-    chosen = np.array([bool(where(float(x), float(y))) for x, y in boundary.segments.mean(axis=1)], dtype=bool)
-    if not np.any(chosen):
+    selected = np.array([bool(where(float(x), float(y))) for x, y in boundary.segments.mean(axis=1)], dtype=bool)
+    if not np.any(selected):
         raise ValueError(
-            f"region({name!r}): the predicate holds at the midpoint of none of the {len(chosen)} edges of the "
+            f"region({name!r}): the predicate holds at the midpoint of none of the {len(selected)} edges of the "
             "boundary. It selects whole edges; use tag(name, where=...) for a part of an edge."
         )
-    return boundary.segments[chosen]
+    return boundary.segments[selected]

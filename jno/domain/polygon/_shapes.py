@@ -133,8 +133,8 @@ class Selection(PolygonRegion):
 
     def place(self, unit: Float[np.ndarray, "n K"]) -> Drawn:
         points, normals = self.parent.place(unit)
-        kept = evaluate_predicate(self.name, self.where, points)
-        return points[kept], None if normals is None else normals[kept]
+        inside = evaluate_predicate(self.name, self.where, points)
+        return points[inside], None if normals is None else normals[inside]
 
     def draw(self, count: int, sampler: Sampler | None, generator: np.random.Generator) -> Drawn:
         """Rejection: points of the parent, kept where the predicate holds."""
@@ -143,12 +143,12 @@ class Selection(PolygonRegion):
                 f"The tag {self.name!r} is a region given by a predicate; its points are drawn uniformly by rejection. "
                 f"Leave out the sampler {sampler!r}, or give the region as a shapely geometry."
             )
-        found, normals, accepted, tried = [], [], 0, 0
+        accepted_points, normals, accepted, tried = [], [], 0, 0
         while accepted < count:
             rate = max(accepted / tried, 1e-3) if tried else 1.0
             batch = int(np.clip((count - accepted) / rate, _BATCH, 4_000_000))
             points, directions = self.place(unit_points(sampler, batch, self.coordinates, generator))
-            found.append(points)
+            accepted_points.append(points)
             normals.append(directions)
             accepted, tried = accepted + len(points), tried + batch
             if tried > _HOPELESS * max(accepted, 1):
@@ -156,5 +156,7 @@ class Selection(PolygonRegion):
                     f"The tag {self.name!r} selects less than a millionth of its region, so that points cannot be "
                     "drawn from it; widen where=, or give the region as a shapely geometry."
                 )
-        kept = [part for part in normals if part is not None]
-        return np.concatenate(found)[:count], np.concatenate(kept)[:count] if self.is_boundary else None
+        accepted_normals = [part for part in normals if part is not None]
+        return np.concatenate(accepted_points)[:count], np.concatenate(accepted_normals)[
+            :count
+        ] if self.is_boundary else None

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from .. import _shapely as shapely
+from .._shapely import Shape
 from ._geometry import clip_to, outward_normals, polygonal, ring_segments, tolerance
 from ._shapes import Area, Curve, PolygonRegion
 
@@ -24,7 +25,7 @@ class UserCurve:
     inside: Any = None
 
 
-def active_tags(active: Any) -> Table:
+def active_tags(active: Shape) -> Table:
     """`interior` and `boundary`; an empty geometry has none."""
     if active.area <= tolerance(active) ** 2:
         return {}
@@ -41,7 +42,7 @@ def _add(table: Table, name: str, region: PolygonRegion) -> None:
     table[name] = region
 
 
-def source_tags(active: Any, regions: Mapping[str, Any], edges: Mapping[str, np.ndarray]) -> Table:
+def source_tags(active: Shape, regions: Mapping[str, Any], edges: Mapping[str, np.ndarray]) -> Table:
     """`interior_<name>`, `boundary_<name>` and `boundary_<name>_<i>` of every source region.
 
     Edges are cut to the closed active geometry: no point is ever drawn where the domain is not. Their normals point
@@ -68,7 +69,7 @@ def source_tags(active: Any, regions: Mapping[str, Any], edges: Mapping[str, np.
     return table
 
 
-def box_tags(active: Any) -> Table:
+def box_tags(active: Shape) -> Table:
     """`left`, `right`, `bottom`, `top` of a geometry that is an axis-aligned rectangle."""
     if active.is_empty or active.area < (1.0 - 1e-9) * shapely.box(*active.bounds).area:
         return {}
@@ -82,7 +83,7 @@ def box_tags(active: Any) -> Table:
     return {name: Curve(np.array([segment]), np.array([normal])) for name, (segment, normal) in sides.items()}
 
 
-def curve_tags(active: Any, curves: Mapping[str, UserCurve]) -> Table:
+def curve_tags(active: Shape, curves: Mapping[str, UserCurve]) -> Table:
     """Boundary tags that the user gave as lines."""
     return {
         name: Curve(curve.segments, outward_normals(curve.segments, active if curve.inside is None else curve.inside))

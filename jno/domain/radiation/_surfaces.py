@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Bool, Float
 
 from .. import _shapely as shapely
+from .._shapely import Shape
 from ..geometry import Geometry
 from ..mesh import Arcs, arcs_of, right_unit_normals, segment_lengths, straight_runs
 from ..sampling import SampleRecord
@@ -32,23 +31,23 @@ def walls(geometry: Geometry, opaque: tuple[str, ...] = ()) -> Float[np.ndarray,
     return np.concatenate(parts)
 
 
-def facing_medium(arcs: Arcs, medium: Any, slack: float) -> Arcs:
+def facing_medium(arcs: Arcs, medium: Shape, slack: float) -> Arcs:
     """The pieces turned so that the medium lies to their right; pieces that do not touch it are dropped."""
     right, left = _beside(arcs.segments, medium, slack)
     turned = left & ~right
     segments = np.where(turned[:, None, None], arcs.segments[:, ::-1], arcs.segments)
-    kept = left | right
-    return Arcs(segments[kept], arcs.owner[kept], arcs.count)
+    touching = left | right
+    return Arcs(segments[touching], arcs.owner[touching], arcs.count)
 
 
-def without_windows(segments: Float[np.ndarray, "K 2 2"], medium: Any, slack: float) -> Float[np.ndarray, "J 2 2"]:
+def without_windows(segments: Float[np.ndarray, "K 2 2"], medium: Shape, slack: float) -> Float[np.ndarray, "J 2 2"]:
     """Edges of regions that are walls: those inside of the medium are not."""
     right, left = _beside(segments, medium, slack)
     return segments[~(right & left)]
 
 
 def _beside(
-    segments: Float[np.ndarray, "K 2 2"], medium: Any, slack: float
+    segments: Float[np.ndarray, "K 2 2"], medium: Shape, slack: float
 ) -> tuple[Bool[np.ndarray, " K"], Bool[np.ndarray, " K"]]:
     """Whether the medium lies to the right and to the left of every segment."""
     length = segment_lengths(segments)[:, None]

@@ -38,16 +38,16 @@ class Exchange:
     visible: Bool[np.ndarray, "Na Nb"]
 
 
-def exchange(first: Arcs, second: Arcs, blockers: Float[np.ndarray, "K 2 2"], slack: float) -> Exchange:
+def exchange(source: Arcs, target: Arcs, blockers: Float[np.ndarray, "K 2 2"], slack: float) -> Exchange:
     """Exchange between two curves, each seen from its right-hand side."""
-    values, state = _whole_pieces(first.segments, second.segments, blockers, slack)
+    values, state = _whole_pieces(source.segments, target.segments, blockers, slack)
     if len(blockers):
         values *= state == _FREE
-        _refine(values, state, first.segments, second.segments, blockers, slack)
-    shape = (first.count, second.count)
+        _refine(values, state, source.segments, target.segments, blockers, slack)
+    shape = (source.count, target.count)
     areas, visible = np.zeros(shape), np.zeros(shape, dtype=bool)
     for part in _rows(*values.shape):
-        index = np.add.outer(first.owner[part] * shape[1], second.owner)
+        index = np.add.outer(source.owner[part] * shape[1], target.owner)
         weights = values[part].reshape(-1)
         areas += np.bincount(index.reshape(-1), weights=weights, minlength=areas.size).reshape(shape)
         visible.reshape(-1)[index[values[part] > 0.0]] = True
@@ -61,18 +61,18 @@ def _rows(count: int, width: int) -> Iterator[slice]:
 
 
 def _whole_pieces(
-    first: Float[np.ndarray, "P 2 2"],
-    second: Float[np.ndarray, "Q 2 2"],
+    sources: Float[np.ndarray, "P 2 2"],
+    targets: Float[np.ndarray, "Q 2 2"],
     blockers: Float[np.ndarray, "K 2 2"],
     slack: float,
 ) -> tuple[Float[np.ndarray, "P Q"], Int8[np.ndarray, "P Q"]]:
     """What pieces exchange when nothing is in between, and whether the ray between their middles arrives."""
-    values = np.zeros((len(first), len(second)))
+    values = np.zeros((len(sources), len(targets)))
     state = np.full(values.shape, _UNSEEN, dtype=np.int8)
     for part in _rows(*values.shape):
-        one, other = first[part, None], second[None]
-        front, seen = _in_front_of(one, other, slack)
-        back, sees = _in_front_of(other, one, slack)
+        source, target = sources[part, None], targets[None]
+        front, seen = _in_front_of(source, target, slack)
+        back, sees = _in_front_of(target, source, slack)
         strings = _strings(back, front)
         i, j = np.nonzero(seen & sees & (strings > slack**2))
         values[i + part.start, j] = strings[i, j]
@@ -84,8 +84,8 @@ def _whole_pieces(
 def _refine(
     values: Float[np.ndarray, "P Q"],
     state: Int8[np.ndarray, "P Q"],
-    first: Float[np.ndarray, "P 2 2"],
-    second: Float[np.ndarray, "Q 2 2"],
+    sources: Float[np.ndarray, "P 2 2"],
+    targets: Float[np.ndarray, "Q 2 2"],
     blockers: Float[np.ndarray, "K 2 2"],
     slack: float,
 ) -> None:
@@ -96,9 +96,9 @@ def _refine(
     """
     i, j = np.nonzero(_mixed(state))
     for part in _rows(len(i), _FINE**2):
-        one, other = first[i[part]], second[j[part]]
-        front, _ = _in_front_of(one, other, slack)
-        back, _ = _in_front_of(other, one, slack)
+        source, target = sources[i[part]], targets[j[part]]
+        front, _ = _in_front_of(source, target, slack)
+        back, _ = _in_front_of(target, source, slack)
         values[i[part], j[part]] = _strings(back, front) * _share(back, front, blockers, slack)
 
 
@@ -113,47 +113,47 @@ def _mixed(state: Int8[np.ndarray, "P Q"]) -> Bool[np.ndarray, "P Q"]:
 
 
 def _in_front_of(
-    wall: Float[np.ndarray, "*#M 2 2"], other: Float[np.ndarray, "*#M 2 2"], slack: float
+    wall: Float[np.ndarray, "*#M 2 2"], piece: Float[np.ndarray, "*#M 2 2"], slack: float
 ) -> tuple[Float[np.ndarray, "*M 2 2"], Bool[np.ndarray, "*M"]]:
     """The part of the other piece on the right-hand side of a wall, and whether there is any."""
     along_x, along_y = (wall[..., 1, axis] - wall[..., 0, axis] for axis in (0, 1))
     length = np.sqrt(along_x**2 + along_y**2)
     low, high = (
-        ((other[..., e, 0] - wall[..., 0, 0]) * along_y - (other[..., e, 1] - wall[..., 0, 1]) * along_x) / length
+        ((piece[..., e, 0] - wall[..., 0, 0]) * along_y - (piece[..., e, 1] - wall[..., 0, 1]) * along_x) / length
         for e in (0, 1)
     )
     crossing = np.clip(low / np.where(low == high, 1.0, low - high), 0.0, 1.0)
     begin = np.where(low < 0.0, crossing, 0.0)
     end = np.where(high < 0.0, crossing, 1.0)
-    along = other[..., 1, :] - other[..., 0, :]
-    part = other[..., :1, :] + np.stack([begin, end], axis=-1)[..., None] * along[..., None, :]
+    along = piece[..., 1, :] - piece[..., 0, :]
+    part = piece[..., :1, :] + np.stack([begin, end], axis=-1)[..., None] * along[..., None, :]
     return part, (np.maximum(low, high) > slack) & (end > begin)
 
 
-def _strings(one: Float[np.ndarray, "*M 2 2"], other: Float[np.ndarray, "*M 2 2"]) -> Float[np.ndarray, "*M"]:
+def _strings(source: Float[np.ndarray, "*M 2 2"], target: Float[np.ndarray, "*M 2 2"]) -> Float[np.ndarray, "*M"]:
     """Half of the crossed minus the uncrossed strings, never negative."""
 
     def string(a: int, b: int) -> np.ndarray:
         # faster than np.hypot, whose care for overflow is not needed here
-        return np.sqrt((one[..., a, 0] - other[..., b, 0]) ** 2 + (one[..., a, 1] - other[..., b, 1]) ** 2)
+        return np.sqrt((source[..., a, 0] - target[..., b, 0]) ** 2 + (source[..., a, 1] - target[..., b, 1]) ** 2)
 
     return np.maximum((string(0, 0) + string(1, 1) - string(0, 1) - string(1, 0)) / 2.0, 0.0)
 
 
 def _share(
-    one: Float[np.ndarray, "M 2 2"],
-    other: Float[np.ndarray, "M 2 2"],
+    source: Float[np.ndarray, "M 2 2"],
+    target: Float[np.ndarray, "M 2 2"],
     blockers: Float[np.ndarray, "K 2 2"],
     slack: float,
 ) -> Float[np.ndarray, " M"]:
     """Which part of the rays of a grid between two pieces arrives."""
     steps = ((np.arange(_FINE) + 0.5) / _FINE)[None, :, None]
-    starts = one[:, :1] + steps * (one[:, 1:] - one[:, :1])
-    stops = other[:, :1] + steps * (other[:, 1:] - other[:, :1])
-    hidden = np.zeros((len(one), _FINE, _FINE), dtype=bool)
+    starts = source[:, :1] + steps * (source[:, 1:] - source[:, :1])
+    stops = target[:, :1] + steps * (target[:, 1:] - target[:, :1])
+    hidden = np.zeros((len(source), _FINE, _FINE), dtype=bool)
     # all rays between two pieces stay within half the length of the longer one of the ray between their middles
-    longer = np.maximum(*(np.linalg.norm(piece[:, 1] - piece[:, 0], axis=1) for piece in (one, other)))
-    for pair, blocker in candidates(one.mean(axis=1), other.mean(axis=1), blockers, longer / 2.0, slack):
+    longer = np.maximum(*(np.linalg.norm(piece[:, 1] - piece[:, 0], axis=1) for piece in (source, target)))
+    for pair, blocker in candidates(source.mean(axis=1), target.mean(axis=1), blockers, longer / 2.0, slack):
         hit = crosses(starts[pair][:, :, None], stops[pair][:, None], blockers[blocker][:, None, None], slack)
         np.logical_or.at(hidden, pair, hit)
-    return 1.0 - hidden.reshape(len(one), -1).mean(axis=1)
+    return 1.0 - hidden.reshape(len(source), -1).mean(axis=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -64,6 +63,7 @@ def check_name(tag: str, sampler: str) -> None:
         raise ValueError(f"Unknown sampler {sampler!r} of {tag!r}; named samplers are {', '.join(NAMES)}.")
 
 
-def unit_points(sampler: Any, count: int, dimension: int, generator: np.random.Generator) -> Unit:
+def unit_points(sampler: object, count: int, dimension: int, generator: np.random.Generator) -> Unit:
     """`count` points of the unit cube by the named sampler; `None` is `"uniform"`."""
-    return _RULES["uniform" if sampler is None else sampler](count, dimension, generator)
+    rule = _RULES["uniform"] if sampler is None else _RULES[str(sampler)]
+    return rule(count, dimension, generator)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from jno.utils import get_logger
 
@@ -36,7 +35,7 @@ def _check_complete(path: Path, origin: str) -> None:
         raise MeshFileError(f"{origin} is truncated or not a {kind} file: its end is missing.")
 
 
-def cad_geometry(path: Path, *, mesh_size: Any, algorithm: int) -> Geometry:
+def cad_geometry(path: Path, *, mesh_size: object, algorithm: int) -> Geometry:
     """The meshed geometry of a CAD file; its faces are the tags `face_1`, `face_2`, ….
 
     Without a mesh size the diagonal of the bounding box is divided into 20.

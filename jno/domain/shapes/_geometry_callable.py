@@ -8,7 +8,7 @@ from typing import Any
 
 from ..geometry import Geometry, build_geometry
 from ..io import from_meshio
-from ..mesh import RawMesh, generate, gmsh_model, numbered_names, physical_names, read_model
+from ..mesh import Gmsh, RawMesh, generate, gmsh_model, numbered_names, physical_names, read_model
 from ._checks import checked_size
 
 _EXPECTED = (
@@ -24,25 +24,25 @@ def callable_geometry(draw: Callable[..., Any], *, algorithm: int, keep_orphan_n
     """
     origin = f"The geometry callable {draw!r}"
     with gmsh_model("A geometry callable") as gmsh:
-        made, dimension, size = _checked_result(draw(gmsh.model), origin)
-        raw = _meshed(gmsh, made, dimension, size, algorithm, origin)
+        drawing, dimension, size = _checked_result(draw(gmsh.model), origin)
+        raw = _meshed(gmsh, drawing, dimension, size, algorithm, origin)
     return build_geometry(raw, origin, ds=size, dimension=dimension, keep_orphan_nodes=keep_orphan_nodes, notice=False)
 
 
-def _checked_result(result: Any, origin: str) -> tuple[Any, int, float]:
+def _checked_result(result: object, origin: str) -> tuple[Any, int, float]:
     if not isinstance(result, tuple) or len(result) != 3:
         raise ValueError(f"{origin} {_EXPECTED}; it returned {result!r}.")
-    made, dimension, size = result
+    drawing, dimension, size = result
     if not isinstance(dimension, Integral) or isinstance(dimension, bool) or dimension not in (1, 2, 3):
         raise ValueError(f"{origin} {_EXPECTED}; it returned the dimension {dimension!r}.")
-    return made, int(dimension), checked_size(size)
+    return drawing, int(dimension), checked_size(size)
 
 
-def _meshed(gmsh: Any, made: Any, dimension: int, size: float, algorithm: int, origin: str) -> RawMesh:
-    if type(made).__module__.partition(".")[0] == "meshio":
-        return from_meshio(made, origin)
-    if made is not gmsh.model and made is not gmsh:
-        raise ValueError(f"{origin} {_EXPECTED}; it returned the geometry {made!r}.")
+def _meshed(gmsh: Gmsh, drawing: object, dimension: int, size: float, algorithm: int, origin: str) -> RawMesh:
+    if type(drawing).__module__.partition(".")[0] == "meshio":
+        return from_meshio(drawing, origin)
+    if drawing is not gmsh.model and drawing is not gmsh:
+        raise ValueError(f"{origin} {_EXPECTED}; it returned the geometry {drawing!r}.")
     gmsh.model.geo.synchronize()
     gmsh.model.occ.synchronize()
     if not gmsh.model.getEntities(dimension):

@@ -11,7 +11,7 @@ import numpy as np
 from jno.utils import get_logger
 
 from ...geometry import EXTRA_NODES
-from ...mesh import CORNERS, FACE_KINDS, FACES, Block, MeshFileError, RawMesh, positions
+from ...mesh import KINDS, Block, MeshFileError, RawMesh, face_kind, positions
 from ._abaqus_keywords import Keyword, keywords
 from ._abaqus_model import Entry, Instance, Model, NamedSet
 
@@ -37,9 +37,9 @@ class _Placed:
 
     def locate(self, labels: np.ndarray, of_elements: bool) -> np.ndarray:
         """Positions among all nodes or elements, -1 for labels that do not exist."""
-        mine, first = (self.element_labels, self.first_element) if of_elements else (self.labels, self.first_node)
-        slots = positions(mine, labels)
-        return np.where(slots < 0, -1, slots + first)
+        table, offset = (self.element_labels, self.first_element) if of_elements else (self.labels, self.first_node)
+        slots = positions(table, labels)
+        return np.where(slots < 0, -1, slots + offset)
 
 
 class _Assembled:
@@ -95,11 +95,11 @@ class _Assembled:
     def _distinct(self, labels: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The nodes without repetitions, which must agree."""
         slots = positions(labels, labels)
-        kept = slots == np.arange(len(labels))
-        differ = np.any(points != points[slots], axis=1) if len(labels) else kept
+        distinct = slots == np.arange(len(labels))
+        differ = np.any(points != points[slots], axis=1) if len(labels) else distinct
         if np.any(differ):
             raise MeshFileError(f"{self._origin} gives the label {labels[differ][0]} to two nodes at different points.")
-        return labels[kept], points[kept]
+        return labels[distinct], points[distinct]
 
     # -- sets ----
     def _sets(self, placed: _Placed) -> Iterator[tuple[str, Block]]:
@@ -163,9 +163,9 @@ class _Assembled:
             located = placed.locate(np.array([int(name)]), of_elements)
             if located[0] >= 0:
                 return located
-        instance, dot, rest = name.partition(".")
+        instance, dot, local_name = name.partition(".")
         if dot and instance.upper() in self._placed:
-            return self._named(self._placed[instance.upper()], rest, of_elements, keyword, trail)
+            return self._named(self._placed[instance.upper()], local_name, of_elements, keyword, trail)
         what = "element" if of_elements else "node"
         raise keyword.error(f"refers to {name!r}, which is no {what} and no set of {what}s")
 
@@ -175,8 +175,8 @@ class _Assembled:
         return self._placed[name.upper()]
 
     def _blocks_of(self, elements: np.ndarray) -> Iterator[Block]:
-        for first, (kind, nodes) in zip(self._first, self._blocks, strict=True):
-            rows = elements[(elements >= first) & (elements < first + len(nodes))] - first
+        for offset, (kind, nodes) in zip(self._first, self._blocks, strict=True):
+            rows = elements[(elements >= offset) & (elements < offset + len(nodes))] - offset
             if len(rows):
                 yield kind, nodes[rows]
 
@@ -208,7 +208,7 @@ class _Assembled:
             raise keyword.error("must name an element or a set of elements and one of its faces S1, S2, ...", row)
         number = int(face[1:]) - 1
         for kind, nodes in self._blocks_of(self._named(placed, words[0], True, keyword)):
-            if number >= len(FACES.get(kind, ())):
+            if number >= len(KINDS[kind].faces):
                 raise keyword.error(f"asks for the face {face} of an element of kind {kind!r}", row)
-            corners = nodes[:, : CORNERS[kind]][:, list(FACES[kind][number])]
-            yield FACE_KINDS[corners.shape[1]], corners
+            corners = nodes[:, : KINDS[kind].corners][:, list(KINDS[kind].faces[number])]
+            yield face_kind(corners.shape[1]), corners

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-# node counts of solids and of plane or shell elements
-_SOLIDS = {4: "tetra", 10: "tetra", 5: "pyramid", 13: "pyramid", 6: "wedge", 15: "wedge", 18: "wedge"}
-_SOLIDS |= {8: "hexahedron", 20: "hexahedron", 27: "hexahedron"}
-_FLAT = {3: "triangle", 6: "triangle", 7: "triangle", 4: "quad", 8: "quad", 9: "quad"}
+from ...mesh import abaqus_kinds
+
+_SOLIDS, _FLAT = abaqus_kinds(3), abaqus_kinds(2)
 # families of element types by their first letters; the number of nodes follows
 _FAMILIES = (
     (r"(?:E|D|DC|AC|Q|DCC)?C?3D(\d+)", _SOLIDS),

@@ -174,13 +174,13 @@ class Model:
             self._entry(self._current.node_sets, name, Entry(keyword, labels))
 
     def _elements(self, keyword: Keyword) -> None:
-        known = element_type(keyword.required("TYPE"))
-        if known is None:
+        element = element_type(keyword.required("TYPE"))
+        if element is None:
             raise keyword.error(
                 f"has the type {keyword.options['TYPE']!r}, which is not read; known are solids (C3D4, C3D8, ...), "
                 "plane and shell elements (CPS3, CPE4, S4R, ...), trusses and beams (T2D2, B31, ...)"
             )
-        kind, width = known
+        kind, width = element
         labels, nodes = _element_table(keyword, width)
         self._current.elements.append((kind, labels, nodes, keyword))
         if name := keyword.options.get("ELSET"):
@@ -236,8 +236,8 @@ def _generated(keyword: Keyword) -> np.ndarray:
     parts = [np.zeros(0, dtype=np.int64)]
     for row, words in enumerate(keyword.rows):
         try:
-            first, last, *step = (int(word) for word in words if word)
-            parts.append(np.arange(first, last + 1, *step[:1], dtype=np.int64))
+            start, stop, *step = (int(word) for word in words if word)
+            parts.append(np.arange(start, stop + 1, *step[:1], dtype=np.int64))
         except (ValueError, ZeroDivisionError, TypeError):
             raise keyword.error("must be the first label, the last one and an increment", row) from None
     return np.concatenate(parts)

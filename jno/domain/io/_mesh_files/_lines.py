@@ -16,17 +16,17 @@ class Lines:
 
     Args:
         name: of the section, as `"$Nodes"`.
-        first: number of the first line in the file, from one.
+        start: number of the first line in the file, from one.
         text: the lines.
         origin: names the file in messages.
     """
 
-    def __init__(self, name: str, first: int, text: list[str], origin: str) -> None:
+    def __init__(self, name: str, start: int, text: list[str], origin: str) -> None:
         self.name, self._origin, self._row = name, origin, 0
         filled = list(map(str.strip, text))
-        self._numbers = list(compress(range(first, first + len(text)), filled))
+        self._numbers = list(compress(range(start, start + len(text)), filled))
         self._lines = list(compress(filled, filled))
-        self._end = first + len(text)
+        self._end = start + len(text)
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -42,7 +42,7 @@ class Lines:
         """The position of the next line among those that are not blank."""
         return self._row
 
-    def rest(self) -> Iterator[tuple[str, int]]:
+    def remaining(self) -> Iterator[tuple[str, int]]:
         """The other lines with their numbers in the file."""
         while self._row < len(self._lines):
             self._row += 1

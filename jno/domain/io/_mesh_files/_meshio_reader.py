@@ -9,17 +9,21 @@ import xml.etree.ElementTree as ElementTree
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from jno.utils import get_logger
 
 from ...geometry import EXTRA_NODES
-from ...mesh import TOPOLOGICAL, Block, MeshFileError, RawMesh, linear_kind
+from ...mesh import Block, MeshFileError, RawMesh, dimension_of, linear_kind
 from ._vtk_cells import TAG_PREFIX
 
 # What meshio's parsers raise on bytes that are not what they expect; SystemExit is its way to give up.
+MeshioMesh: TypeAlias = Any
+MeshioBlock: TypeAlias = Any
+"""Of meshio, which has no types to check."""
+
 _PARSER_ERRORS = (
     ValueError,
     IndexError,
@@ -52,9 +56,9 @@ def import_meshio(purpose: str) -> Any:
 def read_with_meshio(path: Path, origin: str) -> RawMesh:
     """Any other file format."""
     meshio = import_meshio(f"Reading {path.suffix} files")
-    known = sorted(meshio.extension_to_filetypes)
-    if path.suffix.lower() not in known:
-        raise MeshFileError(f"{origin}: unknown kind of file {path.suffix!r}; known are .npz {' '.join(known)}.")
+    readable = sorted(meshio.extension_to_filetypes)
+    if path.suffix.lower() not in readable:
+        raise MeshFileError(f"{origin}: unknown kind of file {path.suffix!r}; known are .npz {' '.join(readable)}.")
     _refuse_endless(path, origin)
     said = io.StringIO()
     try:
@@ -84,7 +88,7 @@ def _refuse_endless(path: Path, origin: str) -> None:
             raise MeshFileError(f"{origin} is truncated: the line with the numbers of its nodes and faces is missing.")
 
 
-def from_meshio(mesh: Any, origin: str) -> RawMesh:
+def from_meshio(mesh: MeshioMesh, origin: str) -> RawMesh:
     """Points, blocks and all named sets of a `meshio.Mesh`."""
     points = np.asarray(mesh.points, dtype=np.float64)
     if points.ndim != 2 or not points.shape[1] or not len(points):
@@ -97,7 +101,7 @@ def from_meshio(mesh: Any, origin: str) -> RawMesh:
     return RawMesh(points, blocks, {name: tuple(parts) for name, parts in sets.items()})
 
 
-def _block(block: Any, origin: str) -> Block:
+def _block(block: MeshioBlock, origin: str) -> Block:
     kind = linear_kind(block.type)
     try:
         nodes = np.asarray(block.data).astype(np.int64)
@@ -108,7 +112,7 @@ def _block(block: Any, origin: str) -> Block:
     return kind, nodes
 
 
-def _cell_sets(mesh: Any, blocks: tuple[Block, ...], origin: str) -> Iterator[tuple[str, Block]]:
+def _cell_sets(mesh: MeshioMesh, blocks: tuple[Block, ...], origin: str) -> Iterator[tuple[str, Block]]:
     """Sets as lists of indices per block, or as dicts from the kind of cell."""
     for name, per_block in mesh.cell_sets.items():
         if name.startswith("gmsh:"):
@@ -117,9 +121,9 @@ def _cell_sets(mesh: Any, blocks: tuple[Block, ...], origin: str) -> Iterator[tu
         yield name, ("vertex", np.zeros((0, 1), dtype=np.int64))  # the set exists, even without cells
         for number, (kind, nodes) in enumerate(blocks):
             by_kind = isinstance(per_block, dict)
-            chosen = per_block.get(mesh.cells[number].type) if by_kind else per_block[number]
-            if chosen is not None and len(chosen):
-                ids = np.asarray(chosen).astype(np.int64)
+            set_ids = per_block.get(mesh.cells[number].type) if by_kind else per_block[number]
+            if set_ids is not None and len(set_ids):
+                ids = np.asarray(set_ids).astype(np.int64)
                 yield name, (kind, nodes[_local_ids(ids, offset, len(nodes), f"{origin}: the set {name!r}")])
             offset += len(nodes)
 
@@ -129,13 +133,13 @@ def _local_ids(ids: np.ndarray, offset: int, count: int, subject: str) -> np.nda
     if ids.min() >= 0 and ids.max() < count:
         return ids
     # some formats count cells over all blocks, or over other blocks than those that were read
-    for first in (offset, int(ids.min())):
-        if ids.min() >= max(first, 0) and ids.max() - first < count:
-            return ids - first
+    for start in (offset, int(ids.min())):
+        if ids.min() >= max(start, 0) and ids.max() - start < count:
+            return ids - start
     raise MeshFileError(f"{subject} lists cell {ids.max()}, but its block has {count} cells.")
 
 
-def _physical_groups(mesh: Any, blocks: tuple[Block, ...], origin: str) -> Iterator[tuple[str, Block]]:
+def _physical_groups(mesh: MeshioMesh, blocks: tuple[Block, ...], origin: str) -> Iterator[tuple[str, Block]]:
     """gmsh's numbers of physical groups, where they did not come as named sets."""
     names = {(int(entry[1]), int(entry[0])): name for name, entry in mesh.field_data.items() if len(entry) == 2}
     if "gmsh:physical" in mesh.cell_data:
@@ -143,12 +147,12 @@ def _physical_groups(mesh: Any, blocks: tuple[Block, ...], origin: str) -> Itera
             yield name, ("vertex", np.zeros((0, 1), dtype=np.int64))
     for (kind, nodes), numbers in zip(blocks, mesh.cell_data.get("gmsh:physical", ()), strict=False):
         for number in np.unique(numbers):
-            name = names.get((TOPOLOGICAL.get(kind, 3), int(number)), f"physical_{number}")
+            name = names.get((dimension_of(kind), int(number)), f"physical_{number}")
             if number and name not in mesh.cell_sets:
                 yield name, (kind, nodes[np.asarray(numbers) == number])
 
 
-def _families(mesh: Any, blocks: tuple[Block, ...], origin: str) -> Iterator[tuple[str, Block]]:
+def _families(mesh: MeshioMesh, blocks: tuple[Block, ...], origin: str) -> Iterator[tuple[str, Block]]:
     """MED families: a negative number stands for one or more group names."""
     if "cell_tags" not in mesh.cell_data:
         return
@@ -158,7 +162,7 @@ def _families(mesh: Any, blocks: tuple[Block, ...], origin: str) -> Iterator[tup
                 yield name, (kind, nodes[np.asarray(numbers) == number])
 
 
-def _node_families(mesh: Any, blocks: tuple[Block, ...], origin: str) -> Iterator[tuple[str, Block]]:
+def _node_families(mesh: MeshioMesh, blocks: tuple[Block, ...], origin: str) -> Iterator[tuple[str, Block]]:
     """MED families of nodes."""
     numbers = np.asarray(mesh.point_data.get("point_tags", ()))
     for number, names in getattr(mesh, "point_tags", {}).items():
@@ -166,7 +170,7 @@ def _node_families(mesh: Any, blocks: tuple[Block, ...], origin: str) -> Iterato
             yield EXTRA_NODES + name, ("vertex", np.flatnonzero(numbers == number).reshape(-1, 1))
 
 
-def _marked_cells(mesh: Any, blocks: tuple[Block, ...], origin: str) -> Iterator[tuple[str, Block]]:
+def _marked_cells(mesh: MeshioMesh, blocks: tuple[Block, ...], origin: str) -> Iterator[tuple[str, Block]]:
     """Cell and point data named `tag:<name>`."""
     for key, per_block in mesh.cell_data.items():
         if key.startswith(TAG_PREFIX):
@@ -178,7 +182,7 @@ def _marked_cells(mesh: Any, blocks: tuple[Block, ...], origin: str) -> Iterator
             yield name, ("vertex", np.flatnonzero(np.asarray(marks).reshape(-1)).reshape(-1, 1))
 
 
-def _point_sets(mesh: Any, blocks: tuple[Block, ...], origin: str) -> Iterator[tuple[str, Block]]:
+def _point_sets(mesh: MeshioMesh, blocks: tuple[Block, ...], origin: str) -> Iterator[tuple[str, Block]]:
     """Named sets of nodes; a set of cells of the same name says more."""
     for name, ids in mesh.point_sets.items():
         if name not in mesh.cell_sets:

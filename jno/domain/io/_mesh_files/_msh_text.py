@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...mesh import CORNERS, TOPOLOGICAL, Block, MeshFileError, RawMesh, check_tag_name, gmsh_kind, positions
+from ...mesh import Block, MeshFileError, RawMesh, check_tag_name, corner_count, dimension_of, gmsh_kind, positions
 from ._lines import Lines
 
 _SECTION = re.compile(r"^\$(\w+)[ \t]*\r?\n(.*?)(?:^\$End\1\b|\Z)", re.DOTALL | re.MULTILINE)
@@ -21,8 +21,8 @@ def is_text_msh(head: bytes) -> bool:
     """Whether the first bytes of a file announce a text format that is understood here."""
     words = head.replace(b"\r", b"").split(b"\n")
     version = words[1].split() if len(words) > 1 else []
-    known = len(version) >= 2 and (version[0].startswith(b"2") or version[0] == b"4.1")
-    return words[0].strip() == b"$MeshFormat" and known and version[1] == b"0"
+    readable = len(version) >= 2 and (version[0].startswith(b"2") or version[0] == b"4.1")
+    return words[0].strip() == b"$MeshFormat" and readable and version[1] == b"0"
 
 
 def parse_msh(text: str, origin: str) -> RawMesh:
@@ -58,7 +58,7 @@ def _physical_names(sections: Sections, origin: str) -> Groups:
         return {}
     groups: Groups = {}
     announced = lines.integers(1)[0]
-    for text, number in lines.rest():
+    for text, number in lines.remaining():
         match = _NAME.match(text)
         if not match:
             raise MeshFileError(
@@ -127,9 +127,9 @@ def _elements_2(lines: Lines, groups: Groups) -> Iterator[tuple[Block, list[str]
         kind = gmsh_kind(number)
         rows = np.flatnonzero(member.reshape(-1) == row)
         _check_width(lines, rows, kind, width, kinds, widths)
-        first = start[rows] + 3 + count
-        names = [group_name(groups, TOPOLOGICAL.get(kind, 3), abs(group))] if group else []
-        yield (kind, numbers[first[:, None] + np.arange(width)]), names
+        begin = start[rows] + 3 + count
+        names = [group_name(groups, dimension_of(kind), abs(group))] if group else []
+        yield (kind, numbers[begin[:, None] + np.arange(width)]), names
 
 
 def _refuse_rows(lines: Lines, bad: np.ndarray, what: str) -> None:
@@ -140,7 +140,7 @@ def _refuse_rows(lines: Lines, bad: np.ndarray, what: str) -> None:
 def _check_width(lines: Lines, rows: np.ndarray, kind: str, width: int, kinds: np.ndarray, widths: np.ndarray) -> None:
     """Refuse elements with fewer nodes than corners, or with another number than most of their kind."""
     alike = widths[kinds == kinds[rows[0]]]
-    if width < CORNERS.get(kind, 1) or width != np.bincount(alike).argmax():
+    if width < corner_count(kind) or width != np.bincount(alike).argmax():
         raise lines.error(f"gives {width} nodes to an element of kind {kind!r}", 1 + int(rows[0]))
 
 
@@ -188,8 +188,8 @@ def _read_41(sections: Sections, groups: Groups) -> RawMesh:
         dimension, entity, number, count = lines.integers(4)[:4]
         kind, row = gmsh_kind(number), lines.row
         numbers, lengths = lines.ragged(count)
-        width = int(lengths[0]) if count else 1 + CORNERS.get(kind, 1)
-        wrong = (lengths != width) | (lengths < 1 + CORNERS.get(kind, 1))
+        width = int(lengths[0]) if count else 1 + corner_count(kind)
+        wrong = (lengths != width) | (lengths < 1 + corner_count(kind))
         if np.any(wrong):
             bad = int(np.argmax(wrong))
             raise lines.error(f"gives {lengths[bad] - 1} nodes to an element of kind {kind!r}", row + bad)

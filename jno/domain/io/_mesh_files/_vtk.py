@@ -138,9 +138,9 @@ def _cells(words: list[str], contents: _Contents, stream: VtkStream) -> int:
     flat = stream.numbers(size, "int")
     starts = _starts(flat, count)
     contents.lengths.append(flat[starts])
-    kept = np.ones(len(flat), dtype=bool)
-    kept[starts] = False
-    contents.nodes.append(flat[kept])
+    are_nodes = np.ones(len(flat), dtype=bool)
+    are_nodes[starts] = False
+    contents.nodes.append(flat[are_nodes])
     return count
 
 

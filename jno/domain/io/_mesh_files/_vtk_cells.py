@@ -8,23 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...geometry import EXTRA_NODES
-from ...mesh import CORNERS, Block, MeshFileError, RawMesh
+from ...mesh import KINDS, Block, MeshFileError, RawMesh, vtk_kind
 
 # Name of the cell (and point) data that marks a tag in formats without named sets.
 TAG_PREFIX = "tag:"
 
-# https://vtk.org/doc/nightly/html/vtkCellType_8h_source.html; all of these list their corners first
-_KINDS = {
-    "vertex": (1,),
-    "line": (3, 21, 35, 68, 75),
-    "triangle": (5, 22, 34, 69, 76),
-    "quad": (8, 9, 23, 28, 30, 70, 77),
-    "tetra": (10, 24, 71, 78),
-    "hexahedron": (11, 12, 25, 29, 33, 72, 79),
-    "wedge": (13, 26, 31, 32, 73, 80),
-    "pyramid": (14, 27, 37, 74, 81),
-}
-_KIND_OF = {number: kind for kind, numbers in _KINDS.items() for number in numbers}
 _ORDERS = {8: (0, 1, 3, 2), 11: (0, 1, 3, 2, 4, 5, 7, 6)}  # pixels and voxels, row by row
 _REFUSED = {7: "polygon", 15: "pentagonal prism", 16: "hexagonal prism", 36: "quadratic polygon", 42: "polyhedron"}
 _LINEAR = (1, 3, 5, 8, 9, 10, 11, 12, 13, 14)
@@ -109,8 +97,8 @@ def _elements(number: int, nodes: np.ndarray, origin: str) -> Iterator[Block]:
         if width >= size:
             yield kind, nodes[:, np.arange(width - size + 1)[:, None] + np.arange(size)].reshape(-1, size)
         return
-    elif number in _KIND_OF:
-        kind = _KIND_OF[number]
+    elif (linear := vtk_kind(number)) is not None:
+        kind = linear
     else:
         name = f"{_REFUSED.get(number, 'unknown')} (VTK's type {number}, {width} nodes)"
         raise MeshFileError(
@@ -118,7 +106,7 @@ def _elements(number: int, nodes: np.ndarray, origin: str) -> Iterator[Block]:
             "quadrilaterals, tetrahedra, pyramids, wedges and hexahedra. Divide the others into these first, in "
             "PyVista with mesh.triangulate()."
         )
-    if width < CORNERS[kind] or (number in _LINEAR and width > CORNERS[kind]):
+    if width < KINDS[kind].corners or (number in _LINEAR and width > KINDS[kind].corners):
         raise MeshFileError(f"{origin} is corrupt: a cell of kind {kind!r} has {width} nodes.")
     yield kind, nodes[:, list(_ORDERS[number])] if number in _ORDERS else nodes
 
@@ -131,8 +119,8 @@ def joined(pieces: list[VtkMesh]) -> VtkMesh:
     first_end = np.cumsum([0, *(len(piece.nodes) for piece in pieces)])
     return VtkMesh(
         np.concatenate([piece.points for piece in pieces]),
-        np.concatenate([piece.nodes + first for piece, first in zip(pieces, first_node, strict=False)]),
-        np.concatenate([piece.ends + first for piece, first in zip(pieces, first_end, strict=False)]),
+        np.concatenate([piece.nodes + offset for piece, offset in zip(pieces, first_node, strict=False)]),
+        np.concatenate([piece.ends + offset for piece, offset in zip(pieces, first_end, strict=False)]),
         np.concatenate([piece.types for piece in pieces]),
         _joined_data([piece.cell_data for piece in pieces]),
         _joined_data([piece.point_data for piece in pieces]),

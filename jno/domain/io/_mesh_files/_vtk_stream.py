@@ -115,7 +115,7 @@ class VtkStream:
             self._line()
             return
         # the two highest bits say in how many bytes the length is written
-        first = self._contents[self._at]
-        width = {3: 1, 2: 2, 1: 4, 0: 8}[first >> 6]
+        head = self._contents[self._at]
+        width = {3: 1, 2: 2, 1: 4, 0: 8}[head >> 6]
         length = int.from_bytes(self._contents[self._at : self._at + width], "big") & (1 << 8 * width - 2) - 1
         self._at += width + length

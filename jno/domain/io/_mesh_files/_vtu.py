@@ -90,12 +90,12 @@ def _topology(array: ElementTree.Element) -> bool:
 
 def _data(piece: ElementTree.Element, section: str, rows: int, arrays: _Arrays) -> dict[str, np.ndarray]:
     """The data that mark tags, and the ghosts."""
-    wanted = [
+    data_arrays = [
         array
         for array in piece.iterfind(f"{section}/DataArray[@Name]")
         if array.attrib["Name"].startswith(TAG_PREFIX) or (array.attrib["Name"] == _GHOSTS and section == "CellData")
     ]
-    return {array.attrib["Name"]: arrays.read(array).reshape(rows, -1) for array in wanted}
+    return {array.attrib["Name"]: arrays.read(array).reshape(rows, -1) for array in data_arrays}
 
 
 class _Arrays:
@@ -127,11 +127,11 @@ class _Arrays:
     def _payload(self, stream: _Stream) -> bytes:
         size = self._header.itemsize
         if self._compressor is None:
-            return stream.rest(int(stream.numbers(self._header, 1)[0]), size)
+            return stream.body(int(stream.numbers(self._header, 1)[0]), size)
         decompress = _decompressor(self._compressor, self._origin)
         count, block, last = (int(number) for number in stream.numbers(self._header, 3))
         sizes = stream.numbers(self._header, 3 + count)[3:].astype(np.int64)
-        data = stream.rest(int(sizes.sum()), (3 + count) * size)
+        data = stream.body(int(sizes.sum()), (3 + count) * size)
         ends = np.cumsum(sizes)
         lengths = [block] * count
         if count and last:
@@ -151,7 +151,7 @@ class _Stream:
         """The first numbers of the header."""
         return np.frombuffer(self._bytes(0, count * dtype.itemsize), dtype=dtype, count=count)
 
-    def rest(self, size: int, header: int) -> bytes:
+    def body(self, size: int, header: int) -> bytes:
         """The bytes after a header of so many; in base 64 the two are encoded apart, or as one."""
         if not self._encoded:
             return self._bytes(header, size)
