@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jno.trace import FunctionCall, Placeholder, as_node
+from jno.utils import Key
 
 
 def function(
@@ -68,7 +69,7 @@ def tracker(expression: object, interval: int = 1, reduce: object = None) -> Pla
     return as_node(expression).tracker(interval, reduce)
 
 
-def parameter(shape: Any, *, key: object = None, name: str | None = None) -> Any:
+def parameter(shape: Any, *, key: Key | None = None, name: str | None = None) -> Any:
     """Trainable array; see ``jno.parameter``.
 
     Args:
