@@ -120,10 +120,10 @@ def test_small_eigenvalues_are_cut_off():
         np.testing.assert_allclose(found, [1.0, 1.0, 0.0], rtol=1e-9)
 
 
-def test_damped_where_no_multiple_of_the_direction_improves():
+def test_damped_where_the_direction_does_not_improve():
     """In any units: the damping is measured by the largest eigenvalue, here the square of the scale."""
 
-    def residual(p):  # a barrier at less than 2**-30 on the way of Gauss and Newton, and none for large damping
+    def residual(p):  # a barrier on the way of Gauss and Newton, and none for large damping
         return jnp.array([1e-6 * (p[0] - 1.0), p[1] - 1.0, jnp.where(p[0] > 3e-10, 9.0, 0.0)])
 
     @jax.jit
@@ -132,18 +132,62 @@ def test_damped_where_no_multiple_of_the_direction_improves():
         return optimizer.update(jax.grad(loss)(start), optimizer.init(start), start, value_fn=loss)[0]
 
     with jax.enable_x64(True):
-        # the smallest damping 10**k whose step stays in front of the barrier is 0.01
-        expected = np.array([1e-12, 1.0]) / (np.array([1e-12, 1.0]) + 0.01)
+        # the smallest damping 0.001 * 4**k whose step stays in front of the barrier is 0.004
+        expected = np.array([1e-12, 1.0]) / (np.array([1e-12, 1.0]) + 0.004)
         for scale in (1.0, 3e-4, 700.0):
             np.testing.assert_allclose(step(scale), expected, rtol=1e-9)
 
 
-def test_steps_to_losses_that_are_no_numbers_are_passed_over():
+@pytest.mark.parametrize("form", ["dense", "conjugate gradients"])
+def test_steps_to_losses_that_are_not_numbers_are_passed_over(form, monkeypatch):
     """Newton's step for log p = 0 from 3 ends at 3 - 3 log 3 < 0, half of it in front of the root."""
+    if form == "dense":
+        damping = 1e-3 * 4**4  # the first one whose acceleration is at most three quarters of its velocity
+        velocity = 3 * np.log(3.0) / (1 + damping)
+        expected = velocity - velocity**2 / 6 / (1 + damping)
+    else:
+        monkeypatch.setattr(_engd, "_DENSE", 0)
+        expected = 1.5 * np.log(3.0)
     with jax.enable_x64(True):
         start, loss, optimizer = jnp.array([3.0]), Squares(jnp.log), engd()
         step = jax.jit(lambda p: optimizer.update(jax.grad(loss)(p), optimizer.init(p), p, value_fn=loss)[0])
-        np.testing.assert_allclose(step(start), -1.5 * np.log(3.0), rtol=1e-12)
+        np.testing.assert_allclose(step(start), -expected, rtol=1e-12)
+
+
+def descent(loss, start, steps):
+    """Losses before the steps of engd, and the damping of each."""
+    optimizer = engd()
+
+    def one(carry, _):
+        p, state = carry
+        updates, following = optimizer.update(jax.grad(loss)(p), state, p, value_fn=loss)
+        return (optax.apply_updates(p, updates), following), (loss(p), state.damping)
+
+    return jax.jit(lambda p: jax.lax.scan(one, (p, optimizer.init(p)), length=steps)[1])(start)
+
+
+def test_steps_follow_a_curved_valley():
+    """Rosenbrock's valley, which bends by the square: steps without the acceleration are at 0.8 after 30 of them."""
+    with jax.enable_x64(True):
+        loss = Squares(lambda p: jnp.array([100 * (p[1] - p[0] ** 2), 1 - p[0]]))
+        losses, _ = descent(loss, jnp.array([-1.2, 1.0]), 30)
+        assert np.all(np.diff(losses) <= 0)
+        assert losses[-1] < 1e-20
+
+
+def test_the_damping_is_remembered():
+    """It is raised by four where a step fails, and lowered by ten after one that gains what was promised."""
+    with jax.enable_x64(True):
+        loss = Squares(lambda p: jnp.arctan(5 * p))
+        losses, damping = descent(loss, jnp.array([2.0]), 12)
+        factors = damping[1:] / damping[:-1]
+        assert losses[-1] < 1e-20
+        np.testing.assert_allclose(damping[0], 1e-3)
+        exponents = {(-1, 0), (0, 0)} | {(power, raised) for power in (-1, 0, 1) for raised in range(9)}
+        allowed = [4.0**raised * {-1: 0.1, 0: 1.0, 1: 4.0}[power] for power, raised in exponents]
+        assert all(np.isclose(factor, allowed).any() for factor in factors)
+        assert factors.max() > 3.9
+        assert factors.min() < 0.5
 
 
 def test_directions_of_no_weight_are_left_out():

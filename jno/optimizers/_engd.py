@@ -8,10 +8,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from jno.trace import Node
 
@@ -19,10 +18,18 @@ _DENSE = 2048
 """Above this many parameters and residuals no matrix is formed."""
 _CG_STEPS = 200
 _HALVINGS = 31
-_DAMPING = np.logspace(1, -15, 17)
 _LEAST_BITS = 32
 _TANGENTS = 8
 """Columns of the Jacobian computed at a time: what is in flight stays in the cache, a seventh of the time of all."""
+
+_FIRST_DAMPING = 1e-3
+_RAISED, _LOWERED = 4.0, 10.0
+"""Factors of the damping after a step that failed or gained less than a quarter, and after one that gained most, of
+what the linear model promised."""
+_TRIALS = 40
+_LEAST_GAIN, _POOR_GAIN, _GOOD_GAIN = 1e-4, 0.25, 0.75
+_MOST_CURVATURE = 0.75
+"""Largest ratio of acceleration and velocity for which the path is trusted (Transtrum and Sethna 2012)."""
 
 
 @runtime_checkable
@@ -39,9 +46,10 @@ class LeastSquares(Protocol):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class ENGDState:
-    """Steps done, and with ``gram_interval > 1`` the metric that is kept, ``(P, P)``."""
+    """Steps done, the damping of the next one, and with ``gram_interval > 1`` the metric that is kept, ``(P, P)``."""
 
     count: Int[Array, ""]
+    damping: Float[Array, ""]
     metric: Any
 
 
@@ -55,18 +63,24 @@ def engd(
     """Energy natural gradient descent, for constraints that are mean squares.
 
     With the weighted residuals ``r`` of all constraints, ``loss = sum(r**2)``, and their Jacobian ``J`` by the
-    parameters, the step is ``-eta d`` where ``d`` is the least-squares solution of ``G d = grad / 2`` with the Gram
-    matrix ``G = J' J``: the gradient in the metric of the problem, which for linear equations is the step of Gauss and
-    Newton.  It comes from the singular values of ``J``, as ``d = J⁺ r``, because to form ``J' J`` would square the
-    condition number.  These cost the smaller side of ``J`` squared times the larger one, so that with fewer residuals
-    than parameters it is the form of Woodbury, ``d = J' (J J')⁺ r``.  When both sides exceed 2048, conjugate gradients
-    solve for ``d`` with products with ``J`` and its transpose, and no matrix is formed.
+    parameters, the direction is ``d``, the least-squares solution of ``G d = grad / 2`` with the Gram matrix ``G = J'
+    J``: the gradient in the metric of the problem, which for linear equations is the step of Gauss and Newton.  It
+    comes from the singular values of ``J``, as ``d = J⁺ r``, because to form ``J' J`` would square the condition
+    number.  These cost the smaller side of ``J`` squared times the larger one, so that with fewer residuals than
+    parameters it is the form of Woodbury, ``d = J' (J J')⁺ r``.
 
-    ``eta`` is the best of ``1, 1/2, 1/4, ... 2**-30``.  Where none of them improves the loss, damped directions, ``(G +
-    mu I) d = grad / 2`` with ``mu`` from ``10**-15`` to ``10`` times the largest eigenvalue of ``G``, are tried
-    (Levenberg 1944, Marquardt 1963).  They come last: a damped step often lowers the loss more than the undamped one,
-    but in a sequence of such steps the error of a Poisson problem stayed above 1e-5 where that of undamped ones fell
-    to 1e-8.  A step that is not finite, or improves nothing, is left out.
+    The whole step ``-d`` is taken where the loss falls by three quarters or more of what the linear model promises.
+    Elsewhere the direction is damped, ``(G + mu I) d = grad / 2``, with ``mu`` times the largest eigenvalue of ``G`` as
+    its unit: four times as much until a step has a share of the promised gain, a tenth for the next step when that
+    share was large (Levenberg 1944, Marquardt 1963; ``mu`` is remembered from step to step).  A damped step follows
+    the path of least residuals to second order: half of the acceleration ``(G + mu I)⁻¹ J' r_dd``, with the second
+    derivative ``r_dd`` of the residuals along ``d``, is added, and ``mu`` is raised where it exceeds three quarters of
+    ``d`` (Transtrum and Sethna 2012).  On a Poisson problem from five random networks the errors after 50 steps were
+    1e-4 to 1e-3 without acceleration and 3e-6 to 5e-5 with it.  A step that is not finite, or improves nothing, is
+    left out.
+
+    When both sides of ``J`` exceed 2048, conjugate gradients solve for ``d`` with products with ``J`` and its
+    transpose, no matrix is formed, and the step is the best of ``d, d/2, d/4, ... 2**-30 d``.
 
     Use it in double precision, on all points: ``net.optimizer(jno.optimizers.engd())``.
 
@@ -77,7 +91,7 @@ def engd(
         gram_interval: steps after which ``G`` is computed anew; above one it is kept as a matrix ``(P, P)``.
         rcond: eigenvalues of ``G`` below ``rcond`` times the largest count as zero; default machine precision.  A
             larger one takes fewer steps to a larger error.
-        line_search: choose ``eta`` and ``mu``; otherwise they are one and zero.
+        line_search: damp or shorten steps that do not improve the loss; otherwise every step is ``-d``.
 
     Returns:
         A transform whose update takes ``value_fn``, the loss as a function of the parameters, with a method
@@ -104,7 +118,8 @@ def engd(
         [1.0, -1.0]
 
     Source: J. Müller, M. Zeinhofer, "Achieving high accuracy with PINNs via energy natural gradient descent", ICML
-    2023.
+    2023; M. Transtrum, J. Sethna, "Improvements to the Levenberg-Marquardt algorithm for nonlinear least-squares
+    minimization", arXiv:1201.5885, 2012.
     """
     terms = None if gram_terms is None else _checked_terms(gram_terms)
     if not isinstance(gram_interval, int) or isinstance(gram_interval, bool) or gram_interval < 1:
@@ -119,7 +134,8 @@ def engd(
                 f"engd: the parameters are {flat.dtype}, in which least squares have no accuracy; use at least "
                 "float32, for a model net.dtype(jnp.float32)"
             )
-        return ENGDState(jnp.zeros((), jnp.int32), _Metric.empty(flat) if gram_interval > 1 else ())
+        damping = jnp.asarray(_FIRST_DAMPING, flat.dtype)
+        return ENGDState(jnp.zeros((), jnp.int32), damping, _Metric.empty(flat) if gram_interval > 1 else ())
 
     def update(
         gradients: Any,
@@ -139,36 +155,42 @@ def engd(
 
         def residual(vector: Any) -> Any:
             leaves = unravel(vector)
-            found = value_fn.residuals(leaves) if terms is None else value_fn.residuals(leaves, terms)
-            return found.astype(start.dtype)
+            residuals = value_fn.residuals(leaves) if terms is None else value_fn.residuals(leaves, terms)
+            return residuals.astype(start.dtype)
 
-        kept: Any = ()
+        metric: Any = ()
         if gram_interval > 1:
 
             def renewed(_: Any) -> _Metric:
                 return _Metric.of(_jacobian(residual, start)).filled()
 
-            kept = jax.lax.cond(state.count % gram_interval == 0, renewed, lambda old: old, state.metric)
-            direction, damped = kept.by_gradient(half, rcond)
-        elif min(jax.eval_shape(residual, start).size, start.size) > _DENSE:
-            if rcond is not None:
-                raise ValueError(
-                    f"engd(rcond={rcond!r}): with more than {_DENSE} parameters and residuals conjugate gradients "
-                    "compute no eigenvalues to cut off; leave rcond=None, or train fewer parameters or residuals"
-                )
-            direction = _by_conjugate_gradients(residual, start, half if terms is not None else None)
-            damped = jnp.zeros((0, start.size), start.dtype)
-        else:
+            metric = jax.lax.cond(state.count % gram_interval == 0, renewed, lambda old: old, state.metric)
+        elif min(jax.eval_shape(residual, start).size, start.size) <= _DENSE:
             metric = _Metric.of(_jacobian(residual, start))
-            if terms is None:
-                direction, damped = metric.by_residual(residual(start), rcond)
-            else:
-                direction, damped = metric.by_gradient(half, rcond)
-        if line_search:
-            step = _search(lambda v: value_fn(unravel(v)), start, direction, damped)
+        elif rcond is not None:
+            raise ValueError(
+                f"engd(rcond={rcond!r}): with more than {_DENSE} parameters and residuals conjugate gradients "
+                "compute no eigenvalues to cut off; leave rcond=None, or train fewer parameters or residuals"
+            )
+
+        def value(vector: Any) -> Any:
+            return value_fn(unravel(vector))
+
+        damping = state.damping
+        if isinstance(metric, _Metric):
+            slope = metric.slope(half, residual(start) if terms is None and gram_interval == 1 else None)
+            direction = metric.direction(slope, rcond)
+            if line_search:
+                path = _Path(value, start, metric, slope, None if terms is not None else residual)
+                step, damping = path.step(direction, rcond, damping)
         else:
+            direction = _by_conjugate_gradients(residual, start, half if terms is not None else None)
+            if line_search:
+                step = _halved(value, start, direction)
+        if not line_search:
             step = jnp.where(jnp.all(jnp.isfinite(direction)), direction, 0.0)
-        return unravel(-step.astype(start.dtype)), ENGDState(state.count + 1, kept)
+        state = ENGDState(state.count + 1, damping, metric if gram_interval > 1 else ())
+        return unravel(-step.astype(start.dtype)), state
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -221,21 +243,116 @@ class _Metric:
         missing = self.right.shape[1] - self.values.size
         return _Metric(None, jnp.pad(self.values, (0, missing)), jnp.pad(self.right, ((0, missing), (0, 0))))
 
-    def by_residual(self, residual: Float[Array, " N"], rcond: float | None) -> tuple[Any, Any]:
-        """The least-squares direction for the gradient of this residual, without forming that, and damped ones."""
-        return self._directions(self.left.T @ residual, 1, rcond)
+    def slope(self, half: Float[Array, " P"], residual: Float[Array, " N"] | None) -> Float[Array, " K"]:
+        """Half of the gradient along the singular vectors; from the residual, where it is given, without rounding it
+        in the product with ``J'``."""
+        return self.right @ half if residual is None else self.values * (self.left.T @ residual)
 
-    def by_gradient(self, half: Float[Array, " P"], rcond: float | None) -> tuple[Any, Any]:
-        """The same for half of any gradient."""
-        return self._directions(self.right @ half, 2, rcond)
+    def direction(self, slope: Float[Array, " K"], rcond: float | None) -> Float[Array, " P"]:
+        """The undamped direction, small eigenvalues cut off."""
+        retained = self._retained(rcond)
+        return jnp.where(retained, slope / jnp.where(retained, self.values, 1.0) ** 2, 0.0) @ self.right
 
-    def _directions(self, coefficients: Float[Array, " K"], power: int, rcond: float | None) -> tuple[Any, Any]:
-        """From coefficients that are to be divided by this power of the singular values."""
-        s, largest = self.values, self.values[0]
-        kept = s > jnp.sqrt(jnp.finfo(s.dtype).eps if rcond is None else rcond) * largest
-        direction = jnp.where(kept, coefficients / jnp.where(kept, s, 1.0) ** power, 0.0) @ self.right
-        mu = _DAMPING.astype(s.dtype)[:, None] * largest**2
-        return direction, (coefficients * s ** (2 - power) / (s**2 + mu)) @ self.right
+    def promised(self, slope: Float[Array, " K"], rcond: float | None) -> Float[Array, ""]:
+        """By how much the undamped direction lowers the loss of the linear model."""
+        retained = self._retained(rcond)
+        return jnp.sum(jnp.where(retained, (slope / jnp.where(retained, self.values, 1.0)) ** 2, 0.0))
+
+    def damped(self, slope: Float[Array, " K"], damping: Float[Array, ""]) -> Float[Array, " P"]:
+        """The direction with this multiple of the largest eigenvalue added to all."""
+        return (slope / self._raised(damping)) @ self.right
+
+    def promised_damped(self, slope: Float[Array, " K"], damping: Float[Array, ""]) -> Float[Array, ""]:
+        """By how much the damped direction lowers the loss of the linear model."""
+        raised = self._raised(damping)
+        return jnp.sum(slope**2 / raised * (2.0 - self.values**2 / raised))
+
+    def _retained(self, rcond: float | None) -> Bool[Array, " K"]:
+        s = self.values
+        return s > jnp.sqrt(jnp.finfo(s.dtype).eps if rcond is None else rcond) * s[0]
+
+    def _raised(self, damping: Float[Array, ""]) -> Float[Array, " K"]:
+        largest = self.values[0] ** 2
+        return self.values**2 + damping * jnp.where(largest > 0.0, largest, 1.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Path:
+    """The loss near the parameters of a step, and how to go down.
+
+    Attributes:
+        value: the loss of a vector of parameters.
+        start: the parameters.
+        metric: the Gram matrix there.
+        slope: half of the gradient along the singular vectors of the metric.
+        residual: residuals of a vector of parameters whose squares make up the whole loss; None for no acceleration.
+    """
+
+    value: Callable[[Any], Any]
+    start: Float[Array, " P"]
+    metric: _Metric
+    slope: Float[Array, " K"]
+    residual: Callable[[Any], Any] | None
+
+    def step(
+        self, direction: Float[Array, " P"], rcond: float | None, damping: Float[Array, ""]
+    ) -> tuple[Float[Array, " P"], Float[Array, ""]]:
+        """What to subtract from the parameters, and the damping of the next step."""
+        reference = self.value(self.start)
+        gain = self._gain(direction, reference, self.metric.promised(self.slope, rcond))
+        return jax.lax.cond(
+            gain >= _GOOD_GAIN,
+            lambda: (direction, damping),
+            lambda: self._damped(reference, damping),
+        )
+
+    def _damped(
+        self, reference: Float[Array, ""], damping: Float[Array, ""]
+    ) -> tuple[Float[Array, " P"], Float[Array, ""]]:
+        def fails(trial: tuple[Any, Any, Any, Any]) -> Any:
+            _, _, gain, count = trial
+            return ~(gain > _LEAST_GAIN) & (count < _TRIALS)
+
+        def with_more(trial: tuple[Any, Any, Any, Any]) -> tuple[Any, Any, Any, Any]:
+            raised = trial[0] * _RAISED
+            return raised, *self._trial(raised, reference), trial[3] + 1
+
+        first = damping, *self._trial(damping, reference), 0
+        tried, step, gain, _ = jax.lax.while_loop(fails, with_more, first)
+        factor = jnp.where(gain > _GOOD_GAIN, 1.0 / _LOWERED, jnp.where(gain > _POOR_GAIN, 1.0, _RAISED))
+        following = jnp.maximum(tried * factor, jnp.finfo(damping.dtype).eps)
+        succeeds = gain > _LEAST_GAIN
+        return jnp.where(succeeds, step, 0.0), jnp.where(succeeds, following, damping).astype(damping.dtype)
+
+    def _trial(
+        self, damping: Float[Array, ""], reference: Float[Array, ""]
+    ) -> tuple[Float[Array, " P"], Float[Array, ""]]:
+        """A step and its gain, relative to what was promised."""
+        velocity = self.metric.damped(self.slope, damping)
+        promised = self.metric.promised_damped(self.slope, damping)
+        if self.residual is None:
+            return velocity, self._gain(velocity, reference, promised)
+        bend = self.metric.damped(self.metric.right @ self._curvature(velocity), damping)
+        straight = jnp.linalg.norm(bend) <= _MOST_CURVATURE * jnp.linalg.norm(velocity)
+        step = velocity + bend / 2
+        return step, jnp.where(straight, self._gain(step, reference, promised), -jnp.inf)
+
+    def _curvature(self, velocity: Float[Array, " P"]) -> Float[Array, " P"]:
+        """``J' r_dd`` with the second derivative of the residuals along a direction."""
+        assert self.residual is not None
+        residual = self.residual
+
+        def slope(vector: Any) -> Any:
+            return jax.jvp(residual, (vector,), (velocity,))[1]
+
+        second = jax.jvp(slope, (self.start,), (velocity,))[1]
+        return jax.vjp(residual, self.start)[1](second)[0]
+
+    def _gain(
+        self, step: Float[Array, " P"], reference: Float[Array, ""], promised: Float[Array, ""]
+    ) -> Float[Array, ""]:
+        # a loss that is not a number gives a gain that is larger than nothing
+        return (reference - self.value(self.start - step)) / jnp.where(promised > 0.0, promised, 1.0)
 
 
 def _by_conjugate_gradients(residual: Callable[[Any], Any], start: Any, half: Any) -> Float[Array, " P"]:
@@ -251,21 +368,10 @@ def _by_conjugate_gradients(residual: Callable[[Any], Any], start: Any, half: An
     return jax.scipy.sparse.linalg.cg(gram, right, maxiter=_CG_STEPS)[0]
 
 
-def _search(
-    value: Callable[[Any], Any], start: Any, direction: Float[Array, " P"], damped: Float[Array, "S P"]
-) -> Float[Array, " P"]:
-    """The best of the halved directions, else of the damped ones, else nothing."""
-    reference = value(start)
-    halved = 0.5 ** jnp.arange(_HALVINGS, dtype=start.dtype)[:, None] * direction
-
-    def best(steps: Float[Array, "S P"]) -> tuple[Any, Any]:
-        values = jax.lax.map(lambda step: value(start - step), steps)
-        values = jnp.where(jnp.isfinite(values), values, jnp.inf)
-        chosen = jnp.argmin(values)
-        better = values[chosen] < reference
-        return jnp.where(better, steps[chosen], 0.0), better
-
-    step, found = best(halved)
-    if not len(damped):
-        return step
-    return jax.lax.cond(found, lambda: step, lambda: best(damped)[0])
+def _halved(value: Callable[[Any], Any], start: Any, direction: Float[Array, " P"]) -> Float[Array, " P"]:
+    """The best of the halved directions, else nothing."""
+    steps = 0.5 ** jnp.arange(_HALVINGS, dtype=start.dtype)[:, None] * direction
+    values = jax.lax.map(lambda step: value(start - step), steps)
+    values = jnp.where(jnp.isfinite(values), values, jnp.inf)
+    best = jnp.argmin(values)
+    return jnp.where(values[best] < value(start), steps[best], 0.0)
