@@ -9,15 +9,13 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Shaped
 
-from jno.trace import BinaryOp, FunctionCall, Node, Reduction
+from jno.trace import Node, WeightedMean
 
 from ._analysis import Analysis, Fields
 from ._compiled import Compiled
 from ._figures import Figure, panels, series
 from ._losses import Data
 from ._training_problem import Key, Leaves, Modules, TrainingProblem
-
-_REDUCTIONS = ("mse", "mae", "mean")
 
 
 class ResidualStats(Analysis[Compiled]):
@@ -92,18 +90,6 @@ class ResidualStats(Analysis[Compiled]):
 
 
 def residual(constraint: Node) -> Node:
-    """The point-wise part of a constraint; the constraint itself where none is found."""
-    inside = _inside(constraint)
-    return constraint if inside is None else inside
-
-
-def _inside(node: Node) -> Node | None:
-    if isinstance(node, Reduction) and node.op in _REDUCTIONS:
-        return node.target
-    if isinstance(node, FunctionCall) and node.reduces_axis is not None and node.title in ("mse", "mae"):
-        prediction, target = node.args
-        return prediction - target
-    if isinstance(node, BinaryOp) and node.op in ("*", "/"):
-        right = None if node.op == "/" else _inside(node.right)
-        return _inside(node.left) if right is None else right
-    return None
+    """The point-wise part of a constraint; the constraint itself where it is not a mean over points."""
+    mean = WeightedMean.of(constraint)
+    return constraint if mean is None else mean.residual

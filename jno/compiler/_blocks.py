@@ -8,7 +8,7 @@ included, before it begins the next.  Measured on two CPU cores with Taylor pass
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import equinox as eqx
 import jax
@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 
-from jno.trace import Derivative, ModelCall, Noise, Reduction, TensorTag, walk
+from jno.trace import Derivative, ModelCall, Noise, Reduction, TensorTag, WeightedMean, walk
 
 from ._graph import spatial_tags
 from ._pointwise import has_many_points
@@ -24,8 +24,12 @@ from ._program import Program
 from ._requests import is_planned
 from ._types import AnyArray, Arrays, Key, Modules, Name
 
-_MEANS = {"mse": jnp.square, "mae": jnp.abs, "mean": lambda values: values}
-"""Reductions that are means of something at every point."""
+_OF_RESIDUAL: dict[str, Callable[[Array], Array]] = {
+    "mse": jnp.square,
+    "mae": jnp.abs,
+    "mean": lambda values: values,
+}
+"""What each mean over points is the mean of."""
 
 BLOCK_BYTES = 2**21
 """Size of all coefficients of one layer that a block is cut to."""
@@ -49,8 +53,9 @@ class PointBlocks:
     def __init__(self, program: Program, tags: Sequence[str], count: int) -> None:
         self.count = count
         self._tags = list(tags)
-        self._means = [_MEANS[root.op] for root in program.roots]
-        targets = [root.target for root in program.roots]
+        means = _unweighted_means(program)
+        self._means = [_OF_RESIDUAL[mean.reduction] for mean in means]
+        targets = [mean.residual for mean in means]
         self._targets = Program(
             targets, program.domain, window=1, context=program.context, graph=program.graph, pointwise_only=True
         )
@@ -97,7 +102,7 @@ def blocks_for(program: Program) -> PointBlocks | None:
     """How to cut the points of a program into blocks, or ``None`` where that is impossible or not worth it."""
     if jax.default_backend() != "cpu" or program.layout.samples * program.layout.levels > 1:
         return None
-    means = [root for root in program.roots if isinstance(root, Reduction) and root.op in _MEANS]
+    means = _unweighted_means(program)
     if len(means) < len(program.roots):
         return None
     if any(isinstance(node, TensorTag | Noise) for node in walk(program.roots)) or program.noise_streams:
@@ -105,10 +110,16 @@ def blocks_for(program: Program) -> PointBlocks | None:
     count = math.ceil(_bytes_per_layer(program) / BLOCK_BYTES)
     if count < _FEWEST or not has_many_points(program):
         return None
-    tags = [program.facts.point_tags[id(root.target)] for root in means]
+    tags = [program.facts.point_tags[id(mean.residual)] for mean in means]
     if any(tag is None for tag in tags) or any(len(spatial_tags([root])) > 1 for root in program.roots):
         return None
     return PointBlocks(program, [tag or "" for tag in tags], count)
+
+
+def _unweighted_means(program: Program) -> list[WeightedMean]:
+    """The constraints that are ``residual.mse``, ``.mae`` or ``.mean``."""
+    means = [WeightedMean.of(root) for root in program.roots if isinstance(root, Reduction)]
+    return [mean for mean in means if mean is not None]
 
 
 def _bytes_per_layer(program: Program) -> int:

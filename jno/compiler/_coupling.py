@@ -39,7 +39,7 @@ _STRETCH = 1.7
 """Moved points are stretched about the centre of their tag, far enough to change extrema as well as means."""
 
 _FEWEST = 4
-"""A tag of a single point is tested with so many copies, moved apart."""
+"""A tag of a single point is tested with this many copies, moved apart."""
 
 
 @dataclasses.dataclass(frozen=True)

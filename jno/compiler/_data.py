@@ -8,9 +8,13 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Int, Shaped
+
+from jno.domain import domain as Domain
 
 from ._readings import read
-from ._scope import GEOMETRY
+from ._types import GEOMETRY, Name
 
 KINDS = ("points", "times", "tensors", "nearest", "weights")
 
@@ -32,24 +36,24 @@ class Entry:
 class Layout:
     """``(kind, tag)`` → `Entry`, and the lengths of the outer axes."""
 
-    entries: Mapping[tuple[str, str], Entry]
+    entries: Mapping[Name, Entry]
     samples: int
     levels: int
 
     @property
-    def batched(self) -> tuple[tuple[str, str], ...]:
+    def batched(self) -> tuple[Name, ...]:
         """Keys of the arrays with one row per sample: what a mini-batch selects from."""
         return tuple(key for key, entry in self.entries.items() if entry.batched)
 
 
 def prepare(
     context: Mapping[str, Any],
-    domain: Any,
+    domain: Domain,
     kinds: Mapping[str, str],
     fd_tags: frozenset[str],
     weights: Mapping[str, int],
     on_meshes: bool = False,
-) -> tuple[Layout, dict[tuple[str, str], Any]]:
+) -> tuple[Layout, dict[Name, Any]]:
     """The arrays of the tags an evaluation needs, as the host has them.
 
     Args:
@@ -61,14 +65,14 @@ def prepare(
         on_meshes: whether anything is computed on the meshes, so that every sample must know its own.
 
     Returns:
-        the layout and the arrays; rows or levels that are equal are stored once.  Data that is no array in memory
-        (a data set of a file) stays what it is.
+        the layout and the arrays; rows or levels that are equal are stored once.  Data that is not an array in
+        memory (a data set of a file) stays what it is.
 
     Raises:
         ValueError: unknown tag, or data that can be meant in no way, or in two.
     """
-    entries: dict[tuple[str, str], Entry] = {}
-    arrays: dict[tuple[str, str], Any] = {}
+    entries: dict[Name, Entry] = {}
+    arrays: dict[Name, Any] = {}
     samples = int(domain.total_samples)
     levels = 1
     for tag in sorted(kinds):
@@ -101,7 +105,7 @@ def prepare(
     return Layout(entries, max(stored, default=1), levels), arrays
 
 
-def _compact(array: np.ndarray) -> np.ndarray:
+def _compact(array: Shaped[np.ndarray, "B T ..."]) -> Shaped[np.ndarray, ...]:
     """Store rows and levels that are broadcast views (zero stride) once."""
     for axis in (0, 1):
         if array.shape[axis] > 1 and array.strides[axis] == 0:
@@ -109,7 +113,7 @@ def _compact(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def selected(array: Any, rows: Any) -> np.ndarray:
+def selected(array: Any, rows: Int[np.ndarray, " B"]) -> np.ndarray:
     """Rows of an array or of a data set, which wants increasing indices."""
     order = np.argsort(rows, kind="stable")
     inverse = np.empty_like(order)
@@ -118,7 +122,7 @@ def selected(array: Any, rows: Any) -> np.ndarray:
 
 
 def _tensor(
-    tag: str, array: Any, domain: Any, context: Mapping[str, Any], kinds: Mapping[str, str]
+    tag: str, array: Any, domain: Domain, context: Mapping[str, Any], kinds: Mapping[str, str]
 ) -> tuple[Any, Entry]:
     sets = [name for name, kind in kinds.items() if kind == "points" and name not in domain.normal_tags]
     counts = {name: int(np.shape(context[name])[2]) for name in sets if name in context}
@@ -133,7 +137,7 @@ def _tensor(
     )
 
 
-def _nearest_nodes(points: np.ndarray, domain: Any) -> np.ndarray:
+def _nearest_nodes(points: Shaped[np.ndarray, "B T N D"], domain: Domain) -> Int[np.ndarray, "B 1 N"]:
     """Node of the row's mesh closest to each point of the first time level, ``(B, 1, N)``."""
     from scipy.spatial import cKDTree
 
@@ -149,7 +153,7 @@ def _nearest_nodes(points: np.ndarray, domain: Any) -> np.ndarray:
     return nearest.astype(np.int32)[:, None]
 
 
-def on_device(array: Any) -> jax.Array:
+def on_device(array: ArrayLike) -> jax.Array:
     """A copy of a host array on the device, whose memory it does not share.
 
     ``jnp.asarray`` compiles a program for every shape.
@@ -164,6 +168,6 @@ class DomainData(NamedTuple):
     dimension: int
 
 
-def domain_data(domain: Any) -> DomainData:
+def domain_data(domain: Domain) -> DomainData:
     """See `DomainData`; data sets of files are read."""
     return DomainData({tag: on_device(array[:]) for tag, array in domain.context.items()}, domain.dimension)

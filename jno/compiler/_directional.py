@@ -8,11 +8,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Shaped
 
 from jno.trace import Node, Variable, is_normal, point_tag
 
@@ -38,7 +38,7 @@ class Direction:
             return "n"
         return "xyz"[self.column] if self.column is not None and self.column < 3 else f"[{self.column}]"
 
-    def tangent(self, scope: Scope) -> Any:
+    def tangent(self, scope: Scope) -> Shaped[Array | np.ndarray, ...]:
         """Tangent of the tag's coordinates; of one row, known in advance, where it is the same at all points."""
         coordinates = self.coordinates(scope)
         if self.normal_tag is not None:
@@ -47,11 +47,12 @@ class Direction:
         tangent[:, 0 if self.temporal else self.column] = 1
         return tangent
 
-    def coordinates(self, scope: Scope) -> Any:
+    def coordinates(self, scope: Scope) -> Shaped[Array, "N D"]:
         """Current coordinates: ``(N, D)`` points or the ``(1, 1)`` time."""
-        return (scope.bindings.times if self.temporal else scope.bindings.points)[self.tag]
+        bound: Array = (scope.bindings.times if self.temporal else scope.bindings.points)[self.tag]
+        return bound
 
-    def rebind(self, scope: Scope, coordinates: Any) -> Scope:
+    def rebind(self, scope: Scope, coordinates: Shaped[Array, "N D"]) -> Scope:
         """The scope with coordinates of this tag that a derivative is taken at."""
         table = {self.tag: coordinates}
         points, times = ({}, table) if self.temporal else (table, {})
@@ -100,7 +101,7 @@ def derivative(evaluate: Evaluate, direction: Direction, mode: str) -> Evaluate:
 
 def _forward(evaluate: Evaluate, direction: Direction) -> Evaluate:
     def differentiated(scope: Scope) -> Value:
-        def along(coordinates: Any) -> Value:
+        def along(coordinates: Shaped[Array, "N D"]) -> Value:
             return evaluate(direction.rebind(scope, coordinates))
 
         start = direction.coordinates(scope)
@@ -118,7 +119,7 @@ def _reverse(evaluate: Evaluate, direction: Direction) -> Evaluate:
             # One time per point, so that one pull-back serves all points.
             start = jnp.broadcast_to(start, (evaluate(scope).points, 1))
 
-        def along(coordinates: Any) -> Value:
+        def along(coordinates: Shaped[Array, "N D"]) -> Value:
             return evaluate(direction.rebind(scope, coordinates))
 
         value, pull_back = jax.vjp(along, start)
@@ -130,7 +131,7 @@ def _reverse(evaluate: Evaluate, direction: Direction) -> Evaluate:
         size = math.prod(trailing)
         seeds = jnp.eye(size, dtype=value.array.dtype).reshape(size, 1, *trailing)
 
-        def component(seed: Any) -> Any:
+        def component(seed: Shaped[Array, ...]) -> Shaped[Array, " N"]:
             array = jnp.broadcast_to(seed.reshape((1, *trailing)), value.array.shape)
             cotangent = dataclasses.replace(value, array=array)
             return jnp.sum(pull_back(cotangent)[0] * tangent, axis=1)

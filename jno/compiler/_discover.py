@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
+from jno.domain import domain as Domain
 from jno.trace import Node, TensorTag, Variable, walk
 
 
-def discover_domain(expressions: Sequence[Node]) -> Any:
+def discover_domain(expressions: Sequence[Node]) -> Domain:
     """The domain all variables and data tags of the expressions belong to.
 
     Raises:
         ValueError: none, or more than one.
     """
-    domains: dict[int, Any] = {}
+    domains: dict[int, Domain] = {}
     for leaf in _leaves(expressions):
         if leaf.domain is not None:
             domains.setdefault(id(leaf.domain), leaf.domain)
@@ -31,7 +31,7 @@ def discover_domain(expressions: Sequence[Node]) -> Any:
     return next(iter(domains.values()))
 
 
-def check_own_domain(expressions: Sequence[Node], constraints: Sequence[Node], domain: Any, caller: str) -> None:
+def check_own_domain(expressions: Sequence[Node], constraints: Sequence[Node], domain: Domain, caller: str) -> None:
     """Refuse to read the variables of another domain by their tags at the points of this one.
 
     Args:
@@ -53,9 +53,9 @@ def check_own_domain(expressions: Sequence[Node], constraints: Sequence[Node], d
             )
 
 
-def check_temporal(expressions: Sequence[Node], domain: Any) -> None:
-    """Refuse a temporal variable on a domain without time."""
-    if domain.is_time_dependent:
+def check_temporal(expressions: Sequence[Node], domain: Domain | None) -> None:
+    """Refuse a temporal variable on a domain without time; without expressions there may be no domain."""
+    if domain is None or domain.is_time_dependent:
         return
     for node in walk(expressions):
         if isinstance(node, Variable) and node.axis == "temporal":

@@ -48,7 +48,7 @@ _ENTRYWISE = frozenset(
     )
 )
 _TESTS = (jnp.isfinite, jnp.isnan, jnp.nan_to_num)
-"""Functions whose values are finite whatever they are given."""
+"""Functions whose values are finite for all arguments."""
 
 
 def is_test(node: Node) -> bool:

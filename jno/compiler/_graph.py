@@ -94,7 +94,7 @@ class Graph:
         return below
 
 
-def static_key(value: Any) -> Hashable:
+def static_key(value: object) -> Hashable:
     """A hashable stand-in for a static field; large arrays and objects count by identity."""
     if isinstance(value, bool | int | float | complex | str | bytes | type(None)):
         return (type(value), repr(value))

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, PyTree, Shaped
 
 from jno.trace import Derivative, Node, Variable
 
@@ -24,7 +25,7 @@ PAIRS = 2**16
 
 
 def over_outer_points(
-    at: Callable[[Scope], Any], kernel: Node, names: Iterable[str], size: int, outer: Scope, inner: Scope
+    at: Callable[[Scope], Array], kernel: Node, names: Iterable[str], size: int, outer: Scope, inner: Scope
 ) -> Any:
     """``at(scope)`` for every outer point, ``(N,)``.
 
@@ -44,7 +45,7 @@ def over_outer_points(
     rows = {node: value.array for node, value in factors.items() if value.point_axis == 0}
     sealed = inner.sealed()
 
-    def at_point(point: Any) -> Any:
+    def at_point(point: PyTree) -> Any:
         coordinates, nodes, values = jax.tree_util.tree_map(lambda array: array[None], point)
         scope = sealed.rebind(points=coordinates, nearest=nodes)
         for node, array in values.items():
@@ -87,7 +88,7 @@ def _runs_over(value: Value, count: int) -> bool:
     return value.point_axis == 0 and value.points == count
 
 
-def _blockwise(function: Callable[[Any], Any], arguments: Any, count: int, block: int) -> Any:
+def _blockwise(function: Callable[[PyTree], Array], arguments: PyTree, count: int, block: int) -> Any:
     """``vmap(function)`` over the leading axis, ``block`` entries at a time when there are more.
 
     A block's intermediate values are computed again in the backward pass instead of being stored.
@@ -97,7 +98,7 @@ def _blockwise(function: Callable[[Any], Any], arguments: Any, count: int, block
     blocks = -(-count // max(1, block))
     block = -(-count // blocks)
 
-    def split(array: Any) -> Any:
+    def split(array: Shaped[Array, "N ..."]) -> Any:
         filled = jnp.concatenate([array, jnp.repeat(array[-1:], blocks * block - count, axis=0)])
         return filled.reshape(blocks, block, *array.shape[1:])
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax.numpy as jnp
+from jaxtyping import Array, Shaped
 
 from jno.trace import (
     BinaryOp,
@@ -38,7 +38,7 @@ def integral(node: Integral, scope: Scope) -> Value:
     return Value(_weighted_sum(node.target, rule, inner))
 
 
-def _kernel_integral(kernel: Any, outer: Variable, scope: Scope) -> Value:
+def _kernel_integral(kernel: Node, outer: Variable, scope: Scope) -> Value:
     """One integral over the inner variables for every outer point: ``(N, 1)``."""
     inner = [variable for variable in free_points(kernel) if not same_point(variable, outer)]
     if not inner:
@@ -54,7 +54,7 @@ def _kernel_integral(kernel: Any, outer: Variable, scope: Scope) -> Value:
     names = {outer.tag} | {v.tag for v in _spatial_variables(target) if same_point(v, outer)}
     names |= {point_tag(v) for v in (outer, *_spatial_variables(target)) if v.tag in names}
 
-    def at(point: Scope) -> Any:
+    def at(point: Scope) -> Array:
         return _weighted_sum(target, rule, point)
 
     size = rule.weights.shape[0]
@@ -101,7 +101,7 @@ def _at_quadrature_points(variables: Sequence[Variable], scope: Scope) -> tuple[
     return scope.rebind(points=points, nearest=nearest, padded=rule.padded), rule
 
 
-def _weighted_sum(target: Node, rule: RowRule, scope: Scope) -> Any:
+def _weighted_sum(target: Node, rule: RowRule, scope: Scope) -> Shaped[Array, ""]:
     value = scope.value(target).array
     count = rule.weights.shape[0]
     if value.size == 1:

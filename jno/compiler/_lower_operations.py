@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Shaped
 
 from jno.trace import BinaryOp, FunctionCall, GetItem, Literal, Print, Reduction, Reshape, Tracker, UnaryOp
 
@@ -194,7 +195,7 @@ def _looked_up(node: FunctionCall, arguments: Sequence[Value]) -> Value:
     return Value(node.fn(*arrays, table.array), axis)
 
 
-def _keeps_axis(node: FunctionCall, axis: int | None, arrays: list[Any], result: Any) -> bool:
+def _keeps_axis(node: FunctionCall, axis: int | None, arrays: list[Any], result: Shaped[Array, ...]) -> bool:
     """Whether the point axis survives a function that reduces ``reduces_axis`` and the axes after it, if any."""
     if axis is None or result.ndim <= axis:
         return False
@@ -223,14 +224,14 @@ def print_value(node: Print, scope: Scope, target: Value) -> Value:
     """Identity that prints when the compiled program runs."""
     label = node.label or "jno"
 
-    def show(array: Any) -> None:
+    def show(array: np.ndarray) -> None:
         print(f"{label}: {_DESCRIPTIONS[node.what](array) if isinstance(node.what, str) else node.what(array)}")
 
     jax.debug.callback(show, target.array)
     return target
 
 
-def _stats(a: Any) -> str:
+def _stats(a: np.ndarray) -> str:
     return f"min={a.min():.6g} max={a.max():.6g} mean={a.mean():.6g} std={a.std():.6g}"
 
 

@@ -1,7 +1,7 @@
 """Which point of one point set belongs to which point of another.
 
 Operations pair the points of their operands by position.  That is right within one point set and for data given at
-points.  Two other sets are paired where one is the translate of the other, point by point, whatever the order of their
+points.  Two other sets are paired where one is the translate of the other, point by point, in any order of their
 nodes (periodic boundaries), or was made to match it; what else happens to have as many points is refused.
 """
 
@@ -115,7 +115,7 @@ class Pairings:
 def translated_order(
     source: Float[np.ndarray, "N D"], target: Float[np.ndarray, "N D"]
 ) -> Int[np.ndarray, " N"] | None:
-    """The permutation with ``target[order] = source + shift``, or None where ``target`` is no translate."""
+    """The permutation with ``target[order] = source + shift``, or None where ``target`` is not a translate."""
     from scipy.spatial import cKDTree
 
     shift = target.mean(axis=0) - source.mean(axis=0)

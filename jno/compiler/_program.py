@@ -91,7 +91,7 @@ class Program:
         ]
 
     def _kinds(self) -> dict[str, str]:
-        """Kind of every context entry that must be bound: whatever variables and data tags name."""
+        """Kind of every context entry that must be bound: those that variables and data tags name."""
         kinds: dict[str, str] = {}
         for node in bound_in_context(self.roots):
             if isinstance(node, TensorTag):

@@ -1,19 +1,19 @@
-"""What a derivative node asks for, as constant-coefficient operators, and how its value is put together."""
+"""The constant-coefficient operators a derivative node stands for, and how its value is put together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import jax.numpy as jnp
+from jaxtyping import Array, Shaped
 
-from jno.trace import Derivative, DerivativeSum, Hessian, Jacobian, Node
+from jno.trace import Derivative, DerivativeSum, Hessian, Jacobian, Node, Variable
 from jno.utils.ad_mode import AUTOMATIC, configured_ad_mode, configured_hessian_mode
 
 from ._value import Value
 
-Factors = tuple[Any, ...]
+Factors = tuple[Variable, ...]
 """Variables that are differentiated by, one after the other."""
 
 
@@ -50,7 +50,7 @@ def upper(size: int) -> list[tuple[int, int]]:
     return [(i, j) for i in range(size) for j in range(i, size)]
 
 
-def assembled(node: Derivative, columns: Sequence[Any], target: Value) -> Value:
+def assembled(node: Derivative, columns: Sequence[Shaped[Array, ...]], target: Value) -> Value:
     """The node's value from its derivatives, arrays of the shape of the target's value."""
     if isinstance(node, Hessian) and not node.trace:
         return _symmetric(columns, len(node.variables), target)
@@ -59,13 +59,13 @@ def assembled(node: Derivative, columns: Sequence[Any], target: Value) -> Value:
     return gradient(jnp.stack(jnp.broadcast_arrays(*columns), axis=-1), target)
 
 
-def gradient(stacked: Any, target: Value) -> Value:
+def gradient(stacked: Shaped[Array, "... k"], target: Value) -> Value:
     """Derivatives along the last axis; a scalar ``(N, 1, k)`` gives its own axis away."""
     scalar = stacked.ndim == 3 and stacked.shape[1] == 1
     return replace(target, array=stacked[:, 0] if scalar else stacked)
 
 
-def _symmetric(entries: Sequence[Any], size: int, target: Value) -> Value:
+def _symmetric(entries: Sequence[Array], size: int, target: Value) -> Value:
     """Matrix ``(N[, D], k, k)`` from its entries on and above the diagonal, row by row."""
     places = {place: number for number, place in enumerate(upper(size))}
     order = [places[min(i, j), max(i, j)] for i in range(size) for j in range(size)]

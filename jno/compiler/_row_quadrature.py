@@ -1,4 +1,4 @@
-"""Quadrature rules of regions; on a merged domain every sample uses the rule of its own mesh."""
+"""Quadrature rules of regions; on a merged domain a sample uses the rule of its mesh."""
 
 from __future__ import annotations
 

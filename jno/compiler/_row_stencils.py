@@ -1,4 +1,4 @@
-"""Finite-difference stencils of a domain's meshes; on a merged domain every sample uses those of its own mesh."""
+"""Finite-difference stencils of a domain's meshes; on a merged domain a sample uses those of its mesh."""
 
 from __future__ import annotations
 

@@ -25,14 +25,11 @@ from ._pairing import Pairings
 from ._row_quadrature import RowQuadratures
 from ._row_stencils import Stencils
 from ._rules import LoweringRule, rule_for
-from ._types import Key, Modules, Shape
+from ._types import GEOMETRY, Key, Modules, Shape
 from ._value import AlignmentError, Value, common_point_set
 
 Table = dict[str, Any]
 """Arrays by tag."""
-
-GEOMETRY = "@geometry"
-"""Name under which the number of each sample's geometry is bound, beside the data of the samples."""
 
 
 class NotPointwiseError(Exception):

@@ -35,7 +35,7 @@ _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 
 
 def signed_arrays(program: Program, shapes: dict[int, tuple[int, ...]]) -> dict[int, tuple[int, ...]]:
-    """Positions and shapes of the expressions that are no scalars and whose values can be negative.
+    """Positions and shapes of the expressions that are not scalars and whose values can be negative.
 
     Args:
         program: the expressions.

@@ -15,6 +15,9 @@ Modules = Mapping[int, PyTree]
 Name = tuple[str, str]
 """Kind and tag of an array that expressions read: ``("points", "interior")``."""
 
+GEOMETRY = "@geometry"
+"""Name under which the number of each sample's geometry is bound, beside the data of the samples."""
+
 AnyArray = Shaped[Array | np.ndarray, "..."]
 
 Arrays = Mapping[Name, AnyArray]

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Shaped
 
 
 @jax.tree_util.register_dataclass
@@ -16,13 +17,13 @@ class Value:
     """Per-sample array of a node.
 
     ``point_axis`` is the axis that runs over the points of a tag, or ``None``.  Time is a value over one point: its
-    point axis has length one and broadcasts.
+    point axis has length one and broadcasts.  ``array`` is None in a value that only says where an array belongs.
     """
 
     array: Any
     point_axis: int | None = dataclasses.field(default=None, metadata={"static": True})
     column: bool = dataclasses.field(default=False, metadata={"static": True})
-    """A vector that was made a column ``(k, 1)``: its entries are no points, even when there are as many."""
+    """A vector that was made a column ``(k, 1)``: its entries are not points, even when there are as many."""
     point_set: str | None = dataclasses.field(default=None, metadata={"static": True})
     """Which points the point axis runs over (see `_pairing`): a name, ``""`` for any, None: those of the operands."""
 
@@ -50,10 +51,18 @@ def point_count(values: Sequence[Value]) -> int | None:
     return max(counts) if counts else None
 
 
-def align(values: Sequence[Value]) -> tuple[list[Any], int | None]:
+def align(values: Sequence[Value]) -> tuple[list[Array], int | None]:
     """Reshape arrays so that NumPy broadcasting pairs point axes with point axes.
 
     A value of shape ``(N,)`` acts as ``(N, 1)`` next to ``(N, D)``; nothing ever broadcasts to ``(N, N)``.
+
+    The invariants, in the order in which the cases are decided:
+
+    1. Values with points agree on their number (one point broadcasts) and on the place of the point axis, counted from
+       the left, or else from the right: then NumPy's own rule already pairs them.
+    2. Their ranks are made equal by trailing axes of length one, which is allowed only where no component gets lost.
+    3. Values without points keep their shape.  They meet the *trailing* axes, never the points; what would meet the
+       points by accident, because it is as long as there are points, is refused.
 
     Returns:
         the arrays and the point axis of the broadcast result.
@@ -78,6 +87,7 @@ def align(values: Sequence[Value]) -> tuple[list[Any], int | None]:
     rows_of_data = bare and all(
         value.array.shape == (count,) for value in values if value.point_axis is None and value.array.ndim == 1
     )
+    # (N,) next to a vector of components acts as (N, 1); next to data with one number per point it stays (N,)
     if bare and plain_rank > 0 and not (plain_rank == 1 and rows_of_data):
         rank = max(rank, axis + 2)
     arrays = [_pad(value, rank, axis, count) if value.point_axis is not None else value.array for value in values]
@@ -91,7 +101,7 @@ def align(values: Sequence[Value]) -> tuple[list[Any], int | None]:
     return _broadcastable(arrays), max(axis, axis + max(plain_rank - rank, 0))
 
 
-def _broadcastable(arrays: list[Any]) -> list[Any]:
+def _broadcastable(arrays: list[Array]) -> list[Array]:
     try:
         jnp.broadcast_shapes(*(array.shape for array in arrays))
     except ValueError:
@@ -99,7 +109,7 @@ def _broadcastable(arrays: list[Any]) -> list[Any]:
     return arrays
 
 
-def _pad(value: Value, rank: int, axis: int, count: int) -> Any:
+def _pad(value: Value, rank: int, axis: int, count: int) -> Shaped[Array, ...]:
     missing = rank - value.array.ndim
     if missing == 0:
         return value.array
@@ -122,7 +132,7 @@ def _refuse_square(values: Sequence[Value], rank: int, axis: int, count: int) ->
             )
 
 
-def as_columns(values: Sequence[Value]) -> tuple[list[Any], int | None]:
+def as_columns(values: Sequence[Value]) -> tuple[list[Array], int | None]:
     """Arrays of shape ``(rows, d)`` with a common number of rows, for concatenation on the last axis."""
     count = point_count(values)
     rows = count if count is not None else max((v.array.shape[0] for v in values if v.array.ndim > 1), default=1)
@@ -144,7 +154,7 @@ def as_columns(values: Sequence[Value]) -> tuple[list[Any], int | None]:
     return columns, (0 if count is not None else None)
 
 
-def result_axis(array: Any, arguments: Sequence[Value]) -> int | None:
+def result_axis(array: Shaped[Array, ...], arguments: Sequence[Value]) -> int | None:
     """Point axis of the result of an opaque function: the leading axis, if it still runs over the points."""
     count = point_count([argument for argument in arguments if argument.point_axis == 0])
     if count is None or array.ndim == 0 or array.shape[0] != count:

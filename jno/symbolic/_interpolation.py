@@ -34,7 +34,7 @@ def interp(x: object, xp: object, fp: object, method: str = "linear") -> Functio
 
     Raises:
         ValueError: a table that is not increasing, too short or not finite, or an unknown method.
-        TypeError: ``xp`` is no array of numbers.
+        TypeError: ``xp`` is not an array of numbers.
 
     Example:
         >>> import jno
@@ -66,7 +66,7 @@ def interpn(coordinates: Any, axes: Any, values: object = None, method: str = "l
     Raises:
         ValueError: axes that are not increasing, too short, not as many as the coordinates, or do not fit the values;
             an unknown method; a file without these arrays.
-        TypeError: ``axes`` are no arrays of numbers.
+        TypeError: ``axes`` are not arrays of numbers.
         FileNotFoundError: no such file.
 
     Example:

@@ -68,3 +68,5 @@ from ._substitute import substitute as substitute
 from ._tuning import Tuning as Tuning
 from ._walk import rewrite as rewrite
 from ._walk import walk as walk
+from ._weighted_mean import WeightedMean as WeightedMean
+from ._weighted_mean import reduced as reduced

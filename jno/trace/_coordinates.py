@@ -13,7 +13,7 @@ from ._node import Node
 from ._walk import walk
 
 _ALIAS = re.compile("@(?=[a-z])")
-"""``interior@inner`` is an alias of ``interior``; ``interior@1`` is a point set of its own."""
+"""``interior@inner`` is an alias of ``interior``; ``interior@1`` is another point set."""
 
 
 def point_tag(variable: Variable) -> str:

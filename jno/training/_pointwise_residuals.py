@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jno.compiler import Graph
-from jno.trace import BinaryOp, FunctionCall, Node, Placeholder, Print, Reduction, UnaryOp, Variable, walk
+from jno.trace import BinaryOp, FunctionCall, Node, Placeholder, Print, UnaryOp, Variable, reduced, walk
 
 
 def residuals_on(tag: str, constraints: Sequence[Node], graph: Graph) -> list[Node]:
@@ -34,8 +34,9 @@ def stripped(node: Node, graph: Graph) -> tuple[Placeholder, ...] | None:
     """
     if not point_tags(node, graph):
         return ()
-    if isinstance(node, Reduction):
-        return (node.target,)
+    residual = reduced(node)
+    if residual is not None:
+        return (residual,)
     if isinstance(node, FunctionCall):
         return _of_call(node, graph)
     if isinstance(node, UnaryOp | Print):
@@ -49,8 +50,6 @@ def stripped(node: Node, graph: Graph) -> tuple[Placeholder, ...] | None:
 
 
 def _of_call(node: FunctionCall, graph: Graph) -> tuple[Placeholder, ...] | None:
-    if node.reduces_axis == 0 and len(node.args) == 2:
-        return (BinaryOp("-", *node.args),)  # a loss of a prediction and a target
     if len(node.args) != 1 or node.reduces_axis not in (None, 0):
         return None
     return node.args if node.reduces_axis == 0 else stripped(node.args[0], graph)

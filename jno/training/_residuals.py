@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jno.compiler import Program
-from jno.trace import BinaryOp, Literal, Node, Reduction
+from jno.trace import Node, Reduction, WeightedMean
 
 from ._types import Data, Key, Modules
 
@@ -62,10 +63,10 @@ class _Part:
     """The residuals of some constraints, weighted as in the total loss of all."""
 
     def __init__(self, program: Program, positions: Sequence[int]) -> None:
-        terms = [_weighted_square(program.roots[number], number) for number in positions]
-        self._weights = [weight / len(program.roots) for weight, _ in terms]
+        squares = [_checked_mean_square(program.roots[number], number) for number in positions]
+        self._weights = [square.weight / len(program.roots) for square in squares]
         self._targets = Program(
-            [target for _, target in terms],
+            [square.residual for square in squares],
             program.domain,
             window=program.window,
             context=program.context,
@@ -80,30 +81,30 @@ class _Part:
 
 def _target(root: Node) -> Node | None:
     """The expression whose mean square a constraint is."""
-    try:
-        return _weighted_square(root, 0)[1]
-    except ValueError:
+    square = _mean_square(root)
+    return None if square is None else square.residual
+
+
+@dataclasses.dataclass(frozen=True)
+class _MeanSquare:
+    """A constraint that is the mean square of a residual times a positive number."""
+
+    weight: float
+    residual: Node
+
+
+def _mean_square(root: Node) -> _MeanSquare | None:
+    mean = WeightedMean.of(root)
+    if mean is None or not isinstance(mean.mean, Reduction) or mean.reduction != "mse" or mean.weight is None:
         return None
+    return _MeanSquare(mean.weight, mean.residual)
 
 
-def _weighted_square(root: Node, number: int) -> tuple[float, Node]:
-    """Weight and residual of a constraint."""
-    if isinstance(root, Reduction) and root.op == "mse":
-        return 1.0, root.target
-    if isinstance(root, BinaryOp) and root.op in ("*", "/"):
-        for factor, term in ((root.left, root.right), (root.right, root.left)):
-            value = _positive(factor)
-            if value is None or (root.op == "/" and term is root.right):
-                continue
-            weight, target = _weighted_square(term, number)
-            return (weight * value if root.op == "*" else weight / value), target
-    raise ValueError(
-        f"this optimizer needs constraints that are mean squares, expression.mse, possibly times a positive number; "
-        f"constraint {number} is {root!r}"
-    )
-
-
-def _positive(node: Node) -> float | None:
-    if not isinstance(node, Literal) or getattr(node.value, "shape", ()) != () or isinstance(node.value, complex):
-        return None
-    return float(node.value) if float(node.value) > 0.0 else None
+def _checked_mean_square(root: Node, number: int) -> _MeanSquare:
+    square = _mean_square(root)
+    if square is None:
+        raise ValueError(
+            "this optimizer needs constraints that are mean squares, expression.mse, possibly times a positive number; "
+            f"constraint {number} is {root!r}"
+        )
+    return square

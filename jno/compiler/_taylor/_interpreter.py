@@ -20,7 +20,7 @@ PrimitiveRule = Callable[["Pass", jex.JaxprEqn, list[Jet], frozenset[int]], list
 _RULES: dict[str, PrimitiveRule] = {}
 
 _FLAT = frozenset({"stop_gradient", "sign", "floor", "ceil", "round", "sort_key", "argmax", "argmin"})
-"""Primitives whose parts are zero whatever their inputs are."""
+"""Primitives whose parts are zero for all inputs."""
 
 
 def rule(*names: str) -> Callable[[PrimitiveRule], PrimitiveRule]:

@@ -51,7 +51,7 @@ class Streams:
         """Weights of the basis operators (by position) that make up ``op``.
 
         Raises:
-            ValueError: it is no combination of them.
+            ValueError: it is not a combination of them.
         """
         weights, remainder = self._split(op)
         if remainder:
