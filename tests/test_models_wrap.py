@@ -85,6 +85,32 @@ def test_module_for_single_points_is_mapped_and_says_so_once(capsys):
     assert capsys.readouterr().out.count("pointwise takes single points") == 1
 
 
+@pytest.mark.parametrize("error", [RuntimeError("the weights are missing"), AssertionError("width must be even")])
+def test_module_that_fails_for_its_own_reason_says_why(error):
+    """Mapped over the points it would run, and nobody would learn that it is broken."""
+
+    class Broken(eqx.Module):
+        def __call__(self, x):
+            if x.ndim == 2:
+                raise error
+            return x
+
+    _, x, _ = line()
+    with pytest.raises(type(error), match=str(error)):
+        jno.core([jno.nn(Broken())(x)])
+
+
+def test_module_that_names_its_axes_for_single_points_is_mapped():
+    einops = pytest.importorskip("einops")
+
+    class Doubled(eqx.Module):
+        def __call__(self, x):
+            return einops.repeat(x, "width -> (two width)", two=2)
+
+    domain, x, _ = line()
+    np.testing.assert_allclose(value(jno.nn(Doubled())(x))[0], np.repeat(points_of(domain), 2, axis=1), rtol=1e-6)
+
+
 def test_arguments_are_passed_separately():
     domain, x, _ = line()
     got = value(jno.nn(Sum())(x, 2.0 * x))

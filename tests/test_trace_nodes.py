@@ -20,13 +20,66 @@ from jno.trace import (
     Model,
     NetworkGradient,
     Placeholder,
+    Pointwise,
     TensorTag,
     Variable,
+    WeightedMean,
     dump_tree,
     flatten,
     unflatten,
     walk,
 )
+
+X = Variable("interior", [0, 1], None)
+
+
+@pytest.mark.parametrize(
+    ("node", "kind"),
+    [
+        (X + 1.0, Pointwise.YES),
+        (X @ X, Pointwise.NO),
+        (-X, Pointwise.YES),
+        (X.T, Pointwise.NO),
+        (X.mean, Pointwise.NO),
+        (X[..., 0], Pointwise.YES),
+        (X[1:], Pointwise.NO),
+        (X.reshape(-1), Pointwise.NO),
+        (X.d(X), Pointwise.YES),
+        (X.d(X, "finite_difference"), Pointwise.PER_SAMPLE),
+        (X.integrate(), Pointwise.PER_SAMPLE),
+        (TensorTag("k", None), Pointwise.PER_SAMPLE),
+        (Literal(2.0), Pointwise.YES),
+        (Literal(np.ones(3)), Pointwise.PER_SAMPLE),
+        (jno.np.sin(X), Pointwise.YES),
+        (jno.np.norm(X), Pointwise.BY_SHAPE),
+        (jno.np.norm(X, axis=0), Pointwise.NO),
+        (jno.fn(np.cumsum, [X]), Pointwise.BY_FUNCTION),
+        (jno.np.concat([X, X]), Pointwise.YES),
+    ],
+    ids=str,
+)
+def test_every_node_says_whether_it_is_pointwise(node, kind):
+    assert node.pointwise() is kind
+
+
+def test_weighted_means_are_read():
+    """Weight, reduction and residual of a constraint; what is not a mean over points has none."""
+    residual = X - 1.0
+    for constraint, reduction, weight in [
+        (residual.mse, "mse", 1.0),
+        (2.0 * residual.mae / 4.0, "mae", 0.5),
+        (residual.mean * 3.0, "mean", 3.0),
+        (X.mean * residual.mse, "mse", None),
+        (-1.0 * residual.mse, "mse", None),
+    ]:
+        mean = WeightedMean.of(constraint)
+        assert (mean.reduction, mean.weight) == (reduction, weight)
+        assert mean.residual is residual
+    difference = WeightedMean.of(jno.fn.mse(X, 2.0) / X.max)
+    assert repr(difference.residual) == repr(X - 2.0)
+    assert difference.weight is None
+    for constraint in [residual, residual.max, residual.mse + residual.mae, 2.0 / residual.mse]:
+        assert WeightedMean.of(constraint) is None
 
 
 @pytest.fixture(scope="module")

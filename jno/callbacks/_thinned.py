@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import equinox as eqx
-import jax
 import numpy as np
 
-from jno.compiler import NotPointwiseError, Program, bound_in_context, check_pointwise
+from jno.compiler import Program, bound_in_context, check_pointwise, is_pointwise, shapes_with_more_points
 from jno.trace import NetworkGradient, TensorTag, Variable
 
 from ._training_problem import TrainingProblem
@@ -21,7 +19,8 @@ def thinned(problem: TrainingProblem, gradient: NetworkGradient, count: int) -> 
         ValueError: a target with several components or without points, or a model that is not in the core.
     """
     full_program = problem.over([gradient], "NTKSpectrum")
-    shape = _shape(problem, gradient, pointwise=False)
+    target = problem.program.over([gradient.target])
+    (shape,) = shapes_with_more_points(target, 0)
     outer = 1 + (full_program.window > 1)
     if len(shape) > outer + 1 and int(np.prod(shape[outer + 1 :])) > 1:
         raise ValueError(
@@ -33,7 +32,7 @@ def thinned(problem: TrainingProblem, gradient: NetworkGradient, count: int) -> 
             "NTKSpectrum: the expression is reduced to one number; give the gradient of its point-wise part"
         )
     points = _points(full_program, gradient)
-    if points is None or not _is_pointwise(problem, full_program, gradient):
+    if points is None or not _is_pointwise(full_program, target):
         return full_program
     thinned_count = max(1, count // (full_program.layout.samples * full_program.window))
     if points <= thinned_count:
@@ -61,29 +60,6 @@ def _tags(gradient: NetworkGradient) -> set[str]:
     return {leaf.tag for leaf in bound_in_context([gradient]) if isinstance(leaf, TensorTag) or leaf.axis == "spatial"}
 
 
-def _is_pointwise(problem: TrainingProblem, full_program: Program, gradient: NetworkGradient) -> bool:
+def _is_pointwise(full_program: Program, target: Program) -> bool:
     check_pointwise(full_program, {model.layer_id: model.module for model in full_program.models})
-    if any(map(full_program.facts.networks_couple_points, full_program.roots)):
-        return False
-    try:
-        _shape(problem, gradient, pointwise=True)
-    except NotPointwiseError:
-        return False
-    return True
-
-
-def _shape(problem: TrainingProblem, gradient: NetworkGradient, pointwise: bool) -> tuple[int, ...]:
-    """Shape of what is differentiated; with ``pointwise`` an error where points depend on each other."""
-    base = problem.program
-    program = Program(
-        [gradient.target],
-        base.domain,
-        window=base.window,
-        context=base.context,
-        graph=base.graph,
-        pointwise_only=pointwise,
-    )
-    modules = {model.layer_id: model.module for model in program.models}
-    values = eqx.filter_eval_shape(program, modules, program.abstract_data, jax.random.key(0))
-    shape: tuple[int, ...] = values[0].shape
-    return shape
+    return is_pointwise(target)

@@ -31,6 +31,8 @@ from ._lowering import RULE_MODULES as RULE_MODULES
 from ._named import named_expression as named_expression
 from ._plan import plan_text as plan_text
 from ._pointwise import check_pointwise as check_pointwise
+from ._probes import is_pointwise as is_pointwise
+from ._probes import shapes_with_more_points as shapes_with_more_points
 from ._program import Program as Program
 from ._rules import lowers as lowers
 from ._scope import NotPointwiseError as NotPointwiseError

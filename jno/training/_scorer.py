@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PyTree, Shaped
 
-from jno.compiler import Program
+from jno.compiler import Program, shapes_with_more_points
 from jno.compiler._data import prepare
 from jno.trace import Node
 
@@ -28,14 +28,8 @@ def check_independent(tag: str, program: Program) -> None:
     Raises:
         ValueError: a constraint has no value at another number of these points.
     """
-    modules = {model.layer_id: model.module for model in program.models}
-    data = dict(program.abstract_data)
-    for name in (("points", tag), ("points", f"n_{tag}"), ("nearest", tag)):
-        if name in data:
-            shape = data[name].shape
-            data[name] = jax.ShapeDtypeStruct((*shape[:2], shape[2] + 1, *shape[3:]), data[name].dtype)
     try:
-        jax.eval_shape(lambda arrays, key: program(dict(modules), arrays, key), data, jax.random.PRNGKey(0))
+        shapes_with_more_points(program, 1, tag)
     except ValueError as error:
         raise ValueError(
             f"the points of {tag!r} cannot be resampled: a constraint combines them with something that has one row "
@@ -60,8 +54,7 @@ class Scorer:
         self._tag = tag
         self._constraints = program
         residuals = residuals_on(tag, program.expressions, program.graph)
-        modules = {model.layer_id: model.module for model in program.models}
-        pointwise = [node for node in residuals if self._runs_over_points(node, program, modules)]
+        pointwise = [node for node in residuals if _runs_over_points(_over_all_levels([node], program))]
         if not pointwise:
             raise ValueError(
                 f"no constraint has a residual on the points of {tag!r} alone: write it as a mean over these points, "
@@ -151,22 +144,6 @@ class Scorer:
         values = [value[0] for value in self._program(modules, data)]
         return [value if self._program.window > 1 else value[None] for value in values]
 
-    def _runs_over_points(self, node: Node, program: Program, modules: Modules) -> bool:
-        """Whether the value at other points of another number is one value per point."""
-        probe = _over_all_levels([node], program)
-        data = dict(probe.abstract_data)
-        counts = []
-        for more in (0, 1):
-            at = {
-                name: jax.ShapeDtypeStruct((*a.shape[:2], a.shape[2] + more, *a.shape[3:]), a.dtype)
-                for name, a in data.items()
-                if name[0] in ("points", "nearest")
-            }
-            (value,) = jax.eval_shape(lambda given: probe(dict(modules), given), {**data, **at})
-            axis = 2 if probe.window > 1 else 1
-            counts.append(value.shape[axis] if len(value.shape) > axis else None)
-        return counts[0] is not None and counts[1] == counts[0] + 1
-
 
 def entries_of(context: Mapping[str, Any], tag: str, program: Program, row: int | None = None) -> Data:
     """Points and normals of a tag as entries of a program's data, with their nearest nodes where it asks for them."""
@@ -175,6 +152,13 @@ def entries_of(context: Mapping[str, Any], tag: str, program: Program, row: int 
     if row is not None:
         arrays = {name: array[row : row + 1] if len(array) > 1 else array for name, array in arrays.items()}
     return {name: jnp.asarray(array) for name, array in arrays.items()}
+
+
+def _runs_over_points(program: Program) -> bool:
+    """Whether the value of the one expression has one entry for each point, of any number of points."""
+    axis = 2 if program.window > 1 else 1
+    (shape,), (larger,) = (shapes_with_more_points(program, more) for more in (0, 1))
+    return len(shape) > axis and len(larger) > axis and larger[axis] == shape[axis] + 1
 
 
 def _over_all_levels(nodes: Sequence[Node], program: Program) -> Program:
