@@ -141,8 +141,8 @@ def _nearest_nodes(points: Shaped[np.ndarray, "B T N D"], domain: Domain) -> Int
     """Node of the row's mesh closest to each point of the first time level, ``(B, 1, N)``."""
     from scipy.spatial import cKDTree
 
-    meshes = domain.meshes
-    if any(mesh is None for mesh in meshes):
+    meshes = [mesh for mesh in domain.meshes if mesh is not None]
+    if len(meshes) < len(domain.meshes):
         return np.zeros((points.shape[0], 1, points.shape[2]), dtype=np.int32)
     trees = [cKDTree(np.asarray(mesh["points"])) for mesh in meshes]
     if len(trees) == 1:
