@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from ._host import is_traced, on_the_host
 
-Losses: TypeAlias = Float[Array, " K"]
+Losses: TypeAlias = Float[Array | np.ndarray, " K"]
 """The losses of an epoch."""
 
 

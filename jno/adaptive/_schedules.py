@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
+from jno.utils import is_integral, refusal
+
 
 class LearningRateSchedule:
     """A learning rate (or a factor of it) that changes from epoch to epoch, for ``Model.scale``.
@@ -242,5 +244,5 @@ def _required_parameters(function: Callable[..., Any]) -> int:
 
 def _check_steps(**steps: object) -> None:
     for name, value in steps.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise ValueError(f"{name}={value!r}: it must be an integer of at least 1")
+        if not is_integral(value, 1):
+            raise ValueError(refusal(name, value, "an integer of at least 1"))

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from jno.utils import get_logger
+from jno.utils import get_logger, require_int, require_nonnegative
 
-from ._checks import require_count, require_number, require_optimizer
+from ._checks import require_optimizer
 from ._initializer import FlatDensity, LogDensityInitializer, Start, flattened, require_finite, require_start, stacked
 from ._kernels import Key, Target
 
@@ -35,9 +35,9 @@ class Laplace(LogDensityInitializer):
     ridge: float | int
 
     def __post_init__(self) -> None:
-        require_count("laplace", 0, map_steps=self.map_steps)
+        require_int(self.map_steps, "laplace(map_steps)", minimum=0)
         require_optimizer("laplace", map_optimizer=self.map_optimizer)
-        require_number("laplace", zero=True, ridge=self.ridge)
+        require_nonnegative(self.ridge, "laplace(ridge)")
         if self.hessian_strategy not in STRATEGIES:
             raise ValueError(
                 f"laplace(hessian_strategy={self.hessian_strategy!r}): choose one of {', '.join(map(repr, STRATEGIES))}"
@@ -45,7 +45,7 @@ class Laplace(LogDensityInitializer):
 
     def __call__(self, key: Key, logdensity: Target, position: PyTree, num_chains: int) -> Start:
         """See `LogDensityInitializer`."""
-        require_count("laplace", 1, num_chains=num_chains)
+        require_int(num_chains, "laplace(num_chains)", minimum=1)
         flat, density, unravel = flattened("laplace", logdensity, position)
         require_start("laplace", density, flat)
         covariance_at = self._diagonal if self.hessian_strategy == "diagonal" else self._full

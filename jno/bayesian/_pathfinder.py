@@ -8,9 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from jno.utils import get_logger
+from jno.utils import get_logger, require_int
 
-from ._checks import require_count
 from ._factories import library
 from ._initializer import FlatDensity, LogDensityInitializer, Start, flattened, require_finite, require_start, stacked
 from ._kernels import Key, Target
@@ -28,13 +27,15 @@ class Pathfinder(LogDensityInitializer):
     imm_estimator_samples: int
 
     def __post_init__(self) -> None:
-        require_count("pathfinder", 1, maxiter=self.maxiter, num_samples=self.num_samples, maxcor=self.maxcor)
+        require_int(self.maxiter, "pathfinder(maxiter)", minimum=1)
+        require_int(self.num_samples, "pathfinder(num_samples)", minimum=1)
+        require_int(self.maxcor, "pathfinder(maxcor)", minimum=1)
         # a variance needs two
-        require_count("pathfinder", 2, imm_estimator_samples=self.imm_estimator_samples)
+        require_int(self.imm_estimator_samples, "pathfinder(imm_estimator_samples)", minimum=2)
 
     def __call__(self, key: Key, logdensity: Target, position: PyTree, num_chains: int) -> Start:
         """See `LogDensityInitializer`."""
-        require_count("pathfinder", 1, num_chains=num_chains)
+        require_int(num_chains, "pathfinder(num_chains)", minimum=1)
         flat, density, unravel = flattened("pathfinder", logdensity, position)
         require_start("pathfinder", density, flat)
 

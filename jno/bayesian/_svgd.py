@@ -11,7 +11,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
-from ._checks import require_count, require_number, require_optimizer
+from jno.utils import require_int, require_positive
+
+from ._checks import require_optimizer
 from ._factories import library
 from ._initializer import LogDensityInitializer, Start, flattened, require_finite, require_start, stacked
 from ._kernels import Key, Target
@@ -28,19 +30,19 @@ class SteinVariationalGradientDescent(LogDensityInitializer):
     init_jitter: float | int
 
     def __post_init__(self) -> None:
-        require_count("svgd", 1, num_iters=self.num_iters)
+        require_int(self.num_iters, "svgd(num_iters)", minimum=1)
         if self.num_particles is not None:
-            require_count("svgd", 1, num_particles=self.num_particles)
+            require_int(self.num_particles, "svgd(num_particles)", minimum=1)
         require_optimizer("svgd", optimizer=self.optimizer)
         if self.kernel is not None and not callable(self.kernel):
             raise TypeError(f"svgd(kernel={self.kernel!r}): expected a function (x, y, length_scale) of two vectors")
         # particles at one place would stay together
-        require_number("svgd", init_jitter=self.init_jitter)
+        require_positive(self.init_jitter, "svgd(init_jitter)")
 
     def __call__(self, key: Key, logdensity: Target, position: PyTree, num_chains: int) -> Start:
         """See `LogDensityInitializer`."""
         algorithms = library().vi.svgd
-        require_count("svgd", 1, num_chains=num_chains)
+        require_int(num_chains, "svgd(num_chains)", minimum=1)
         count = num_chains if self.num_particles is None else self.num_particles
         if count < num_chains:
             raise ValueError(

@@ -23,7 +23,9 @@ import jax.numpy as jnp
 import jax.scipy.stats
 from jaxtyping import Array, Float, PyTree
 
-from ._checks import require_flag, require_number, require_real
+from jno.utils import require_bool, require_positive
+
+from ._checks import require_real
 
 __all__ = ["gaussian", "laplace", "layerwise_gaussian", "student_t"]
 
@@ -59,8 +61,8 @@ class GaussianPrior(Prior):
     fan_in_aware: bool
 
     def __post_init__(self) -> None:
-        require_number("gaussian", sigma=self.sigma)
-        require_flag("gaussian", fan_in_aware=self.fan_in_aware)
+        require_positive(self.sigma, "gaussian(sigma)")
+        require_bool(self.fan_in_aware, "gaussian(fan_in_aware)")
 
     def _log_density(self, leaf: Float[Array, ...]) -> Float[Array, ...]:
         sigma = self.sigma / math.sqrt(_fan_in(leaf)) if self.fan_in_aware else self.sigma
@@ -74,7 +76,7 @@ class LaplacePrior(Prior):
     scale: float | int
 
     def __post_init__(self) -> None:
-        require_number("laplace", scale=self.scale)
+        require_positive(self.scale, "laplace(scale)")
 
     def _log_density(self, leaf: Float[Array, ...]) -> Float[Array, ...]:
         return jax.scipy.stats.laplace.logpdf(leaf, scale=self.scale)
@@ -88,7 +90,8 @@ class StudentTPrior(Prior):
     scale: float | int
 
     def __post_init__(self) -> None:
-        require_number("student_t", df=self.df, scale=self.scale)
+        require_positive(self.df, "student_t(df)")
+        require_positive(self.scale, "student_t(scale)")
         if self.df <= 2:
             raise ValueError(
                 f"student_t(df={self.df!r}): the variance is infinite for df <= 2; choose df > 2, such as 4"
@@ -107,8 +110,9 @@ class LayerwiseGaussianPrior(Prior):
     fan_in_aware: bool
 
     def __post_init__(self) -> None:
-        require_number("layerwise_gaussian", base_sigma=self.base_sigma, default_sigma=self.default_sigma)
-        require_flag("layerwise_gaussian", fan_in_aware=self.fan_in_aware)
+        require_positive(self.base_sigma, "layerwise_gaussian(base_sigma)")
+        require_positive(self.default_sigma, "layerwise_gaussian(default_sigma)")
+        require_bool(self.fan_in_aware, "layerwise_gaussian(fan_in_aware)")
 
     def _log_density(self, leaf: Float[Array, ...]) -> Float[Array, ...]:
         sigma = self.base_sigma if leaf.ndim >= 2 else self.default_sigma

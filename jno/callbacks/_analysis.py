@@ -14,7 +14,7 @@ import numpy as np
 
 from jno.compiler import Program
 from jno.trace import Node, flatten, unflatten
-from jno.utils import Callback, get_logger, get_runs_base_dir, user_path
+from jno.utils import Callback, get_logger, get_runs_base_dir, require_int, user_path
 
 from ._figures import Figure
 from ._training_problem import Key, Leaves, TrainingProblem, problem_of
@@ -48,7 +48,7 @@ class Analysis(Callback, abc.ABC, Generic[Tool]):
     """What is measured, in `result`."""
 
     def __init__(self, interval: int, mask: object = None, expressions: Sequence[Node] = ()) -> None:
-        self.interval = at_least(1, interval, type(self).__name__, "interval")
+        self.interval = require_int(interval, f"{type(self).__name__}(interval)", minimum=1)
         self._mask = mask
         self._expressions = tuple(expressions)
         self._last_call = -1  # the newest epoch that was looked at
@@ -158,17 +158,6 @@ class Analysis(Callback, abc.ABC, Generic[Tool]):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update({**state, "_expressions": tuple(unflatten(*state["_expressions"]))})
-
-
-def at_least(least: int, value: object, callback: str, name: str) -> int:
-    """An integer option, checked.
-
-    Raises:
-        ValueError: it is not an integer, or too small.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{callback}({name}={value!r}): {name} must be an integer of at least {least}")
-    return value
 
 
 def _plain(entry: np.ndarray) -> Any:

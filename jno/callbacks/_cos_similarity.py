@@ -29,7 +29,7 @@ class CosSimilarity(GradientAnalysis):
     ``cos_sim_matrix`` (S, N, N).
 
     Raises:
-        ValueError: ``interval`` is no integer of at least 1; when training begins: a mask that does not fit.
+        ValueError: ``interval`` is not an integer of at least 1; when training begins: a mask that does not fit.
 
     Example:
         >>> import jno, optax

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jno.utils import TOTAL, Callback, Monitor
-
-from ._analysis import at_least
+from jno.utils import TOTAL, Callback, Monitor, require_int
 
 
 class EarlyStopping(Callback):
@@ -74,7 +72,7 @@ class EarlyStopping(Callback):
             )
         if metric_fn is not None and not callable(metric_fn):
             raise TypeError(f"EarlyStopping(metric_fn={metric_fn!r}): metric_fn must be callable")
-        self.patience = at_least(1, patience, "EarlyStopping", "patience")
+        self.patience = require_int(patience, "EarlyStopping(patience)", minimum=1)
         self.min_delta, self.mode = float(min_delta), mode
         self.metric_fn: Callable[..., Any] | None = metric_fn
         self.baseline = None if baseline is None else float(baseline)

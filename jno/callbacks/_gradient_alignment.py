@@ -24,7 +24,7 @@ class GradientAlignment(GradientAnalysis):
     ``value`` is a dict with the number ``alignment``, ``result`` has ``epochs`` (S,) and ``alignment`` (S,).
 
     Raises:
-        ValueError: ``interval`` is no integer of at least 1; when training begins: a mask that does not fit.
+        ValueError: ``interval`` is not an integer of at least 1; when training begins: a mask that does not fit.
 
     Example:
         >>> import jno, optax

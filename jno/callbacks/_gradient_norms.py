@@ -24,7 +24,7 @@ class GradientNorms(GradientAnalysis):
     ``value`` is a dict with ``norms`` (N,) for ``N`` constraints, ``result`` has ``epochs`` (S,) and ``norms`` (S, N).
 
     Raises:
-        ValueError: ``interval`` is no integer of at least 1; when training begins: a mask that does not fit.
+        ValueError: ``interval`` is not an integer of at least 1; when training begins: a mask that does not fit.
 
     Example:
         >>> import jno, optax

@@ -12,8 +12,9 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from jno.trace import Node
+from jno.utils import require_int
 
-from ._analysis import Analysis, Fields, at_least
+from ._analysis import Analysis, Fields
 from ._figures import Figure, panels, series
 from ._lanczos import ritz_values, tridiagonal
 from ._losses import Compute, Data, total_of
@@ -67,8 +68,8 @@ class HessianSpectrum(Analysis[Compute]):
         constraints: Sequence[Node] | None = None,
     ) -> None:
         super().__init__(interval, mask, constraints or ())
-        self.k = at_least(1, k, "HessianSpectrum", "k")
-        self.n_iter = at_least(1, n_iter, "HessianSpectrum", "n_iter")
+        self.k = require_int(k, "HessianSpectrum(k)", minimum=1)
+        self.n_iter = require_int(n_iter, "HessianSpectrum(n_iter)", minimum=1)
         if k > n_iter:
             raise ValueError(f"HessianSpectrum(k={k}, n_iter={n_iter}): n_iter steps give n_iter eigenvalues; raise it")
         self._all = constraints is None

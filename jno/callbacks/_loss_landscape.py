@@ -10,7 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ._analysis import Analysis, Fields, at_least
+from jno.utils import require_int
+
+from ._analysis import Analysis, Fields
 from ._figures import Figure, panels
 from ._losses import Compute, Data, total_of
 from ._training_problem import Key, Leaves, Modules, TrainingProblem
@@ -62,7 +64,7 @@ class LossLandscape(Analysis[Compute]):
         super().__init__(interval, mask)
         if not alpha_range > 0.0:
             raise ValueError(f"LossLandscape(alpha_range={alpha_range!r}): alpha_range must be above 0")
-        self.n_grid = at_least(2, n_grid, "LossLandscape", "n_grid")
+        self.n_grid = require_int(n_grid, "LossLandscape(n_grid)", minimum=2)
         self.alpha_range = float(alpha_range)
 
     def _tool(self, problem: TrainingProblem) -> Compute:

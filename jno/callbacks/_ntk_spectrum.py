@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jno.trace import NetworkGradient
+from jno.utils import require_int
 
-from ._analysis import Analysis, Fields, at_least
+from ._analysis import Analysis, Fields
 from ._compiled import Compiled
 from ._figures import Figure, panels, series
 from ._losses import Data
@@ -68,8 +69,8 @@ class NTKSpectrum(Analysis[Compiled]):
                 f"NTKSpectrum takes a gradient with respect to a network, u.grad(net), got {type(grad_expr).__name__}"
             )
         super().__init__(interval, expressions=[grad_expr])
-        self.n_points = at_least(1, n_points, "NTKSpectrum", "n_points")
-        self.top_k = at_least(1, top_k, "NTKSpectrum", "top_k")
+        self.n_points = require_int(n_points, "NTKSpectrum(n_points)", minimum=1)
+        self.top_k = require_int(top_k, "NTKSpectrum(top_k)", minimum=1)
 
     def _tool(self, problem: TrainingProblem) -> Compiled:
         (grad_expr,) = self._expressions

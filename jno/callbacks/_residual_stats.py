@@ -33,7 +33,7 @@ class ResidualStats(Analysis[Compiled]):
     the constraints. ``result`` has ``epochs`` (S,), the four statistics (S, n) and ``indices`` (n,).
 
     Raises:
-        ValueError: ``interval`` is no integer of at least 1; when training begins: an expression that is not found
+        ValueError: ``interval`` is not an integer of at least 1; when training begins: an expression that is not found
             among the constraints.
 
     Example:

@@ -2,7 +2,7 @@
 
 - ``ssbfgs``, ``ssbroyden``: self-scaled quasi-Newton methods with a line search, for float64 and small networks.
 - ``soap``: Adam in the eigenbasis of Shampoo's preconditioner.
-- ``md``: any optimizer on the directions of the weight matrices, with gains per row and column of their own.
+- ``md``: any optimizer on the directions of the weight matrices, beside gains per row and column.
 - ``engd``: least-squares steps for constraints that are mean squares.
 
 Example:

@@ -21,11 +21,11 @@ def require(function: str, name: str, value: object, holds: Callable[[Any], bool
         raise ValueError(f"{function}: {name} must be {allowed}, got {value!r}")
 
 
-def is_fraction(value: float) -> bool:
+def is_fraction(value: float | int) -> bool:
     """Whether ``0 <= value < 1``."""
     return 0 <= value < 1
 
 
-def is_not_negative(value: float) -> bool:
+def is_not_negative(value: float | int) -> bool:
     """Whether ``value >= 0``; false for nan."""
     return value >= 0

@@ -14,7 +14,7 @@ class Situation:
 
     Attributes:
         points: the present points `(N, D)`.
-        candidates: fresh points of the region `(M, D)`, or all of its points where it has only so many.
+        candidates: fresh points of the region `(M, D)`; all of its points where it has no more than `M`.
         scores: absolute residual at the present points for every time level `(T, N)`, at most one (`T = 1` on steady
             domains); the influence for strategies that want that. `None` for strategies that need no residuals.
         candidate_scores: the same at the candidates, `(T, M)`.

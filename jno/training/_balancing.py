@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree
 
 from jno.compiler import Program, weights_key
@@ -17,7 +18,7 @@ from ._context import StepContext
 from ._objective import Objective
 from ._types import Data, Leaves
 
-BalancerState: TypeAlias = tuple[Array, PyTree]
+BalancerState: TypeAlias = tuple[Array | np.ndarray, PyTree]
 """The weights of a group of losses, and the state of the rule that sets them."""
 
 _SCALINGS = {

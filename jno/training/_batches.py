@@ -77,6 +77,26 @@ class MiniBatches:
         return {name: array[rows] if name in self.names else array for name, array in data.items()}
 
 
+@dataclasses.dataclass(frozen=True)
+class Batches:
+    """The samples of one gradient step, on their devices.
+
+    Attributes:
+        mini_batches: how they are drawn.
+        devices: the device mesh.
+        drawn: whether the data already holds only the rows of an epoch.
+    """
+
+    mini_batches: MiniBatches
+    devices: Devices
+    drawn: bool
+
+    def __call__(self, data: Data, key: Key) -> Data:
+        """The rows that a random key draws."""
+        batch = data if self.drawn else self.mini_batches.on_device(data, key)
+        return self.devices.spread(batch, self.mini_batches.names, micro_batches=self.mini_batches.repeated)
+
+
 class Feed(abc.ABC):
     """Where the epochs of a run get their data from."""
 

@@ -121,7 +121,7 @@ class Run:
         self._names = names
         self._recorder = recorder
         self._hooks = hooks
-        self._first = int(state.epoch)
+        self._first_epoch = int(state.epoch)
         self._earlier: _DeviceCall | None = None
         self._measured = Measured(hooks.tracker_names, records=hooks.measured, copies=not step.stops_on_nonfinite)
 
@@ -132,7 +132,7 @@ class Run:
                 self._train(epochs, bar, trace)
             except KeyboardInterrupt:
                 done = self._recorder.epochs
-                self._recorder.stop_reason = f"interrupted after epoch {self._first + done - 1}"
+                self._recorder.stop_reason = f"interrupted after epoch {self._first_epoch + done - 1}"
                 get_logger().warning(
                     f"training was interrupted: the models hold the weights after {done} of {epochs} epochs"
                 )
@@ -146,12 +146,8 @@ class Run:
         pace, done = _Pace(), 0
         losses = np.zeros((0, len(self._names)))
         while done < epochs:
-            epoch = self._first + done
-            state = self.state
-            self._points.renew(epoch, functools.partial(self._hooks.modules_of, state))
-            weights = self._step.balancing.entries(state.balancers)
-            modules = functools.partial(self._hooks.modules_of, state)
-            self._measured.note(self._hooks.tracked.record(epoch, modules, weights, state.key, self._recorder), state)
+            epoch = self._first_epoch + done
+            self._before(epoch)
             count = self._until_next_event(epoch, done, epochs - done, pace)
             count = trace.before(count, first_call=done == 0)
             call = _DeviceCall(self.state, self._feed.data(epoch), count)
@@ -171,13 +167,26 @@ class Run:
                 self._recorder.stop_reason = f"stopped by a callback at epoch {epoch + count - 1}"
                 break
             if outer_step_ends:
-                self._measured.clear()
-                balancers = self._step.balancing.refreshed(self.state.balancers)
-                self.state = dataclasses.replace(self.state, balancers=balancers)
+                self._begin_outer_step()
         if self._step.stops_on_nonfinite and not all_finite(self.state.parameters):
             assert self._earlier is not None  # at least one epoch was run
             call, self._earlier = self._earlier, None
-            self._give_up(call, call.count, f"non-finite weights after epoch {self._first + done - 1}", losses[-1])
+            reason = f"non-finite weights after epoch {self._first_epoch + done - 1}"
+            self._give_up(call, call.count, reason, losses[-1])
+
+    def _before(self, epoch: int) -> None:
+        """What is due before an epoch: new points, and trackers."""
+        state = self.state
+        modules_of = functools.partial(self._hooks.modules_of, state)
+        self._points.renew(epoch, modules_of)
+        weights = self._step.balancing.entries(state.balancers)
+        values = self._hooks.tracked.record(epoch, modules_of, weights, state.key, self._recorder)
+        self._measured.note(values, state)
+
+    def _begin_outer_step(self) -> None:
+        self._measured.clear()
+        balancers = self._step.balancing.refreshed(self.state.balancers)
+        self.state = dataclasses.replace(self.state, balancers=balancers)
 
     def _run(self, call: _DeviceCall) -> Epochs:
         if not self._hooks.hooked:

@@ -1,4 +1,4 @@
-"""What callbacks are told between outer steps: tracked values, and the states that measurements belong to."""
+"""What callbacks receive after outer steps: tracked values, and the states that measurements belong to."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Measured:
         """The state that the losses of the last epoch belong to, or the value of a tracker.
 
         Raises:
-            ValueError: no callback has asked for it, or the tracker was not evaluated.
+            ValueError: no callback needs measured states, or the tracker was not evaluated.
         """
         if tracker not in self._states:
             raise ValueError(

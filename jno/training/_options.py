@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 from jno.loggers import MetricLogger
-from jno.utils import Callback
+from jno.utils import Callback, is_integer, require_bool, require_int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,11 +69,9 @@ def checked_options(
         ValueError: one out of range, or two that do not go together.
     """
     for name in ("epochs", "inner_steps", "accumulation_steps"):
-        if not is_positive(options[name]):
-            raise ValueError(f"{name}={options[name]!r}: it must be an integer of at least 1")
+        require_int(options[name], name, minimum=1)
     for name in ("checkpoint_gradients", "offload_data", "profile"):
-        if not isinstance(options[name], bool):
-            raise TypeError(f"{name}={options[name]!r}: it must be True or False")
+        require_bool(options[name], name)
     parsed = tuple(_substep(entry, constraints) for entry in _entries(substeps))
     entries = [_checked_callback(entry) for entry in callbacks or ()]
     checked = Options(
@@ -87,14 +85,9 @@ def checked_options(
     return checked
 
 
-def is_positive(value: object) -> TypeGuard[int]:
-    """Whether ``value`` is an integer of at least 1 (``True`` is not)."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
 def _check_batches(options: Options, samples: int) -> None:
     size = options.batchsize
-    if size is not None and (not is_positive(size) or size > samples):
+    if size is not None and (not is_integer(size, 1) or size > samples):
         raise ValueError(
             f"batchsize={size!r}: it counts samples of the domain (n * domain), not points, and must be an "
             f"integer from 1 to {samples}"
@@ -140,12 +133,12 @@ def _entries(substeps: object) -> Sequence[object]:
 
 def _substep(entry: object, constraints: int) -> Substep:
     indices, steps = entry if isinstance(entry, tuple) and len(entry) == 2 else (entry, 1)
-    if not isinstance(indices, list) or not indices or not is_positive(steps):
+    if not isinstance(indices, list) or not indices or not is_integer(steps, 1):
         raise TypeError(
             f"substep must be a list of constraint indices, or a tuple (list, number of steps); got {entry!r}"
         )
     for index in indices:
-        if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < constraints:
+        if not is_integer(index, 0) or index >= constraints:
             raise ValueError(
                 f"substep {entry!r} references constraint index {index!r}; there are {constraints} constraints, "
                 f"numbered from 0 to {constraints - 1}"

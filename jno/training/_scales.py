@@ -1,4 +1,4 @@
-"""Factors of an optimizer's updates: numbers, schedules, and rules with a state of their own."""
+"""Factors of an optimizer's updates: numbers, schedules, and rules that carry a state."""
 
 from __future__ import annotations
 

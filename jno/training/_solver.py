@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,75 +19,25 @@ from jno.utils import (
     SolveBegin,
     TrainingEnd,
     get_logger,
-    get_stop_on_nonfinite,
     user_path,
 )
 
-from ._balancing import Balancing
-from ._batches import DeviceFeed, Feed, HostFeed, MiniBatches
-from ._context import combined
+from ._batches import Feed, MiniBatches
+from ._built import Built
 from ._devices import Devices
-from ._groups import claims, optimizer_groups
 from ._loop import Hooks, Run
 from ._memory import Memory
-from ._objective import Objective
-from ._options import Options, Substep, checked_options
-from ._phases import observed_outside, phases_of
-from ._points import Points
-from ._posterior import blocks_of, check_problem, pending_starts
+from ._options import Options, checked_options
+from ._plan import Plan
+from ._posterior import check_problem, pending_starts
 from ._posterior_draws import write_posteriors
 from ._profile import ProfilerTrace
 from ._recorder import Recorder
-from ._resampling import Resampling
-from ._snapshot import Checkpoint, check_names, resumed, snapshot, with_fixed
+from ._snapshot import Checkpoint, check_names, resumed, with_fixed
 from ._state import TrainState
 from ._step import Step
-from ._trackers import Tracked
-from ._trained_leaves import Trainers, parameter_counts
-from ._types import Data, Leaves, Modules
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """One ``solve`` call, prepared: what runs, from which state, and what stays as it is."""
-
-    options: Options
-    program: Program
-    step: Step
-    feed: Feed
-    points: Points
-    tracked: Tracked
-    state: TrainState
-    frozen: Modules
-    """Modules of the constraints' models without the trained leaves."""
-    models: tuple[Model, ...]
-    """The models of the constraints, then those that only trackers contain."""
-    fixed: Modules
-    """Modules of all models without the trained leaves."""
-
-    def tracked_modules(self, state: TrainState) -> Modules:
-        """Complete modules for trackers and resampling."""
-        return {model.layer_id: model.module for model in self.tracked.models} | self.trained_modules(state)
-
-    def trained_modules(self, state: TrainState) -> Modules:
-        """Complete modules of the constraints' models."""
-        return combined(self.frozen, state.parameters)
-
-    def snapshot(self, state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What a checkpoint holds, see `snapshot`."""
-        return snapshot(state, self.models, self.fixed, self.points.snapshot())
-
-
-@dataclasses.dataclass(frozen=True)
-class _Configuration:
-    """What a compiled step belongs to besides the program: models as configured, samples, options."""
-
-    models: tuple[tuple[int, int], ...]
-    mini_batches: MiniBatches
-    stop_on_nonfinite: bool
-    checkpoint: bool
-    drawn: bool
-    substeps: tuple[Substep, ...]
+from ._trained_leaves import parameter_counts
+from ._types import Data, Leaves
 
 
 class Solver:
@@ -109,24 +57,19 @@ class Solver:
         devices: Devices,
         seed: int,
     ) -> None:
-        self._graph = graph
         self._domain = domain
         self._constraints = list(constraints)
         self._trackers = list(trackers)
-        self._programs: dict[int | None, Program] = {}
-        self._steps: dict[tuple[int, _Configuration], Step] = {}
-        self._trainers_of: dict[tuple[tuple[tuple[int, int], ...], bool], Trainers] = {}
-        self._tracked: dict[int | None, Tracked] = {}
         self._balanced = adaptive_weights([graph.intern(untracked(op)) for op in [*constraints, *trackers]])
-        self._feeds: dict[Program, DeviceFeed] = {}
-        self._points: Points | None = None
         self._resumes_from: Checkpoint | None = None
         self._devices = devices
         self._seed = seed
         self.memory = memory
+        names = self._tracker_names
+        self._built = Built(graph, domain, self._constraints, self._trackers, names, self._balanced, devices, seed)
 
     def solve(self, logs: list[dict[str, Any]], **options: Any) -> None:
-        """Train and append the log to ``logs``; weights, history and key are kept whatever ends the loop.
+        """Train and append the log to ``logs``; weights, history and key are kept however the loop ends.
 
         Args:
             logs: the logs of earlier calls.
@@ -155,12 +98,12 @@ class Solver:
     # --- one call ---------------------------------------------------------------------------------------------
     def _prepared(self, options: Options) -> Plan:
         """Everything a call needs, checked and on the devices, with all chains started."""
-        program = self._program(options.window)
+        program = self._built.program(options.window)
         program.check_window("solve")
         self._hint_window(program, options.window)
         mini_batches = self._mini_batches(program, options)
-        trainers = self._trainers(program.models, apart=bool(options.substeps))
-        points = self._points_for(program)
+        trainers = self._built.trainers(program.models, apart=bool(options.substeps))
+        points = self._built.points(program)
         resampled = points.next_after(0) is not None
         check_problem(
             trainers.blocks, program, mini_batches, options, balanced=bool(self._balanced), resampled=resampled
@@ -168,7 +111,7 @@ class Solver:
         starts = pending_starts(trainers.blocks, program.models)
         parameters, frozen = trainers.split(program.models)
         parameters = self._devices.place(parameters)
-        tracked = self._trackers_for(options.window)
+        tracked = self._built.trackers(options.window)
         # the models that trackers alone contain are part of a checkpoint too
         watched = [model for model in tracked.models if model not in program.models]
         models = (*program.models, *watched)
@@ -179,8 +122,8 @@ class Solver:
         if checkpoint is not None:
             fixed = with_fixed(checkpoint, parameters, models, fixed)
             frozen = {layer_id: fixed[layer_id] for layer_id in frozen}
-        step = self._step(program, trainers, frozen, mini_batches, options)
-        feed = self._feed(program, mini_batches, options)
+        step = self._built.step(program, trainers, frozen, mini_batches, options)
+        feed = self._built.feed(program, mini_batches, options)
         state = self._fresh_state(step, feed, parameters, program.models)
         if checkpoint is not None:
             state = self._devices.place(resumed(checkpoint, state, program.models))
@@ -315,84 +258,9 @@ class Solver:
     @property
     def points_version(self) -> int:
         """How often collocation points were replaced."""
-        return 0 if self._points is None else self._points.version
+        return self._built.points_version
 
-    # --- what is built once -----------------------------------------------------------------------------------
-    def _program(self, window: int | None) -> Program:
-        if window not in self._programs:
-            self._programs[window] = Program(self._constraints, self._domain, window=window, graph=self._graph)
-        return self._programs[window]
-
-    def _points_for(self, program: Program) -> Points:
-        if self._points is None:
-            self._points = Points(Resampling(program, self._domain), self._seed)
-        return self._points
-
-    def _trainers(self, models: Sequence[Model], *, apart: bool) -> Trainers:
-        """What is trained by whom; ``apart``: one parameter block per model."""
-        configured = (_versions(models), apart)
-        if configured not in self._trainers_of:
-            claimed = claims(models)
-            groups = optimizer_groups(claimed, len(self._constraints))
-            self._trainers_of[configured] = Trainers(tuple(groups), tuple(blocks_of(claimed, together=not apart)))
-        trainers = self._trainers_of[configured]
-        if not trainers.groups and not trainers.blocks:
-            raise ValueError("every model is frozen: there is nothing to train")
-        return trainers
-
-    def _step(
-        self, program: Program, trainers: Trainers, frozen: Modules, mini_batches: MiniBatches, options: Options
-    ) -> Step:
-        configuration = _Configuration(
-            _versions(program.models),
-            mini_batches,
-            get_stop_on_nonfinite(),
-            options.checkpoint_gradients,
-            options.offload_data,
-            options.substeps,
-        )
-        key = (id(program), configuration)
-        if key not in self._steps:
-            self._steps[key] = self._compiled(program, trainers, frozen, configuration, options)
-        self._steps[key].freeze(frozen)
-        return self._steps[key]
-
-    def _compiled(
-        self, program: Program, trainers: Trainers, frozen: Modules, configuration: _Configuration, options: Options
-    ) -> Step:
-        mini_batches = configuration.mini_batches
-        objective_of = functools.partial(
-            Objective,
-            mini_batches=mini_batches,
-            checkpoint=configuration.checkpoint,
-            point_blocks=not self._devices.several,
-        )
-        phases = phases_of(program, trainers.groups, trainers.blocks, options, objective_of)
-        return Step(
-            phases,
-            observed_outside(phases[0], program, objective_of),
-            len(program.roots),
-            Balancing(self._balanced, program, mini_batches),
-            frozen,
-            mini_batches=mini_batches,
-            drawn=configuration.drawn,
-            devices=self._devices,
-            stop_on_nonfinite=configuration.stop_on_nonfinite,
-        )
-
-    def _feed(self, program: Program, mini_batches: MiniBatches, options: Options) -> Feed:
-        if options.offload_data:
-            return HostFeed(program, mini_batches, self._devices, self._seed)
-        if program not in self._feeds:
-            self._feeds[program] = DeviceFeed(program, self._devices)
-        return self._feeds[program]
-
-    def _trackers_for(self, window: int | None) -> Tracked:
-        if window not in self._tracked:
-            programs = [Program([t.target], self._domain, window=window, graph=self._graph) for t in self._trackers]
-            self._tracked[window] = Tracked(self._trackers, programs, self._tracker_names(), self._devices)
-        return self._tracked[window]
-
+    # --- words ------------------------------------------------------------------------------------------------
     def _names(self) -> list[str]:
         return [c.metadata.label or f"C{number}" for number, c in enumerate(self._constraints)]
 
@@ -405,8 +273,3 @@ class Solver:
                 f"the domain has {program.layout.levels} time levels; each step sees one of them, drawn at random. "
                 "solve(min_consecutive=None) uses all levels in every step"
             )
-
-
-def _versions(models: Sequence[Model]) -> tuple[tuple[int, int], ...]:
-    """Which models, as they are configured."""
-    return tuple((model.layer_id, model.version) for model in models)
