@@ -10,6 +10,7 @@ from typing import Any
 import foundax
 import jax
 import numpy as np
+import optax
 
 import jno
 from jno.compiler import Program
@@ -150,3 +151,21 @@ def function_calls(action: Callable[[], Any]) -> int:
     finally:
         sys.setprofile(before)
     return total
+
+
+def final_loss(build, loss, start, steps):
+    """Compiled training with a cosine schedule: peak rate to final loss."""
+    decay = optax.cosine_decay_schedule(1.0, steps)
+
+    @jax.jit
+    def run(rate):
+        optimizer = build(lambda step: rate * decay(step))
+
+        def step(carry, _):
+            params, state = carry
+            updates, state = optimizer.update(jax.grad(loss)(params), state, params)
+            return (optax.apply_updates(params, updates), state), None
+
+        return loss(jax.lax.scan(step, (start, optimizer.init(start)), length=steps)[0][0])
+
+    return run

@@ -159,17 +159,19 @@ def test_stochastic_gradients_of_mini_batches():
 
 
 # --- warnings -------------------------------------------------------------------------------------------------
+DIVERGING = {
+    "factory": blackjax.hmc,
+    "adapt": False,
+    "keep": 6,
+    "step_size": 3.0,
+    "inverse_mass_matrix": np.ones(1),
+    "num_integration_steps": 8,
+    "likelihood_scale": 500.0,
+}
+
+
 def test_divergent_transitions_are_counted():
-    k = number(
-        factory=blackjax.hmc,
-        adapt=False,
-        keep=6,
-        num_chains=1,
-        step_size=3.0,
-        inverse_mass_matrix=np.ones(1),
-        num_integration_steps=8,
-        likelihood_scale=500.0,
-    )
+    k = number(**DIVERGING, num_chains=1)
     core = jno.core([(k - 2.0).mse], domain=line())
     with pytest.warns(SamplingWarning, match="k: 6 of 6 transitions diverged: raise target_acceptance_rate") as caught:
         core.solve(6)
@@ -180,16 +182,7 @@ def test_divergent_transitions_are_counted():
 
 def test_transitions_of_the_warm_up_are_not_counted():
     """All of them diverge, of two chains, five before and four after the end of the warm-up."""
-    k = number(
-        factory=blackjax.hmc,
-        adapt=False,
-        warmup=5,
-        keep=6,
-        step_size=3.0,
-        inverse_mass_matrix=np.ones(1),
-        num_integration_steps=8,
-        likelihood_scale=500.0,
-    )
+    k = number(**DIVERGING, warmup=5)
     core = jno.core([(k - 2.0).mse], domain=line())
     with pytest.warns(SamplingWarning, match="k: 8 of 8 transitions diverged"):
         core.solve(9)

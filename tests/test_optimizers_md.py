@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import final_loss
 
 from jno.optimizers import MDOptimizer, md, md_decouple
 
@@ -20,24 +21,6 @@ def float64():
 
 def matrix(seed=0, shape=(4, 3)):
     return jnp.asarray(np.random.default_rng(seed).normal(size=shape))
-
-
-def final_loss(build, loss, start, steps):
-    """Compiled training with a cosine schedule: peak rate to final loss."""
-    decay = optax.cosine_decay_schedule(1.0, steps)
-
-    @jax.jit
-    def run(rate):
-        optimizer = build(lambda step: rate * decay(step))
-
-        def step(carry, _):
-            params, state = carry
-            updates, state = optimizer.update(jax.grad(loss)(params), state, params)
-            return (optax.apply_updates(params, updates), state), None
-
-        return loss(jax.lax.scan(step, (start, optimizer.init(start)), length=steps)[0][0])
-
-    return run
 
 
 def gains(state, gain_map="softplus"):

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import final_loss
 
 from jno.optimizers import scale_by_soap, soap
 
@@ -21,24 +22,6 @@ def updates_of(optimizer, params, grads):
         updates, state = update(grad, state, params)
         found.append(updates)
     return found, state
-
-
-def final_loss(build, loss, start, steps):
-    """Compiled training with a cosine schedule: peak rate to final loss."""
-    decay = optax.cosine_decay_schedule(1.0, steps)
-
-    @jax.jit
-    def run(rate):
-        optimizer = build(lambda step: rate * decay(step))
-
-        def step(carry, _):
-            params, state = carry
-            updates, state = optimizer.update(jax.grad(loss)(params), state, params)
-            return (optax.apply_updates(params, updates), state), None
-
-        return loss(jax.lax.scan(step, (start, optimizer.init(start)), length=steps)[0][0])
-
-    return run
 
 
 def rotation(n, seed):

@@ -1,16 +1,11 @@
 """Device meshes: eight forced host devices give the numbers of one, and two processes those of one process."""
 
-import json
-import os
 import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
-
-ROOT = str(Path(__file__).parent.parent)
+from processes import result_of
 
 PROBLEMS = """
 import json, sys
@@ -95,24 +90,8 @@ print("RESULT " + json.dumps({name: run(build, (2, 1)) for name, build in (("poi
 
 
 def start(program, *arguments, devices=1):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("JNO_", "XLA_"))}
-    environment.update(
-        JAX_PLATFORMS="cpu", PYTHONPATH=ROOT, XLA_FLAGS=f"--xla_force_host_platform_device_count={devices}"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *arguments],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def result_of(process):
-    output, _ = process.communicate(timeout=500)
-    assert process.returncode == 0, output
-    (result,) = [line for line in output.splitlines() if line.startswith("RESULT ")]
-    return json.loads(result.removeprefix("RESULT "))
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    return processes.start(program, *arguments, without=("JNO_", "XLA_"), XLA_FLAGS=flags)
 
 
 @pytest.fixture(scope="module")

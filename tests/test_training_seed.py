@@ -1,21 +1,16 @@
 """The seed: one number decides every random choice of a run."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import equinox as eqx
 import foundax
 import jax
 import numpy as np
 import optax
+import processes
 import pytest
+from processes import result_of
 
 import jno
 
-ROOT = str(Path(__file__).parent.parent)
 RUN = """
 import json, hashlib
 import equinox as eqx, foundax, jax, numpy as np, optax
@@ -35,29 +30,13 @@ print("RESULT " + json.dumps({"seed": crux.seed, "losses": history.total_loss_hi
 
 
 def start(seed, tmp_path):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("JNO_")}
-    environment.update(JAX_PLATFORMS="cpu", HOME=str(tmp_path), PYTHONPATH=ROOT, JNO_SEED=str(seed))
-    return subprocess.Popen(
-        [sys.executable, "-c", RUN],
-        env=environment,
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def result_of(process):
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, output
-    (result,) = [line for line in output.splitlines() if line.startswith("RESULT ")]
-    return json.loads(result.removeprefix("RESULT "))
+    return processes.start(RUN, cwd=tmp_path, HOME=str(tmp_path), JNO_SEED=str(seed))
 
 
 @pytest.mark.slow
 def test_the_seed_reproduces_a_run_bit_for_bit(tmp_path):
-    processes = [start(seed, tmp_path) for seed in (7, 7, 8)]
-    first, second, other = map(result_of, processes)
+    runs = [start(seed, tmp_path) for seed in (7, 7, 8)]
+    first, second, other = map(result_of, runs)
     assert first["seed"] == 7
     assert first == second
     assert first["weights"] != other["weights"]

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from ._balancer import Balancer, Losses
 
-DWAState: TypeAlias = tuple[Float[Array, " K"], Float[Array, " K"], Int[Array, ""]]
+DWAState: TypeAlias = tuple[Losses, Losses, Int[Array, ""]]
 """Losses of the last epoch and of the one before, number of epochs."""
 
 

@@ -13,7 +13,7 @@ from ._balancer import Balancer, Losses
 _FLOOR = 1e-12
 
 
-ReLoBRaLoState: TypeAlias = tuple[Float[Array, " K"], Float[Array, " K"], Float[Array, " K"], Int[Array, ""], Array]
+ReLoBRaLoState: TypeAlias = tuple[Losses, Losses, Losses, Int[Array, ""], Array]
 """Losses of the initial epoch, losses before, weights, number of epochs, random key."""
 
 

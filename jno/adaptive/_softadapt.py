@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from ._balancer import Balancer, Losses
 
-SoftAdaptState: TypeAlias = tuple[Float[Array, " K"], Int[Array, ""]]
+SoftAdaptState: TypeAlias = tuple[Losses, Int[Array, ""]]
 """Losses of the last epoch, number of epochs."""
 
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import PyTree
 
 from jno.compiler import Program, weights_key
 from jno.trace import AdaptiveWeight
@@ -16,9 +15,9 @@ from jno.trace import AdaptiveWeight
 from ._batches import MiniBatches
 from ._context import StepContext
 from ._objective import Objective
-from ._types import Data, Leaves
+from ._types import Carried, Data, Leaves
 
-BalancerState: TypeAlias = tuple[Array | np.ndarray, PyTree]
+BalancerState: TypeAlias = tuple[Carried, PyTree]
 """The weights of a group of losses, and the state of the rule that sets them."""
 
 _SCALINGS = {

@@ -1,0 +1,30 @@
+"""Programs in fresh processes: what differs between processes is not seen in one."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = str(pathlib.Path(__file__).parents[1])
+
+
+def start(program, *arguments, cwd=None, without=("JNO_",), **environment):
+    """A process that runs a Python program on the CPU, without the variables that begin as in ``without``."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(without)}
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *arguments],
+        env={**inherited, "JAX_PLATFORMS": "cpu", "PYTHONPATH": ROOT, **environment},
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def result_of(process, timeout=500):
+    """What the program has printed as JSON after ``RESULT``."""
+    output, _ = process.communicate(timeout=timeout)
+    assert process.returncode == 0, output
+    (result,) = [line for line in output.splitlines() if line.startswith("RESULT ")]
+    return json.loads(result.removeprefix("RESULT "))
