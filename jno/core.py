@@ -45,7 +45,7 @@ from jno.trace import (
     walk,
 )
 from jno.training import Devices, Memory, Solver
-from jno.tuner import Arch, SweepResult, TuningHistory
+from jno.tuner import Arch, Resources, SweepResult, TuningHistory
 from jno.tuner import sweep as run_sweep
 from jno.utils import Key, get_logger, get_network_seed, get_seed, text_output
 from jno.utils import load as load_object
@@ -379,11 +379,7 @@ class core:
             optimizer,
             budget,
             objective=objective,
-            prune=prune,
-            devices=devices,
-            executor=executor,
-            workers=workers,
-            journal=journal,
+            resources=Resources(devices, executor, workers, journal, prune),
         )
         return self._adopt(result)
 

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from jno.tuner._journal import Journal
-from jno.tuner._search import search
+from jno.tuner._search import Resources, search
 from jno.tuner._strategies import Strategy
 from jno.tuner._trial import Outcome, Trial
 
@@ -55,7 +55,7 @@ class Run:
 
 
 def swept(run, strategy, journal, about=ABOUT):
-    return search(run, strategy, dict, description=about, journal=journal)
+    return search(run, strategy, dict, Resources(journal=journal), about)
 
 
 def test_goes_on_after_an_interruption(tmp_path):
@@ -114,13 +114,13 @@ class Repeating(Strategy):
 
 def test_a_configuration_is_run_once(tmp_path):
     path, run, strategy = tmp_path / "sweep.jsonl", Run(), Repeating()
-    history = search(run, strategy, lambda values: {"x": values["x"]}, description=ABOUT, journal=path)
+    history = search(run, strategy, lambda values: {"x": values["x"]}, Resources(journal=path), ABOUT)
     # trial 1 is another one than trial 0; trials 2 to 5 are repetitions
     assert run.numbers == [0, 1]
     assert [outcome.number for outcome in history] == [0, 1, 2, 3, 4, 5]
     assert strategy.told == [(0.5 - 0.3) ** 2] * 6
     assert [outcome.seconds for outcome in history] == [0.25, 0.25, 0.0, 0.0, 0.0, 0.0]
-    again = search(run, Repeating(), lambda values: {"x": values["x"]}, description=ABOUT, journal=path)
+    again = search(run, Repeating(), lambda values: {"x": values["x"]}, Resources(journal=path), ABOUT)
     assert again.outcomes == history.outcomes
 
 

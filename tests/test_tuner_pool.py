@@ -18,7 +18,7 @@ import pytest
 
 import jno
 from jno.tuner._device_config import DeviceConfig
-from jno.tuner._search import search
+from jno.tuner._search import Resources, search
 from jno.tuner._strategies import Strategy
 from jno.tuner._trial import Outcome
 from jno.utils import ad_mode
@@ -66,7 +66,7 @@ def labels(values):
 
 
 def swept(run, strategy, **options):
-    return search(run, strategy, labels, description={"what": "test"}, **options)
+    return search(run, strategy, labels, Resources(**options), {"what": "test"})
 
 
 def points(n):

@@ -6,7 +6,7 @@ import pytest
 
 import jno
 from jno.tuner._pruning import MedianRule, rung_losses
-from jno.tuner._search import search
+from jno.tuner._search import Resources, search
 from jno.tuner._strategies import Strategy
 from jno.tuner._trial import Outcome
 
@@ -108,7 +108,7 @@ def trained(trial, *, rule):
 
 def test_hopeless_trainings_are_given_up():
     rates = [0.05, 0.04, 0.03, 0.02, 0.01, 0.025, 0.035]
-    history = search(trained, Rates(rates), dict, description={}, prune=True)
+    history = search(trained, Rates(rates), dict, Resources(prune=True), {})
     # against the median rate 0.03: given up at the second rung
     assert [outcome.pruned_at for outcome in history] == [None] * 5 + [10, None]
     assert list(history.outcomes[5].rungs) == [5, 10]
@@ -117,6 +117,6 @@ def test_hopeless_trainings_are_given_up():
         expected = {k: (1 - 2 * rate) ** (2 * (k - 1)) for k in outcome.rungs}
         assert outcome.rungs == pytest.approx(expected, rel=1e-5)
     assert history.best.number == 0
-    unpruned = search(trained, Rates([0.025]), dict, description={})
+    unpruned = search(trained, Rates([0.025]), dict, Resources(), {})
     assert unpruned.outcomes[0].pruned_at is None
     assert len(unpruned.outcomes[0].rungs) == 10

@@ -6,9 +6,21 @@ from jno.trace import Choice as Choice
 
 from ._device_config import DeviceConfig as DeviceConfig
 from ._history import TuningHistory as TuningHistory
+from ._search import Resources as Resources
 from ._sweep import SweepResult as SweepResult
 from ._sweep import sweep as sweep
 from ._trial import Outcome as Outcome
 from ._trial import Trial as Trial
 
-__all__ = ["Arch", "ArchSpace", "Choice", "DeviceConfig", "Outcome", "SweepResult", "Trial", "TuningHistory", "sweep"]
+__all__ = [
+    "Arch",
+    "ArchSpace",
+    "Choice",
+    "DeviceConfig",
+    "Outcome",
+    "Resources",
+    "SweepResult",
+    "Trial",
+    "TuningHistory",
+    "sweep",
+]

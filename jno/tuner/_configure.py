@@ -11,7 +11,7 @@ import optax
 
 from jno.architectures import Arch, ArchSpace, TunableModule
 from jno.compiler import models_of
-from jno.trace import Model, ParameterGroup, Placeholder, Tracker, choices_of, decided
+from jno.trace import Model, Node, ParameterGroup, Placeholder, Scale, Tracker, choices_of, decided
 
 from ._merged_space import tunable
 from ._rates import at_rate, needs_rate
@@ -93,12 +93,14 @@ def configure(operations: Sequence[Any], configuration: Mapping[str, Any], names
     )
 
 
-def _arch_of(model: TunableModule, configuration: Mapping[str, Any], names: Sequence[str], operations: Any) -> Arch:
+def _arch_of(
+    model: TunableModule, configuration: Mapping[str, Any], names: Sequence[str], operations: Sequence[Node]
+) -> Arch:
     """The network's own names, and those of the sweep's space that no network has for itself and this one takes."""
-    owned = {name for network in tunable(operations) for name in network.space.names}
-    shared = [name for name in names if name not in owned and model.accepts(name)]
-    own = model.space.architecture_space.names
-    return Arch({name: configuration[name] for name in [*own, *shared]})
+    of_networks = {name for network in tunable(operations) for name in network.space.names}
+    shared = [name for name in names if name not in of_networks and model.accepts(name)]
+    names_of_model = model.space.architecture_space.names
+    return Arch({name: configuration[name] for name in [*names_of_model, *shared]})
 
 
 def _set_precision_and_training(model: Model, key: str, configuration: Mapping[str, Any]) -> None:
@@ -116,29 +118,28 @@ def _set_precision_and_training(model: Model, key: str, configuration: Mapping[s
 
 def _set_optimizer(model: Model, key: str, configuration: Mapping[str, Any]) -> None:
     """The optimizer of the default group; those of masks and posteriors stay."""
-    own = model.controls.default_group
+    default = model.controls.default_group
     named = f"{key}__optimizer" in configuration
-    if own.posterior is not None and not named:
+    if default.posterior is not None and not named:
         return
-    chosen = configuration.get("optimizer", own.optimizer)
-    optimizer = configuration.get(f"{key}__optimizer", chosen)
+    optimizer = configuration.get(f"{key}__optimizer", configuration.get("optimizer", default.optimizer))
     rate = configuration.get(f"{key}__lr", configuration.get("learning_rate"))
     if optimizer is None:
         if model.controls.groups:
             return
         optimizer = optax.adam
-    scale = own.scale
+    scale = default.scale
     if rate is None and scale is None and needs_rate(optimizer):
         rate = DEFAULT_RATE
     if rate is not None:
         optimizer, scale = at_rate(optimizer, rate)
-    group = dataclasses.replace(own, optimizer=optimizer, scale=scale, posterior=None)
-    groups = tuple(_with_own_scale(masked, own.scale) for masked in model.controls.groups)
+    group = dataclasses.replace(default, optimizer=optimizer, scale=scale, posterior=None)
+    groups = tuple(_with_scale(masked, default.scale) for masked in model.controls.groups)
     model.controls = dataclasses.replace(model.controls, default_group=group, groups=groups)
     model.version += 1
 
 
-def _with_own_scale(group: ParameterGroup, scale: Any) -> ParameterGroup:
+def _with_scale(group: ParameterGroup, scale: Scale | None) -> ParameterGroup:
     """The group of a mask as it was: a learning rate that is searched belongs to the optimizer of the model."""
     if group.optimizer is None or group.scale is not None or not group.inherits_scale:
         return group

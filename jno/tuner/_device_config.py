@@ -46,7 +46,7 @@ class DeviceConfig:
         return cls.from_spec(jax.default_backend())
 
     @classmethod
-    def from_spec(cls, spec: Any) -> DeviceConfig:
+    def from_spec(cls, spec: object) -> DeviceConfig:
         """The devices that `core.sweep(devices=spec)` means.
 
         Args:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+
+from jno.utils import Axes, Figure
 
 from ._importance import FEWEST_TRIALS, importances
 from ._trial import Outcome
@@ -15,22 +16,22 @@ _BAR_HEIGHT = 0.3
 _LONGEST_NAME = 30
 
 
-def history_figure(outcomes: Sequence[Outcome]) -> Any:
+def history_figure(outcomes: Sequence[Outcome]) -> Figure:
     """Return a matplotlib Figure: objectives of the trials above, importances of the options below."""
     # Figure itself, not pyplot: no window, no global state, works in any thread
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as NewFigure
 
-    found = importances(outcomes)
+    ranked = importances(outcomes)
     width, height = _PANEL_SIZE
-    below = max(1.6, 1.0 + _BAR_HEIGHT * len(found))
-    figure = Figure(figsize=(width, height + below), layout="constrained")
+    below = max(1.6, 1.0 + _BAR_HEIGHT * len(ranked))
+    figure = NewFigure(figsize=(width, height + below), layout="constrained")
     above, under = figure.subplots(2, 1, height_ratios=[height, below])
     _draw_objectives(above, outcomes)
-    _draw_importances(under, outcomes, found)
+    _draw_importances(under, outcomes, ranked)
     return figure
 
 
-def _draw_objectives(axis: Any, outcomes: Sequence[Outcome]) -> None:
+def _draw_objectives(axis: Axes, outcomes: Sequence[Outcome]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     with_value = [outcome for outcome in outcomes if outcome.objective is not None]
@@ -63,19 +64,19 @@ def _draw_objectives(axis: Any, outcomes: Sequence[Outcome]) -> None:
         axis.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
-def _draw_points(axis: Any, outcomes: Sequence[Outcome], **style: Any) -> None:
+def _draw_points(axis: Axes, outcomes: Sequence[Outcome], **style: str) -> None:
     if outcomes:
         numbers = [outcome.number for outcome in outcomes]
         axis.plot(numbers, [outcome.value for outcome in outcomes], linestyle="none", markersize=5, **style)
 
 
-def _draw_importances(axis: Any, outcomes: Sequence[Outcome], found: dict[str, float]) -> None:
-    if not found:
+def _draw_importances(axis: Axes, outcomes: Sequence[Outcome], importance: dict[str, float]) -> None:
+    if not importance:
         axis.set_axis_off()
         axis.text(0.5, 0.5, _why_nothing(outcomes), ha="center", va="center", transform=axis.transAxes)
         return
-    names = [name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "…" for name in found]
-    axis.barh(range(len(names)), list(found.values()), height=0.6, color="C0")
+    names = [name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "…" for name in importance]
+    axis.barh(range(len(names)), list(importance.values()), height=0.6, color="C0")
     axis.set_yticks(range(len(names)), names)
     axis.invert_yaxis()
     axis.set_xlabel("importance: drop of the explained variance when shuffled")

@@ -32,8 +32,8 @@ def importances(outcomes: Sequence[Outcome]) -> dict[str, float]:
     if len(finished) < FEWEST_TRIALS or not values or np.ptp(objectives) == 0:
         return {}
     target = np.log(objectives) if (objectives > 0).all() else objectives
-    found = _permuted(np.stack(list(values.values()), axis=1), target)
-    pairs = zip(values, found.tolist(), strict=True)
+    importance = _permuted(np.stack(list(values.values()), axis=1), target)
+    pairs = zip(values, importance.tolist(), strict=True)
     return dict(sorted(pairs, key=lambda pair: -pair[1]))
 
 

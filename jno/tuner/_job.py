@@ -44,7 +44,7 @@ class Settings:
 class Job:
     """Runs one trial on one device: trial ``n`` on device ``n`` modulo their number.
 
-    With as many trials in flight as devices, that device is free: trial ``n + W`` is asked for after trial ``n``.
+    With as many trials in flight as devices, that device is free: trial ``n + W`` is proposed after trial ``n``.
     """
 
     run: RunTrial
@@ -72,7 +72,7 @@ class Jobs:
     settings: Settings
     prune: bool
 
-    def job(self, trial: Trial, told: Sequence[Outcome]) -> Job:
-        """The job of a trial; pruning compares it with trials told before it was asked for."""
-        rule = MedianRule.of(told) if self.prune else None
+    def job(self, trial: Trial, reported: Sequence[Outcome]) -> Job:
+        """The job of a trial; pruning compares it with trials reported before it was proposed."""
+        rule = MedianRule.of(reported) if self.prune else None
         return Job(self.run, trial, rule, self.devices, self.settings)

@@ -23,9 +23,9 @@ class Journal:
     A line counts when it is complete: what a crash cut off is removed.  Failed trials are finished ones.
 
     Args:
-        path: the file; missing directories are created.  An existing journal is gone on with.
+        path: the file; missing directories are created.  An existing journal is resumed.
         description: what the sweep is, as JSON values.
-        in_flight: how many trials are asked for before the first is told; a journal that exists says it itself,
+        in_flight: how many trials are proposed before the first is reported; that of an existing journal counts,
             because the trials depend on it.
 
     Raises:
@@ -56,13 +56,14 @@ class Journal:
         Raises:
             ValueError: the trial of that number was another one.
         """
-        found = self._outcomes.get(trial.number)
-        if found is not None and _text(found.labels) != _text(trial.labels):
+        outcome = self._outcomes.get(trial.number)
+        if outcome is not None and _text(outcome.labels) != _text(trial.labels):
             raise ValueError(
-                f"{self.path}: trial {trial.number} was {_text(found.labels)}, this sweep tries {_text(trial.labels)}; "
-                "the optimizer or its version has changed, or lines are missing: use another journal="
+                f"{self.path}: trial {trial.number} was {_text(outcome.labels)}, this sweep tries "
+                f"{_text(trial.labels)}; the optimizer or its version has changed, or lines are missing: use another "
+                "journal="
             )
-        return found
+        return outcome
 
     def add(self, outcome: Outcome) -> None:
         """Write a finished trial."""
@@ -75,14 +76,14 @@ class Journal:
             stream.flush()
             os.fsync(stream.fileno())
 
-    def _check(self, head: Any, description: Mapping[str, Any]) -> int:
+    def _check(self, head: object, description: Mapping[str, Any]) -> int:
         if not isinstance(head, dict) or head.get("jno_sweep") != _FORMAT:
             raise ValueError(f"{self.path} is no journal of a sweep: its first line is {_shortened(_text(head))}")
-        told: dict[str, Any] = head["description"]
+        recorded: dict[str, Any] = head["description"]
         different = [
-            f"{name} was {_shortened(_text(told.get(name)))}, is {_shortened(_text(description.get(name)))}"
-            for name in dict.fromkeys([*told, *description])
-            if _text(told.get(name)) != _text(description.get(name))
+            f"{name} was {_shortened(_text(recorded.get(name)))}, is {_shortened(_text(description.get(name)))}"
+            for name in dict.fromkeys([*recorded, *description])
+            if _text(recorded.get(name)) != _text(description.get(name))
         ]
         if different:
             raise ValueError(
@@ -117,7 +118,7 @@ def _complete_lines(path: Path) -> list[str]:
     return complete.decode("utf-8").splitlines()
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -21,7 +21,7 @@ _PATIENCE = 0.5
 
 @dataclasses.dataclass(eq=False)
 class _Entry:
-    """A trial that was asked for and not yet told."""
+    """A trial that was proposed and whose outcome was not yet reported to the strategy."""
 
     trial: Trial
     values: dict[str, Any]
@@ -31,7 +31,7 @@ class _Entry:
 
 
 class Loop:
-    """Asks, runs, waits and tells, in an order that does not depend on how long trials take."""
+    """Proposes, runs, waits and reports, in an order that does not depend on how long trials take."""
 
     def __init__(
         self,
@@ -49,12 +49,12 @@ class Loop:
         self._progress = progress
         self._jobs = jobs
         self._waiting: deque[_Entry] = deque()
-        self._told: list[Outcome] = []
-        self._asked = 0
+        self._reported: list[Outcome] = []
+        self._proposed = 0
         self.done: list[tuple[Trial, Outcome]] = []
 
     def go(self, in_flight: int) -> None:
-        """Run all trials, so many at a time."""
+        """Run all trials, ``in_flight`` at a time."""
         while True:
             while len(self._waiting) < in_flight and self._ask():
                 pass
@@ -65,20 +65,20 @@ class Loop:
                 self._collect()
             self._waiting.popleft()
             self._strategy.tell(head.values, head.outcome.objective)
-            self._told.append(head.outcome)
+            self._reported.append(head.outcome)
 
     def _ask(self) -> bool:
         values = self._strategy.ask()
         if values is None:
             return False
-        trial = Trial(self._asked, dict(values), self._labels(values))
-        self._asked += 1
-        entry = _Entry(trial, values, self._jobs.job(trial, self._told))
+        trial = Trial(self._proposed, dict(values), self._labels(values))
+        self._proposed += 1
+        entry = _Entry(trial, values, self._jobs.job(trial, self._reported))
         self._waiting.append(entry)
-        known = None if self._journal is None else self._journal.outcome_of(trial)
+        in_journal = None if self._journal is None else self._journal.outcome_of(trial)
         repeated = self._repeated(trial)
-        if known is not None:
-            self._finish(entry, known, replayed=True)
+        if in_journal is not None:
+            self._finish(entry, in_journal, replayed=True)
         elif repeated is not None:
             self._finish(entry, repeated, replayed=False)
         else:
@@ -87,15 +87,15 @@ class Loop:
         return True
 
     def _repeated(self, trial: Trial) -> Outcome | None:
-        """The outcome of an equal trial that was told: trials are seeded, so it would be the same again."""
-        told = {outcome.number for outcome in self._told if outcome.status == "finished"}
+        """The outcome of an equal trial that was reported: trials are seeded, so it would be the same again."""
+        finished = {outcome.number for outcome in self._reported if outcome.status == "finished"}
         for before, outcome in self.done:
-            if before.number in told and _equal(before.configuration, trial.configuration):
+            if before.number in finished and _equal(before.configuration, trial.configuration):
                 return dataclasses.replace(outcome, number=trial.number, seconds=0.0)
         return None
 
     def _collect(self, *, wait_for_one: bool = True) -> None:
-        """Take up what has finished, whoever's turn it is; wait a moment for one."""
+        """Take up what has finished, whichever trial it is; wait a moment for one."""
         running = {entry.future: entry for entry in self._waiting if entry.future is not None}
         finished = wait(running, _PATIENCE if wait_for_one else 0.0, return_when=FIRST_COMPLETED).done
         for entry in [running[future] for future in running if future in finished]:
@@ -121,10 +121,10 @@ class Loop:
         self._progress.add(outcome, replayed=replayed)
 
 
-def _equal(one: dict[str, Any], other: dict[str, Any]) -> bool:
+def _equal(left: dict[str, Any], right: dict[str, Any]) -> bool:
     """Whether the same options were chosen; options of unknown kinds are the same when they are the same object."""
 
-    def same(a: Any, b: Any) -> bool:
+    def same(a: object, b: object) -> bool:
         return a is b or (type(a) is type(b) and isinstance(a, (int, float, str)) and a == b)
 
-    return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+    return left.keys() == right.keys() and all(same(left[name], right[name]) for name in left)

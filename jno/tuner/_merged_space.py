@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from jno.architectures import TRAINING_NAMES, ArchSpace, Dimension, Options, TunableModule, check_training
 from jno.compiler import models_of
@@ -12,7 +11,7 @@ from jno.trace import Model, Node, choices_of, is_optimizer
 from ._rates import takes_rate
 
 
-def merged_space(space: Any, operations: Sequence[Node]) -> ArchSpace:
+def merged_space(space: object, operations: Sequence[Node]) -> ArchSpace:
     """The dimensions of ``space``, of tunable networks, of choices (positions) and of ``Model.tune``.
 
     Raises:
@@ -119,7 +118,7 @@ def _takes(model: TunableModule, name: str) -> bool:
     return model.space.has(name) or model.accepts(name)
 
 
-def _check_weights(name: str, option: Any, constraints: int, *, prune: bool) -> None:
+def _check_weights(name: str, option: object, constraints: int, *, prune: bool) -> None:
     if callable(option):
         if prune:
             raise ValueError(
@@ -140,13 +139,13 @@ def _is_positive(value: object) -> bool:
 
 def _check_rates(merged: ArchSpace, model: Model) -> None:
     """A learning rate needs an optimizer that is not built yet: it would multiply the one that is built in."""
-    own, key = model.controls.default_group, model.model_key
+    group, key = model.controls.default_group, model.model_key
     searched = merged.has(f"{key}__lr") or _trains(merged, "learning_rate")
     stays_frozen = model.controls.frozen and not (model.tuning.freeze or model.tuning.lora)
-    if not searched or stays_frozen or (own.posterior is not None and not merged.has(f"{key}__optimizer")):
+    if not searched or stays_frozen or (group.posterior is not None and not merged.has(f"{key}__optimizer")):
         return
     named = f"{key}__optimizer" if merged.has(f"{key}__optimizer") else "optimizer"
-    optimizers = [own.optimizer] if named == "optimizer" and not _trains(merged, named) else merged.get(named).grid()
+    optimizers = [group.optimizer] if named == "optimizer" and not _trains(merged, named) else merged.get(named).grid()
     for optimizer in optimizers:
         if optimizer is not None and not takes_rate(optimizer):
             raise ValueError(

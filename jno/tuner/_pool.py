@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
-from typing import Any, final
+from typing import final
 
 from jno.utils import dumps, is_integer
 
@@ -93,7 +93,7 @@ class Threads(Pool):
 
 @final
 class Processes(Pool):
-    """Processes of our own: one that dies loses its trial only."""
+    """Processes that the sweep starts: one that dies loses its trial only."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -141,13 +141,13 @@ class Borrowed(Pool):
             # options and expressions may be closures, which plain pickle refuses
             future: Future[Outcome] = self._executor.submit(_run, dumps(job))
         except BrokenProcessPool:
-            return self._own().submit(job)
+            return self._replacement().submit(job)
         self._futures.append(future)
         return future
 
     def submit_again(self, job: Job, error: BaseException) -> Future[Outcome] | None:
         """Use our own processes where the executor's died."""
-        return self._own().submit(job) if isinstance(error, BrokenProcessPool) else None
+        return self._replacement().submit(job) if isinstance(error, BrokenProcessPool) else None
 
     def close(self) -> None:
         """End what is ours."""
@@ -161,7 +161,7 @@ class Borrowed(Pool):
         if self._instead is not None:
             self._instead.abandon()
 
-    def _own(self) -> Processes:
+    def _replacement(self) -> Processes:
         if self._instead is None:
             warnings.warn(
                 "a process of the ProcessPoolExecutor died, which breaks the executor; the sweep goes on in "
@@ -172,7 +172,7 @@ class Borrowed(Pool):
         return self._instead
 
 
-def pool_of(executor: Any, workers: Any, devices: DeviceConfig | None) -> Pool:
+def pool_of(executor: object, workers: object, devices: DeviceConfig | None) -> Pool:
     """The pool that `core.sweep(executor=, workers=, devices=)` means.
 
     Raises:
@@ -203,7 +203,7 @@ def pool_of(executor: Any, workers: Any, devices: DeviceConfig | None) -> Pool:
     )
 
 
-def _at_least_one(name: str, value: Any) -> int:
+def _at_least_one(name: str, value: object) -> int:
     if not is_integer(value, 1):
         raise ValueError(f"{name}={value!r}: expected an integer of at least 1")
     return value

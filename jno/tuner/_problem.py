@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from jno.compiler import untracked
-from jno.trace import choices_of, decided, flatten, unflatten
+from jno.domain import domain as Domain
+from jno.trace import Node, choices_of, decided, flatten, unflatten
 from jno.utils import dumps
 
 from ._configure import Configured, Names, configure
@@ -37,7 +38,7 @@ class Problem:
         build: Build,
         operations: Sequence[Any],
         objective: Any,
-        domain: Any,
+        domain: Domain | None,
         names: Names,
         seed: int,
     ) -> Problem:
@@ -64,15 +65,14 @@ class Problem:
         start = time.perf_counter()
         try:
             with quiet_trial():
-                found = self._measured(trial, rule)
-        # whatever goes wrong in a trial is its outcome, and others go on
-        except Exception as error:
-            found = {
+                result = self._measured(trial, rule)
+        except Exception as error:  # an error of a trial is its outcome: the sweep goes on
+            result = {
                 "objective": None,
                 "error": f"{type(error).__name__}: {error}",
                 "traceback": "".join(traceback.format_exception(error)),
             }
-        return Outcome(number=trial.number, labels=trial.labels, seconds=time.perf_counter() - start, **found)
+        return Outcome(number=trial.number, labels=trial.labels, seconds=time.perf_counter() - start, **result)
 
     def _measured(self, trial: Trial, rule: MedianRule | None) -> dict[str, Any]:
         build, records, count, domain, names, seed = pickle.loads(self.content)
@@ -113,7 +113,7 @@ def measure(crux: Any, configured: Configured, objective: Any) -> float:
     return mean
 
 
-def checked_objective(objective: Any, operations: Sequence[Any]) -> Any:
+def checked_objective(objective: Any, operations: Sequence[Node]) -> Node | None:
     """The expression trials are compared by.
 
     Raises:
@@ -122,8 +122,8 @@ def checked_objective(objective: Any, operations: Sequence[Any]) -> Any:
     if objective is None:
         return None
     expression = untracked(objective)
-    known = {choice.dimension for choice in choices_of(operations)}
+    dimensions = {choice.dimension for choice in choices_of(operations)}
     for choice in choices_of([*operations, expression]):
-        if choice.dimension not in known:
+        if choice.dimension not in dimensions:
             raise ValueError(f"the choice {choice.dimension!r} of objective= occurs in no constraint")
     return expression

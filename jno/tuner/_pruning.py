@@ -40,12 +40,12 @@ class MedianRule:
         return cls(tuple(o.rungs for o in outcomes if o.error is None and o.pruned_at is None))
 
     def gives_up(self, epochs: int, lowest: float) -> bool:
-        """Whether a trial with this lowest loss after so many epochs is hopeless."""
+        """Whether a trial with this lowest loss after ``epochs`` epochs is hopeless."""
         reached = [min(losses) for losses in (_until(epochs, rival) for rival in self.rivals) if losses]
         return len(reached) >= _FEWEST_RIVALS and not lowest <= float(np.median(reached))
 
     def watch(self, epochs: int, weights: Sequence[float] | None = None) -> Pruning:
-        """The callback that applies the rule to a training of so many epochs; ``weights`` as for `rung_losses`."""
+        """The callback that applies the rule to a training of ``epochs`` epochs; ``weights`` as for `rung_losses`."""
         return Pruning(self, epochs, weights)
 
 
@@ -101,8 +101,8 @@ def rung_losses(
         {1: 4.0, 2: 2.0, 3: 1.0}
     """
     mean = _mean(np.asarray(losses), weights)
-    found = {rung: float(mean[rung - 1]) for rung in _rungs(epochs) if rung <= len(mean)}
-    return {rung: loss for rung, loss in found.items() if math.isfinite(loss)}
+    at_rungs = {rung: float(mean[rung - 1]) for rung in _rungs(epochs) if rung <= len(mean)}
+    return {rung: loss for rung, loss in at_rungs.items() if math.isfinite(loss)}
 
 
 def _rungs(epochs: int) -> list[int]:
@@ -112,10 +112,10 @@ def _rungs(epochs: int) -> list[int]:
 def _mean(losses: Num[np.ndarray, "n C"], weights: Sequence[float] | None) -> Num[np.ndarray, " n"]:
     if weights is None:
         return np.mean(losses, axis=1)
-    kept = np.asarray(weights, float) != 0
-    return np.mean(losses[:, kept] / np.asarray(weights, float)[kept], axis=1)
+    counted = np.asarray(weights, float) != 0
+    return np.mean(losses[:, counted] / np.asarray(weights, float)[counted], axis=1)
 
 
 def _until(epochs: int, rival: dict[int, float]) -> list[float]:
-    """Losses of a trial up to so many epochs; all of them when it took fewer."""
+    """Losses of a trial in its first ``epochs`` epochs."""
     return [loss for rung, loss in rival.items() if rung <= epochs]

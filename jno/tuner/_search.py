@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,35 +19,49 @@ from ._progress import Progress
 from ._strategies import Strategy
 
 
+@dataclasses.dataclass(frozen=True)
+class Resources:
+    """Where the trials of a sweep run, where they are kept, and whether hopeless ones are stopped.
+
+    Attributes:
+        devices: see `DeviceConfig.from_spec`.
+        executor: None: threads of this process, one for each device; a number of processes; or an `Executor`.
+        workers: trials in flight on an `Executor`.
+        journal: a file of finished trials; when it exists, the search is resumed from it.
+        prune: whether the median rule stops hopeless trials.
+    """
+
+    devices: Any = None
+    executor: Any = None
+    workers: Any = None
+    journal: str | os.PathLike[str] | None = None
+    prune: Any = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.prune, bool):
+            raise TypeError(f"prune={self.prune!r}: expected True or False")
+
+
 def search(
     run: RunTrial,
     strategy: Strategy,
     labels: Callable[[dict[str, Any]], dict[str, Any]],
-    *,
+    resources: Resources,
     description: Mapping[str, Any],
-    devices: Any = None,
-    executor: Any = None,
-    workers: Any = None,
-    journal: str | os.PathLike[str] | None = None,
-    prune: Any = False,
 ) -> TuningHistory:
-    """Try what a strategy asks for until it has nothing more.
+    """Try what a strategy proposes until it has nothing more.
 
     A configuration that was tried to the end is not run again: trials are seeded.
 
-    With ``W`` trials in flight, trial ``n + W`` is asked for right after trial ``n`` was told, so that the trials do
-    not depend on how long each takes.
+    With ``W`` trials in flight, trial ``n + W`` is proposed right after the outcome of trial ``n`` was reported, so
+    that the trials do not depend on how long each takes.
 
     Args:
         run: ``run(trial, *, rule)``, which returns an `Outcome`; called in other threads or processes.
         strategy: what to try.
         labels: configurations as JSON values.
+        resources: where trials run and are kept.
         description: what the sweep is, as JSON values, for the journal.
-        devices: see `DeviceConfig.from_spec`.
-        executor: None: threads of this process, one for each device; a number of processes; or an `Executor`.
-        workers: trials in flight on an `Executor`.
-        journal: a file of finished trials; when it exists, the search goes on from it.
-        prune: whether the median rule stops hopeless trials.
 
     Returns:
         All trials.
@@ -55,22 +70,21 @@ def search(
         TypeError, ValueError: an option that cannot be honoured; a journal of another sweep.
         KeyboardInterrupt: after what runs was stopped; the journal keeps what had finished.
     """
-    if not isinstance(prune, bool):
-        raise TypeError(f"prune={prune!r}: expected True or False")
     # without devices= an executor's workers use what they find, which may be another machine's
-    chosen = DeviceConfig.from_spec(devices) if devices is not None or executor is None else None
-    pool = pool_of(executor, workers, chosen)
-    book = None if journal is None else Journal(journal, description, pool.workers)
-    in_flight = pool.workers if book is None else book.in_flight
-    if book is not None and len(book):
-        get_logger().info(f"going on from {book.path}: {len(book)} trials are done")
-    jobs = Jobs(run, chosen, Settings.current(), prune)
+    found_by_workers = resources.devices is None and resources.executor is not None
+    devices = None if found_by_workers else DeviceConfig.from_spec(resources.devices)
+    pool = pool_of(resources.executor, resources.workers, devices)
+    journal = None if resources.journal is None else Journal(resources.journal, description, pool.workers)
+    in_flight = pool.workers if journal is None else journal.in_flight
+    if journal is not None and len(journal):
+        get_logger().info(f"going on from {journal.path}: {len(journal)} trials are done")
+    jobs = Jobs(run, devices, Settings.current(), resources.prune)
     with Progress(strategy.total) as progress, pool:
-        loop = Loop(strategy, labels, pool, book, progress, jobs)
+        loop = Loop(strategy, labels, pool, journal, progress, jobs)
         try:
             loop.go(in_flight)
         except KeyboardInterrupt:
-            kept = "lost, as there is no journal=" if book is None else f"in {book.path}: sweep again to go on"
-            get_logger().warning(f"the sweep was interrupted; its {len(loop.done)} trials are {kept}")
+            fate = "lost, as there is no journal=" if journal is None else f"in {journal.path}: sweep again to go on"
+            get_logger().warning(f"the sweep was interrupted; its {len(loop.done)} trials are {fate}")
             raise
     return TuningHistory(loop.done)

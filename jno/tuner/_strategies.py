@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import difflib
 import inspect
+from collections.abc import Callable
 from typing import Any, final
 
 import numpy as np
@@ -60,10 +61,10 @@ class Nevergrad(Strategy):
         seed: of its random numbers.
     """
 
-    def __init__(self, space: ArchSpace, optimizer: Any, budget: int, seed: int) -> None:
+    def __init__(self, space: ArchSpace, optimizer: Callable[..., Any], budget: int, seed: int) -> None:
         self.total = budget
         self._space = space
-        self._asked = 0
+        self._proposed = 0
         self._pending: dict[int, tuple[dict[str, Any], Any]] = {}
         self._worst: float | None = None
         parametrization = space.parametrization
@@ -72,9 +73,9 @@ class Nevergrad(Strategy):
 
     def ask(self) -> dict[str, Any] | None:
         """What the optimizer proposes."""
-        if self._asked == self.total:
+        if self._proposed == self.total:
             return None
-        self._asked += 1
+        self._proposed += 1
         candidate = self._optimizer.ask()
         values = self._space.decode(candidate.value)
         self._pending[id(values)] = (values, candidate)
@@ -91,8 +92,8 @@ class Nevergrad(Strategy):
             self._optimizer.tell(candidate, worst)
 
 
-def strategy_of(space: ArchSpace, optimizer: Any, budget: Any, seed: int) -> Strategy:
-    """The strategy that ``core.sweep`` was asked for.
+def strategy_of(space: ArchSpace, optimizer: object, budget: object, seed: int) -> Strategy:
+    """The strategy that ``core.sweep(optimizer=, budget=)`` means.
 
     Args:
         space: what is searched.
@@ -112,14 +113,14 @@ def strategy_of(space: ArchSpace, optimizer: Any, budget: Any, seed: int) -> Str
     return Nevergrad(space, _optimizer_of(optimizer), budget, seed)
 
 
-def _optimizer_of(optimizer: Any) -> Any:
+def _optimizer_of(optimizer: object) -> Callable[..., Any]:
     library = nevergrad().optimizers
-    known = dict(library.registry)
+    registry = dict(library.registry)
     base = library.base
     if isinstance(optimizer, str):
-        if optimizer in known:
-            return known[optimizer]
-        close = difflib.get_close_matches(optimizer, known, n=5, cutoff=0.5)
+        if optimizer in registry:
+            return registry[optimizer]
+        close = difflib.get_close_matches(optimizer, registry, n=5, cutoff=0.5)
         hint = f"; close names: {', '.join(close)}" if close else ""
         raise ValueError(
             f"Unknown Nevergrad optimizer {optimizer!r}{hint}. nevergrad.optimizers.registry has all names; "

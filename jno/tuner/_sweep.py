@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from jno.architectures import ArchSpace, plain_label
-from jno.trace import Tracker, dump_tree
+from jno.domain import domain as Domain
+from jno.trace import Node, Tracker, dump_tree
 
 from ._configure import Configured, Names, configure
 from ._history import TuningHistory
 from ._merged_space import check_space, merged_space
 from ._problem import Build, Problem, checked_objective
-from ._search import search
+from ._search import Resources, search
 from ._strategies import strategy_of
 
 
@@ -35,15 +36,14 @@ class SweepResult:
 def sweep(
     build: Build,
     operations: Sequence[Any],
-    domain: Any,
+    domain: Domain | None,
     seed: int,
-    space: Any,
-    optimizer: Any,
-    budget: Any,
+    space: object,
+    optimizer: object,
+    budget: int | None,
     *,
     objective: Any,
-    prune: bool,
-    **how: Any,
+    resources: Resources,
 ) -> SweepResult:
     """Search ``space`` over a problem; see ``core.sweep``.
 
@@ -56,8 +56,7 @@ def sweep(
         optimizer: as `strategy_of` takes it.
         budget: number of trials.
         objective: expression trials are compared by, or ``None``.
-        prune: whether the median rule stops hopeless trials.
-        how: where trials run and are kept, as `search` takes it.
+        resources: where trials run and are kept.
 
     Raises:
         RuntimeError: every trial failed.
@@ -66,7 +65,7 @@ def sweep(
     if not constraints:
         raise ValueError("sweep() needs at least one constraint; this core was built with none")
     merged = merged_space(space, operations)
-    check_space(merged, operations, len(constraints), prune=prune)
+    check_space(merged, operations, len(constraints), prune=resources.prune)
     compared = checked_objective(objective, operations)
     names = Names.of(merged, operations)
     problem = Problem.of(build, operations, compared, domain, names, seed)
@@ -77,14 +76,14 @@ def sweep(
         "budget": strategy.total,
         "seed": seed,
         "objective": "mean of the constraints" if compared is None else _text(compared),
-        "prune": prune,
+        "prune": resources.prune,
         "constraints": [_text(constraint) for constraint in constraints],
     }
-    history = search(problem.run, strategy, merged.labels, description=description, prune=prune, **how)
+    history = search(problem.run, strategy, merged.labels, resources, description)
     return SweepResult(history, _best(history), merged, names)
 
 
-def _text(expression: Any) -> str:
+def _text(expression: Node) -> str:
     """A short form of an expression, with the digest of its whole tree."""
     return f"{expression} #{hashlib.sha256(dump_tree(expression).encode()).hexdigest()[:12]}"
 
@@ -92,9 +91,11 @@ def _text(expression: Any) -> str:
 def _best(history: TuningHistory) -> dict[str, Any]:
     failed = history.failed
     if history.best_trial is None:
-        first = failed[0]
-        error = RuntimeError(f"every trial failed ({len(failed)} of {len(history)}); the first one with {first.error}")
-        if first.traceback is not None:
-            error.add_note(f"traceback of trial {first.number}:\n{first.traceback}")
+        earliest = failed[0]
+        error = RuntimeError(
+            f"every trial failed ({len(failed)} of {len(history)}); the first one with {earliest.error}"
+        )
+        if earliest.traceback is not None:
+            error.add_note(f"traceback of trial {earliest.number}:\n{earliest.traceback}")
         raise error
     return history.best_trial.configuration

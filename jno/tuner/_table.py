@@ -30,15 +30,15 @@ def history_table(outcomes: Sequence[Outcome]) -> Any:
     table.add_column("", no_wrap=True)
     for outcome in sorted(outcomes, key=_rank):
         objective = "–" if outcome.objective is None else f"{outcome.objective:.4e}"
-        shown = [_shown(outcome.labels.get(name, "")) for name in varied]
-        table.add_row(str(outcome.number), objective, f"{outcome.seconds:.1f} s", *shown, _remark(outcome))
+        cells = [_cell(outcome.labels.get(name, "")) for name in varied]
+        table.add_row(str(outcome.number), objective, f"{outcome.seconds:.1f} s", *cells, _remark(outcome))
     return table
 
 
 def _caption(outcomes: Sequence[Outcome], names: Sequence[str], varied: Sequence[str]) -> Any:
     from rich.text import Text
 
-    constant = [f"{name} {_shown(outcomes[0].labels.get(name))}" for name in names if name not in varied]
+    constant = [f"{name} {_cell(outcomes[0].labels.get(name))}" for name in names if name not in varied]
     reasons = [
         f"trial {outcome.number}: {outcome.error.partition(chr(10))[0]}"
         for outcome in outcomes
@@ -49,8 +49,8 @@ def _caption(outcomes: Sequence[Outcome], names: Sequence[str], varied: Sequence
 
 
 def _counted(outcomes: Sequence[Outcome]) -> str:
-    found = [outcome.status for outcome in outcomes]
-    parts = [f"{found.count(kind)} {kind}" for kind in _ORDER if kind in found]
+    states = [outcome.status for outcome in outcomes]
+    parts = [f"{states.count(kind)} {kind}" for kind in _ORDER if kind in states]
     return ", ".join(parts) or "no trials"
 
 
@@ -59,7 +59,7 @@ def _rank(outcome: Outcome) -> tuple[int, float, int]:
     return _ORDER.index(outcome.status), objective, outcome.number
 
 
-def _shown(value: Any) -> str:
+def _cell(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
 
 from jno.adaptive import Balancer, WeightSchedule
 from jno.trace import AdaptiveWeight, Balanced, Placeholder
@@ -21,11 +22,11 @@ class ScheduledWeights(Balancer):
         super().__init__()
         self._schedule = schedule
 
-    def init(self, count: int) -> Any:
+    def init(self, count: int) -> Int[Array, ""]:
         """Epoch 0."""
         return jnp.int32(0)
 
-    def step(self, state: Any, losses: Any) -> tuple[Any, Any]:
+    def step(self, state: Int[Array, ""], losses: Float[Array, " C"]) -> tuple[Float[Array, " C"], Int[Array, ""]]:
         """The weights of this epoch.
 
         Raises:
@@ -37,7 +38,9 @@ class ScheduledWeights(Balancer):
         return weights.astype(losses.dtype), state + 1
 
 
-def weighted(constraints: Sequence[Placeholder], weights: Any) -> list[Placeholder]:
+def weighted(
+    constraints: Sequence[Placeholder], weights: WeightSchedule | Callable[..., Any] | Sequence[float | int]
+) -> list[Placeholder]:
     """The constraints times fixed weights, or those of a schedule; labels stay."""
     if not callable(weights):
         return [

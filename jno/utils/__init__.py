@@ -52,6 +52,8 @@ from jno.utils._serialization import load as load
 from jno.utils._serialization import save as save
 from jno.utils._serialization import write_atomically as write_atomically
 from jno.utils._signatures import SignatureError as SignatureError
+from jno.utils._types import Axes as Axes
+from jno.utils._types import Figure as Figure
 from jno.utils._types import Key as Key
 from jno.utils.callbacks import BeforeUpdate as BeforeUpdate
 from jno.utils.callbacks import Callback as Callback
