@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, NamedTuple, final
+from typing import NamedTuple, final
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -70,7 +70,7 @@ class ConsoleLogger(MetricLogger):
         self._shown = row.epoch
         get_logger().info("  ".join([f"epoch {row.epoch:>6}", f"loss {row.losses.mean():.4e}", *parts]))
 
-    def log_value(self, name: str, epoch: int, value: Any) -> None:
+    def log_value(self, name: str, epoch: int, value: object) -> None:
         """Show nothing."""
 
     def end(self, reason: str | None) -> None:

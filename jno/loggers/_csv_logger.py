@@ -86,7 +86,7 @@ class CSVLogger(MetricLogger):
             columns = (epochs, np.round(seconds, _MICROSECONDS), losses.mean(axis=1), *losses.T)
             self._losses = self._added(self._losses, zip(*columns, strict=True))
 
-    def log_value(self, name: str, epoch: int, value: Any) -> None:
+    def log_value(self, name: str, epoch: int, value: object) -> None:
         """Add one row per statistic."""
         array = as_real_array(value)
         if array is None:

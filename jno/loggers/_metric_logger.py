@@ -108,7 +108,7 @@ class MetricLogger(ABC):
         """
 
     @abstractmethod
-    def log_value(self, name: str, epoch: int, value: Any) -> None:
+    def log_value(self, name: str, epoch: int, value: object) -> None:
         """Take what a tracker gave at an epoch.
 
         Args:

@@ -36,9 +36,9 @@ class Table:
         elif start.startswith(header):
             self._cut_torn_line()
         else:
-            found = start.decode("utf-8", "replace").partition("\n")[0]
+            present = start.decode("utf-8", "replace").partition("\n")[0]
             raise ValueError(
-                f"{str(self.path)!r} begins with {found!r}; the columns to add are {', '.join(self._header)}. Give "
+                f"{str(self.path)!r} begins with {present!r}; the columns to add are {', '.join(self._header)}. Give "
                 "another path, or append=False to replace the file."
             )
 

@@ -93,8 +93,8 @@ class TensorBoardLogger(MetricLogger):
     ) -> None:
         """Write one event per logged epoch, at the wall time at which the epoch ended."""
         tags = ("seconds", "total_loss", *(f"loss/{name}" for name in self._names))
-        kept = epochs % self._interval == 0
-        epochs, losses, seconds = epochs[kept], losses[kept], seconds[kept]
+        logged = epochs % self._interval == 0
+        epochs, losses, seconds = epochs[logged], losses[logged], seconds[logged]
         columns = (epochs, seconds, losses.mean(axis=1), *losses.T)
         for epoch, *numbers in zip(*(column.tolist() for column in columns), strict=True):
             summary = scalars(dict(zip(tags, numbers, strict=True)))
@@ -104,7 +104,7 @@ class TensorBoardLogger(MetricLogger):
             self._guarded(self._writer.flush)
             self._flushed = time.monotonic()
 
-    def log_value(self, name: str, epoch: int, value: Any) -> None:
+    def log_value(self, name: str, epoch: int, value: object) -> None:
         """Write a number, or statistics and histogram of an array."""
         array = as_real_array(value)
         if array is None:
@@ -132,11 +132,11 @@ class TensorBoardLogger(MetricLogger):
 
         self.directory.mkdir(parents=True, exist_ok=True)
         # TensorBoard reads files in the order of their names; two solve calls may begin in one second
-        second, rest = divmod(time.time_ns(), 10**9)
-        name = f"events.out.tfevents.{second}.{socket.gethostname()}.{rest:09d}.{os.getpid()}"
+        seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+        name = f"events.out.tfevents.{seconds}.{socket.gethostname()}.{nanoseconds:09d}.{os.getpid()}"
         self._writer = RecordWriter(str(self.directory / name))
 
-    def _write(self, wall_time: float, **content: Any) -> None:
+    def _write(self, wall_time: float, **content: object) -> None:
         from tensorboardX.proto.event_pb2 import Event
 
         if self._writer is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from jax import dtypes
 from jaxtyping import Float, Int
@@ -13,7 +11,7 @@ SCALAR = "value"
 """Name of the only statistic of a single number."""
 
 
-def as_real_array(value: Any) -> Float[np.ndarray, ...] | None:
+def as_real_array(value: object) -> Float[np.ndarray, ...] | None:
     """Return a value as float64 array, None when it is empty or not made of real numbers."""
     try:
         array = np.asarray(value)

@@ -81,8 +81,8 @@ class WandbLogger(MetricLogger):
     ) -> None:
         """Log one point per logged epoch; alert at the first loss that is not finite."""
         keys = ("epoch", "seconds", "total_loss", *(f"loss/{name}" for name in self._names))
-        kept = epochs % self._interval == 0
-        columns = (column[kept] for column in (epochs, seconds, losses.mean(axis=1), *losses.T))
+        logged = epochs % self._interval == 0
+        columns = (column[logged] for column in (epochs, seconds, losses.mean(axis=1), *losses.T))
         for row in zip(*(column.tolist() for column in columns), strict=True):
             self.run.log(dict(zip(keys, row, strict=True)))
         bad = np.argwhere(~np.isfinite(losses))
@@ -92,7 +92,7 @@ class WandbLogger(MetricLogger):
             text = f"epoch {epochs[row]}: {self._names[column]} = {losses[row, column]}"
             self.run.alert(title="Loss is not finite", text=text, level="ERROR")
 
-    def log_value(self, name: str, epoch: int, value: Any) -> None:
+    def log_value(self, name: str, epoch: int, value: object) -> None:
         """Log a number, or statistics and histogram of an array."""
         array = as_real_array(value)
         if array is None:

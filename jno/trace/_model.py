@@ -9,9 +9,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from jno.utils import get_logger
+from jno.utils import Key, get_logger
 
-from ._controls import Adapters, Constraint, Controls, Initialization, checked_dtype
+from ._controls import Adapters, Constraint, Controls, Initialization, Mask, checked_dtype
 from ._optimizer_forms import is_optimizer
 from ._placeholder import Placeholder
 from ._posterior import Posterior, Sampling, StartsFromLogDensity, Variational
@@ -47,15 +47,15 @@ class Model:
             ``acceptance_rate``, ``energy``; ``None`` for stochastic gradients and :meth:`vi`.
     """
 
-    def __init__(self, module: Any, name: str = "", weight_path: str | None = None) -> None:
-        self.module = module
+    def __init__(self, module: object, name: str = "", weight_path: str | None = None) -> None:
+        self.module: Any = module
         self.name = name
         self.weight_path = weight_path
         self.layer_id = next(_layer_ids)
         self.controls = Controls(initialization=None if weight_path is None else Initialization(weight_path))
         self.posterior_samples: Any = None
         self.posterior_diagnostics: dict[str, Any] | None = None
-        self.open_mask: Any = None
+        self.open_mask: Mask = None
         self.default_key: Any = None
         self.version = 0
 
@@ -74,7 +74,7 @@ class Model:
         """What `tune` lets a sweep try."""
         return self.controls.tuning
 
-    def __call__(self, *arguments: Any) -> Placeholder:
+    def __call__(self, *arguments: object) -> Placeholder:
         """Apply the network to expressions; the module receives whole arrays ``(N, D)``, one per argument."""
         return call_model(self, arguments)
 
@@ -89,7 +89,7 @@ class Model:
         return f"Model({self.model_key}: {type(self.module).__name__})"
 
     # --- training controls ------------------------------------------------------------------------------------
-    def optimizer(self, opt_fn: Any) -> Model:
+    def optimizer(self, opt_fn: object) -> Model:
         """Attach an optimizer: an optax transform, or a factory such as ``optax.adam``.
 
         After ``mask(M)`` it trains only the selected leaves; a bare call sets the optimizer of all leaves and
@@ -121,7 +121,7 @@ class Model:
             self._change(groups=())
         return self._set(self.controls.with_group(mask, optimizer=opt_fn, posterior=None))
 
-    def scale(self, schedule: Any) -> Model:
+    def scale(self, schedule: object) -> Model:
         """Multiply the updates of the optimizer by a number or schedule (after ``mask(M)``: of that group).
 
         A bare call reaches all leaves that are trained by an optimizer, those of masks included, except where a mask
@@ -150,7 +150,7 @@ class Model:
         self._refuse_mask("unfreeze")
         return self._change(frozen=False, freeze_masks=())
 
-    def mask(self, param_mask: Any = None) -> Model:
+    def mask(self, param_mask: Mask = None) -> Model:
         """Select leaves for the next call of a method that takes a mask, or for ``u.grad(net)`` (one shot).
 
         These are ``optimizer``, ``scale``, ``freeze``, ``lora``, ``constrain``, ``bayesian`` and ``vi``; the other
@@ -179,9 +179,9 @@ class Model:
     # --- uncertainty ------------------------------------------------------------------------------------------
     def bayesian(
         self,
-        kernel_factory: Any,
+        kernel_factory: object,
         *,
-        prior: Any = None,
+        prior: object = None,
         warmup: int = 500,
         keep: int = 1000,
         thin: int = 1,
@@ -189,7 +189,7 @@ class Model:
         num_chains: int = 1,
         init_jitter: float | int = 0.0,
         likelihood_scale: float | int = 1.0,
-        **kernel_kwargs: Any,
+        **kernel_kwargs: object,
     ) -> Model:
         """Sample the parameters from their posterior instead of optimising them; after ``mask(M)`` the selected ones.
 
@@ -243,16 +243,16 @@ class Model:
 
     def vi(
         self,
-        factory: Any,
+        factory: object,
         *,
-        optimizer: Any,
+        optimizer: object,
         num_samples: int = 8,
         posterior_draws: int = 500,
-        prior: Any = None,
+        prior: object = None,
         likelihood_scale: float | int = 1.0,
         init_log_std: float | int = -3.0,
         init_mu_at_position: bool = True,
-        **options: Any,
+        **options: object,
     ) -> Model:
         """Approximate the posterior of :meth:`bayesian` by a Gaussian instead; after ``mask(M)`` of the selected ones.
 
@@ -313,7 +313,7 @@ class Model:
         self._change(frozen=False, freeze_masks=() if mask is None else self.controls.freeze_masks)
         return self._set(self.controls.with_group(mask, optimizer=None, scale=scale, posterior=posterior))
 
-    def constrain(self, transform: Any) -> Model:
+    def constrain(self, transform: object) -> Model:
         """Transform the parameters before every use, e.g. to keep them positive; after ``mask(M)`` the selected ones.
 
         Training changes the parameters as they are stored, in :attr:`module`: unconstrained.  What the network
@@ -344,7 +344,7 @@ class Model:
         alpha: float | int = 1.0,
         *,
         target: str | None = None,
-        wrapper: Any = None,
+        wrapper: object = None,
         specs: list[dict[str, Any]] | None = None,
     ) -> Model:
         """Fine-tune with low-rank adapters, which are put in when the next core is built.
@@ -370,7 +370,7 @@ class Model:
         trained: Literal["only", "and rest"] = "only" if self.controls.frozen else "and rest"
         return self._change(frozen=False, freeze_masks=(), adapters=trained, lora=adapters)
 
-    def dtype(self, dtype: Any) -> Model:
+    def dtype(self, dtype: object) -> Model:
         """Set the working precision: parameters are cast when a core is built, inputs at every call.
 
         Args:
@@ -383,7 +383,7 @@ class Model:
         self._refuse_mask("dtype")
         return self._change(dtype=floating)
 
-    def initialize(self, weights: Any, *, key: Any = None) -> Model:
+    def initialize(self, weights: object, *, key: Key | None = None) -> Model:
         """Load weights when the next core is built; the last call wins.
 
         Args:
@@ -458,7 +458,7 @@ class Model:
     def export(
         self,
         path: str | os.PathLike[str],
-        sample_inputs: Any,
+        sample_inputs: object,
         *,
         format: str | None = None,
         platforms: Sequence[str] | None = None,
@@ -498,7 +498,7 @@ class Model:
         """
         return export_network(self, path, sample_inputs, format=format, platforms=platforms, polymorphic=polymorphic)
 
-    def to_iree(self, sample_inputs: Any, *, target_backend: str = "llvm-cpu", optimization_level: int = 3) -> Any:
+    def to_iree(self, sample_inputs: object, *, target_backend: str = "llvm-cpu", optimization_level: int = 3) -> Any:
         """Compile the network with its weights of now by IREE, for arrays of the shapes of ``sample_inputs``.
 
         Args:

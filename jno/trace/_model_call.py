@@ -40,7 +40,7 @@ class ModelCall(Placeholder):
     def pointwise(self) -> Pointwise:
         return Pointwise.BY_MODEL
 
-    def __call__(self, *new_variables: Any) -> Placeholder:
+    def __call__(self, *new_variables: object) -> Placeholder:
         if self.args:
             return super().__call__(*new_variables)
         raise TypeError(f"{self.model.model_key} is a parameter and takes no arguments")

@@ -29,41 +29,41 @@ class Placeholder(Logic, Node):
     """
 
     # --- arithmetic -------------------------------------------------------------------------------------------
-    def __add__(self, other: Any) -> Placeholder:
-        return build_binary("+", self, other)
+    def __add__(self, right: object) -> Placeholder:
+        return build_binary("+", self, right)
 
-    def __radd__(self, other: Any) -> Placeholder:
-        return build_binary("+", other, self)
+    def __radd__(self, left: object) -> Placeholder:
+        return build_binary("+", left, self)
 
-    def __sub__(self, other: Any) -> Placeholder:
-        return build_binary("-", self, other)
+    def __sub__(self, right: object) -> Placeholder:
+        return build_binary("-", self, right)
 
-    def __rsub__(self, other: Any) -> Placeholder:
-        return build_binary("-", other, self)
+    def __rsub__(self, left: object) -> Placeholder:
+        return build_binary("-", left, self)
 
-    def __mul__(self, other: Any) -> Placeholder:
-        return build_binary("*", self, other)
+    def __mul__(self, right: object) -> Placeholder:
+        return build_binary("*", self, right)
 
-    def __rmul__(self, other: Any) -> Placeholder:
-        return build_binary("*", other, self)
+    def __rmul__(self, left: object) -> Placeholder:
+        return build_binary("*", left, self)
 
-    def __truediv__(self, other: Any) -> Placeholder:
-        return build_binary("/", self, other)
+    def __truediv__(self, right: object) -> Placeholder:
+        return build_binary("/", self, right)
 
-    def __rtruediv__(self, other: Any) -> Placeholder:
-        return build_binary("/", other, self)
+    def __rtruediv__(self, left: object) -> Placeholder:
+        return build_binary("/", left, self)
 
-    def __pow__(self, other: Any) -> Placeholder:
-        return build_binary("**", self, other)
+    def __pow__(self, right: object) -> Placeholder:
+        return build_binary("**", self, right)
 
-    def __rpow__(self, other: Any) -> Placeholder:
-        return build_binary("**", other, self)
+    def __rpow__(self, left: object) -> Placeholder:
+        return build_binary("**", left, self)
 
-    def __matmul__(self, other: Any) -> Placeholder:
-        return build_binary("@", self, other)
+    def __matmul__(self, right: object) -> Placeholder:
+        return build_binary("@", self, right)
 
-    def __rmatmul__(self, other: Any) -> Placeholder:
-        return build_binary("@", other, self)
+    def __rmatmul__(self, left: object) -> Placeholder:
+        return build_binary("@", left, self)
 
     def __neg__(self) -> Placeholder:
         return build_unary("negate", self)
@@ -75,7 +75,7 @@ class Placeholder(Logic, Node):
         return build_unary("abs", self)
 
     # --- structure --------------------------------------------------------------------------------------------
-    def __getitem__(self, index: Any) -> Placeholder:
+    def __getitem__(self, index: object) -> Placeholder:
         return build_component(self, index)
 
     def __iter__(self) -> NoReturn:
@@ -84,7 +84,7 @@ class Placeholder(Logic, Node):
             "index the components instead, e.g. u[..., 0], u[..., 1]"
         )
 
-    def __call__(self, *new_variables: Any) -> Placeholder:
+    def __call__(self, *new_variables: object) -> Placeholder:
         """The same expression at other coordinates.
 
         Coordinates of one tag replace the variables of the same coordinates in any order, ``u(xb, yb)`` or
@@ -178,7 +178,7 @@ class Placeholder(Logic, Node):
         return build_reduction("mae", self)
 
     # --- differential and integral operators ------------------------------------------------------------------
-    def d(self, variable: Any, scheme: str = AUTOMATIC) -> Placeholder:
+    def d(self, variable: object, scheme: str = AUTOMATIC) -> Placeholder:
         r"""First derivative :math:`\partial u/\partial v`; with a normal vector variable, :math:`\nabla u\cdot n`.
 
         Args:
@@ -195,27 +195,27 @@ class Placeholder(Logic, Node):
         """
         return build_jacobian(self, (variable,), scheme, "d")
 
-    def diff(self, variable: Any, scheme: str = AUTOMATIC) -> Placeholder:
+    def diff(self, variable: object, scheme: str = AUTOMATIC) -> Placeholder:
         """Same as :meth:`d`."""
         return self.d(variable, scheme)
 
-    def d2(self, variable: Any, scheme: str = AUTOMATIC) -> Placeholder:
+    def d2(self, variable: object, scheme: str = AUTOMATIC) -> Placeholder:
         r"""Second derivative :math:`\partial^2 u/\partial v^2`, component-wise."""
         return build_hessian(self, (variable,), scheme, "d2", trace=True)
 
-    def dd(self, variable: Any, scheme: str = AUTOMATIC) -> Placeholder:
+    def dd(self, variable: object, scheme: str = AUTOMATIC) -> Placeholder:
         """Same as :meth:`d2`."""
         return self.d2(variable, scheme)
 
-    def laplacian(self, *variables: Any, scheme: str = AUTOMATIC) -> Placeholder:
+    def laplacian(self, *variables: object, scheme: str = AUTOMATIC) -> Placeholder:
         r"""Laplacian :math:`\sum_v \partial^2 u/\partial v^2` over the given variables, component-wise."""
         return build_hessian(self, variables, scheme, "laplacian", trace=True)
 
-    def hessian(self, *variables: Any, scheme: str = AUTOMATIC) -> Placeholder:
+    def hessian(self, *variables: object, scheme: str = AUTOMATIC) -> Placeholder:
         """Matrix of second derivatives: ``(N, k, k)`` for a scalar, ``(N, D, k, k)`` for a ``D``-vector."""
         return build_hessian(self, variables, scheme, "hessian", trace=False)
 
-    def grad(self, *arguments: Any, scheme: str = AUTOMATIC) -> Placeholder:
+    def grad(self, *arguments: object, scheme: str = AUTOMATIC) -> Placeholder:
         """Gradient with respect to variables, ``(N, k)`` (``(N, D, k)`` for a vector), or to a network's parameters.
 
         ``u.grad(x, y)`` stacks first derivatives; ``u.grad(net)`` (or ``u.grad(net.mask(M))``) is the Jacobian
@@ -226,7 +226,7 @@ class Placeholder(Logic, Node):
         """
         return build_gradient(self, arguments, scheme)
 
-    def integrate(self, var: Any = None) -> Placeholder:
+    def integrate(self, var: object = None) -> Placeholder:
         """Integral over the region of the expression's variables, or over the time window for a temporal ``var``.
 
         With a spatial ``var`` (the *outer* variable) the integral runs over the other variables and gives one
@@ -245,7 +245,7 @@ class Placeholder(Logic, Node):
         self.metadata.label = label
         return self
 
-    def print(self, what: Any = "shape", label: str | None = None) -> Placeholder:
+    def print(self, what: object = "shape", label: str | None = None) -> Placeholder:
         """The same value; each evaluation also prints its ``"shape"``, ``"stats"``, ``"value"``, ``"all"``, or what
         a callable makes of it.
 
@@ -254,7 +254,7 @@ class Placeholder(Logic, Node):
         """
         return build_print(self, what, label if label is not None else self.metadata.label)
 
-    def tracker(self, interval: int = 1, reduce: Any = None) -> Placeholder:
+    def tracker(self, interval: int = 1, reduce: object = None) -> Placeholder:
         """Record this expression during training without training on it.
 
         Args:
@@ -268,7 +268,7 @@ class Placeholder(Logic, Node):
         tracker.metadata.label = self.metadata.label
         return tracker
 
-    def eval(self, domain: Any = None) -> Any:
+    def eval(self, domain: object = None) -> Any:
         """Value of an expression that needs no training, through a temporary ``core``.
 
         Returns:
@@ -304,4 +304,4 @@ build_integral: Service[[Placeholder, object], Placeholder] = Service("integrals
 build_print: Service[[Placeholder, object, str | None], Placeholder] = Service("printed expressions", "jno.trace")
 build_tracker: Service[[Placeholder, int, object], Placeholder] = Service("trackers", "jno.trace")
 shape_of: Service[[Placeholder], tuple[int, ...]] = Service("the shape of an expression", "jno.core")
-value_of: Service[[Placeholder, Any], Any] = Service("the value of an expression", "jno.core")
+value_of: Service[[Placeholder, object], Any] = Service("the value of an expression", "jno.core")

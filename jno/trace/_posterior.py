@@ -1,11 +1,12 @@
-"""What was asked of a model whose parameters are a random variable; the floors above act on the record."""
+"""Records of models whose parameters are random variables; the floors above act on them."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
-from jno.utils import refusal, require_bool, require_callable, require_int, require_number
+from jno.utils import Key, refusal, require_bool, require_callable, require_int, require_number
 
 from ._optimizer_forms import is_transformation
 
@@ -16,7 +17,7 @@ class StartsFromLogDensity(Protocol):
 
     requires_logdensity: bool
 
-    def __call__(self, key: Any, logdensity: Any, position: Any, num_chains: int) -> Any:
+    def __call__(self, key: Key, logdensity: Callable[..., Any], position: Any, num_chains: int) -> Any:
         """Positions with a leading axis of chains, and keywords for the kernel."""
 
 

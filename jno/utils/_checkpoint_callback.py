@@ -154,15 +154,15 @@ class CheckpointCallback(Callback):
 
     def _write_pending(self) -> None:
         if self._pending is not None:
-            found, metrics = self._pending
+            snapshot, metrics = self._pending
             self._pending = None
-            self._write(found, metrics)
+            self._write(snapshot, metrics)
 
-    def _write(self, found: tuple[Any, dict[str, Any]], metrics: dict[str, Any]) -> None:
-        arrays, metadata = found
+    def _write(self, snapshot: tuple[Any, dict[str, Any]], metrics: dict[str, Any]) -> None:
+        arrays, metadata = snapshot
         step = int(arrays["epoch"])
-        told = {**metadata, **metrics, "epoch": step, "timestamp": time.time(), "checkpoint_dir": str(self.directory)}
-        self._guarded(lambda: self._folder.save(step, arrays, told, metrics))
+        facts = {**metadata, **metrics, "epoch": step, "timestamp": time.time(), "checkpoint_dir": str(self.directory)}
+        self._guarded(lambda: self._folder.save(step, arrays, facts, metrics))
 
     def on_training_end(self) -> None:
         """Write the best that is not written yet, wait for what is written in the background, and say when nothing

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from jaxtyping import PyTree
+
 from ._logger import get_logger
 
 _READ_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError)
@@ -69,7 +71,7 @@ class CheckpointFolder:
         """What `save` was told of a step."""
         return dict(self._manager.metrics(step))
 
-    def save(self, step: int, arrays: Any, metadata: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
+    def save(self, step: int, arrays: PyTree, metadata: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
         """Write a checkpoint.
 
         Raises:
@@ -89,11 +91,11 @@ class CheckpointFolder:
         available = self.steps
         if step is not None and step not in available:
             raise FileNotFoundError(f"no checkpoint of step {step} in {self.directory}; there are {available}")
-        wanted = self._args.Composite(state=self._args.StandardRestore(), metadata=self._args.JsonRestore())
+        items = self._args.Composite(state=self._args.StandardRestore(), metadata=self._args.JsonRestore())
         for candidate in reversed(available if step is None else [step]):
             try:
                 _check_arrays(self.directory / str(candidate) / "state")
-                found = self._manager.restore(candidate, args=wanted)
+                content = self._manager.restore(candidate, args=items)
             except _READ_ERRORS as error:
                 if step is not None:
                     raise FileNotFoundError(
@@ -103,7 +105,7 @@ class CheckpointFolder:
                 get_logger().warning(message)
                 warnings.warn(message, stacklevel=3)
             else:
-                return found.state, dict(found.metadata)
+                return content.state, dict(content.metadata)
         raise FileNotFoundError(f"{self.directory} holds no checkpoint that can be read")
 
     def wait(self) -> None:

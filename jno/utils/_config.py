@@ -84,11 +84,11 @@ def _check_entries(table: str, entries: Mapping[str, Any], path: Path) -> None:
             raise ValueError(f"{path}: [{table}] {key} must be of type {schema[key].__name__}, got {value!r}.")
 
 
-def _warn_unknown(path: Path, what: str, known: list[str]) -> None:
+def _warn_unknown(path: Path, what: str, names: list[str]) -> None:
     if (path, what) in _cache.warned:
         return
     _cache.warned.add((path, what))
-    warnings.warn(f"{path}: unknown setting {what} has no effect; known: {', '.join(known)}.", stacklevel=2)
+    warnings.warn(f"{path}: unknown setting {what} has no effect; known: {', '.join(names)}.", stacklevel=2)
 
 
 def load_config(force: bool = False) -> dict[str, Any]:

@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Num, Shaped
 
+from jno.utils._types import Axes, Figure
+
 Logs = Sequence[Mapping[str, Any]]
 _PANEL_SIZE = (8.0, 3.2)  # inches
 _SYMLOG_SPAN = 1e-8  # smallest magnitude shown logarithmically, relative to the largest
 
 
-def history_figure(logs: Logs) -> Any:
+def history_figure(logs: Logs) -> Figure:
     """Return a matplotlib Figure with one panel per kind of record the logs contain."""
     # Figure itself, not pyplot: no window, no global state, works in any thread
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as NewFigure
 
     panels = [_draw_losses]
     if any(log.get("track_stats") for log in logs):
@@ -24,7 +26,7 @@ def history_figure(logs: Logs) -> Any:
     if any(_step_time(log)[0].size for log in logs):
         panels.append(_draw_step_time)
     width, height = _PANEL_SIZE
-    figure = Figure(figsize=(width, height * len(panels)), layout="constrained")
+    figure = NewFigure(figsize=(width, height * len(panels)), layout="constrained")
     axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
     for axis, draw in zip(axes, panels, strict=True):
         draw(axis, logs)
@@ -59,7 +61,7 @@ def _with_offsets(logs: Logs) -> Iterator[tuple[Mapping[str, Any], int]]:
         yield log, offset
 
 
-def _draw_losses(axis: Any, logs: Logs) -> None:
+def _draw_losses(axis: Axes, logs: Logs) -> None:
     curves: dict[str, list[tuple[Any, Any]]] = {}
     for log, offset in _with_offsets(logs):
         epochs, losses = _epochs(log) + offset, _losses(log)
@@ -76,7 +78,7 @@ def _draw_losses(axis: Any, logs: Logs) -> None:
     axis.legend(fontsize="small")
 
 
-def _set_loss_scale(axis: Any, values: Num[np.ndarray, " n"]) -> None:
+def _set_loss_scale(axis: Axes, values: Num[np.ndarray, " n"]) -> None:
     """A mean of a raw residual may be negative or zero, which a logarithmic axis cannot show."""
     magnitudes = np.abs(values[np.isfinite(values) & (values != 0)])
     if not magnitudes.size:
@@ -87,7 +89,7 @@ def _set_loss_scale(axis: Any, values: Num[np.ndarray, " n"]) -> None:
         axis.set_yscale("symlog", linthresh=max(magnitudes.min(), _SYMLOG_SPAN * magnitudes.max()))
 
 
-def _draw_trackers(axis: Any, logs: Logs) -> None:
+def _draw_trackers(axis: Axes, logs: Logs) -> None:
     curves: dict[str, list[tuple[Any, Any]]] = {}
     for log, offset in _with_offsets(logs):
         for tracker in log.get("track_stats") or []:
@@ -112,7 +114,7 @@ def _step_time(log: Mapping[str, Any]) -> tuple[Num[np.ndarray, " m"], Num[np.nd
     return epochs[last_of_group][1:], 1e3 * rate
 
 
-def _draw_step_time(axis: Any, logs: Logs) -> None:
+def _draw_step_time(axis: Axes, logs: Logs) -> None:
     parts: list[tuple[Shaped[np.ndarray, " m"], Shaped[np.ndarray, " m"]]] = []
     for log, offset in _with_offsets(logs):
         epochs, milliseconds = _step_time(log)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jno.utils._paths import user_path
 
@@ -50,7 +49,8 @@ def console_is_quiet() -> bool:
 class Logger:
     """Write messages to standard output (`INFO: text`) and to a log file (with time stamps).
 
-    The file is opened for each message only, so loggers can be pickled and shared and never leak a handle.
+    The file is opened for each message only, so loggers can be pickled and shared and never leak a handle.  Handlers
+    of the standard library's `logging` hold their stream and their file, so they are not used.
 
     Args:
         path: directory of the log file `log.log` (created when needed); a path ending in `.log` names
@@ -93,7 +93,7 @@ class Logger:
     def __repr__(self) -> str:
         return f"Logger(file={str(self.file) if self.file else None!r}, log_print={self.log_print})"
 
-    def _emit(self, level: str, message: Any, *, console: bool = True) -> None:
+    def _emit(self, level: str, message: object, *, console: bool = True) -> None:
         to_file, to_console = self.log_print
         if to_console and console and not _quiet.get():
             # sys.stdout at call time: it may be redirected after the logger was made
@@ -103,35 +103,35 @@ class Logger:
             with self.file.open("a", encoding="utf-8") as stream:
                 stream.write(f"{stamp} {self.name} {level}: {message}\n")
 
-    def __call__(self, message: Any) -> None:
+    def __call__(self, message: object) -> None:
         """Log at level INFO."""
         self._emit("INFO", message)
 
-    def debug(self, message: Any) -> None:
+    def debug(self, message: object) -> None:
         """Log at level DEBUG: to the file, and to the console only when `verbose`."""
         self._emit("DEBUG", message, console=self.verbose)
 
-    def info(self, message: Any) -> None:
+    def info(self, message: object) -> None:
         """Log at level INFO."""
         self._emit("INFO", message)
 
-    def warning(self, message: Any) -> None:
+    def warning(self, message: object) -> None:
         """Log at level WARNING."""
         self._emit("WARNING", message)
 
-    def error(self, message: Any) -> None:
+    def error(self, message: object) -> None:
         """Log at level ERROR."""
         self._emit("ERROR", message)
 
-    def critical(self, message: Any) -> None:
+    def critical(self, message: object) -> None:
         """Log at level CRITICAL."""
         self._emit("CRITICAL", message)
 
-    def quiet(self, message: Any) -> None:
+    def quiet(self, message: object) -> None:
         """Log at level INFO to the file only."""
         self._emit("INFO", message, console=False)
 
-    def once(self, message: Any, *, level: str = "info") -> None:
+    def once(self, message: object, *, level: str = "info") -> None:
         """Log a message that this logger has not logged through `once` before.
 
         Args:
@@ -198,9 +198,9 @@ def init_default_logger(
         >>> logger is get_logger()
         True
     """
-    wanted = Logger(path, log_print)
+    logger = Logger(path, log_print)
     installed = _default.logger
-    same = installed is not None and (installed.file, installed.log_print) == (wanted.file, wanted.log_print)
+    same = installed is not None and (installed.file, installed.log_print) == (logger.file, logger.log_print)
     if force or not same:
-        _default.logger = wanted
+        _default.logger = logger
     return get_logger()

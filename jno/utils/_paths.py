@@ -25,7 +25,7 @@ def user_path(path: str | os.PathLike[str]) -> Path:
 
 
 @contextlib.contextmanager
-def text_output(file: Any = None) -> Iterator[Any]:
+def text_output(file: object = None) -> Iterator[Any]:
     """A stream to print to.
 
     Args:

@@ -17,7 +17,7 @@ PROCESS = uuid.uuid4().hex
 _classes: WeakValueDictionary[int, type] = WeakValueDictionary()
 
 
-def dumps(value: Any) -> bytes:
+def dumps(value: object) -> bytes:
     """Bytes for any process.
 
     Cloudpickle sends classes that cannot be imported as code.  Equinox knows fields and constructor of a class from the
@@ -33,7 +33,7 @@ def dumps(value: Any) -> bytes:
     import cloudpickle
 
     class Pickler(cloudpickle.Pickler):
-        def reducer_override(self, obj: Any) -> Any:
+        def reducer_override(self, obj: object) -> Any:
             if inspect.isclass(obj) and issubclass(obj, eqx.Module) and not _is_importable(obj):
                 _classes[id(obj)] = obj
                 return _class_named, (PROCESS, id(obj), obj.__module__, obj.__qualname__)
@@ -45,22 +45,22 @@ def dumps(value: Any) -> bytes:
 
 
 def _is_importable(kind: type) -> bool:
-    return kind.__module__ != "__main__" and _found(kind.__module__, kind.__qualname__) is kind
+    return kind.__module__ != "__main__" and _object_named(kind.__module__, kind.__qualname__) is kind
 
 
 def _class_named(process: str, number: int, module: str, name: str) -> Any:
     if process == PROCESS and number in _classes:
         return _classes[number]
-    found = _found(module, name)
-    if found is None:
+    kind = _object_named(module, name)
+    if kind is None:
         raise ImportError(
             f"the class {name} of {module} is not known in this process: define networks at the top level of a module "
             "that can be imported here, or of the script itself"
         )
-    return found
+    return kind
 
 
-def _found(module: str, name: str) -> Any:
+def _object_named(module: str, name: str) -> Any:
     """The object of this qualified name, None if there is none."""
     try:
         value: Any = importlib.import_module(module)

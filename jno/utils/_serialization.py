@@ -32,7 +32,7 @@ _HEADER_KEYS = ("format", "kind", "versions", "sha256", "length")
 
 
 def save(
-    obj: Any,
+    obj: object,
     filepath: str | os.PathLike[str],
     public_key_path: str | os.PathLike[str] | None = None,
     private_key_path: str | os.PathLike[str] | None = None,

@@ -14,7 +14,7 @@ The plain string `"automatic_differentiation"` means the default of the process.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,7 @@ class _Defaults:
 _defaults = _Defaults()
 
 
-def _quoted(names: Any) -> str:
+def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
@@ -161,7 +161,7 @@ def _legal_schemes(order: int) -> list[str]:
     return automatic + finite
 
 
-def validate_scheme(scheme: Any, order: int) -> str:
+def validate_scheme(scheme: object, order: int) -> str:
     """Check the `scheme=` argument of a differential operator and return it unchanged.
 
     Args:
