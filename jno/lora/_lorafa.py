@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from jno.utils import Key
-
-from ._layers import clamped, random_factors
-from ._low_rank import LowRankUpdate
-from ._wrapper import Layer
+from ._low_rank import RandomUpdate
 
 
-class _LoRAFA(LowRankUpdate):
+class _LoRAFA(RandomUpdate):
     adapter_fields = ("B",)
 
-    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
-        matrix = self.checked(base, rank, alpha)
-        r = clamped(rank, *matrix.shape)
-        self.base = base
-        self.A, self.B = random_factors(matrix, r, key)
-        self.scale = alpha / r
+    @staticmethod
+    def scaling(alpha: float | int, r: int) -> float:
+        """``alpha / r``."""
+        return alpha / r
 
 
 class LoRAFALinear(_LoRAFA):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import abc
+
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from ._layers import LayerAdapter, matrix_of, product, with_matrix
+from jno.utils import Key
+
+from ._layers import LayerAdapter, clamped, matrix_of, product, random_factors, with_matrix
 from ._wrapper import Layer
 
 
@@ -19,3 +23,19 @@ class LowRankUpdate(LayerAdapter):
     def merge(self) -> Layer:
         """The layer with the updated kernel."""
         return with_matrix(self.base, matrix_of(self.base) + self.scale * product(self.B, self.A))
+
+
+class RandomUpdate(LowRankUpdate):
+    """A low-rank update that starts with ``A`` random and ``B`` zero."""
+
+    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
+        matrix = self.checked(base, rank, alpha)
+        r = clamped(rank, *matrix.shape)
+        self.base = base
+        self.A, self.B = random_factors(matrix, r, key)
+        self.scale = self.scaling(alpha, r)
+
+    @staticmethod
+    @abc.abstractmethod
+    def scaling(alpha: float | int, r: int) -> float:
+        """The scale of the update at rank ``r``."""

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from jno.utils import Key
-
-from ._layers import clamped, product, with_matrix
-from ._low_rank import LowRankUpdate
-from ._singular import factors, singular
-from ._wrapper import Layer
+from ._singular import SingularUpdate
 
 
-class _MiLoRA(LowRankUpdate):
-    adapter_fields = ("A", "B")
-
-    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
-        matrix = self.checked(base, rank, alpha)
-        r = clamped(rank, *matrix.shape)
-        left, values, right = singular(matrix)
-        self.scale = alpha / r
-        self.A, self.B = factors(left[:, -r:], values[-r:], right[-r:], self.scale)
-        self.base = with_matrix(base, matrix - self.scale * product(self.B, self.A))
+class _MiLoRA(SingularUpdate):
+    @staticmethod
+    def part(r: int) -> slice:
+        """The smallest ``r``."""
+        return slice(-r, None)
 
 
 class MiLoRALinear(_MiLoRA):

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import math
 
-from jno.utils import Key
-
-from ._layers import clamped, random_factors
-from ._low_rank import LowRankUpdate
-from ._wrapper import Layer
+from ._low_rank import RandomUpdate
 
 
-class _rsLoRA(LowRankUpdate):
+class _rsLoRA(RandomUpdate):
     adapter_fields = ("A", "B")
 
-    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
-        matrix = self.checked(base, rank, alpha)
-        r = clamped(rank, *matrix.shape)
-        self.base = base
-        self.A, self.B = random_factors(matrix, r, key)
-        self.scale = alpha / math.sqrt(r)
+    @staticmethod
+    def scaling(alpha: float | int, r: int) -> float:
+        """``alpha / √r``."""
+        return alpha / math.sqrt(r)
 
 
 class rsLoRALinear(_rsLoRA):

@@ -1,9 +1,17 @@
-"""Singular value decomposition of kernels."""
+"""Singular value decomposition of kernels, and the update that begins with a part of it."""
 
 from __future__ import annotations
 
+import abc
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+
+from jno.utils import Key
+
+from ._layers import clamped, product, with_matrix
+from ._low_rank import LowRankUpdate
+from ._wrapper import Layer
 
 
 def singular(matrix: Float[Array, "m n"]) -> tuple[Float[Array, "m s"], Float[Array, " s"], Float[Array, "s n"]]:
@@ -19,3 +27,23 @@ def factors(
     """``A, B`` with ``scale·B A = U S Vᵀ`` and the singular values shared evenly."""
     root = jnp.sqrt(values / scale)
     return root[:, None] * right, left * root
+
+
+class SingularUpdate(LowRankUpdate):
+    """A low-rank update that begins with ``r`` singular components of the kernel; ``base`` has the others."""
+
+    adapter_fields = ("A", "B")
+
+    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
+        matrix = self.checked(base, rank, alpha)
+        r = clamped(rank, *matrix.shape)
+        part = self.part(r)
+        left, values, right = singular(matrix)
+        self.scale = alpha / r
+        self.A, self.B = factors(left[:, part], values[part], right[part], self.scale)
+        self.base = with_matrix(base, matrix - self.scale * product(self.B, self.A))
+
+    @staticmethod
+    @abc.abstractmethod
+    def part(r: int) -> slice:
+        """Which of the singular components, the largest first, are adapted at rank ``r``."""
