@@ -64,7 +64,7 @@ class PolygonDomain(AbstractDomain):
     `boundary_<name>_<i>` per edge, in the order of the vertices; `left`, `right`, `bottom`, `top` when the domain is an
     axis-aligned rectangle; `interface_<A>_<B>` (and `interface_<B>_<A>`) between two regions after `build_mesh`. Edges
     exist as far as they lie in the closed domain. A region named by vertices is called `polygon` unless named; a
-    shapely geometry without `name` is no region of its own.
+    shapely geometry without `name` is not a region.
 
     `variable(tag, sample=(n, None))` draws exactly `n` independent points, uniformly by area or by length, with the
     exact normals of the edges. Without a count a meshed domain gives the nodes of the mesh, an unmeshed one a single
@@ -81,9 +81,9 @@ class PolygonDomain(AbstractDomain):
         time: `(t0, t1, n)` or `None`.
         compute_mesh_connectivity: an unmeshed domain has no connectivity; `build_mesh` always provides it.
         mesh_size: build the mesh at once, see `build_mesh`.
-        sampler: `(geometry, n) -> points (n, 2)`, used for every interior tag that has no sampler of its own.
+        sampler: `(geometry, n) -> points (n, 2)`, used for every interior tag without an entry in `samplers`.
         samplers: sampler by region or interior tag; `"interior"` is for all regions that are not named.
-        resampling_strategy: strategy for every tag that has none of its own.
+        resampling_strategy: strategy for every tag without an entry in `resampling_strategies`.
         resampling_strategies: strategy by region, or for all of `"interior"` or `"boundary"`.
         algorithm: number of the gmsh algorithm for `mesh_size`; default 6.
 
@@ -163,7 +163,7 @@ class PolygonDomain(AbstractDomain):
             >>> "interior_b" in d.available_mesh_tags
             True
         """
-        polygon.sources(polygons, skip_empty=False)
+        polygon.source_regions(polygons, skip_empty=False)
         return cls(regions=polygons, **options)
 
     @classmethod
@@ -178,7 +178,7 @@ class PolygonDomain(AbstractDomain):
             The domain.
 
         Raises:
-            ValueError: a geometry that is no polygon, or names that are equal as strings.
+            ValueError: a geometry that is not a polygon, or names that are equal as strings.
 
         Example:
             >>> import jno
@@ -233,7 +233,7 @@ class PolygonDomain(AbstractDomain):
             tags; `variable` returns `(x, y)`.
 
         Raises:
-            TypeError: something that is no polygon domain.
+            TypeError: an argument that is not a polygon domain.
             ValueError: no domains, counts that are not positive, an empty or a time-dependent domain.
 
         Example:

@@ -93,7 +93,7 @@ def variable(
 
     Raises:
         ValueError: unknown tag, normals on a region that has none, an invalid count, sampler result or
-            time; `like` that is no point set of this domain, is resampled, or is on a boundary of which this one
+            time; `like` that is not a point set of this domain, is resampled, or is on a boundary of which this one
             is not a translate.
         TypeError: a resampling strategy that is none.
         NotImplementedError: view factors that are not available, see `compute_enclosure_view_factor`.

@@ -90,7 +90,7 @@ def by_region(self: DomainView, values: object, default: object = None, *, tag: 
         a discontinuous coefficient in weak or integral form.
 
     Raises:
-        ValueError: no regions, an unknown one, or values that are no numbers.
+        ValueError: no regions, an unknown one, or values that are not numbers.
         NotImplementedError: merged domains with different geometries.
 
     Example:

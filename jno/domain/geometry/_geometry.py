@@ -189,7 +189,7 @@ class Geometry:
     @staticmethod
     def _boundary_nodes(mesh: Mesh, tag: Tag) -> np.ndarray | None:
         """Nodes of the tag's part of the boundary; for a thick region, of facets with the centroid inside."""
-        if tag.is_boundary or isinstance(tag.where, NearestNode):  # a pinned node is a location of its own
+        if tag.is_boundary or isinstance(tag.where, NearestNode):  # a pinned node is a location by itself
             return tag.nodes
         if tag.where is None:
             return None

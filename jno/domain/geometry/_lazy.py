@@ -1,4 +1,4 @@
-"""Regions without nodes: points are drawn from the geometry itself."""
+"""Regions of a shape: points are drawn from the shape itself, with or without a mesh."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class LazyRegions(ABC):
 
     @abstractmethod
     def on_nodes(self, name: str) -> Callable[..., Any] | None:
-        """The region of a predicate as a predicate on the nodes of a mesh; `None` when there is no such region."""
+        """The region of a predicate as a predicate on the nodes of a mesh; `None` for other names."""
 
     @abstractmethod
     def hint(self, name: object) -> str:
-        """What a name that is no tag would take to become one; empty when nothing is known of it."""
+        """What turns a name that is not a tag into one (empty: nothing does)."""
 
     @abstractmethod
     def is_boundary(self, name: str) -> bool:

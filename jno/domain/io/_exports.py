@@ -12,7 +12,7 @@ from ..mesh import Mesh
 from ..sampling import DomainView
 from ._html_plots import write_html
 from ._mesh_export import write_msh, write_vtk
-from ._plots import PointSet, checked_figsize, draw_mesh, draw_points
+from ._plots import PlottedPoints, checked_figsize, draw_mesh, draw_points
 from ._solution_export import checked_fields, write_series, write_solution
 
 D = TypeVar("D", bound=DomainView)
@@ -246,9 +246,9 @@ def _mesh_to_export(domain: DomainView) -> Mesh:
     return domain.geometry.mesh
 
 
-def _point_sets(domain: DomainView) -> dict[str, PointSet]:
+def _point_sets(domain: DomainView) -> dict[str, PlottedPoints]:
     sets = {}
     for record in domain.samples.records:
         normals = domain.context[record.normal_tag][0, 0] if record.normals else None
-        sets[record.tag] = PointSet(domain.context[record.tag][0, 0], normals)
+        sets[record.tag] = PlottedPoints(domain.context[record.tag][0, 0], normals)
     return sets

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..mesh import Mesh
 from ._mesh_export import padded
-from ._plots import PointSet
+from ._plots import PlottedPoints
 
 
 def _import_plotly() -> Any:
@@ -30,7 +30,7 @@ def _edges(mesh: Mesh) -> np.ndarray:
     return np.concatenate([padded(mesh.points)[edges], gaps], axis=1).reshape(-1, 3)
 
 
-def write_html(path: Path, mesh: Mesh | None, sets: Mapping[str, PointSet]) -> None:
+def write_html(path: Path, mesh: Mesh | None, sets: Mapping[str, PlottedPoints]) -> None:
     """Edges of the mesh and sampled points in a page that needs no network."""
     plotly = _import_plotly()
     traces = []

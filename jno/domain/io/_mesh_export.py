@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
@@ -100,61 +101,76 @@ def _classes(count: int, members: Mapping[str, np.ndarray]) -> list[tuple[tuple[
     return classes
 
 
-def _gmsh_entries(geometry: Geometry, mesh: Mesh) -> list[tuple[int, tuple[str, ...], np.ndarray]]:
-    """`(dimension, names of the physical groups, elements)` of every entity."""
+@dataclass(frozen=True, eq=False)
+class _Entity:
+    """Elements of one dimension that belong to the same physical groups."""
+
+    dimension: int
+    groups: tuple[str, ...]
+    elements: Int[np.ndarray, "M V"]
+
+
+def _entities(geometry: Geometry, mesh: Mesh) -> list[_Entity]:
+    """Cells, facets, and nodes that belong to neither."""
     dimension, tags = mesh.dimension, geometry.tags
     cells = {name: tag.cells for name, tag in tags.items() if tag.cells is not None}
     facets = {name: tag.facets for name, tag in tags.items() if tag.facets is not None}
-    entries = [(dimension, names, mesh.cells[ids]) for names, ids in _classes(len(mesh.cells), cells)]
-    entries += [(dimension - 1, names, mesh.facets[ids]) for names, ids in _classes(len(mesh.facets), facets)]
+    entities = [_Entity(dimension, names, mesh.cells[ids]) for names, ids in _classes(len(mesh.cells), cells)]
+    entities += [_Entity(dimension - 1, names, mesh.facets[ids]) for names, ids in _classes(len(mesh.facets), facets)]
     for name, tag in tags.items():
         extra = extra_nodes(mesh, tag)
         if len(extra):
-            entries.append((0, (EXTRA_NODES + name,), extra[:, None]))
-    return entries
+            entities.append(_Entity(0, (EXTRA_NODES + name,), extra[:, None]))
+    return entities
 
 
-def _write_groups(
-    file: TextIO, points: np.ndarray, entries: list[tuple[int, tuple[str, ...], np.ndarray]]
-) -> list[tuple[int, int]]:
-    """Physical names and entities; returns dimension and tag of every entity."""
-    groups = dict.fromkeys((dimension, name) for dimension, names, _ in entries for name in names)
+def _numbered(entities: list[_Entity]) -> list[int]:
+    """The number of every entity among those of its dimension, from one."""
+    counts = [0] * 4
+    numbers = []
+    for entity in entities:
+        counts[entity.dimension] += 1
+        numbers.append(counts[entity.dimension])
+    return numbers
+
+
+def _write_groups(file: TextIO, points: Float[np.ndarray, "N 3"], entities: list[_Entity]) -> None:
+    """Physical names and entities, the points first."""
+    groups = dict.fromkeys((entity.dimension, name) for entity in entities for name in entity.groups)
     numbers = {group: number for number, group in enumerate(groups, start=1)}
     file.write(f"$PhysicalNames\n{len(numbers)}\n")
     file.writelines(f'{dimension} {number} "{name}"\n' for (dimension, name), number in numbers.items())
     file.write("$EndPhysicalNames\n$Entities\n")
-    counts = [sum(entry[0] == dimension for entry in entries) for dimension in range(4)]
+    counts = [sum(entity.dimension == dimension for entity in entities) for dimension in range(4)]
     file.write(" ".join(map(str, counts)) + "\n")
-    entities: dict[int, tuple[int, int]] = {}
-    for dimension in range(4):
-        rows = [row for row, entry in enumerate(entries) if entry[0] == dimension]
-        for tag, row in enumerate(rows, start=1):
-            entities[row] = (dimension, tag)
-            _, names, elements = entries[row]
-            corners = points[elements.reshape(-1)]
-            box = corners[:1] if dimension == 0 else np.stack([corners.min(axis=0), corners.max(axis=0)])
-            owned = [str(numbers[dimension, name]) for name in names]
-            words = [str(tag), *(f"{value:.17g}" for value in box.reshape(-1)), str(len(owned)), *owned]
-            file.write(" ".join([*words, *(["0"] if dimension else [])]) + "\n")
+    by_dimension = sorted(zip(entities, _numbered(entities), strict=True), key=lambda pair: pair[0].dimension)
+    for entity, tag in by_dimension:
+        corners = points[entity.elements.reshape(-1)]
+        is_point = entity.dimension == 0
+        box = corners[:1] if is_point else np.stack([corners.min(axis=0), corners.max(axis=0)])
+        group_numbers = [str(numbers[entity.dimension, name]) for name in entity.groups]
+        words = [str(tag), *(f"{value:.17g}" for value in box.reshape(-1)), str(len(group_numbers)), *group_numbers]
+        file.write(" ".join(words if is_point else [*words, "0"]) + "\n")
     file.write("$EndEntities\n")
-    return [entities[row] for row in range(len(entries))]
 
 
 def write_msh(path: Path, geometry: Geometry, mesh: Mesh) -> None:
     """A gmsh 4.1 text file: unlike in version 2, an element may belong to several physical groups."""
-    points, entries = padded(mesh.points), _gmsh_entries(geometry, mesh)
+    points, entities = padded(mesh.points), _entities(geometry, mesh)
     count = len(points)
     with path.open("w", encoding="utf-8") as file:
         file.write("$MeshFormat\n4.1 0 8\n$EndMeshFormat\n")
-        entities = _write_groups(file, points, entries)
+        _write_groups(file, points, entities)
         file.write(f"$Nodes\n1 {count} 1 {count}\n{mesh.dimension} 1 0 {count}\n")
         np.savetxt(file, np.arange(1, count + 1), fmt="%d")
         np.savetxt(file, points, fmt="%.17g")
-        total = sum(len(elements) for _, _, elements in entries)
-        file.write(f"$EndNodes\n$Elements\n{len(entries)} {total} 1 {total}\n")
+        total = sum(len(entity.elements) for entity in entities)
+        file.write(f"$EndNodes\n$Elements\n{len(entities)} {total} 1 {total}\n")
         start = 1
-        for (dimension, tag), (_, _, elements) in zip(entities, entries, strict=True):
-            file.write(f"{dimension} {tag} {KINDS[SIMPLICES[dimension]].gmsh[0]} {len(elements)}\n")
+        for entity, tag in zip(entities, _numbered(entities), strict=True):
+            elements = entity.elements
+            kind = KINDS[SIMPLICES[entity.dimension]].gmsh[0]
+            file.write(f"{entity.dimension} {tag} {kind} {len(elements)}\n")
             numbers = np.arange(start, start + len(elements))
             np.savetxt(file, np.column_stack([numbers, elements + 1]), fmt="%d")
             start += len(elements)

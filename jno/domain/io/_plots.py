@@ -20,7 +20,7 @@ _MESH_COLOR, _BOUNDARY_COLOR = "0.75", "0.15"
 
 
 @dataclass(frozen=True, eq=False)
-class PointSet:
+class PlottedPoints:
     """Sampled points of the first batch row and time level, and their normals."""
 
     points: Float[np.ndarray, "N D"]
@@ -39,7 +39,7 @@ def checked_figsize(figsize: Any) -> tuple[float, float]:
 
 
 def _axes(dimension: int, figsize: tuple[float, float]) -> tuple[Any, Any]:
-    # no pyplot: a figure of its own leaves the user's figures and backend alone
+    # not pyplot: a separate figure leaves the user's figures and backend alone
     from matplotlib.figure import Figure
 
     if dimension == 3:
@@ -81,14 +81,14 @@ def _draw_mesh(axes: Axes, mesh: Mesh) -> None:
         axes.auto_scale_xyz(*mesh.points.T)
 
 
-def _draw_points(axes: Axes, sets: Mapping[str, PointSet]) -> None:
+def _draw_points(axes: Axes, sets: Mapping[str, PlottedPoints]) -> None:
     for name, point_set in sets.items():
         axes.scatter(*_flat(point_set.points), s=10, label=f"{name} ({len(point_set.points)})", zorder=3)
     if sets:
         axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
 
 
-def _draw_normals(axes: Axes, point_set: PointSet, length: float) -> None:
+def _draw_normals(axes: Axes, point_set: PlottedPoints, length: float) -> None:
     if point_set.normals is None:
         return
     start, arrow = point_set.points, length * point_set.normals
@@ -107,7 +107,7 @@ def _save(figure: Figure, axes: Axes, dimension: int, path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
-def draw_mesh(path: Path, figsize: tuple[float, float], mesh: Mesh, sets: Mapping[str, PointSet]) -> None:
+def draw_mesh(path: Path, figsize: tuple[float, float], mesh: Mesh, sets: Mapping[str, PlottedPoints]) -> None:
     """The mesh, its boundary, and sampled points."""
     figure, axes = _axes(mesh.dimension, figsize)
     _draw_mesh(axes, mesh)
@@ -117,7 +117,12 @@ def draw_mesh(path: Path, figsize: tuple[float, float], mesh: Mesh, sets: Mappin
 
 
 def draw_points(
-    path: Path, figsize: tuple[float, float], sets: Mapping[str, PointSet], *, show_normals: bool, arrow_scale: float
+    path: Path,
+    figsize: tuple[float, float],
+    sets: Mapping[str, PlottedPoints],
+    *,
+    show_normals: bool,
+    arrow_scale: float,
 ) -> None:
     """Sampled points per tag with their normals as arrows."""
     points = np.concatenate([point_set.points for point_set in sets.values()])

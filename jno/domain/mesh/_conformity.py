@@ -1,4 +1,4 @@
-"""Boundaries that are none: facets that count as boundary although the mesh goes on behind them."""
+"""Inner boundaries: facets that count as boundary although the mesh continues behind them."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class NodeNeighbors(Mapping[int, list[int]]):
 
 
 class MeshConnectivity(dict[str, Any]):
-    """A dictionary whose expensive entry `VM`, the visibility between boundary nodes, is computed when asked for."""
+    """A dictionary whose expensive entry `VM`, the visibility between boundary nodes, is computed at first use."""
 
     def __init__(self, entries: Mapping[str, Any], mesh: Mesh) -> None:
         super().__init__(entries)

@@ -42,7 +42,7 @@ class Tag:
 
     @property
     def is_boundary(self) -> bool:
-        """Whether the region is (a part of) the boundary, with normals of its own."""
+        """Whether the region is (a part of) the boundary and has normals."""
         return self.normals is not None
 
 

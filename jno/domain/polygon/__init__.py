@@ -3,7 +3,7 @@
 from ._build import build_scene as build_scene
 from ._build import check_samplers as check_samplers
 from ._build import registry as registry
-from ._build import sources as sources
+from ._build import source_regions as source_regions
 from ._methods import add_boundary_segments as add_boundary_segments
 from ._methods import build_mesh as build_mesh
 from ._methods import compute_enclosure_view_factor as compute_enclosure_view_factor

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from .. import _shapely as shapely
 from .._shapely import Shape, is_shapely
@@ -15,53 +17,58 @@ from ._geometry import checked_area, checked_segments, polygon_from_vertices, ri
 from ._scene import PolygonScene
 
 DEFAULT_NAME = "polygon"
-Source = tuple[Any, np.ndarray]
 _RESERVED_KEYS = ("interior", "boundary", "*")
 
 
-def source(name: str, value: object) -> Source:
-    """A region and its edges, from a shapely geometry or from vertices."""
+@dataclass(frozen=True, eq=False)
+class SourceRegion:
+    """A region that the user gave: its area and its edges, numbered as their tags are."""
+
+    area: Shape
+    edges: Float[np.ndarray, "E 2 2"]
+
+
+def source_region(name: str, value: object) -> SourceRegion:
+    """A region from a shapely geometry or from vertices."""
     check_tag_name(name)
     if is_shapely(value):
         area = checked_area(name, value)
-        return area, ring_segments(area)
-    return polygon_from_vertices(name, value)
+        return SourceRegion(area, ring_segments(area))
+    return SourceRegion(*polygon_from_vertices(name, value))
 
 
-def sources(regions: object, *, skip_empty: bool) -> dict[str, Source]:
+def source_regions(regions: object, *, skip_empty: bool) -> dict[str, SourceRegion]:
     """All regions of a mapping; geometries without area can be skipped."""
     if not isinstance(regions, Mapping):
         raise TypeError(f"Regions must be a dict name -> polygon; got {type(regions).__name__}.")
-    named = {name: source(name, value) for name, value in unique_names(regions).items()}
-    return {name: entry for name, entry in named.items() if entry[0].area > 0.0 or not skip_empty}
+    named = {name: source_region(name, value) for name, value in unique_names(regions).items()}
+    return {name: region for name, region in named.items() if region.area.area > 0.0 or not skip_empty}
 
 
-def _with_edges(named: dict[str, Source], edges: Mapping[Any, Any] | None) -> dict[str, Source]:
+def _with_edges(named: dict[str, SourceRegion], edges: Mapping[Any, Any] | None) -> dict[str, SourceRegion]:
     """The regions with the edges that the user numbered."""
     numbered = {} if edges is None else unique_names(edges)
     unknown = sorted(set(numbered) - set(named))
     if unknown:
         raise ValueError(f"source_edges= names the unknown region(s) {unknown}; regions: {sorted(named)}.")
     return {
-        name: (area, checked_segments(name, numbered[name]) if name in numbered else segments)
-        for name, (area, segments) in named.items()
+        name: replace(region, edges=checked_segments(name, numbered[name])) if name in numbered else region
+        for name, region in named.items()
     }
 
 
-def scene_from(active: Shape, named: Mapping[str, Source]) -> PolygonScene:
+def scene_from(active: Shape, named: Mapping[str, SourceRegion]) -> PolygonScene:
     """A scene without samplers; its tags are worked out, so that ambiguous names are found."""
-    scene = PolygonScene(
-        active,
-        {name: area for name, (area, _) in named.items()},
-        {name: segments for name, (_, segments) in named.items()},
-    )
+    areas = {name: region.area for name, region in named.items()}
+    scene = PolygonScene(active, areas, {name: region.edges for name, region in named.items()})
     assert scene.table is not None
     return scene
 
 
-def scene_from_regions(named: Mapping[str, Source]) -> PolygonScene:
+def scene_from_regions(named: Mapping[str, SourceRegion]) -> PolygonScene:
     """The scene whose geometry is the union of its regions."""
-    return scene_from(shapely.union_all([area for area, _ in named.values()]) if named else shapely.Polygon(), named)
+    areas = [region.area for region in named.values()]
+    return scene_from(shapely.union_all(areas) if areas else shapely.Polygon(), named)
 
 
 def build_scene(
@@ -81,16 +88,17 @@ def build_scene(
     outline = geometry if vertices is None else vertices
     if outline is None and regions is None:
         raise ValueError("You must provide a geometry: vertices, a shapely geometry, or a dict of regions.")
-    named = {} if regions is None else sources(regions, skip_empty=True)
+    named = {} if regions is None else source_regions(regions, skip_empty=True)
     if outline is None:
         return scene_from_regions(_with_edges(named, source_edges))
-    active, edges = source(str(name), outline)
+    region = source_region(str(name), outline)
+    active = region.area
     if active.area <= tolerance(active) ** 2 and not active.is_empty:
         raise ValueError(f"Invalid polygon {name!r}: the geometry has zero area.")
     if not is_shapely(outline) or name != DEFAULT_NAME:
         if name in named:
             raise ValueError(f"Duplicate region name(s) [{name!r}]: name= is also a key of regions=.")
-        named = {str(name): (active, edges), **named}
+        named = {str(name): region, **named}
     return scene_from(active, _with_edges(named, source_edges))
 
 

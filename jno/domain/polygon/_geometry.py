@@ -107,7 +107,7 @@ def segments_of(lines: Shape) -> Float[np.ndarray, "E 2 2"]:
 
 
 def undirected(segments: Float[np.ndarray, "E 2 2"]) -> Float[np.ndarray, "K 2 2"]:
-    """The segments without repetitions, whatever their direction."""
+    """The segments without repetitions; a segment and its reverse count as one."""
     (x0, y0), (x1, y1) = segments[:, 0].T, segments[:, 1].T
     turned = (x0 > x1) | ((x0 == x1) & (y0 > y1))
     return np.unique(np.where(turned[:, None, None], segments[:, ::-1], segments), axis=0)

@@ -143,7 +143,7 @@ def region(self: P, name: str, where: object, *, kind: str | None = None) -> P:
 
     Args:
         name: the new tag.
-        where: a shapely Polygon or MultiPolygon, which becomes an interior tag and a region of its own (with
+        where: a shapely Polygon or MultiPolygon, which becomes an interior tag and a source region (with
             `interior_<name>` and its edges); a LineString or MultiLineString, which becomes a boundary tag; a
             predicate `f(x, y) -> bool`, called with two numbers at the midpoint of every edge of the boundary,
             which selects whole edges; or the name of a tag, for a second name.
@@ -268,7 +268,7 @@ def compute_enclosure_view_factor(
         tags: boundary tags, sampled before with normals; a name or a list of names.
         opaque_tags: checked, and otherwise without effect: all edges of all regions block the view.
         medium_tags: regions whose union, without all other regions, is the radiating medium; radiation then leaves
-            a surface on the side of the medium, whatever its normals, and edges with the medium on both sides do
+            a surface on the side of the medium, independent of its normals, and edges with the medium on both sides do
             not block. A region called air (in any case) stands for all of the bounding box of the scene that no
             other region fills. Default: the regions called gas or air; if there are none, the sampled normals
             count, and a warning says so.
@@ -278,8 +278,8 @@ def compute_enclosure_view_factor(
         `v_<a>__<b>` and all blocks together, `f_<a+b>` and `v_<a+b>`.
 
     Raises:
-        ValueError: no tags, an unknown region or tag, a tag that is no boundary or not sampled with normals.
-        NotImplementedError: batch rows with points of their own.
+        ValueError: no tags, an unknown region or tag, a tag that is not a boundary or not sampled with normals.
+        NotImplementedError: batch rows with different points.
 
     Example:
         >>> import jno

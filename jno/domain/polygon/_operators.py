@@ -11,7 +11,7 @@ import numpy as np
 from .. import _shapely as shapely
 from .._shapely import Shape, is_shapely
 from ..mesh import check_tag_name
-from ._build import source
+from ._build import source_region
 from ._geometry import checked_segments, polygonal, segments_of
 from ._scene import PolygonScene
 from ._selection import edges_by_midpoint
@@ -92,13 +92,13 @@ def with_region(scene: PolygonScene, name: str, where: object, kind: str | None)
 
 def _with_shape(scene: PolygonScene, name: str, where: Shape, kind: str | None) -> PolygonScene:
     if where.geom_type in _AREAS and kind != "boundary":
-        region, edges = source(name, where)
-        if polygonal(region.intersection(scene.active)).area <= scene.slack**2:
+        region = source_region(name, where)
+        if polygonal(region.area.intersection(scene.active)).area <= scene.slack**2:
             raise ValueError(f"region({name!r}): the area lies outside the domain or is empty.")
         return replace(
             scene,
-            regions={**scene.regions, name: region},
-            edges={**scene.edges, name: edges},
+            regions={**scene.regions, name: region.area},
+            edges={**scene.edges, name: region.edges},
             areas={**scene.areas, name: name},
         )
     if where.geom_type in _LINES and kind != "interior":

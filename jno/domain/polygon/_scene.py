@@ -13,10 +13,10 @@ from jaxtyping import Float
 
 from jno.utils import get_logger
 
-from ..geometry import LazyRegions, NearestNode, Where
+from ..geometry import LazyRegions, NearestNode
 from ..sampling import NAMES, Sampler
 from ._geometry import ring_segments, tolerance, undirected
-from ._selection import locate, selection
+from ._selection import Part, locate, selection
 from ._shapes import Curve, PolygonRegion, Selection
 from ._tags import Table, UserCurve, active_tags, box_tags, curve_tags, source_tags
 
@@ -34,7 +34,7 @@ class PolygonScene(LazyRegions):
         areas: interior tag -> source region of the same geometry.
         curves: boundary tags given by lines.
         aliases: further names of tags.
-        selections: tags given by predicates, `name -> (where, tag it is taken from)`.
+        selections: tags given by predicates.
         pins: tags of single nodes, which exist on meshes only.
         interfaces: curves between two source regions, known after meshing.
         samplers: region or kind of region -> sampler of its interior; `"*"` is for all others.
@@ -47,7 +47,7 @@ class PolygonScene(LazyRegions):
     areas: Mapping[str, str] = field(default_factory=dict)
     curves: Mapping[str, UserCurve] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
-    selections: Mapping[str, tuple[Where, str]] = field(default_factory=dict)
+    selections: Mapping[str, Part] = field(default_factory=dict)
     pins: Mapping[str, NearestNode] = field(default_factory=dict)
     interfaces: Mapping[str, Curve] = field(default_factory=dict)
     samplers: Mapping[str, Any] = field(default_factory=dict)
@@ -63,8 +63,8 @@ class PolygonScene(LazyRegions):
             name: table[f"interior_{region}"] for name, region in self.areas.items() if f"interior_{region}" in table
         }
         table = {**box_tags(self.active), **self.interfaces, **table} if table else {}
-        for name, (where, parent) in self.selections.items():
-            region = selection(name, where, parent, table, self.slack)
+        for name, part in self.selections.items():
+            region = selection(name, part, table, self.slack)
             if region is not None:
                 table[name] = region
         table |= {name: table[target] for name, target in self.aliases.items() if target in table}
@@ -81,12 +81,12 @@ class PolygonScene(LazyRegions):
 
     @property
     def predicates(self) -> Mapping[str, Any]:
-        return {name: where.definition for name, (where, _) in self.selections.items()} | dict(self.pins)
+        return {name: part.where.definition for name, part in self.selections.items()} | dict(self.pins)
 
     def on_nodes(self, name: str) -> Callable[..., Any] | None:
         if name in self.pins:
             return self.pins[name]
-        return self.selections[name][0].at_points if name in self.table and name in self.selections else None
+        return self.selections[name].where.at_points if name in self.table and name in self.selections else None
 
     def hint(self, name: object) -> str:
         for left, right in permutations(self.regions, 2):

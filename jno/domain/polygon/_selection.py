@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from .._shapely import is_shapely
 from ..geometry import NoSuchRegion, Where, checked_where, facet_mask
 from ._geometry import clip_to, on_segments, polygonal
 from ._shapes import Area, Curve, PolygonRegion, Selection
 
 
-def locate(name: str, where: object, table: Mapping[str, PolygonRegion], slack: float) -> tuple[Where, str] | None:
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The part of a tag in which a predicate holds.
+
+    Attributes:
+        where: the predicate, in terms of points.
+        parent: the tag, `interior` or `boundary`.
+    """
+
+    where: Where
+    parent: str
+
+
+def locate(name: str, where: object, table: Mapping[str, PolygonRegion], slack: float) -> Part | None:
     """The predicate in terms of points and the tag it selects from; `None` when it selects nothing.
 
     A predicate that holds on a set of positive area selects from the interior. One that holds on a part of the boundary
@@ -22,23 +35,19 @@ def locate(name: str, where: object, table: Mapping[str, PolygonRegion], slack: 
     """
     checked = checked_where(name, where, slack)
     if checked.on_facets is not None:
-        return _facets(name, checked, table, slack)
-    if is_shapely(where):
-        return next(
-            (
-                (checked, parent)
-                for parent in ("interior", "boundary")
-                if _cut(table, parent, checked, slack) is not None
-            ),
-            None,
-        )
-    for parent in ("interior", "boundary"):
-        if parent in table and Selection.of(name, table[parent], checked.at_points).share() > 0.0:
-            return checked, parent
-    return None
+        return _part_of_facets(name, checked, table, slack)
+    parents = [parent for parent in ("interior", "boundary") if parent in table]
+    return next((Part(checked, parent) for parent in parents if _holds_on(name, checked, table[parent], slack)), None)
 
 
-def _facets(name: str, where: Where, table: Mapping[str, PolygonRegion], slack: float) -> tuple[Where, str] | None:
+def _holds_on(name: str, where: Where, parent: PolygonRegion, slack: float) -> bool:
+    """Whether a predicate holds on a part of a region that has a measure."""
+    if where.is_shape:
+        return _cut(parent, where, slack) is not None
+    return Selection.of(name, parent, where.at_points).share() > 0.0
+
+
+def _part_of_facets(name: str, where: Where, table: Mapping[str, PolygonRegion], slack: float) -> Part | None:
     boundary = table.get("boundary")
     if not isinstance(boundary, Curve):
         return None
@@ -47,22 +56,22 @@ def _facets(name: str, where: Where, table: Mapping[str, PolygonRegion], slack: 
         raise NoSuchRegion(
             f"where= of tag {name!r} selects none of the {len(boundary.segments)} edges of the boundary."
         )
-    return Where(where.definition, _near(segments, slack), where.on_facets), "boundary"
+    return Part(Where(where.definition, _near(segments, slack), where.on_facets), "boundary")
 
 
-def selection(name: str, where: Where, parent: str, table: Mapping[str, PolygonRegion], slack: float) -> Any:
+def selection(name: str, part: Part, table: Mapping[str, PolygonRegion], slack: float) -> PolygonRegion | None:
     """The region that a predicate selects; exact for shapely geometries, by rejection for the others."""
-    if is_shapely(where.definition):
-        return _cut(table, parent, where, slack)
-    return Selection.of(name, table[parent], where.at_points) if parent in table else None
+    parent = table.get(part.parent)
+    if parent is None:
+        return None
+    return _cut(parent, part.where, slack) if part.where.is_shape else Selection.of(name, parent, part.where.at_points)
 
 
-def _cut(table: Mapping[str, PolygonRegion], parent: str, where: Where, slack: float) -> PolygonRegion | None:
+def _cut(region: PolygonRegion, where: Where, slack: float) -> PolygonRegion | None:
     """The part of the interior or of the boundary in a shapely geometry, `None` when there is none."""
-    region = table.get(parent)
     if isinstance(region, Area):
-        part = polygonal(region.polygon.intersection(where.definition))
-        return Area(part) if part.area > slack**2 else None
+        area = polygonal(region.polygon.intersection(where.definition))
+        return Area(area) if area.area > slack**2 else None
     if isinstance(region, Curve):
         segments, owner = clip_to(where.definition.buffer(slack), region.segments, slack)
         return Curve(segments, region.normals[owner]) if len(segments) else None

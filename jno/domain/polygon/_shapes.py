@@ -14,7 +14,7 @@ from jaxtyping import Float
 from .. import _shapely as shapely
 from ..geometry import Trapezoids, choose, trapezoids
 from ..mesh import evaluate_predicate, segment_lengths
-from ..sampling import DrawableRegion, Drawn, Sampler, unit_points
+from ..sampling import DrawableRegion, PointsAndNormals, unit_points
 from ._geometry import ring_segments
 
 # Rejection gives up when fewer than one in this many points is accepted.
@@ -65,7 +65,7 @@ class Area(PolygonRegion):
     def measure(self) -> float:
         return float(self.polygon.area)
 
-    def place(self, unit: Float[np.ndarray, "n 2"]) -> Drawn:
+    def place(self, unit: Float[np.ndarray, "n 2"]) -> PointsAndNormals:
         return self._trapezoids.place(unit), None
 
 
@@ -87,7 +87,7 @@ class Curve(PolygonRegion):
     def geometry(self) -> Any:
         return shapely.multilinestrings(shapely.linestrings(self.segments))
 
-    def place(self, unit: Float[np.ndarray, "n 1"]) -> Drawn:
+    def place(self, unit: Float[np.ndarray, "n 1"]) -> PointsAndNormals:
         size = segment_lengths(self.segments)
         cumulative = np.cumsum(size)
         target = unit[:, 0] * cumulative[-1]
@@ -131,12 +131,12 @@ class Selection(PolygonRegion):
         points, _ = self.parent.draw(probes, None, np.random.default_rng(0))
         return float(np.mean(evaluate_predicate(self.name, self.where, points)))
 
-    def place(self, unit: Float[np.ndarray, "n K"]) -> Drawn:
+    def place(self, unit: Float[np.ndarray, "n K"]) -> PointsAndNormals:
         points, normals = self.parent.place(unit)
         inside = evaluate_predicate(self.name, self.where, points)
         return points[inside], None if normals is None else normals[inside]
 
-    def draw(self, count: int, sampler: Sampler | None, generator: np.random.Generator) -> Drawn:
+    def draw(self, count: int, sampler: str | None, generator: np.random.Generator) -> PointsAndNormals:
         """Rejection: points of the parent, kept where the predicate holds."""
         if sampler not in (None, "uniform"):
             raise ValueError(

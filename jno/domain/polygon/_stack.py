@@ -15,7 +15,7 @@ from ..sampling import DomainView, RandomStream
 def stacked_batch(
     domains: Sequence[object], n_interior: object, n_boundary: object, stream: RandomStream
 ) -> GeometryBatch:
-    """One point cloud per batch row of the domains, each with points of its own."""
+    """One point cloud per batch row of the domains, each with its points."""
     counts = {
         "interior": _checked_count("n_interior", n_interior),
         "boundary": _checked_count("n_boundary", n_boundary),

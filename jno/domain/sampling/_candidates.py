@@ -6,14 +6,14 @@ import numpy as np
 from jaxtyping import Float
 
 from ..geometry import Geometry
-from ._drawable import Drawn, draw
+from ._drawable import PointsAndNormals, draw
 from ._record import SampleRecord, region_of
 from ._view import DomainView
 
 
 def candidates(
     domain: DomainView, record: SampleRecord, row: int, count: int, generator: np.random.Generator, *, on_nodes: bool
-) -> Drawn:
+) -> PointsAndNormals:
     """Candidates for the points of one batch row, and their outward normals on a boundary.
 
     They are drawn from the shape or from the cells or facets of the mesh. Where only nodes have a meaning, in a point
@@ -72,7 +72,7 @@ def draw_candidates(
 
 def _fresh(
     domain: DomainView, region: str, record: SampleRecord | None, geometries: tuple[Geometry, ...]
-) -> list[Drawn]:
+) -> list[PointsAndNormals]:
     """Fresh points of every shape: ten times as many as are in use, at least a thousand."""
     sampled = 100 if record is None else domain.context[record.tag].shape[2]
     sampler = None if record is None else record.shape_sampler

@@ -30,7 +30,7 @@ def is_data(sample: object) -> bool:
 
 
 def is_lazy(values: object) -> TypeGuard[DataSet]:
-    """Whether data stays where it is until its rows are asked for."""
+    """Whether data stays where it is until its rows are read."""
     return isinstance(values, DataSet) and not isinstance(values, (np.ndarray, np.generic, jax.Array))
 
 

@@ -14,7 +14,7 @@ from ..mesh import Mesh, Tag, facet_frames, measures
 from ._samplers import unit_points
 from ._source import Sampler
 
-Drawn: TypeAlias = tuple[Float[np.ndarray, "m D"], Float[np.ndarray, "m D"] | None]
+PointsAndNormals: TypeAlias = tuple[Float[np.ndarray, "m D"], Float[np.ndarray, "m D"] | None]
 
 
 class DrawableRegion(ABC):
@@ -27,10 +27,10 @@ class DrawableRegion(ABC):
     coordinates: int
 
     @abstractmethod
-    def place(self, unit: Float[np.ndarray, "n K"]) -> Drawn:
+    def place(self, unit: Float[np.ndarray, "n K"]) -> PointsAndNormals:
         """The points (and normals) that belong to points of the unit cube; the map preserves measure."""
 
-    def draw(self, count: int, sampler: Sampler | None, generator: np.random.Generator) -> Drawn:
+    def draw(self, count: int, sampler: str | None, generator: np.random.Generator) -> PointsAndNormals:
         """Points by a named sampler; independent and uniform without one."""
         return self.place(unit_points(sampler, count, self.coordinates, generator))
 
@@ -47,7 +47,7 @@ class Simplices(DrawableRegion):
     def coordinates(self) -> int:  # type: ignore[override]
         return max(self.corners.shape[1] - 1, 1)
 
-    def place(self, unit: Float[np.ndarray, "n K"]) -> Drawn:
+    def place(self, unit: Float[np.ndarray, "n K"]) -> PointsAndNormals:
         cumulative = np.cumsum(self.sizes)
         target = unit[:, 0] * cumulative[-1]
         piece = choose(cumulative, target)
@@ -62,20 +62,20 @@ class Simplices(DrawableRegion):
 
 
 @dataclass(frozen=True, eq=False)
-class PointSet(DrawableRegion):
+class CloudPoints(DrawableRegion):
     """Points without a mesh: a subset without repetition, spread along a curve that fills space."""
 
     points: Float[np.ndarray, "N D"]
     coordinates = 1
 
-    def place(self, unit: Float[np.ndarray, "n 1"]) -> Drawn:
+    def place(self, unit: Float[np.ndarray, "n 1"]) -> PointsAndNormals:
         count, step = len(self.points), np.arange(len(unit))
         rank = np.sort((unit[:, 0] * count).astype(np.int64))
         # the next free rank where two fall on one, and none beyond the last
         rank = np.minimum(np.maximum.accumulate(rank - step) + step, count - len(unit) + step)
         return self.points[_curve_order(self.points)[rank]], None
 
-    def draw(self, count: int, sampler: Sampler | None, generator: np.random.Generator) -> Drawn:
+    def draw(self, count: int, sampler: str | None, generator: np.random.Generator) -> PointsAndNormals:
         if count > len(self.points):
             raise ValueError(f"{count} points were asked for, but the point set has only {len(self.points)}.")
         if sampler == "equispaced":
@@ -111,10 +111,13 @@ def mesh_region(mesh: Mesh, tag: Tag) -> DrawableRegion:
     )
 
 
-def draw(geometry: Geometry, name: str, count: int, sampler: Sampler | None, generator: np.random.Generator) -> Drawn:
+def draw(
+    geometry: Geometry, name: str, count: int, sampler: Sampler | None, generator: np.random.Generator
+) -> PointsAndNormals:
     """Points of a region, in general not nodes, and their normals on a boundary."""
     if geometry.lazy is not None and name in geometry.drawable:
         return geometry.lazy.draw(name, count, sampler, generator)
+    assert sampler is None or isinstance(sampler, str)  # callables place points in shapes only
     if geometry.mesh is not None:
         return mesh_region(geometry.mesh, geometry.tags[name]).draw(count, sampler, generator)
-    return PointSet(geometry.pool(name)).draw(count, sampler, generator)
+    return CloudPoints(geometry.pool(name)).draw(count, sampler, generator)

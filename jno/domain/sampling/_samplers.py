@@ -63,7 +63,6 @@ def check_name(tag: str, sampler: str) -> None:
         raise ValueError(f"Unknown sampler {sampler!r} of {tag!r}; named samplers are {', '.join(NAMES)}.")
 
 
-def unit_points(sampler: object, count: int, dimension: int, generator: np.random.Generator) -> Unit:
+def unit_points(sampler: str | None, count: int, dimension: int, generator: np.random.Generator) -> Unit:
     """`count` points of the unit cube by the named sampler; `None` is `"uniform"`."""
-    rule = _RULES["uniform"] if sampler is None else _RULES[str(sampler)]
-    return rule(count, dimension, generator)
+    return _RULES["uniform" if sampler is None else sampler](count, dimension, generator)

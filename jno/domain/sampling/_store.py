@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from .._time import TimeAxis
 from ..geometry import Geometry, GeometryBatch
+from ._drawable import PointsAndNormals
 from ._record import TIME_KEY, Request, SampleRecord
 from ._rows import RandomStream, Row, Rows, node_rows, shape_rows
 from ._source import NodeSource, ShapeSource
 from ._translates import translated_rows
-
-PointsAndNormals: TypeAlias = tuple[Float[np.ndarray, "N D"], Float[np.ndarray, "N D"] | None]
 
 
 class SampleStore:

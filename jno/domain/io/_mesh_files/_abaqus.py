@@ -20,7 +20,7 @@ def read_inp(path: Path, origin: str) -> RawMesh:
     """The mesh of all instances; sets of nodes, sets of elements and surfaces become sets.
 
     Sets of the assembly, or of a file without parts, keep their names. So do those of the only instance; those of
-    several instances are named `instance.set`. Sets that Abaqus/CAE marks as internal are used but are no sets.
+    several instances are named `instance.set`. Sets that Abaqus/CAE marks as internal are used but are not sets.
     """
     return _Assembled(Model(keywords(path, origin)), origin).raw_mesh()
 

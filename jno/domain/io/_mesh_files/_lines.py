@@ -56,7 +56,7 @@ class Lines:
         return self._lines[self._row - 1].split()
 
     def integers(self, least: int) -> list[int]:
-        """The next line as integers, of which there must be at least so many."""
+        """The next line as integers, at least `least` of them."""
         words = self.words()
         try:
             numbers = [int(word) for word in words]

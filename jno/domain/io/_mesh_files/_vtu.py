@@ -42,7 +42,7 @@ def read_vtu(path: Path, origin: str) -> RawMesh:
 
 
 def _read(contents: bytes, origin: str) -> VtkMesh:
-    # raw bytes are no XML: what is appended is cut out first
+    # raw bytes are not XML: the appended data is cut out first
     match = _APPENDED.search(contents)
     appended = contents[match.end() : contents.rfind(b"</AppendedData>")] if match else b""
     text = contents[: match.end()] + contents[contents.rfind(b"</AppendedData>") :] if match else contents
@@ -152,7 +152,7 @@ class _Stream:
         return np.frombuffer(self._bytes(0, count * dtype.itemsize), dtype=dtype, count=count)
 
     def body(self, size: int, header: int) -> bytes:
-        """The bytes after a header of so many; in base 64 the two are encoded apart, or as one."""
+        """The `size` bytes after a header of `header` bytes; in base 64 the two are encoded apart, or as one."""
         if not self._encoded:
             return self._bytes(header, size)
         characters = 4 * -(-header // 3)
