@@ -11,7 +11,7 @@ import numpy as np
 from . import _regions, _variable, fields, io, sampling
 from ._time import TimeAxis
 from .geometry import GeometryBatch
-from .sampling import DomainView, is_data, same_reading
+from .sampling import DomainView, is_data, prefill, same_reading
 
 A = TypeVar("A", bound="AbstractDomain")
 
@@ -81,7 +81,7 @@ class AbstractDomain(DomainView):
         resized.samples = resized.samples.without_points()
         for name in resized.samples.tensor_tags:
             resized.context[name] = same_reading(self.context[name], self.total_samples, resized.total_samples)
-        resized.prefill()
+        prefill(resized)
         return resized
 
     def __mul__(self: A, n: object) -> A:

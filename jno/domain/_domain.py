@@ -8,48 +8,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, TypedDict, TypeVar, Unpack, final
+from typing import Any, Unpack, final
 
 from . import polygon, radiation, shapes
 from ._abstract import AbstractDomain
-from ._keywords import Keyword, SharedKeywords
 from ._sources import SourceOptions, geometry_from, is_region
 from ._time import TimeAxis
 from .geometry import Geometry, GeometryBatch, cloud_geometry
-from .sampling import RandomStream, merged_arrays, merged_data, merged_parameters
-
-P = TypeVar("P", bound="PolygonDomain")
+from .sampling import RandomStream, merge_state, prefill
 
 _KEYWORDS = ("algorithm", "time", "compute_mesh_connectivity", "keep_orphan_nodes", "mesh_size")
 _CSG_KEYWORDS = (
     "name, geometry, regions, source_edges, time, compute_mesh_connectivity, mesh_size, sampler, samplers, "
     "resampling_strategy, resampling_strategies, algorithm"
-)
-
-
-class PolygonOptions(TypedDict, total=False):
-    """The keywords that all constructors of polygon domains share; `POLYGON_KEYWORDS` describes them."""
-
-    time: tuple[float | int, float | int, int] | None
-    compute_mesh_connectivity: bool
-    mesh_size: float | int | None
-    sampler: Any
-    samplers: Mapping[str, Any] | None
-    resampling_strategy: Any
-    resampling_strategies: Mapping[str, Any] | None
-
-
-POLYGON_KEYWORDS = SharedKeywords(
-    {
-        "time": Keyword(None, "tuple[float, float, int] | None", "`(t0, t1, n)` or `None`."),
-        "compute_mesh_connectivity": Keyword(False, "bool", "see the class."),
-        "mesh_size": Keyword(None, "float | None", "build the mesh at once."),
-        "sampler": Keyword(None, "Any | None", "see the class."),
-        "samplers": Keyword(None, "Mapping[str, Any] | None", "see the class."),
-        "resampling_strategy": Keyword(None, "Any | None", "see the class."),
-        "resampling_strategies": Keyword(None, "Mapping[str, Any] | None", "see the class."),
-    }
 )
 
 
@@ -130,12 +101,9 @@ class PolygonDomain(AbstractDomain):
         if algorithm is not None and mesh_size is None:
             raise ValueError("algorithm= concerns the mesh: give mesh_size= as well, or build_mesh(algorithm=...).")
         scene = polygon.build_scene(vertices, name, geometry, regions, source_edges)
-        listed = (*(regions or ()), *(vertices if isinstance(vertices, Mapping) else ()))
-        names = [str(key) for key in listed]
-        checked = polygon.registry("samplers", sampler, samplers, scene, names)
-        polygon.check_samplers(checked, scene)
-        strategies = polygon.registry("resampling_strategies", resampling_strategy, resampling_strategies, scene, names)
-        scene = replace(scene, samplers=checked, strategies=strategies)
+        names = [str(key) for key in (*(regions or ()), *(vertices if isinstance(vertices, Mapping) else ()))]
+        scene = polygon.with_samplers(scene, sampler, samplers, names)
+        scene = polygon.with_strategies(scene, resampling_strategy, resampling_strategies, names)
         self._begin(GeometryBatch.of(Geometry.from_regions(scene)), TimeAxis.from_spec(time))
         self.compute_mesh_connectivity = bool(compute_mesh_connectivity)
         if mesh_size is not None:
@@ -143,8 +111,8 @@ class PolygonDomain(AbstractDomain):
 
     # -- constructors ----
     @classmethod
-    @POLYGON_KEYWORDS.explicit
-    def from_polygons(cls: type[P], polygons: Mapping[Any, Any], **options: Unpack[PolygonOptions]) -> P:
+    @polygon.POLYGON_KEYWORDS.explicit
+    def from_polygons(cls, polygons: Mapping[Any, Any], **options: Unpack[polygon.PolygonOptions]) -> PolygonDomain:
         """One domain from named lists of vertices; it is the union of the polygons, which may overlap.
 
         Args:
@@ -167,8 +135,8 @@ class PolygonDomain(AbstractDomain):
         return cls(regions=polygons, **options)
 
     @classmethod
-    @POLYGON_KEYWORDS.explicit
-    def from_regions(cls: type[P], regions: Mapping[Any, Any], **options: Unpack[PolygonOptions]) -> P:
+    @polygon.POLYGON_KEYWORDS.explicit
+    def from_regions(cls, regions: Mapping[Any, Any], **options: Unpack[polygon.PolygonOptions]) -> PolygonDomain:
         """One domain from named shapely polygons; it is their union. Regions without area are left out.
 
         Args:
@@ -191,12 +159,12 @@ class PolygonDomain(AbstractDomain):
 
     @classmethod
     def poly(
-        cls: type[P],
+        cls,
         vertices: Any,
         name: str = "polygon",
         time: object = None,
         compute_mesh_connectivity: bool = False,
-    ) -> P:
+    ) -> PolygonDomain:
         """A polygon domain without a mesh, `jno.domain.csg(vertices, name=name)`.
 
         Args:
@@ -359,7 +327,7 @@ class domain(AbstractDomain):
         if time is not None:
             self.time_axis = TimeAxis.from_spec(time)
             self.samples = self.samples.without_points()
-            self.prefill()
+            prefill(self)
 
     # -- constructors: shapes, polygon ----
     line = shapes.line
@@ -444,16 +412,8 @@ class domain(AbstractDomain):
                 f"Domains of different dimension cannot be merged: {self.dimension} and {other.dimension} space "
                 "dimensions."
             )
-        rows = (self.total_samples, other.total_samples)
         merged = self._resized(self.batch.followed_by(other.batch), TimeAxis.common(self.time_axis, other.time_axis))
-        merged.compute_mesh_connectivity = self.compute_mesh_connectivity and other.compute_mesh_connectivity
-        merged.parameters = merged_parameters(self.parameters, other.parameters, rows)
-        merged.arrays = merged_arrays(self.arrays, other.arrays)
-        store, left, right = merged.samples, self.samples, other.samples
-        store.tensor_tags = left.tensor_tags | right.tensor_tags
-        store.data_tags = left.data_tags | right.data_tags
-        for name in sorted(store.user_data):
-            store.context[name] = merged_data(name, left.context.get(name), right.context.get(name), rows)
+        merge_state(merged, self, other)
         return merged
 
 

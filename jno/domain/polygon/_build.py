@@ -102,8 +102,24 @@ def build_scene(
     return scene_from(active, _with_edges(named, source_edges))
 
 
-def registry(
-    what: str, default: object, entries: Mapping[Any, Any] | None, scene: PolygonScene, regions: Iterable[str] = ()
+def with_samplers(
+    scene: PolygonScene, default: object, samplers: Mapping[Any, Any] | None, regions: Iterable[str]
+) -> PolygonScene:
+    """The scene with samplers by region, kind or tag; `default` is for all others."""
+    registry = _registry("samplers", default, samplers, scene, regions)
+    _check_samplers(registry, scene)
+    return replace(scene, samplers=registry)
+
+
+def with_strategies(
+    scene: PolygonScene, default: object, strategies: Mapping[Any, Any] | None, regions: Iterable[str]
+) -> PolygonScene:
+    """The scene with resampling strategies by region, kind or tag; `default` is for all others."""
+    return replace(scene, strategies=_registry("resampling_strategies", default, strategies, scene, regions))
+
+
+def _registry(
+    what: str, default: object, entries: Mapping[Any, Any] | None, scene: PolygonScene, regions: Iterable[str]
 ) -> dict[str, Any]:
     """A registry by region, kind or tag; `default` is for everything else."""
     registered = {} if entries is None else unique_names(entries)
@@ -117,7 +133,7 @@ def registry(
     return registered if default is None else {"*": default, **registered}
 
 
-def check_samplers(samplers: Mapping[str, Any], scene: PolygonScene) -> None:
+def _check_samplers(samplers: Mapping[str, Any], scene: PolygonScene) -> None:
     """Samplers are callables (geometry, n) -> points, or names; they are for interior tags."""
     for name, sampler in samplers.items():
         if name not in scene.regions and (name == "boundary" or (name in scene.names and scene.is_boundary(name))):

@@ -21,7 +21,7 @@ from ..radiation import (
     sampled_boundary,
     without_windows,
 )
-from ..sampling import DomainView, merged_arrays
+from ..sampling import DomainView, merged_arrays, prefill
 from ._build import build_scene
 from ._geometry import undirected
 from ._medium import medium_of
@@ -248,7 +248,7 @@ def build_mesh(
     self.batch = self.batch.mapped(lambda geometry: meshed)
     self.algorithm = algorithm
     self.compute_mesh_connectivity = True
-    self.prefill()
+    prefill(self)
     return self
 
 

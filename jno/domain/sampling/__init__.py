@@ -14,9 +14,8 @@ from ._leaves import check_normals as check_normals
 from ._leaves import columns as columns
 from ._leaves import point_leaves as point_leaves
 from ._leaves import tensor_leaves as tensor_leaves
+from ._merging import merge_state as merge_state
 from ._merging import merged_arrays as merged_arrays
-from ._merging import merged_data as merged_data
-from ._merging import merged_parameters as merged_parameters
 from ._record import Request as Request
 from ._record import SampleRecord as SampleRecord
 from ._record import region_of as region_of
@@ -30,4 +29,5 @@ from ._samplers import unit_points as unit_points
 from ._source import Sampler as Sampler
 from ._store import SampleStore as SampleStore
 from ._view import DomainView as DomainView
+from ._view import prefill as prefill
 from ._view import unknown_tag as unknown_tag

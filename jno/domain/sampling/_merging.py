@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ._data import Data, one_number_per_row, same_reading
+from ._view import DomainView
 
-Rows = tuple[int, int]
+Rows: TypeAlias = tuple[int, int]
+"""The numbers of batch rows of both domains."""
 
 
-def merged_parameters(left: Mapping[str, Any], right: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
+def merge_state(merged: DomainView, left: DomainView, right: DomainView) -> None:
+    """Give a domain with the batch rows of two others their parameters, arrays and data."""
+    rows = (left.total_samples, right.total_samples)
+    merged.compute_mesh_connectivity = left.compute_mesh_connectivity and right.compute_mesh_connectivity
+    merged.parameters = _merged_parameters(left.parameters, right.parameters, rows)
+    merged.arrays = merged_arrays(left.arrays, right.arrays)
+    store = merged.samples
+    store.tensor_tags = left.samples.tensor_tags | right.samples.tensor_tags
+    store.data_tags = left.samples.data_tags | right.samples.data_tags
+    for name in sorted(store.user_data):
+        store.context[name] = _merged_data(name, left.context.get(name), right.context.get(name), rows)
+
+
+def _merged_parameters(left: Mapping[str, Any], right: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
     """One value per batch row for every parameter."""
     missing = sorted(set(left) ^ set(right))
     if missing:
@@ -31,7 +46,7 @@ def merged_arrays(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str
     return {**left, **right}
 
 
-def merged_data(name: str, left: Data | None, right: Data | None, rows: Rows) -> Data:
+def _merged_data(name: str, left: Data | None, right: Data | None, rows: Rows) -> Data:
     """Data of both domains: stacked along the batch when it is per row, otherwise it must agree."""
     if left is None or right is None:
         return _one_sided(name, left, right, rows)

@@ -59,21 +59,7 @@ class DomainView(ABC):
         self.compute_mesh_connectivity = True
         self.parameters = {}
         self.arrays = {}
-        self.prefill()
-
-    def prefill(self) -> None:
-        """Put into the context what is there before anything is sampled: the times, and the point sets of a cloud.
-
-        A polygon without a mesh has neither: its context is empty until it is sampled.
-        """
-        if self.mesh is not None or self.geometry.is_cloud:
-            self.context.setdefault(TIME_KEY, time_levels(self.time_axis, None))
-        if not self.batch.every(lambda geometry: geometry.is_cloud):
-            return
-        for name in self.available_mesh_tags:
-            if len({len(geometry.tags[name].nodes) for geometry in self.batch.distinct}) == 1:
-                self.samples.materialise(self.batch, self.time_axis, Request(name), quiet=True)
-                self.samples.prefilled.add(name)
+        prefill(self)
 
     # -- geometry ----
     @property
@@ -303,3 +289,20 @@ def unknown_tag(domain: DomainView, tag: object) -> ValueError:
     lazy = domain.geometry.lazy
     hint = "" if lazy is None else lazy.hint(tag)
     return ValueError(f"Unknown tag {tag!r}.{hint} Tags of this domain: {domain.sampled_tags}; data: {data}.")
+
+
+def prefill(domain: DomainView) -> None:
+    """Put into the context what is there before anything is sampled: the times, and the point sets of a cloud.
+
+    A polygon without a mesh has neither: its context is empty until it is sampled.
+    """
+    store, batch = domain.samples, domain.batch
+    if domain.mesh is not None or domain.geometry.is_cloud:
+        store.context.setdefault(TIME_KEY, time_levels(domain.time_axis, None))
+    if not batch.every(lambda geometry: geometry.is_cloud):
+        return
+    for name in batch.tags:
+        # clouds of different sizes would lose points without having been asked
+        if len({len(geometry.tags[name].nodes) for geometry in batch.distinct}) == 1:
+            store.materialise(batch, domain.time_axis, Request(name), quiet=True)
+            store.prefilled.add(name)

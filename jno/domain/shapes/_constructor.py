@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypedDict, TypeVar
 
@@ -55,4 +56,6 @@ class Constructor(Generic[P]):
             domain.compute_mesh_connectivity = options["compute_mesh_connectivity"]
             return domain
 
+        signature = inspect.signature(self._build).replace(return_annotation="domain")
+        construct.__signature__ = signature  # type: ignore[attr-defined]
         return construct
