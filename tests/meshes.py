@@ -8,8 +8,7 @@ from scipy.spatial import Delaunay
 from jno.domain import domain
 from jno.domain._time import TimeAxis
 from jno.domain.geometry import Geometry, GeometryBatch
-from jno.domain.mesh._mesh import Mesh
-from jno.domain.mesh._tags import mesh_tags
+from jno.domain.mesh import Mesh, mesh_tags
 
 
 def mesh_domain(points, cells, size=0.1, time=None):

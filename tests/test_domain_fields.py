@@ -6,7 +6,7 @@ import pytest
 from shapely.geometry import Point, Polygon, box
 
 import jno
-from jno.domain.geometry._distance import exact_distance
+from jno.domain.geometry import exact_distance
 
 SHAPES = {
     "square": box(0, 0, 1, 1),

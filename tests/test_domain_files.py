@@ -9,7 +9,7 @@ import pytest
 from helpers import function_calls
 
 from jno.domain import domain
-from jno.domain.geometry._mesh_builder import build_geometry
+from jno.domain.geometry import build_geometry
 from jno.domain.io._mesh_files._meshio_reader import from_meshio
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.5, 0.5]])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jno.domain import domain
-from jno.domain.mesh._raw_mesh import MeshFileError
+from jno.domain.mesh import MeshFileError
 
 # version, binary, all elements saved, partitioned; gmsh writes 4.0 as text only
 FORMS = [

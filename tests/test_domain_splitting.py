@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 
 from jno.domain import domain
-from jno.domain.mesh import KINDS, MeshFileError, RawMesh, linear_kind
+from jno.domain.mesh import KINDS, MeshFileError, RawMesh, linear_kind, signed_measures, simplex_keys, simplicial
 from jno.domain.mesh._conformity import inner_boundary
-from jno.domain.mesh._splitting import simplicial
-from jno.domain.mesh._topology import signed_measures, simplex_keys
 
 CUBE = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]], float)
 WEDGES = [[0, 1, 3, 4, 5, 7], [1, 2, 3, 5, 6, 7]]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jno.domain.mesh._curve import along_curve
+from jno.domain.mesh import along_curve
 from jno.domain.mesh._topology import (
     boundary_facets,
     distinct,

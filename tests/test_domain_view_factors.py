@@ -7,9 +7,7 @@ import pytest
 from shapely.geometry import Point, box
 
 import jno
-from jno.domain.mesh import _rays
-from jno.domain.mesh._arcs import Arcs, arcs_of
-from jno.domain.mesh._rays import blocked, candidates, crosses
+from jno.domain.mesh import Arcs, _rays, arcs_of, blocked, candidates, crosses
 from jno.domain.radiation import _view_factors
 from jno.domain.radiation._view_factors import exchange
 

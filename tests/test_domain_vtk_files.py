@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jno.domain import domain
-from jno.domain.mesh._raw_mesh import MeshFileError
+from jno.domain.mesh import MeshFileError
 
 # Written by PyVista 0.49 and VTK 9.7: a voxel, a hexahedron, two wedges that fill a cube, a pyramid, a tetrahedron;
 # version2.vtu has a Lagrange hexahedron of order 3 besides. The voxel is marked by the cell data "tag:left cube".

@@ -44,11 +44,11 @@ class PolygonDomain(AbstractDomain):
     Args:
         vertices: vertices `(N, 2)` (or `(N, 3)` with one constant z), a shapely Polygon or MultiPolygon, or a dict
             `name -> vertices or geometry`, as in `from_regions`.
-        name: name of the region; default `"polygon"`.
+        name: name of the region (`"polygon"`).
         geometry: the shapely geometry, instead of `vertices`.
         regions: further named regions of the domain, `name -> geometry`; alone, their union is the domain.
-        source_edges: `region -> segments (E, 2, 2)`, edges in the order in which they are numbered; default the order
-            of the vertices.
+        source_edges: `region -> segments (E, 2, 2)`, edges in the order in which they are numbered (the order of the
+            vertices).
         time: `(t0, t1, n)` or `None`.
         compute_mesh_connectivity: an unmeshed domain has no connectivity; `build_mesh` always provides it.
         mesh_size: build the mesh at once, see `build_mesh`.
@@ -56,7 +56,7 @@ class PolygonDomain(AbstractDomain):
         samplers: sampler by region or interior tag; `"interior"` is for all regions that are not named.
         resampling_strategy: strategy for every tag without an entry in `resampling_strategies`.
         resampling_strategies: strategy by region, or for all of `"interior"` or `"boundary"`.
-        algorithm: number of the gmsh algorithm for `mesh_size`; default 6.
+        algorithm: number of the gmsh algorithm for `mesh_size` (6).
 
     Raises:
         TypeError: unknown keyword.
@@ -261,14 +261,12 @@ class domain(AbstractDomain):
             or a callable that draws: `draw(geo)` gets an empty `gmsh.model`, uses `geo.occ` or `geo.geo`, and
             returns `(geo, dimension, mesh_size)`, or a `meshio.Mesh` in place of `geo`. Its physical groups become
             tags; without any, the faces (in the plane `edge_1`, …) do.
-        algorithm: number of the meshing algorithm; default 6, or that of the cloned domain.
-        time: `(t0, t1, n)` for `n` equidistant time levels; default steady, or the time axis of the cloned
-            domain.
-        compute_mesh_connectivity: whether `mesh_connectivity` is available; default true, or as in the cloned
-            domain.
-        keep_orphan_nodes: keep nodes of a mesh file (or `meshio.Mesh`) that no cell uses; default false: they are
-            removed and the others renumbered.
-        mesh_size: size of the elements for CAD files; default a twentieth of the diagonal of the bounding box.
+        algorithm: number of the meshing algorithm (6, or that of the cloned domain).
+        time: `(t0, t1, n)` for `n` equidistant time levels (steady, or the time axis of the cloned domain).
+        compute_mesh_connectivity: whether `mesh_connectivity` is available (true, or as in the cloned domain).
+        keep_orphan_nodes: keep nodes of a mesh file (or `meshio.Mesh`) that no cell uses (false: they are removed and
+            the others renumbered).
+        mesh_size: size of the elements for CAD files (a twentieth of the diagonal of the bounding box).
 
     A clone shares nothing mutable with the original. It keeps the original's samples, unless `time` is given:
     then sampled points no longer fit and only user data (tensor tags, point data, parameters) is kept.

@@ -107,17 +107,17 @@ def variable(
     """
     check_normals(tag, normals, split)
     if is_data(sample):
-        point_options = {
-            "normals": bool(normals),
-            "reverse_normals": reverse_normals,
-            "view_factor": view_factor,
-            "return_indices": return_indices,
-            "time_value": time_value is not None,
-            "where": where is not None,
-            "like": like is not None,
-            "resampling_strategy": resampling_strategy is not None,
-        }
-        check_data_options(tag, point_options)
+        check_data_options(
+            tag,
+            normals=bool(normals),
+            reverse_normals=reverse_normals,
+            view_factor=view_factor,
+            return_indices=return_indices,
+            time_value=time_value is not None,
+            where=where is not None,
+            like=like is not None,
+            resampling_strategy=resampling_strategy is not None,
+        )
         check_tag_name(tag)
         return (attach_points if point_data else attach)(self, tag, sample, split)
     if view_factor and resampling_strategy is not None:

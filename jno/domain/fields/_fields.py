@@ -35,9 +35,9 @@ def distance_function(
     the distance, as for every function of this kind; at a corner itself they are those of one of the edges.
 
     Args:
-        tag: a sampled tag, or one all of whose points are sampled now; default `interior`.
-        boundary_tags: a boundary tag or a list of them; default `boundary`.
-        name: key of the values in the context; default `__dist_<tag>__`.
+        tag: a sampled tag, or one all of whose points are sampled now (`interior`).
+        boundary_tags: a boundary tag or a list of them (`boundary`).
+        name: key of the values in the context (`__dist_<tag>__`).
         smooth: the smooth function instead of the distance.
 
     Returns:
@@ -82,8 +82,8 @@ def by_region(self: DomainView, values: object, default: object = None, *, tag: 
     Args:
         values: region -> number; a region is an interior tag, or the name of a source region of a polygon domain.
             Where regions overlap or touch, the first one named counts.
-        default: the number elsewhere; default 0.
-        tag: the sampled tag whose coordinates the expression is written in; default `interior`.
+        default: the number elsewhere (0).
+        tag: the sampled tag whose coordinates the expression is written in (`interior`).
 
     Returns:
         An expression `(N, 1)` in the coordinates of `tag`. Its derivatives are zero: write the flux `k * u.d(x)` of
@@ -126,8 +126,8 @@ def interpolate(self: DomainView, values: object, *, tag: str = "interior", fiel
             file with one, or of a mesh file (`.vtu`, `.msh` and what else meshio reads) with values at these nodes;
             or an expression without coordinates that has them: data with one row of values per sample, or a
             trainable parameter.
-        tag: the sampled tag whose coordinates the expression is written in; default `interior`.
-        field: name of the data in a mesh file; default: the only one.
+        tag: the sampled tag whose coordinates the expression is written in (`interior`).
+        field: name of the data in a mesh file (the only one).
 
     Returns:
         An expression `(N, 1)`, or `(N, C)` of vectors, in the coordinates of `tag`. Call it with other coordinates,

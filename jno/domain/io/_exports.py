@@ -48,12 +48,12 @@ def export(
             series: the collection and one `.vtu` per time level beside it), `.html` (needs plotly), or a picture
             `.png`, `.jpg`, `.svg`, `.pdf`.
         fmt: the format instead, e.g. `"vtu"` or `"gmsh"`.
-        show_sampled: draw the sampled points in pictures; default true.
-        figsize: width and height of pictures in inches; default `(10, 8)`.
+        show_sampled: draw the sampled points in pictures (true).
+        figsize: width and height of pictures in inches (`(10, 8)`).
         fields: name -> values, for `.vtu`, `.vtk` and `.pvd` only. Values at all nodes, or one per cell, of shape
             `(N,)` or `(N, C)`, in a time series also `(T, N)` or `(T, N, C)`; leading axes of length one are
             dropped. Two components are written as a vector with a third component zero.
-        times: the `T` times of a series; default those of the domain, `0, 1, …` for a steady one.
+        times: the `T` times of a series (those of the domain, `0, 1, …` for a steady one).
 
     Returns:
         The domain.
@@ -100,8 +100,8 @@ def export_vtk(self: D, save_path: PathLike = "./runs/domain.vtk", file_format: 
     """Write a `.vtk` or `.vtu` file with the tags as 0/1 data; see `export`.
 
     Args:
-        save_path: the file; default `./runs/domain.vtk`.
-        file_format: `"vtk"` or `"vtu"`; default by the extension.
+        save_path: the file (`./runs/domain.vtk`).
+        file_format: `"vtk"` or `"vtu"` (by the extension).
 
     Returns:
         The domain.
@@ -129,7 +129,7 @@ def export_msh(self: D, save_path: PathLike = "./runs/domain.msh") -> D:
     """Write a gmsh 4.1 text file with the tags as physical groups.
 
     Args:
-        save_path: the file; default `./runs/domain.msh`.
+        save_path: the file (`./runs/domain.msh`).
 
     Returns:
         The domain.
@@ -150,8 +150,8 @@ def export_interactive_html(self: D, save_path: PathLike = "./runs/domain.html",
     """Write a page with the mesh to turn and zoom; needs plotly (`pip install 'jno-jax[viz]'`).
 
     Args:
-        save_path: the file; default `./runs/domain.html`.
-        show_sampled: draw the sampled points; default true.
+        save_path: the file (`./runs/domain.html`).
+        show_sampled: draw the sampled points (true).
 
     Returns:
         The domain.
@@ -174,9 +174,9 @@ def plot_mesh(
     """Draw the mesh, its boundary and the sampled points.
 
     Args:
-        save_path: picture file, `.png`, `.svg`, `.pdf`, …; default `./runs/domain_mesh.png`.
-        figsize: width and height in inches; default `(10, 8)`.
-        show_sampled: draw the sampled points of the first batch row and time level; default true.
+        save_path: picture file, `.png`, `.svg`, `.pdf`, … (`./runs/domain_mesh.png`).
+        figsize: width and height in inches (`(10, 8)`).
+        show_sampled: draw the sampled points of the first batch row and time level (true).
 
     Returns:
         The domain.
@@ -210,10 +210,10 @@ def plot(
     Nothing is written, with a warning, when nothing has been sampled.
 
     Args:
-        save_path: picture file; default `./runs/domain.png`. An `.html` file is interactive.
-        figsize: width and height in inches; default `(10, 8)`.
-        show_normals: draw the normals that have been sampled; default true.
-        arrow_scale: length of the arrows as a share of the size of the domain; default 0.05.
+        save_path: picture file (`./runs/domain.png`). An `.html` file is interactive.
+        figsize: width and height in inches (`(10, 8)`).
+        show_normals: draw the normals that have been sampled (true).
+        arrow_scale: length of the arrows as a share of the size of the domain (0.05).
         interactive: write an `.html` file of the same name instead; needs plotly.
 
     Returns:

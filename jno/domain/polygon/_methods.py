@@ -147,7 +147,7 @@ def region(self: P, name: str, where: object, *, kind: str | None = None) -> P:
             `interior_<name>` and its edges); a LineString or MultiLineString, which becomes a boundary tag; a
             predicate `f(x, y) -> bool`, called with two numbers at the midpoint of every edge of the boundary,
             which selects whole edges; or the name of a tag, for a second name.
-        kind: `"boundary"` or `"interior"`; default what `where` is.
+        kind: `"boundary"` or `"interior"` (what `where` is).
 
     Returns:
         The domain. A mesh that exists already does not know the new region; call `build_mesh` again.
@@ -181,7 +181,7 @@ def add_boundary_segments(
         segments: pairs of points `(E, 2, 2)`, or `(E, 2, 3)` of which z is dropped; segments of length zero are
             left out.
         normal_geometry: the normals point out of this: a region, a sequence of regions (their union), a shapely
-            geometry; default the whole domain.
+            geometry (the whole domain).
 
     Returns:
         The domain.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import jax
@@ -49,8 +48,8 @@ def checked_data(name: str, values: object) -> Data:
     return array.reshape(1, 1) if array.ndim == 0 else array
 
 
-def check_data_options(tag: str, options: Mapping[str, bool]) -> None:
-    """Options of point sets make no sense for data."""
+def check_data_options(tag: str, **options: bool) -> None:
+    """Refuse the options of point sets that are set, which make no sense for data."""
     senseless = [name for name, is_set in options.items() if is_set]
     if senseless:
         raise ValueError(f"variable({tag!r}, array) takes only split= and point_data=; got {', '.join(senseless)}.")

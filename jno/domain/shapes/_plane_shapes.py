@@ -65,7 +65,7 @@ def polygon(vertices: object, mesh_size: object = 0.1, **options: Unpack[MeshOpt
 
     Args:
         vertices: corners `(K, 2)`, in either sense of rotation.
-        mesh_size: wanted length of the edges of the triangles; default 0.1.
+        mesh_size: wanted length of the edges of the triangles (0.1).
 
     Returns:
         A domain with the tags `interior`, `boundary` and the edges `one`, `two`, … (from the twenty-first on: `21`,
@@ -89,8 +89,8 @@ def triangle(vertices: object = _TRIANGLE, mesh_size: object = 0.1, **options: U
     """A triangle.
 
     Args:
-        vertices: three corners; default `((0, 0), (1, 0), (0, 1))`.
-        mesh_size: wanted length of the edges of the triangles; default 0.1.
+        vertices: three corners (`((0, 0), (1, 0), (0, 1))`).
+        mesh_size: wanted length of the edges of the triangles (0.1).
 
     Returns:
         A domain with the tags `interior`, `boundary` and the edges `one`, `two`, `three`, as in `polygon`.
@@ -121,10 +121,10 @@ def disk(
     """A disk, as the regular polygon that is inscribed in its circle.
 
     Args:
-        center: `(x, y)`; default the origin.
-        radius: radius of the circle; default 1.
-        mesh_size: wanted length of the edges of the triangles; default 0.1.
-        num_points: corners of the polygon; default 32. Its area is `n r² sin(2π / n) / 2`.
+        center: `(x, y)` (the origin).
+        radius: radius of the circle (1).
+        mesh_size: wanted length of the edges of the triangles (0.1).
+        num_points: corners of the polygon (32). Its area is `n r² sin(2π / n) / 2`.
 
     Returns:
         A domain with the tags `interior` and `boundary`.
@@ -154,9 +154,9 @@ def l_shape(
     """The square `[0, size]²` without its upper right quarter.
 
     Args:
-        size: side of the square; default 1.
-        mesh_size: wanted length of the edges of the triangles; default 0.1.
-        separate_boundary: also name the sides; default False.
+        size: side of the square (1).
+        mesh_size: wanted length of the edges of the triangles (0.1).
+        separate_boundary: also name the sides (False).
 
     Returns:
         A domain with the tags `interior` and `boundary`, with `separate_boundary` also `bottom`, `right_lower`,
@@ -190,10 +190,10 @@ def rectangle_with_hole(
     """The square `[0, outer_size]²` with a square hole in its centre.
 
     Args:
-        outer_size: side of the square; default 1.
-        hole_size: side of the hole; default 0.4.
-        mesh_size: wanted length of the edges of the triangles; default 0.1.
-        separate_boundary: also name the sides; default False.
+        outer_size: side of the square (1).
+        hole_size: side of the hole (0.4).
+        mesh_size: wanted length of the edges of the triangles (0.1).
+        separate_boundary: also name the sides (False).
 
     Returns:
         A domain with the tags `interior` and `boundary` (of the square and the hole), with `separate_boundary` also
@@ -238,11 +238,11 @@ def rectangle_with_holes(
     """The rectangle `[0, width] x [0, height]` with rectangular holes.
 
     Args:
-        outer_size: `(width, height)`; default `(2, 1)`.
+        outer_size: `(width, height)` (`(2, 1)`).
         holes: dicts with `origin` (lower left corner), `size` (a number or `(width, height)`) and `type` (a
-            name, default `"hole"`); default no holes. They lie inside the rectangle and apart from each other.
-        mesh_size: wanted length of the edges of the triangles; default 0.1.
-        separate_boundary: also name the sides; default True.
+            name, `"hole"` unless given); they lie inside the rectangle and apart from each other (no holes).
+        mesh_size: wanted length of the edges of the triangles (0.1).
+        separate_boundary: also name the sides (True).
 
     Returns:
         A domain with the tags `interior`, `boundary` (of the rectangle only) and `hole_boundary`, with
@@ -290,11 +290,11 @@ def rect_pml(
     """A rectangle between two layers, e.g. perfectly matched (absorbing) ones, above and below it.
 
     Args:
-        x_range: `(left, right)`; default `(0, 1)`.
-        y_range: `(bottom, top)` of the rectangle without the layers; default `(0, 1)`.
-        mesh_size: wanted length of the edges of the triangles; default 0.1.
-        pml_thickness_top: thickness of the layer above `y_range`; default 0.2.
-        pml_thickness_bottom: thickness of the layer below; default 0.2.
+        x_range: `(left, right)` (`(0, 1)`).
+        y_range: `(bottom, top)` of the rectangle without the layers (`(0, 1)`).
+        mesh_size: wanted length of the edges of the triangles (0.1).
+        pml_thickness_top: thickness of the layer above `y_range` (0.2).
+        pml_thickness_bottom: thickness of the layer below (0.2).
 
     Returns:
         A domain with the tags `interior`, `boundary` and `bottom`, `right`, `top`, `left`, all of the rectangle
