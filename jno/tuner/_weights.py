@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jno.adaptive import Balancer, WeightSchedule
@@ -26,7 +27,9 @@ class ScheduledWeights(Balancer):
         """Epoch 0."""
         return jnp.int32(0)
 
-    def step(self, state: Int[Array, ""], losses: Float[Array, " C"]) -> tuple[Float[Array, " C"], Int[Array, ""]]:
+    def step(
+        self, state: Int[Array, ""], losses: Float[Array | np.ndarray, " C"]
+    ) -> tuple[Float[Array, " C"], Int[Array, ""]]:
         """The weights of this epoch.
 
         Raises:
