@@ -1,6 +1,7 @@
 """The programs on the pages of the documentation run."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,22 @@ def test_programs_run(page, shown, capsys, tmp_path, monkeypatch):
         exec(compile(program, page, "exec"), namespace)
     printed = "\n" + capsys.readouterr().out
     assert f"\n{re.search(shown, text, flags=re.DOTALL)[1].rstrip()}\n" in printed
+
+
+def test_files_that_the_architecture_names_are_there():
+    text = (PAGES / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(jno/[\w/]+\.py)`", text))
+    assert len(named) > 20
+    assert [path for path in named if not (PAGES.parent / path).is_file()] == []
+
+
+def test_the_picture_of_the_floors_is_that_of_the_contract():
+    drawn = runpy.run_path(str(PAGES / "draw_floors.py"))
+    assert drawn["PICTURE"].read_text(encoding="utf-8") == drawn["drawing"]()
+    rooms = {room for floor in drawn["floors"]() for room in floor}
+    source = {
+        path.stem
+        for path in (PAGES.parent / "jno").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    assert rooms == source - {"__init__"}

@@ -1,7 +1,10 @@
 """`import jno` stays light."""
 
+import importlib
 import subprocess
 import sys
+
+import pytest
 
 HEAVY = ("matplotlib", "gmsh", "meshio", "orbax", "blackjax", "nevergrad", "scipy.optimize", "foundax", "flax")
 
@@ -37,3 +40,39 @@ def test_names_of_the_specification_live_where_it_says():
     assert jno.do is jno.domain
     for name in ("Callback", "CheckpointCallback"):
         assert getattr(jno.utils.adaptive.callbacks, name) is getattr(jno.utils.callbacks, name)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "jno.architectures.models.nn",
+        "jno.core.core",
+        "jno.differential_operators.DifferentialOperators",
+        "jno.domain.domain",
+        "jno.domain.domain.csg",
+        "jno.fn",
+        "jno.integration_operators.IntegrationOperators",
+        "jno.jnp_ops",
+        "jno.noise",
+        "jno.trace.Integral",
+        "jno.trace.Model",
+        "jno.trace.Noise",
+        "jno.trace.Variable",
+        "jno.utils.ad_mode",
+        "jno.utils.callbacks.Callback",
+        "jno.utils.callbacks.CheckpointCallback",
+        "jno.utils.statistics.statistics",
+    ],
+)
+def test_documented_paths_stay(path):
+    """Modules by their dotted names; a class may cover a module of its name, as `jno.core` does."""
+    parts = path.split(".")
+    for count in range(len(parts), 0, -1):
+        try:
+            place = importlib.import_module(".".join(parts[:count]))
+        except ModuleNotFoundError:
+            continue
+        for name in parts[count:]:
+            place = getattr(place, name)
+        return
+    pytest.fail(f"{path} is not there")

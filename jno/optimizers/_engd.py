@@ -26,7 +26,9 @@ _FIRST_DAMPING = 1e-3
 _RAISED, _LOWERED = 4.0, 10.0
 """Factors of the damping after a step that failed or gained less than a quarter, and after one that gained most, of
 what the linear model promised."""
-_TRIALS = 40
+_TRIALS = 8
+"""Times a step raises the damping; the next step goes on from there."""
+_MOST_DAMPING = 1e6
 _LEAST_GAIN, _POOR_GAIN, _GOOD_GAIN = 1e-4, 0.25, 0.75
 _MOST_CURVATURE = 0.75
 """Largest ratio of acceleration and velocity for which the path is trusted (Transtrum and Sethna 2012)."""
@@ -320,9 +322,8 @@ class _Path:
         first = damping, *self._trial(damping, reference), 0
         tried, step, gain, _ = jax.lax.while_loop(fails, with_more, first)
         factor = jnp.where(gain > _GOOD_GAIN, 1.0 / _LOWERED, jnp.where(gain > _POOR_GAIN, 1.0, _RAISED))
-        following = jnp.maximum(tried * factor, jnp.finfo(damping.dtype).eps)
-        succeeds = gain > _LEAST_GAIN
-        return jnp.where(succeeds, step, 0.0), jnp.where(succeeds, following, damping).astype(damping.dtype)
+        following = jnp.clip(tried * factor, jnp.finfo(damping.dtype).eps, _MOST_DAMPING)
+        return jnp.where(gain > _LEAST_GAIN, step, 0.0), following.astype(damping.dtype)
 
     def _trial(
         self, damping: Float[Array, ""], reference: Float[Array, ""]
