@@ -176,18 +176,22 @@ def test_steps_follow_a_curved_valley():
 
 
 def test_the_damping_is_remembered():
-    """It is raised by four where a step fails, and lowered by ten after one that gains what was promised."""
+    """It is raised by four where a step fails, and lowered by ten after one that gains most of what was promised."""
     with jax.enable_x64(True):
         loss = Squares(lambda p: jnp.arctan(5 * p))
-        losses, damping = descent(loss, jnp.array([2.0]), 12)
-        factors = damping[1:] / damping[:-1]
-        assert losses[-1] < 1e-20
-        np.testing.assert_allclose(damping[0], 1e-3)
-        exponents = {(-1, 0), (0, 0)} | {(power, raised) for power in (-1, 0, 1) for raised in range(9)}
-        allowed = [4.0**raised * {-1: 0.1, 0: 1.0, 1: 4.0}[power] for power, raised in exponents]
-        assert all(np.isclose(factor, allowed).any() for factor in factors)
-        assert factors.max() > 3.9
-        assert factors.min() < 0.5
+        losses, damping = descent(loss, jnp.array([2.0]), 6)
+        assert losses[-1] < 1e-15
+        # seven failures and a gain, a gain, and then whole steps, which leave it as it is
+        np.testing.assert_allclose(damping, 1e-3 * np.cumprod([1.0, 4.0**7 / 10, 0.1, 1.0, 1.0, 1.0]))
+
+
+def test_where_nothing_improves_the_weights_stay():
+    with jax.enable_x64(True):
+        loss = Squares(lambda p: jnp.where(p == 3.0, 1.0, 2.0) + 0.0 * p)
+        start, optimizer = jnp.array([3.0]), engd()
+        updates, state = optimizer.update(jnp.array([1.0]), optimizer.init(start), start, value_fn=loss)
+        assert updates == 0.0
+        assert state.damping > 1.0  # the next step goes on from there
 
 
 def test_directions_of_no_weight_are_left_out():
