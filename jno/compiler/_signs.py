@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -55,20 +56,12 @@ def _never_negative(root: Node, data: Data) -> bool:
 
 def _sign(node: Node, below: list[bool], data: Data) -> bool:
     """Whether a node cannot be negative, if that is known of its children."""
-    if isinstance(node, BinaryOp):
-        return _of_binary(node, *below)
-    if isinstance(node, FunctionCall):
-        return _of_call(node, below)
-    if isinstance(node, Reduction):
-        return node.op in ("mse", "mae", "std") or all(below)
-    if isinstance(node, UnaryOp):
-        return node.op == "abs" or (node.op != "negate" and all(below))
-    if isinstance(node, GetItem | Reshape | Print | Tracker):
-        return all(below)
-    return isinstance(node, AdaptiveWeight) or _of_leaf(node, data)
+    rule = _RULES.get(type(node))
+    return _of_leaf(node, data) if rule is None else rule(node, below)
 
 
-def _of_binary(node: BinaryOp, left: bool, right: bool) -> bool:
+def _of_binary(node: BinaryOp, below: list[bool]) -> bool:
+    left, right = below
     if node.op == "**":
         exponent: Any = node.right.value if isinstance(node.right, Literal) else 1
         even = np.ndim(exponent) == 0 and np.isrealobj(exponent) and exponent % 2 == 0
@@ -86,6 +79,17 @@ def _of_call(node: FunctionCall, below: list[bool]) -> bool:
     if node.fn is jnp.minimum:
         return all(below)
     return node.title == "norm" or node.fn in _NEVER_NEGATIVE
+
+
+_RULES: dict[type[Node], Callable[[Any, list[bool]], bool]] = {
+    BinaryOp: _of_binary,
+    FunctionCall: _of_call,
+    Reduction: lambda node, below: node.op in ("mse", "mae", "std") or all(below),
+    UnaryOp: lambda node, below: node.op == "abs" or (node.op != "negate" and all(below)),
+    AdaptiveWeight: lambda node, below: True,
+    **dict.fromkeys((GetItem, Reshape, Print, Tracker), lambda node, below: all(below)),
+}
+"""Whether a node cannot be negative, from whether its children cannot."""
 
 
 def _of_leaf(node: Node, data: Data) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -99,7 +99,7 @@ def _dense(jet: Jet) -> _Pair:
     return value, {key: spread(key, jnp.asarray(part), value.shape) for key, part in jet.parts.items()}
 
 
-def _filled(pair: _Pair, like: Parts, block: int) -> _Pair:
+def _filled(pair: _Pair, like: Iterable[int], block: int) -> _Pair:
     """The parts of ``pair``, and zeros for those that only ``like`` has."""
     value, parts = pair
     return value, {**{key: _zeros(value, key, block) for key in like}, **parts}

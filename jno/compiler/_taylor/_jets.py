@@ -17,7 +17,7 @@ from jaxtyping import Float, Shaped
 
 from ._streams import BLOCK, Streams
 
-Part = Shaped[jax.Array | np.ndarray, "..."]
+Part = Shaped[jax.Array | np.ndarray | np.number, "..."]
 """A part, or a value that has parts: not a number written into a jaxpr."""
 
 Parts = dict[int, Part]
@@ -176,7 +176,7 @@ def part_of_rank(jet: Jet, key: int, rank: int) -> Part | None:
     return part.reshape((1,) * (rank + (key == BLOCK) - part.ndim) + part.shape) if key != BLOCK else _lift(part, rank)
 
 
-def _lift(part: Shaped[jax.Array | np.ndarray, " D"], rank: int) -> Part:
+def _lift(part: Part, rank: int) -> Part:
     """The block part of a scalar ``(D,)`` among values of a higher rank."""
     shape = [1] * (rank + 1)
     shape[min(1, rank)] = part.shape[0]

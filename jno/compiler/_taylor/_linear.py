@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.extend import core as jex
 
 from jno.utils import bind_equation
@@ -110,7 +112,7 @@ def _slice(taylor: Pass, eqn: jex.JaxprEqn, jets: list[Jet], keys: frozenset[int
     cuts = tuple(map(slice, eqn.params["start_indices"], eqn.params["limit_indices"], steps))
     lengths = jets[0].value.shape
 
-    def cut(part: Part) -> Any:
+    def cut(part: jax.Array | np.ndarray) -> Any:
         return part[
             tuple(c if size == n else slice(None) for c, size, n in zip(cuts, part.shape, lengths, strict=True))
         ]

@@ -74,7 +74,7 @@ def _concatenate(taylor: Pass, eqn: jex.JaxprEqn, jets: list[Jet], keys: frozens
     """Compact axes stay compact where every operand's part is."""
     (value,) = bind_equation(eqn, [jet.value for jet in jets])
     axis = eqn.params["dimension"]
-    parts = {}
+    parts: Parts = {}
     for key in sorted({key for jet in jets for key in jet.parts}):
         members = [_part_or_zeros(taylor, jet, key) for jet in jets]
         part_axis = axis + 1 if key == BLOCK and axis >= block_axis(value.ndim) else axis
