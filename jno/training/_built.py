@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 from jno.compiler import Graph, Program
 from jno.trace import AdaptiveWeight, Model, Node, Tracker
 from jno.utils import get_stop_on_nonfinite
 
 from ._balancing import Balancing
-from ._batches import DeviceFeed, Feed, HostFeed, MiniBatches
+from ._batches import Batches, DeviceFeed, Feed, HostFeed, MiniBatches
 from ._devices import Devices
+from ._epoch import EpochProblem
 from ._groups import claims, optimizer_groups
 from ._objective import Objective
 from ._options import Options, Substep
@@ -26,12 +27,15 @@ from ._trackers import Tracked
 from ._trained_leaves import Trainers
 from ._types import Modules
 
+Versions: TypeAlias = tuple[tuple[int, int], ...]
+"""Model ids, with the versions of their configurations."""
+
 
 @dataclasses.dataclass(frozen=True)
 class _Configuration:
     """What a compiled step belongs to besides the program: models as configured, samples, options."""
 
-    models: tuple[tuple[int, int], ...]
+    models: Versions
     mini_batches: MiniBatches
     stop_on_nonfinite: bool
     checkpoint: bool
@@ -39,45 +43,35 @@ class _Configuration:
     substeps: tuple[Substep, ...]
 
 
+@dataclasses.dataclass
 class Built:
-    """The parts of a problem's training, each built when it is needed.
+    """The parts of a problem's training, each built when it is needed."""
 
-    Args:
-        graph: of the problem.
-        domain: of the problem.
-        constraints: of the problem.
-        trackers: of the problem.
-        tracker_names: gives the labels of the trackers.
-        balanced: one weight of every group of balanced losses.
-        devices: the device mesh.
-        seed: of mini-batches on the host and of new points.
-    """
+    graph: Graph
+    domain: Any
+    """The domain of the problem; a problem without expressions has none."""
+    constraints: Sequence[Node]
+    trackers: Sequence[Tracker]
+    balanced: Sequence[AdaptiveWeight]
+    """One weight of every group of balanced losses."""
+    devices: Devices
+    seed: int
+    """Of mini-batches on the host and of new points."""
 
-    def __init__(
-        self,
-        graph: Graph,
-        domain: Any,
-        constraints: Sequence[Node],
-        trackers: Sequence[Tracker],
-        tracker_names: Callable[[], list[str]],
-        balanced: Sequence[AdaptiveWeight],
-        devices: Devices,
-        seed: int,
-    ) -> None:
-        self._graph = graph
-        self._domain = domain
-        self._constraints = constraints
-        self._trackers = trackers
-        self._tracker_names = tracker_names
-        self._balanced = balanced
-        self._devices = devices
-        self._seed = seed
-        self._programs: dict[int | None, Program] = {}
-        self._steps: dict[tuple[int, _Configuration], Step] = {}
-        self._trainers: dict[tuple[tuple[tuple[int, int], ...], bool], Trainers] = {}
-        self._tracked: dict[int | None, Tracked] = {}
-        self._feeds: dict[Program, DeviceFeed] = {}
-        self._points: Points | None = None
+    _programs: dict[int | None, Program] = dataclasses.field(default_factory=dict)
+    _steps: dict[tuple[int, _Configuration], Step] = dataclasses.field(default_factory=dict)
+    _trainers: dict[tuple[Versions, bool], Trainers] = dataclasses.field(default_factory=dict)
+    _tracked: dict[int | None, Tracked] = dataclasses.field(default_factory=dict)
+    _feeds: dict[Program, DeviceFeed] = dataclasses.field(default_factory=dict)
+    _points: Points | None = None
+
+    def names(self) -> list[str]:
+        """Labels of the constraints."""
+        return [c.metadata.label or f"C{number}" for number, c in enumerate(self.constraints)]
+
+    def tracker_names(self) -> list[str]:
+        """Labels of the trackers."""
+        return [t.metadata.label or f"T{number}" for number, t in enumerate(self.trackers)]
 
     @property
     def points_version(self) -> int:
@@ -87,13 +81,13 @@ class Built:
     def program(self, window: int | None) -> Program:
         """The constraints, compiled for windows of ``window`` time levels."""
         if window not in self._programs:
-            self._programs[window] = Program(self._constraints, self._domain, window=window, graph=self._graph)
+            self._programs[window] = Program(self.constraints, self.domain, window=window, graph=self.graph)
         return self._programs[window]
 
     def points(self, program: Program) -> Points:
         """The points of the problem, which resampling replaces."""
         if self._points is None:
-            self._points = Points(Resampling(program, self._domain), self._seed)
+            self._points = Points(Resampling(program, self.domain), self.seed)
         return self._points
 
     def trainers(self, models: Sequence[Model], *, apart: bool) -> Trainers:
@@ -105,7 +99,7 @@ class Built:
         configured = (_versions(models), apart)
         if configured not in self._trainers:
             claimed = claims(models)
-            groups = optimizer_groups(claimed, len(self._constraints))
+            groups = optimizer_groups(claimed, len(self.constraints))
             self._trainers[configured] = Trainers(tuple(groups), tuple(blocks_of(claimed, together=not apart)))
         trainers = self._trainers[configured]
         if not trainers.groups and not trainers.blocks:
@@ -138,37 +132,35 @@ class Built:
             Objective,
             mini_batches=mini_batches,
             checkpoint=configuration.checkpoint,
-            point_blocks=not self._devices.several,
+            point_blocks=not self.devices.several,
         )
         phases = phases_of(program, trainers.groups, trainers.blocks, options, objective_of)
-        return Step(
+        problem = EpochProblem(
             phases,
             observed_outside(phases[0], program, objective_of),
             len(program.roots),
-            Balancing(self._balanced, program, mini_batches),
-            frozen,
-            mini_batches=mini_batches,
-            drawn=configuration.drawn,
-            devices=self._devices,
-            stop_on_nonfinite=configuration.stop_on_nonfinite,
+            Balancing(self.balanced, program, mini_batches),
+            Batches(mini_batches, self.devices, configuration.drawn),
+            self.devices,
         )
+        return Step(problem, frozen, stop_on_nonfinite=configuration.stop_on_nonfinite)
 
     def feed(self, program: Program, mini_batches: MiniBatches, options: Options) -> Feed:
         """Where a run gets its data from."""
         if options.offload_data:
-            return HostFeed(program, mini_batches, self._devices, self._seed)
+            return HostFeed(program, mini_batches, self.devices, self.seed)
         if program not in self._feeds:
-            self._feeds[program] = DeviceFeed(program, self._devices)
+            self._feeds[program] = DeviceFeed(program, self.devices)
         return self._feeds[program]
 
-    def trackers(self, window: int | None) -> Tracked:
+    def tracked(self, window: int | None) -> Tracked:
         """The trackers, compiled for windows of ``window`` time levels."""
         if window not in self._tracked:
-            programs = [Program([t.target], self._domain, window=window, graph=self._graph) for t in self._trackers]
-            self._tracked[window] = Tracked(self._trackers, programs, self._tracker_names(), self._devices)
+            programs = [Program([t.target], self.domain, window=window, graph=self.graph) for t in self.trackers]
+            self._tracked[window] = Tracked(self.trackers, programs, self.tracker_names(), self.devices)
         return self._tracked[window]
 
 
-def _versions(models: Sequence[Model]) -> tuple[tuple[int, int], ...]:
+def _versions(models: Sequence[Model]) -> Versions:
     """Which models, as they are configured."""
     return tuple((model.layer_id, model.version) for model in models)

@@ -7,7 +7,6 @@ and gradients, updates of the optimizers, transitions of the sampled leaves.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 import equinox as eqx
 import jax
@@ -46,37 +45,37 @@ class _Common:
     data: Data
 
 
+@dataclasses.dataclass(frozen=True)
+class EpochProblem:
+    """What the epochs of one problem consist of."""
+
+    phases: tuple[Phase, ...]
+    """What is done in an epoch, one phase after the other."""
+    observed: Observed | None
+    """The constraints outside the first phase, whose losses are only recorded."""
+    constraints: int
+    """Number of all constraints."""
+    balancing: Balancing
+    """The weights that follow the losses."""
+    batches: Batches
+    """The samples that every gradient step sees."""
+    devices: Devices
+
+
 class Epoch:
     """One epoch of one problem.
 
     Args:
-        phases: what is done in an epoch.
-        observed: the constraints outside the first phase, whose losses are only recorded.
-        constraints: number of all constraints.
-        balancing: the weights that follow the losses.
+        problem: what it consists of.
         sampler: of the sampled leaves.
-        batches: the samples that every gradient step sees.
-        devices: the device mesh.
     """
 
-    def __init__(
-        self,
-        phases: Sequence[Phase],
-        observed: Observed | None,
-        constraints: int,
-        balancing: Balancing,
-        sampler: GibbsSampler,
-        batches: Batches,
-        devices: Devices,
-    ) -> None:
-        self._phases = tuple(phases)
-        self._observed = observed
-        self._constraints = constraints
-        self._balancing = balancing
+    def __init__(self, problem: EpochProblem, sampler: GibbsSampler) -> None:
+        self._problem = problem
+        self._phases = problem.phases
+        self._batches = problem.batches
         self._sampler = sampler
-        self._batches = batches
-        self._devices = devices
-        self._steps = sum(phase.steps for phase in phases)
+        self._steps = sum(phase.steps for phase in problem.phases)
 
     def __call__(self, state: TrainState, fixed: Modules, data: Data) -> tuple[TrainState, Float[Array, " C"]]:
         """The state after an epoch, and the losses of all constraints before it."""
@@ -188,7 +187,7 @@ class Epoch:
             module = new_parameters[group.layer_id]
             new_parameters[group.layer_id] = eqx.combine(eqx.apply_updates(leaves, updates), module)
             new_optimizers.append(new_optimizer)
-        return self._devices.hold(new_parameters), new_optimizers
+        return self._problem.devices.hold(new_parameters), new_optimizers
 
     # --- parts of an epoch ------------------------------------------------------------------------------------
     def _key(self, epoch_key: Key, step_number: int | Int[Array, ""]) -> Key:
@@ -201,18 +200,19 @@ class Epoch:
         """States of the balancers with the weights of this epoch, and the data with these weights."""
         key = self._key(epoch_key, 0)
         context = StepContext(fixed, self._batches(data, key), key)
-        balancers = self._balancing.step(state.balancers, state.parameters, context)
-        return balancers, {**data, **self._balancing.entries(balancers)}
+        balancers = self._problem.balancing.step(state.balancers, state.parameters, context)
+        return balancers, {**data, **self._problem.balancing.entries(balancers)}
 
     def _observed_losses(self, state: TrainState, common: _Common) -> Float[Array, " C"]:
         """Losses of the constraints outside the first phase, zero for those inside."""
-        losses = jnp.zeros(self._constraints)
-        if self._observed is None:
+        losses = jnp.zeros(self._problem.constraints)
+        observed = self._problem.observed
+        if observed is None:
             return losses
         key = jax.random.fold_in(common.key, self._steps)
         context = StepContext(common.fixed, self._batches(common.data, key), key)
-        observed = self._observed.objective.losses(state.parameters, context)
-        return losses.at[jnp.array(self._observed.constraints)].set(observed.astype(losses.dtype))
+        means = observed.objective.losses(state.parameters, context)
+        return losses.at[jnp.array(observed.constraints)].set(means.astype(losses.dtype))
 
     # --- an epoch of one phase, in two halves with a hook between them -----------------------------------------
     def context(self, state: TrainState, fixed: Modules, data: Data) -> StepContext:

@@ -65,8 +65,7 @@ class Solver:
         self._devices = devices
         self._seed = seed
         self.memory = memory
-        names = self._tracker_names
-        self._built = Built(graph, domain, self._constraints, self._trackers, names, self._balanced, devices, seed)
+        self._built = Built(graph, domain, self._constraints, self._trackers, self._balanced, devices, seed)
 
     def solve(self, logs: list[dict[str, Any]], **options: Any) -> None:
         """Train and append the log to ``logs``; weights, history and key are kept however the loop ends.
@@ -85,7 +84,7 @@ class Solver:
         plan.points.keep_current([plan.program, *plan.tracked.programs])
         hooks = self._hooks(plan)
         hooks.call(self._announcement(plan))
-        run = Run(plan.step, plan.feed, plan.points, plan.state, self._names(), recorder, hooks)
+        run = Run(plan.step, plan.feed, plan.points, plan.state, self._built.names(), recorder, hooks)
         recorder.begin()
         try:
             run.advance(checked.epochs, trace)
@@ -111,7 +110,7 @@ class Solver:
         starts = pending_starts(trainers.blocks, program.models)
         parameters, frozen = trainers.split(program.models)
         parameters = self._devices.place(parameters)
-        tracked = self._built.trackers(options.window)
+        tracked = self._built.tracked(options.window)
         # the models that trackers alone contain are part of a checkpoint too
         watched = [model for model in tracked.models if model not in program.models]
         models = (*program.models, *watched)
@@ -193,7 +192,7 @@ class Solver:
     def _hooks(self, plan: Plan) -> Hooks:
         return Hooks(
             tracked=plan.tracked,
-            tracker_names=distinct_names(self._tracker_names()),
+            tracker_names=distinct_names(self._built.tracker_names()),
             callbacks=plan.options.callbacks,
             inner_steps=plan.options.inner_steps,
             modules_of=plan.tracked_modules,
@@ -214,16 +213,16 @@ class Solver:
             epoch=int(plan.state.epoch),
             min_consecutive=plan.program.window,
             constraint_exprs=self._constraints,
-            constraint_names=self._names(),
-            tracker_names=distinct_names(self._tracker_names()),
+            constraint_names=self._built.names(),
+            tracker_names=distinct_names(self._built.tracker_names()),
             all_ops=[*self._constraints, *self._trackers],
             domain=self._domain,
         )
 
     def _recorder(self, plan: Plan) -> Recorder:
         run = RunDescription(
-            constraint_names=distinct_names(self._names()),
-            tracker_names=distinct_names(self._tracker_names()),
+            constraint_names=distinct_names(self._built.names()),
+            tracker_names=distinct_names(self._built.tracker_names()),
             first_epoch=int(plan.state.epoch),
             planned_epochs=plan.options.epochs,
             parameter_counts=parameter_counts(plan.program.models, plan.state.parameters),
@@ -232,7 +231,7 @@ class Solver:
         )
         # of several processes, all of which have the whole history, one logs it
         loggers = (ConsoleLogger(), *active_loggers(), *plan.options.loggers) if jax.process_index() == 0 else ()
-        return Recorder(run, self._names(), loggers)
+        return Recorder(run, self._built.names(), loggers)
 
     # --- between calls ----------------------------------------------------------------------------------------
     def resume(self, directory: str | Path, step: int | None) -> None:
@@ -259,13 +258,6 @@ class Solver:
     def points_version(self) -> int:
         """How often collocation points were replaced."""
         return self._built.points_version
-
-    # --- words ------------------------------------------------------------------------------------------------
-    def _names(self) -> list[str]:
-        return [c.metadata.label or f"C{number}" for number, c in enumerate(self._constraints)]
-
-    def _tracker_names(self) -> list[str]:
-        return [t.metadata.label or f"T{number}" for number, t in enumerate(self._trackers)]
 
     def _hint_window(self, program: Program, window: int | None) -> None:
         if program.layout.levels > 1 and window == 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeAlias
 
 import equinox as eqx
@@ -14,14 +14,11 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jno.trace import Initialization
 
-from ._balancing import Balancing
-from ._batches import Batches, MiniBatches
 from ._context import Gradients, StepContext
-from ._devices import Devices
-from ._epoch import Epoch
+from ._epoch import Epoch, EpochProblem
 from ._gibbs import GibbsSampler
 from ._parameter_block import ParameterBlock
-from ._phases import Observed, Phase
+from ._phases import Phase
 from ._state import TrainState
 from ._step_loss import StepLoss
 from ._types import Data, Leaves, Modules
@@ -57,43 +54,24 @@ class _LoopCarry(eqx.Module):
 
 
 class Step:
-    """The compiled epoch of one problem.
+    """The compiled epochs of one problem.
 
     Args:
-        phases: what is done in an epoch.
-        observed: the constraints outside the first phase, whose losses are only recorded.
-        constraints: number of all constraints.
-        balancing: the weights that follow the losses.
+        problem: what an epoch consists of.
         frozen: modules with the trained leaves removed (``None``), by model id; their arrays are inputs of the
             compiled function, not constants.
-        mini_batches: the samples of every gradient step.
-        drawn: whether the data already holds only the rows of an epoch.
-        devices: the device mesh.
         stop_on_nonfinite: end a run of epochs at the first loss that is not finite.
     """
 
-    def __init__(
-        self,
-        phases: Sequence[Phase],
-        observed: Observed | None,
-        constraints: int,
-        balancing: Balancing,
-        frozen: Modules,
-        *,
-        mini_batches: MiniBatches,
-        drawn: bool,
-        devices: Devices,
-        stop_on_nonfinite: bool,
-    ) -> None:
-        self.phases = tuple(phases)
+    def __init__(self, problem: EpochProblem, frozen: Modules, *, stop_on_nonfinite: bool) -> None:
+        self.phases = problem.phases
+        self.balancing = problem.balancing
         self.stops_on_nonfinite = stop_on_nonfinite
         self.compiles = True  # until it has run
-        self.balancing = balancing
-        self._constraints = constraints
-        self._devices = devices
-        batches = Batches(mini_batches, devices, drawn)
-        self._sampler = GibbsSampler(phases, self._modules, batches)
-        self._epoch = Epoch(phases, observed, constraints, balancing, self._sampler, batches, devices)
+        self._constraints = problem.constraints
+        self._devices = problem.devices
+        self._sampler = GibbsSampler(problem.phases, self._modules, problem.batches)
+        self._epoch = Epoch(problem, self._sampler)
         self.freeze(frozen)
         # Without the finite check nothing is ever replayed, so the old state's memory can be reused.
         donated = () if stop_on_nonfinite else (0,)
