@@ -20,7 +20,7 @@ class Restored:
         statements: constraints and trackers with their choices open.
         expressions: the same with their choices decided.
         choices: position of the option that stands for each choice.
-        memory: what training goes on from.
+        memory: random key, epoch and states from which training continues.
         counterparts: finds the models of expressions that are not those of the file.
         attributes: the other attributes of the core, by name.
     """

@@ -329,7 +329,7 @@ class core:
 
         The best trial is that of the smallest objective; a pruned one is never the best.  Its configuration is then
         put into the models and expressions of this core, which trains once more, in the same way: on the same single
-        device it gives the same numbers.  The core goes on with it: `solve`, `eval` (of expressions with choices too).
+        device it gives the same numbers.  From then on `solve` and `eval` (of expressions with choices too) use it.
 
         Args:
             space: a `jno.np.tune.space`; it may be empty when the problem itself brings dimensions.

@@ -14,7 +14,7 @@ class Arch:
         choices: options by name.
 
     Raises:
-        TypeError: ``choices`` is no mapping.
+        TypeError: ``choices`` is not a mapping.
 
     Example:
         >>> import jno

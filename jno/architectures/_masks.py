@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from jno.lora import LoRAWrapper, lora_trainable_filter, partial_lora_trainable_filter
+from jno.lora import is_wrapped, lora_trainable_filter, partial_lora_trainable_filter
 
 _LONGEST_LIST = 4
 """Most differing paths that a message names."""
@@ -69,9 +69,9 @@ def _difference(module: PyTree, mask: PyTree) -> str:
 def _over_adapters(module: PyTree, mask: PyTree) -> PyTree:
     """A mask of the network without its adapters: it selects all of an adapter where it selects any of its layer."""
     outer: Any
-    layers, outer = jax.tree_util.tree_flatten(module, is_leaf=is_adapter)
+    layers, outer = jax.tree_util.tree_flatten(module, is_leaf=is_wrapped)
     structure: Any = jax.tree_util.tree_structure(mask)
-    if not any(map(is_adapter, layers)) or structure == jax.tree_util.tree_structure(module):
+    if not any(map(is_wrapped, layers)) or structure == jax.tree_util.tree_structure(module):
         return mask
     try:
         parts = outer.flatten_up_to(mask)
@@ -79,7 +79,7 @@ def _over_adapters(module: PyTree, mask: PyTree) -> PyTree:
         return mask
 
     def extended(layer: PyTree, part: PyTree) -> PyTree:
-        if not is_adapter(layer):
+        if not is_wrapped(layer):
             return part
         selects = any(map(bool, jax.tree_util.tree_leaves(part)))
         return jax.tree_util.tree_map(lambda _: selects, layer)
@@ -92,11 +92,6 @@ def trained_leaves(module: PyTree, adapters: str | None) -> PyTree[bool]:
     if adapters is None:
         return trainable_filter(module)
     return lora_trainable_filter(module) if adapters == "only" else partial_lora_trainable_filter(module)
-
-
-def is_adapter(node: object) -> bool:
-    """Whether a part of a module is a layer with an adapter."""
-    return isinstance(node, LoRAWrapper)
 
 
 def overlap(left: PyTree[bool], right: PyTree[bool]) -> list[str]:

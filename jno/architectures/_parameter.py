@@ -40,7 +40,7 @@ def parameter(shape: tuple[int, ...] | int = (), *, key: Key | None = None, name
 
     Args:
         shape: shape of the array; ``()`` is a scalar.
-        key: random key used by ``initialize`` with a callable that is given no key of its own.
+        key: random key used by ``initialize`` with a callable and without a key.
         name: display name; default ``parameter_<id>``.
 
     Returns:

@@ -89,8 +89,8 @@ class ArchSpace:
             low: lower end.
             high: upper end.
             log_scale: search the logarithm.
-            category: ``"training"`` or, for the argument of a network, ``"architecture"`` (``"training"``, unlike in
-                `unique`, whatever the name is).
+            category: ``"training"`` or, for the argument of a network, ``"architecture"`` (default: ``"training"``
+                for every name, unlike in `unique`).
 
         Raises:
             ValueError: as of `unique`; ends that are not finite or not in order; a logarithm with ``low <= 0``.
@@ -104,7 +104,7 @@ class ArchSpace:
         """An integer from ``low`` to ``high``, both included; arguments as of `float_range`.
 
         Raises:
-            ValueError: as of `float_range`; ends that are no integers.
+            ValueError: as of `float_range`; ends that are not integers.
         """
         if not (is_integral(low) and is_integral(high)):
             raise ValueError(f"int_range({name!r}, {low!r}, {high!r}): the ends must be integers")
@@ -247,7 +247,7 @@ class ArchSpace:
 
 
 def check_training(space: ArchSpace) -> None:
-    """Refuse names of the category ``"training"`` that are no options of training.
+    """Refuse names of the category ``"training"`` that are not options of training.
 
     Raises:
         ValueError: there are some; the message says where they belong.

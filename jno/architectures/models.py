@@ -44,7 +44,7 @@ class nn:
             weight_path: pretrained weights, as for ``Model.initialize``.
 
         Raises:
-            TypeError: ``module`` is not a module, ``space`` no search space, or a constructor that does not take the
+            TypeError: ``module`` is not a module, ``space`` not a search space, or a constructor that does not take the
                 options of the space.
             ValueError: ``space`` together with an instance.
 
@@ -76,7 +76,7 @@ def set_default_rng_seed(seed: object) -> None:
         seed: any integer; None: the seed of everything else, `jno.get_seed()`, again.
 
     Raises:
-        TypeError: ``seed`` is no integer.
+        TypeError: ``seed`` is not an integer.
 
     Example:
         >>> import jno

@@ -20,10 +20,10 @@ class RunDescription:
             (`distinct_names` makes labels so).
         tracker_names: names of the trackers; no name twice. Default none.
         first_epoch: number of the first epoch; later `solve` calls of a core count on. Default 0.
-        planned_epochs: number of epochs asked for, at least 1.
+        planned_epochs: number of epochs of the `solve` call, at least 1.
         parameter_counts: e.g. `{"trainable_params": 1000, "frozen_params": 0}`. Default none.
         seed: seed of the random streams. Default None: not known.
-        options: options of the `solve` call and whatever else is worth keeping. Default none.
+        options: options of the `solve` call and other facts about the run (default: none).
 
     Raises:
         ValueError: a name appears twice, or `planned_epochs` is below 1.

@@ -30,7 +30,7 @@ class TensorBoardLogger(MetricLogger):
     Curves are `total_loss`, `loss/<constraint>`, `seconds`, `tracker/<name>` and, for arrays, `tracker_mean/<name>`
     (also `std`, `min`, `max`) and a histogram of the finite entries, `tracker/<name>`; the epoch is the step.
     TensorBoard stores numbers in single precision. The description of each `solve` call and why it ended early are the
-    texts `run` and `ended_early`. Every `solve` call writes a file of its own into the directory; TensorBoard joins
+    texts `run` and `ended_early`. Every `solve` call writes a separate file into the directory; TensorBoard joins
     them. A process that is killed loses the events of its last seconds.
 
     Events are written by the training process itself, not by a thread with a queue (as tensorboardX's `SummaryWriter`

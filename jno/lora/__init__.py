@@ -6,6 +6,7 @@ from ._dora import DoRAConv as DoRAConv
 from ._dora import DoRALinear as DoRALinear
 from ._filters import adapter_count as adapter_count
 from ._filters import adapter_settings as adapter_settings
+from ._filters import is_wrapped as is_wrapped
 from ._filters import lora_trainable_filter as lora_trainable_filter
 from ._filters import merge_lora as merge_lora
 from ._filters import partial_lora_trainable_filter as partial_lora_trainable_filter

@@ -64,7 +64,7 @@ def apply_lora(
         rank: size of each adapter, at most the smaller dimension of the kernel; without ``specs``, a rank of 0 or less
             returns the model unchanged.
         alpha: scaling of the update, which is divided by the rank.
-        key: random key; a layer gets the same draws whatever else is adapted.
+        key: random key; the draws of a layer do not depend on which other layers are adapted.
         target: regular expression searched in the slash-separated path of a layer, e.g. ``hidden_layers/0``; default
             all layers.
         specs: instead of ``target``, one dictionary per group of layers: ``target``, ``rank``, optionally ``alpha``
@@ -79,7 +79,7 @@ def apply_lora(
     Raises:
         ValueError: a target, specification, mask or model without a layer to adapt; an unknown, missing or invalid
             entry of a specification; both ``target`` and ``specs``.
-        TypeError: a wrapper that is no complete `LoRAWrapper`.
+        TypeError: a wrapper that is not a complete `LoRAWrapper`.
 
     Hu et al.: LoRA: Low-Rank Adaptation of Large Language Models, 2021.
 

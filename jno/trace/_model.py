@@ -125,7 +125,7 @@ class Model:
         """Multiply the updates of the optimizer by a number or schedule (after ``mask(M)``: of that group).
 
         A bare call reaches all leaves that are trained by an optimizer, those of masks included, except where a mask
-        has a scale of its own, which then counts alone.
+        has a scale, which then counts alone.
 
         Args:
             schedule: a number, an optax schedule ``count -> value``, or a JAX-traceable callable
@@ -197,8 +197,8 @@ class Model:
         constraints.  For ``N`` measurements with Gaussian noise of standard deviation σ as the mean square of the
         only constraint, ``likelihood_scale = N / (2 σ²)`` (times the number of constraints, of which the loss is the
         mean).  Every epoch of ``solve`` makes one transition of the kernel; models with optimizers are trained beside
-        it, on the mean over chains.  Models with equal settings are sampled together, others one after the other,
-        each given the others.
+        it, on the mean over chains.  Models with equal settings are sampled together, others in
+        turn, each conditional on the current values of the rest (Gibbs).
 
         Args:
             kernel_factory: a function of Blackjax such as ``blackjax.nuts``, ``hmc``, ``mala``, ``sgld``, ``sghmc``, or
@@ -209,7 +209,7 @@ class Model:
             warmup: transitions before the first draw is kept.  With window adaptation they come before the first
                 epoch, otherwise they are the first epochs.
             keep: most draws that are kept: the newest.
-            thin: keep every so many-th draw.
+            thin: every ``thin``-th draw is kept.
             adapt: let window adaptation (as in Stan) choose ``step_size`` and ``inverse_mass_matrix`` of kernels that
                 have both and an acceptance rate (NUTS, HMC).  ``step_size`` is then where it starts;
                 ``target_acceptance_rate`` (0.8) and ``is_mass_matrix_diagonal`` (True) are passed on.
@@ -427,7 +427,7 @@ class Model:
             dtype: floating dtype objects.
 
         Raises:
-            TypeError: an argument that is no list, or a candidate of the wrong type.
+            TypeError: an argument that is not a list, or a candidate of the wrong type.
             ValueError: no argument, or an empty list.
 
         Example:
@@ -464,7 +464,7 @@ class Model:
         platforms: Sequence[str] | None = None,
         polymorphic: bool | Sequence[bool] = True,
     ) -> Any:
-        """Write the network with its weights of now to a file that runs without jNO.
+        """Write the network with its current weights to a file that runs without jNO.
 
         The function in the file takes the arrays of a call and returns what the network gives in a core: with the
         transforms of :meth:`constrain`, adapters and :meth:`dtype`, dropout off.  Weights and adapters that wait for
@@ -499,7 +499,7 @@ class Model:
         return export_network(self, path, sample_inputs, format=format, platforms=platforms, polymorphic=polymorphic)
 
     def to_iree(self, sample_inputs: object, *, target_backend: str = "llvm-cpu", optimization_level: int = 3) -> Any:
-        """Compile the network with its weights of now by IREE, for arrays of the shapes of ``sample_inputs``.
+        """Compile the network with its current weights by IREE, for arrays of the shapes of ``sample_inputs``.
 
         Args:
             sample_inputs: as in :meth:`export`.

@@ -15,7 +15,7 @@ def merged_space(space: object, operations: Sequence[Node]) -> ArchSpace:
     """The dimensions of ``space``, of tunable networks, of choices (positions) and of ``Model.tune``.
 
     Raises:
-        TypeError: ``space`` is no search space.
+        TypeError: ``space`` is not a search space.
         ValueError: two dimensions of one name that are not the same, or nothing to search.
     """
     if not isinstance(space, ArchSpace):

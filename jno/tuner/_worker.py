@@ -118,7 +118,7 @@ def serve(connection: Connection) -> None:
 def _answer(payload: bytes) -> tuple[Outcome | None, tuple[str, str] | None]:
     try:
         return pickle.loads(payload)(), None
-    except Exception as error:  # whatever the trial could not handle: it goes to the other process as text
+    except Exception as error:  # any error of the trial goes to the other process as text
         return None, (f"{type(error).__name__}: {error}", traceback.format_exc())
 
 

@@ -80,7 +80,7 @@ def _check_entries(table: str, entries: Mapping[str, Any], path: Path) -> None:
     for key, value in entries.items():
         if key not in schema:
             _warn_unknown(path, f"[{table}] {key}", list(schema))
-        elif type(value) is not schema[key]:  # exact: `seed = true` is no integer
+        elif type(value) is not schema[key]:  # exact: `seed = true` is not an integer
             raise ValueError(f"{path}: [{table}] {key} must be of type {schema[key].__name__}, got {value!r}.")
 
 

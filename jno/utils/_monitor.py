@@ -54,7 +54,7 @@ class Monitor:
         """The value from the keywords of `Callback.on_epoch_end`; None for a tracker that was not evaluated.
 
         Raises:
-            ValueError: a tracked value that is no number.
+            ValueError: a tracked value that is not a number.
         """
         if self.name == TOTAL:
             return float(end["total_loss"])

@@ -55,7 +55,7 @@ def save(
 
     Raises:
         SignatureError: a key is missing, unreadable, protected by a password, no RSA key or shorter than 2048 bits,
-            the two are no pair, or `public_key_path` was given without a private key. Nothing is written.
+            the two are not a pair, or `public_key_path` was given without a private key. Nothing is written.
         ImportError: signing without `cryptography`.
 
     Warns:
