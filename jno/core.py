@@ -69,7 +69,8 @@ class core:
         mesh: device mesh ``(batch, model)``, whose product must be the number of devices.  Over ``batch`` the samples
             of a step are shared out (the points where there is one sample), over ``model`` the parameters with two
             axes or more, along their last.  Default: all devices share the data.
-        resume_from: directory that ``jno.callbacks.checkpoint`` wrote to; see `restore_checkpoint`.
+        resume_from: directory that ``jno.callbacks.checkpoint`` wrote to; the next ``solve`` resumes from its newest
+            checkpoint, see `restore_checkpoint`.
         domain: domain of the problem; default: the one domain of the variables in ``constraints``.
 
     Raises:

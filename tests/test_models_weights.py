@@ -322,3 +322,24 @@ def test_reset_forgets_requests_and_keeps_weights():
     assert float(jno.core([p.mse], domain=domain).eval(p)) == trained
     with pytest.raises(ValueError, match="has no optimizer"):
         crux.solve(1)
+
+
+def test_a_model_of_an_earlier_file_keeps_its_requests():
+    """Requests stood beside the controls, once while they waited and once when a core had served them."""
+    net = jno.nn(affine(), name="net").lora(2).initialize(affine())
+    waiting = net.controls
+    state = {
+        **net.__dict__,
+        "controls": type(waiting)(frozen=True),
+        "pending_start": None,
+        "tuning": type(net.tuning)(),
+    }
+    state |= {"pending_initialization": None, "applied_initialization": waiting.initialization}
+    state |= {"pending_adapters": waiting.lora, "applied_adapters": None}
+    model = object.__new__(jno.Model)
+    model.__setstate__(state)
+    assert model.controls.frozen
+    assert model.controls.waiting_initialization is None, "a core had loaded it"
+    assert model.controls.with_requests(served=False).waiting_initialization.weights is waiting.initialization.weights
+    assert model.controls.waiting_lora.options == waiting.lora.options
+    assert not {"pending_adapters", "applied_initialization", "tuning"} & set(model.__dict__)

@@ -30,28 +30,30 @@ class _Entry:
     outcome: Outcome | None = None
 
 
+@dataclasses.dataclass(eq=False)
 class Loop:
-    """Proposes, runs, waits and reports, in an order that does not depend on how long trials take."""
+    """Proposes, runs, waits and reports, in an order that does not depend on how long trials take.
 
-    def __init__(
-        self,
-        strategy: Strategy,
-        labels: Callable[[dict[str, Any]], dict[str, Any]],
-        pool: Pool,
-        journal: Journal | None,
-        progress: Progress,
-        jobs: Jobs,
-    ) -> None:
-        self._strategy = strategy
-        self._labels = labels
-        self._pool = pool
-        self._journal = journal
-        self._progress = progress
-        self._jobs = jobs
-        self._waiting: deque[_Entry] = deque()
-        self._reported: list[Outcome] = []
-        self._proposed = 0
-        self.done: list[tuple[Trial, Outcome]] = []
+    Attributes:
+        strategy: proposes configurations.
+        labels: gives a configuration as JSON values.
+        pool: runs trials.
+        journal: keeps finished trials.
+        progress: says how far the search has come.
+        jobs: makes the jobs of trials.
+        done: trials with their outcomes, in the order in which they finished.
+    """
+
+    strategy: Strategy
+    labels: Callable[[dict[str, Any]], dict[str, Any]]
+    pool: Pool
+    journal: Journal | None
+    progress: Progress
+    jobs: Jobs
+    done: list[tuple[Trial, Outcome]] = dataclasses.field(default_factory=list, init=False)
+    _waiting: deque[_Entry] = dataclasses.field(default_factory=deque, init=False)
+    _reported: list[Outcome] = dataclasses.field(default_factory=list, init=False)
+    _proposed: int = dataclasses.field(default=0, init=False)
 
     def go(self, in_flight: int) -> None:
         """Run all trials, ``in_flight`` at a time."""
@@ -64,25 +66,25 @@ class Loop:
             while head.outcome is None:
                 self._collect()
             self._waiting.popleft()
-            self._strategy.tell(head.values, head.outcome.objective)
+            self.strategy.tell(head.values, head.outcome.objective)
             self._reported.append(head.outcome)
 
     def _ask(self) -> bool:
-        values = self._strategy.ask()
+        values = self.strategy.ask()
         if values is None:
             return False
-        trial = Trial(self._proposed, dict(values), self._labels(values))
+        trial = Trial(self._proposed, dict(values), self.labels(values))
         self._proposed += 1
-        entry = _Entry(trial, values, self._jobs.job(trial, self._reported))
+        entry = _Entry(trial, values, self.jobs.job(trial, self._reported))
         self._waiting.append(entry)
-        in_journal = None if self._journal is None else self._journal.outcome_of(trial)
+        in_journal = None if self.journal is None else self.journal.outcome_of(trial)
         repeated = self._repeated(trial)
         if in_journal is not None:
             self._finish(entry, in_journal, replayed=True)
         elif repeated is not None:
             self._finish(entry, repeated, replayed=False)
         else:
-            entry.future = self._pool.submit(entry.job)
+            entry.future = self.pool.submit(entry.job)
             self._collect(wait_for_one=False)
         return True
 
@@ -102,7 +104,7 @@ class Loop:
             future = entry.future
             assert future is not None
             error = future.exception()
-            again = None if error is None else self._pool.submit_again(entry.job, error)
+            again = None if error is None else self.pool.submit_again(entry.job, error)
             if again is not None:
                 entry.future = again
             elif error is None:
@@ -116,9 +118,9 @@ class Loop:
     def _finish(self, entry: _Entry, outcome: Outcome, *, replayed: bool) -> None:
         entry.future, entry.outcome = None, outcome
         self.done.append((entry.trial, outcome))
-        if self._journal is not None and not replayed:
-            self._journal.add(outcome)
-        self._progress.add(outcome, replayed=replayed)
+        if self.journal is not None and not replayed:
+            self.journal.add(outcome)
+        self.progress.add(outcome, replayed=replayed)
 
 
 def _equal(left: dict[str, Any], right: dict[str, Any]) -> bool:
