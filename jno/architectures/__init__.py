@@ -6,8 +6,8 @@ from ._constrain import constrained as constrained
 from ._dimensions import Dimension as Dimension
 from ._dimensions import Options as Options
 from ._dimensions import nevergrad as nevergrad
-from ._dimensions import plain_label as plain_label
 from ._flax import is_uninitialized as is_uninitialized
+from ._labels import plain_label as plain_label
 from ._leaves import misfits as misfits
 from ._leaves import misfits_of_adapters as misfits_of_adapters
 from ._leaves import replaced as replaced

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-import functools
-import inspect
 import math
-from typing import Any, TypeAlias, final
+from typing import Any, final
 
 import numpy as np
 
-Label: TypeAlias = bool | int | float | str
-"""A value as plain JSON."""
+from ._labels import Label, is_plain, is_same, plain_label
 
 GRID_POINTS = 5
 """Points of a range of floats, or of a logarithmic range of integers, in a grid."""
@@ -85,7 +82,7 @@ class Options(Dimension):
 
     def accepts(self, value: object) -> bool:
         """Whether it is an option."""
-        return any(_equal(value, option) for option in self.options)
+        return any(is_same(value, option) for option in self.options)
 
     def parametrization(self) -> Any:
         """A choice between positions, so that options may be anything."""
@@ -99,7 +96,7 @@ class Options(Dimension):
         """The option itself where it is plain, else its name; options of one name are numbered."""
         position = next((i for i, option in enumerate(self.options) if option is value), None)
         if position is None:
-            position = next(i for i, option in enumerate(self.options) if _equal(option, value))
+            position = next(i for i, option in enumerate(self.options) if is_same(option, value))
         return self._labels[position]
 
     def describe(self) -> dict[str, Any]:
@@ -110,13 +107,13 @@ class Options(Dimension):
         """Whether the options are the same ones in the same order."""
         if not isinstance(dimension, Options) or len(dimension.options) != len(self.options):
             return False
-        return all(_equal(a, b) for a, b in zip(self.options, dimension.options, strict=True))
+        return all(is_same(a, b) for a, b in zip(self.options, dimension.options, strict=True))
 
     @property
     def _labels(self) -> list[Label]:
         names = [plain_label(option) for option in self.options]
         return [
-            f"{name}[{position}]" if names.count(name) > 1 and _is_object(option) else name
+            f"{name}[{position}]" if names.count(name) > 1 and not is_plain(option) else name
             for position, (name, option) in enumerate(zip(names, self.options, strict=True))
         ]
 
@@ -226,41 +223,3 @@ def nevergrad() -> Any:
             "this search needs Nevergrad: pip install 'jno-jax[tune]' (a grid, optimizer=None, needs nothing)"
         ) from error
     return library
-
-
-def plain_label(value: object) -> Label:
-    """A JSON value that stands for any object: numbers, strings and booleans as they are, else a name."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, bool | int | float | str):
-        return value
-    if value is None:
-        return "None"
-    if isinstance(value, tuple | list):
-        inner = ", ".join(str(plain_label(entry)) for entry in value)
-        brackets = {tuple: f"({inner})", list: f"[{inner}]"}
-        return brackets.get(type(value), type(value).__name__)  # optax transforms are named tuples
-    if isinstance(value, functools.partial):
-        arguments = [str(plain_label(entry)) for entry in value.args]
-        arguments += [f"{name}={plain_label(entry)}" for name, entry in value.keywords.items()]
-        return f"{plain_label(value.func)}({', '.join(arguments)})"
-    if callable(value):
-        plain = inspect.unwrap(value)  # jitted functions and those with custom derivatives wrap the one with the name
-        if inspect.isclass(plain) or inspect.isroutine(plain):
-            return plain.__name__
-    return type(value).__name__
-
-
-def _is_object(value: object) -> bool:
-    return not isinstance(value, bool | int | float | str | np.generic)
-
-
-def _equal(left: object, right: object) -> bool:
-    """Identity, or equality of plain values; anything else may compare element by element, or not at all."""
-    if left is right:
-        return True
-    if type(left) is not type(right):
-        return False
-    if isinstance(left, tuple | list) and isinstance(right, tuple | list):
-        return len(left) == len(right) and all(map(_equal, left, right))
-    return isinstance(left, bool | int | float | str | np.generic) and bool(left == right)

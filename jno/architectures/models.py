@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -91,6 +92,10 @@ def set_default_rng_seed(seed: object) -> None:
     set_network_seed(None if seed is None else int(seed))
 
 
+_FLAX: dict[str, Callable[[Any], eqx.Module]] = {"flax.linen": wrap_linen, "flax.nnx": wrap_nnx}
+"""Libraries of modules that are not Equinox modules, and their adapters."""
+
+
 def _as_equinox(module: object) -> eqx.Module:
     if isinstance(module, Model):
         raise TypeError("the module is already wrapped: use the Model itself")
@@ -100,11 +105,10 @@ def _as_equinox(module: object) -> eqx.Module:
         if not callable(module):
             raise TypeError(f"{type(module).__name__} has no __call__, so it cannot be used as a network")
         return module
-    # Whoever holds a Flax module has imported Flax; nobody else pays for it.
-    if "flax.linen" in sys.modules and isinstance(module, sys.modules["flax.linen"].Module):
-        return wrap_linen(module)
-    if "flax.nnx" in sys.modules and isinstance(module, sys.modules["flax.nnx"].Module):
-        return wrap_nnx(module)
+    for library, wrap in _FLAX.items():
+        # who holds a Flax module has imported Flax; nobody else pays for it
+        if library in sys.modules and isinstance(module, sys.modules[library].Module):
+            return wrap(module)
     raise TypeError(
         f"wrap() takes an Equinox, Flax Linen or Flax NNX module, got {type(module).__name__}; wrap a plain function "
         "with jno.fn(function, [arguments]) or put it in an equinox.Module"
