@@ -6,7 +6,18 @@ import sys
 
 import pytest
 
-HEAVY = ("matplotlib", "gmsh", "meshio", "orbax", "blackjax", "nevergrad", "scipy.optimize", "foundax", "flax")
+HEAVY = (
+    "matplotlib",
+    "gmsh",
+    "meshio",
+    "orbax",
+    "blackjax",
+    "nevergrad",
+    "scipy.optimize",
+    "shapely",
+    "foundax",
+    "flax",
+)
 
 
 def test_heavy_libraries_are_imported_where_they_are_used():

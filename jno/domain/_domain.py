@@ -415,5 +415,5 @@ class domain(AbstractDomain):
         return merged
 
 
-# a polygon domain is a jno.domain: isinstance says so, although it shares no body with this class
+# isinstance(d, jno.domain) holds for polygon domains, although neither of the two final classes derives from the other
 domain.register(PolygonDomain)

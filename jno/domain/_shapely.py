@@ -10,6 +10,8 @@ Shape: TypeAlias = Any
 
 
 def __getattr__(name: str) -> Any:
+    if name.startswith("__"):  # the import system looks for __path__
+        raise AttributeError(name)
     return getattr(importlib.import_module("shapely"), name)
 
 

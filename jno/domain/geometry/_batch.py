@@ -23,7 +23,11 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class GeometryBatch:
-    """Batch rows in groups that share a geometry.  Immutable: another tag, another batch."""
+    """Batch rows in groups that share a geometry.  Immutable: another tag, another batch.
+
+    Geometries are compared by identity: two domains of the same shape are different meshes, whose connectivity and
+    quadrature are computed once each.
+    """
 
     groups: tuple[Group, ...]
 

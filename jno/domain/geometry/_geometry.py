@@ -28,6 +28,7 @@ from ._selection import select, select_on_mesh, select_points, where_on
 class ConnectivityCache:
     """The connectivity of one mesh, computed at first use and shared by all geometries on that mesh."""
 
+    # beside the geometry, which is replaced by a new one whenever a tag is added
     def __init__(self, mesh: Mesh) -> None:
         self._mesh = mesh
 

@@ -7,7 +7,6 @@ from ._data import is_data as is_data
 from ._data import same_reading as same_reading
 from ._drawable import DrawableRegion as DrawableRegion
 from ._drawable import PointsAndNormals as PointsAndNormals
-from ._leaves import Leaves as Leaves
 from ._leaves import attach as attach
 from ._leaves import attach_points as attach_points
 from ._leaves import check_normals as check_normals

@@ -64,6 +64,7 @@ def _translates(
     for region in (request.region, record.region):
         if not _is_boundary(domain, region):
             raise ValueError(f"{call}: {region!r} is not a boundary tag; only boundaries are matched.")
+    # a chain of translates refers to its first point set, so that all of them count as matched
     origin = record.tag if record.like is None else record.like
     return TranslateSource(origin, store.context[record.tag].shape[2])
 

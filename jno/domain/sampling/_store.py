@@ -233,6 +233,7 @@ def stack_rows(
         for row in rows[1:]
     )
     stacked = np.stack([values(row) for row in (rows[:1] if shared else rows)])
+    # axes of stride zero say that rows (levels) are equal: the compiler stores them once, view factors need equal rows
     _, count, width = stacked.shape
     return np.broadcast_to(stacked[:, None], (len(rows), levels, count, width))
 
