@@ -326,7 +326,8 @@ def test_normals_point_out_of_the_material(built, name):
     """A step inwards stays in a triangle of the domain, for the facets of every boundary tag."""
     d = built[name]
     for tag in d.boundary_tags():
-        facets, normals = d.geometry.facets_of(tag)
+        boundary = d.geometry.facets_of(tag)
+        facets, normals = boundary.corners, boundary.normals
         middle = facets.mean(axis=1)
         cells = d.mesh.cells[d.geometry.tags["interior"].cells]
         assert np.all(inside(d.points[cells], middle - 1e-6 * normals))

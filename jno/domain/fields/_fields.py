@@ -13,7 +13,7 @@ from jaxtyping import Float
 from jno.trace import FunctionCall, Placeholder, Variable
 
 from ..geometry import Geometry, exact_distance, smooth_distance
-from ..mesh import boundary_facets, check_tag_name, right_unit_normals, straight_runs
+from ..mesh import Facets, boundary_facets, check_tag_name, right_unit_normals, straight_runs
 from ..sampling import DomainView, attach, columns, unknown_tag, whole_tag
 from ._interpolation import mesh_interpolant, nodal_values
 from ._membership import chosen_value
@@ -63,10 +63,10 @@ def distance_function(
     if not boundary_tags:
         raise ValueError("distance_function(boundary_tags=[]) names no boundary; leave it out for all of it.")
     parts = [_facets(self, geometry, boundary) for boundary in boundary_tags]
-    facets, normals = (np.concatenate(column) for column in zip(*parts, strict=True))
+    facets = Facets(np.concatenate([p.corners for p in parts]), np.concatenate([p.normals for p in parts]))
     if smooth and self.dimension == 3:
-        facets, normals = _planes(geometry, facets, normals)
-    function = smooth_distance(facets, normals) if smooth else exact_distance(facets)
+        facets = _planes(geometry, facets)
+    function = smooth_distance(facets.corners, facets.normals) if smooth else exact_distance(facets.corners)
     points = np.asarray(self.context[coordinates[0].tag][:, :1], dtype=np.float64)
     values = jax.jit(function)  # one program instead of one for every operation
     rows = [np.asarray(values(*(row[0, :, i : i + 1] for i in range(self.dimension)))) for row in points]
@@ -177,19 +177,17 @@ def _coordinates(domain: DomainView, tag: str) -> tuple[Variable, ...]:
     return columns(tag, domain.dimension, domain)
 
 
-def _facets(
-    domain: DomainView, geometry: Geometry, name: object
-) -> tuple[Float[np.ndarray, "E V D"], Float[np.ndarray, "E D"]]:
-    """The edges, faces or end points of a boundary tag and their outward normals."""
+def _facets(domain: DomainView, geometry: Geometry, name: object) -> Facets:
+    """The edges, faces or end points of a boundary tag; of edges as few as possible."""
     if not isinstance(name, str) or not geometry.has(name):
         raise unknown_tag(domain, name)
     if not geometry.is_boundary(name):
         raise ValueError(f"The tag {name!r} is not a boundary tag; boundary tags: {domain.boundary_tags()}.")
-    facets, normals = geometry.facets_of(name)
+    facets = geometry.facets_of(name)
     if domain.dimension != 2:
-        return facets, normals
-    runs = straight_runs(facets, normals, geometry.slack)
-    return runs, right_unit_normals(runs)
+        return facets
+    runs = straight_runs(facets.corners, facets.normals, geometry.slack)
+    return Facets(runs, right_unit_normals(runs))
 
 
 def _outline(domain: DomainView, geometry: Geometry, name: str) -> Float[np.ndarray, "E V D"]:
@@ -203,18 +201,21 @@ def _outline(domain: DomainView, geometry: Geometry, name: str) -> Float[np.ndar
     raise ValueError(f"by_region: unknown interior region {name!r}. Tags of this domain: {domain.sampled_tags}.")
 
 
-def _planes(
-    geometry: Geometry, facets: Float[np.ndarray, "E 3 3"], normals: Float[np.ndarray, "E 3"]
-) -> tuple[Float[np.ndarray, "P 3 3"], Float[np.ndarray, "P 3"]]:
+def _planes(geometry: Geometry, facets: Facets) -> Facets:
     """One triangle per plane of the faces of a convex domain."""
-    boundary, outward = geometry.facets_of("boundary")
+    boundary = geometry.facets_of("boundary")
     size = float(np.linalg.norm(np.ptp(geometry.points, axis=0)))
-    corners = np.unique(boundary.reshape(-1, 3), axis=0)
-    planes = np.unique(np.round(np.column_stack([outward, np.sum(outward * boundary[:, 0], axis=1) / size]), 9), axis=0)
+    corners = np.unique(boundary.corners.reshape(-1, 3), axis=0)
+    planes = np.unique(_plane_equations(boundary, size), axis=0)
     if np.any(corners @ planes[:, :3].T > (planes[:, 3] + 1e-8) * size):
         raise NotImplementedError(
             "distance_function(smooth=True) in space is available for convex domains only; use smooth=False."
         )
-    keys = np.round(np.column_stack([normals, np.sum(normals * facets[:, 0], axis=1) / size]), 9) + 0.0
-    one_each = np.unique(keys, axis=0, return_index=True)[1]
-    return facets[one_each], normals[one_each]
+    one_each = np.unique(_plane_equations(facets, size) + 0.0, axis=0, return_index=True)[1]
+    return Facets(facets.corners[one_each], facets.normals[one_each])
+
+
+def _plane_equations(facets: Facets, size: float) -> Float[np.ndarray, "E 4"]:
+    """Normal and distance from the origin (in units of the size of the domain) of every facet, rounded."""
+    distances = np.sum(facets.normals * facets.corners[:, 0], axis=1) / size
+    return np.round(np.column_stack([facets.normals, distances]), 9)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..mesh import (
+    Facets,
     Mesh,
     MeshConnectivity,
     Quadrature,
@@ -133,8 +134,8 @@ class Geometry:
                 tags[name] = replace(tag, where=where)
         return replace(self, lazy=lazy, tags=tags)
 
-    def facets_of(self, name: str) -> tuple[Float[np.ndarray, "E V D"], Float[np.ndarray, "E D"]]:
-        """The corners of the edges (faces, end points) of a boundary tag, and the outward normal of each."""
+    def facets_of(self, name: str) -> Facets:
+        """The edges (faces, end points) of a boundary tag."""
         if self.lazy is not None and name in self.drawable:
             return self.lazy.curve(name)
         mesh, tag = self.mesh, self.tags[name]
@@ -143,7 +144,7 @@ class Geometry:
                 f"The tag {name!r} has no edges, faces or end points of its own, only {len(tag.nodes)} node(s)."
             )
         facets = mesh.facets[tag.facets]
-        return mesh.points[facets], facet_frames(mesh.points, facets, mesh.opposite[tag.facets])[1]
+        return Facets(mesh.points[facets], facet_frames(mesh.points, facets, mesh.opposite[tag.facets])[1])
 
     def quadrature(self, name: str) -> Quadrature:
         """Nodal quadrature on the tag's own cells or facets."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ..mesh import Facets
 from ._predicates import NearestNode
 
 
@@ -49,8 +50,8 @@ class LazyRegions(ABC):
         """Points of a tag, and their normals when it is a boundary; `sampler=None` is the tag's own sampler."""
 
     @abstractmethod
-    def curve(self, name: str) -> tuple[Float[np.ndarray, "E 2 2"], Float[np.ndarray, "E 2"]]:
-        """The edges of a boundary tag and the outward normal of each."""
+    def curve(self, name: str) -> Facets:
+        """The edges of a boundary tag."""
 
     @abstractmethod
     def outline(self, name: str) -> Float[np.ndarray, "E 2 2"]:

@@ -45,6 +45,7 @@ from ._tags import check_tag_name as check_tag_name
 from ._tags import evaluate_predicate as evaluate_predicate
 from ._tags import facet_tag as facet_tag
 from ._tags import mesh_tags as mesh_tags
+from ._topology import Facets as Facets
 from ._topology import boundary_facets as boundary_facets
 from ._topology import facet_frames as facet_frames
 from ._topology import find_simplices as find_simplices

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import factorial
 
 import numpy as np
@@ -16,6 +17,19 @@ _LOCAL_FACETS = {
     2: (((0, 1), (1, 2), (2, 0)), (2, 0, 1)),
     3: (((1, 2, 3), (0, 3, 2), (0, 1, 3), (0, 2, 1)), (0, 1, 2, 3)),
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Facets:
+    """Edges, faces or end points.
+
+    Attributes:
+        corners: their corners.
+        normals: the outward unit normal of each.
+    """
+
+    corners: Float[np.ndarray, "E V D"]
+    normals: Float[np.ndarray, "E D"]
 
 
 def signed_measures(points: Float[np.ndarray, "N D"], cells: Int[np.ndarray, "M V"]) -> Float[np.ndarray, " M"]:

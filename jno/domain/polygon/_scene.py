@@ -13,7 +13,9 @@ from jaxtyping import Float
 
 from jno.utils import get_logger
 
+from .._shapely import Shape
 from ..geometry import LazyRegions, NearestNode
+from ..mesh import Facets
 from ..sampling import NAMES, Sampler
 from ._geometry import ring_segments, tolerance, undirected
 from ._selection import Part, locate, selection
@@ -41,8 +43,8 @@ class PolygonScene(LazyRegions):
         strategies: region or kind of region -> resampling strategy; `"*"` is for all others.
     """
 
-    active: Any
-    regions: Mapping[str, Any] = field(default_factory=dict)
+    active: Shape
+    regions: Mapping[str, Shape] = field(default_factory=dict)
     edges: Mapping[str, np.ndarray] = field(default_factory=dict)
     areas: Mapping[str, str] = field(default_factory=dict)
     curves: Mapping[str, UserCurve] = field(default_factory=dict)
@@ -138,14 +140,14 @@ class PolygonScene(LazyRegions):
             return region.draw(count, placement, generator)
         return _custom_points(name, region, placement, count), None
 
-    def curve(self, name: str) -> tuple[Float[np.ndarray, "E 2 2"], Float[np.ndarray, "E 2"]]:
+    def curve(self, name: str) -> Facets:
         region = self.table[name]
         if not isinstance(region, Curve):
             raise ValueError(
                 f"The tag {name!r} is given by a predicate and has no edges of its own; name it by region(name, where) "
                 "or give a shapely geometry to tag(name, where)."
             )
-        return region.segments, region.normals
+        return Facets(region.segments, region.normals)
 
     def outline(self, name: str) -> Float[np.ndarray, "E 2 2"]:
         region = self.table[name]

@@ -14,21 +14,17 @@ from ..sampling import SampleRecord
 
 def surface(geometry: Geometry, record: SampleRecord, points: Float[np.ndarray, "n 2"]) -> Arcs:
     """The pieces of a boundary tag that belong to its points, with the sampled normals to the right."""
-    segments, normals = geometry.facets_of(record.region)
-    arcs = arcs_of(record.tag, points, segments, normals, geometry.slack)
+    edges = geometry.facets_of(record.region)
+    arcs = arcs_of(record.tag, points, edges.corners, edges.normals, geometry.slack)
     return arcs.reversed() if record.reverse_normals else arcs
 
 
 def walls(geometry: Geometry, opaque: tuple[str, ...] = ()) -> Float[np.ndarray, "K 2 2"]:
     """All boundary segments, straight runs joined, and those of further tags."""
-    slack = geometry.slack
     if geometry.lazy is not None:
-        return np.asarray(geometry.lazy.walls())
-    parts = []
-    for name in ("boundary", *opaque):
-        segments, normals = geometry.facets_of(name)
-        parts.append(straight_runs(segments, normals, slack))
-    return np.concatenate(parts)
+        return geometry.lazy.walls()
+    boundaries = [geometry.facets_of(name) for name in ("boundary", *opaque)]
+    return np.concatenate([straight_runs(edges.corners, edges.normals, geometry.slack) for edges in boundaries])
 
 
 def facing_medium(arcs: Arcs, medium: Shape, slack: float) -> Arcs:

@@ -37,12 +37,12 @@ def translated_rows(
 def _translated(
     region: str, like: str, points: Float[np.ndarray, "N D"], geometry: Geometry
 ) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, "N D"]]:
-    low, high = _box(geometry.facets_of(like)[0])
-    facets, normals = geometry.facets_of(region)
-    target_low, target_high = _box(facets)
+    low, high = _box(geometry.facets_of(like).corners)
+    facets = geometry.facets_of(region)
+    target_low, target_high = _box(facets.corners)
     tolerance = _TOLERANCE * (float(np.max(high - low)) or 1.0)
     translates = points + (target_low - low)
-    nearest, distances = nearest_facets(translates, facets)
+    nearest, distances = nearest_facets(translates, facets.corners)
     if np.abs((high - low) - (target_high - target_low)).max() > tolerance or distances.max() > tolerance:
         raise ValueError(
             f"variable({region!r}, like={like!r}): the boundary {region!r}, in {_text(target_low, target_high)}, is "
@@ -50,7 +50,7 @@ def _translated(
             "For other pairings evaluate an expression at coordinates computed from those of the other, such as "
             "u(y, x)."
         )
-    return translates, normals[nearest]
+    return translates, facets.normals[nearest]
 
 
 def _box(corners: Float[np.ndarray, "E V D"]) -> tuple[Float[np.ndarray, " D"], Float[np.ndarray, " D"]]:
