@@ -36,7 +36,7 @@ SAMPLES = ("auto", "chain", "point")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Place:
+class EvaluationSite:
     """Where expressions are evaluated.
 
     Attributes:
@@ -64,12 +64,12 @@ class Place:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Compiled:
+class CompiledExpressions:
     """A program and the function that evaluates it; the place keeps alive the domain whose ``id`` is in its key."""
 
     program: Program
     function: PointEvaluator | DrawEvaluator
-    place: Place
+    place: EvaluationSite
 
 
 class Evaluator:
@@ -101,7 +101,7 @@ class Evaluator:
         self._expressions, self._domain, self._models = expressions, domain, models
         self._graph, self._devices, self._solver = graph, devices, solver
         self._choices, self._counterparts = choices, counterparts
-        self._compiled: dict[tuple[object, ...], Compiled] = {}
+        self._compiled: dict[tuple[object, ...], CompiledExpressions] = {}
 
     def evaluate(self, operation: object, domain: object, window: int | None, key: Key | None, samples: str) -> Any:
         """See `jno.core.core.eval`."""
@@ -150,15 +150,17 @@ class Evaluator:
     def _home(self, nodes: Sequence[Node]) -> Domain:
         return self._domain if self._domain is not None else discover_domain(nodes)
 
-    def _place(self, nodes: Sequence[Node], domain: object, window: int | None) -> Place:
+    def _place(self, nodes: Sequence[Node], domain: object, window: int | None) -> EvaluationSite:
         home = self._home(nodes)
         if domain is None:
             check_own_domain(nodes, self._expressions, home, "eval()")
         points = placed_points(domain, nodes, home, window)
         elsewhere = domain if points is None and isinstance(domain, Domain) else None
-        return Place(home, home if elsewhere is None else elsewhere, points, window)
+        return EvaluationSite(home, home if elsewhere is None else elsewhere, points, window)
 
-    def _values(self, nodes: Sequence[Node], place: Place, key: Key | None, *, over_draws: bool) -> list[Array]:
+    def _values(
+        self, nodes: Sequence[Node], place: EvaluationSite, key: Key | None, *, over_draws: bool
+    ) -> list[Array]:
         roots = [self._graph.intern(node) for node in nodes]
         versions = tuple(model.version for model in self._models)
         cache_key = (place.key, tuple(map(id, roots)), versions, self._solver.points_version, over_draws)
@@ -171,13 +173,13 @@ class Evaluator:
         data = self._devices.place_data({**program.data, **self._solver.weights()}, ())
         return function(self._devices.on_all(modules), data, key)
 
-    def _compile(self, nodes: Sequence[Node], place: Place, *, over_draws: bool) -> Compiled:
+    def _compile(self, nodes: Sequence[Node], place: EvaluationSite, *, over_draws: bool) -> CompiledExpressions:
         check_temporal(nodes, place.domain)
         program = Program(nodes, place.domain, window=place.window, context=place.context(), graph=self._graph)
         program.check_window("eval")
         self._check_models(program)
         check_pointwise(program, modules_of(self._models))
-        return Compiled(program, DrawEvaluator(program) if over_draws else PointEvaluator(program), place)
+        return CompiledExpressions(program, DrawEvaluator(program) if over_draws else PointEvaluator(program), place)
 
     def _check_models(self, program: Program) -> None:
         layer_ids = {model.layer_id for model in self._models}

@@ -3,8 +3,8 @@
 from ._arch import Arch as Arch
 from ._build import build_module as build_module
 from ._constrain import constrained as constrained
+from ._dimensions import ChoiceOfOptions as ChoiceOfOptions
 from ._dimensions import Dimension as Dimension
-from ._dimensions import Options as Options
 from ._dimensions import nevergrad as nevergrad
 from ._flax import is_uninitialized as is_uninitialized
 from ._labels import plain_label as plain_label

@@ -62,7 +62,7 @@ class Dimension(abc.ABC):
 
 @final
 @dataclasses.dataclass(frozen=True)
-class Options(Dimension):
+class ChoiceOfOptions(Dimension):
     """One of several things of any kind."""
 
     options: tuple[Any, ...]
@@ -105,7 +105,7 @@ class Options(Dimension):
 
     def same(self, dimension: Dimension) -> bool:
         """Whether the options are the same ones in the same order."""
-        if not isinstance(dimension, Options) or len(dimension.options) != len(self.options):
+        if not isinstance(dimension, ChoiceOfOptions) or len(dimension.options) != len(self.options):
             return False
         return all(is_same(a, b) for a, b in zip(self.options, dimension.options, strict=True))
 

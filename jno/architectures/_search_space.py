@@ -13,7 +13,7 @@ import numpy as np
 from jno.utils import Key, get_seed, is_integral, is_number
 
 from ._arch import Arch
-from ._dimensions import Dimension, FloatRange, IntRange, Options, nevergrad
+from ._dimensions import ChoiceOfOptions, Dimension, FloatRange, IntRange, nevergrad
 
 ARCHITECTURE, TRAINING = "architecture", "training"
 CATEGORIES = (ARCHITECTURE, TRAINING)
@@ -77,7 +77,9 @@ class ArchSpace:
         if not options:
             raise ValueError(f"unique({name!r}, []) has no options")
         default = TRAINING if name in TRAINING_NAMES else ARCHITECTURE
-        return self.add(Options(name, _checked(default if category is None else category, name), tuple(options)))
+        return self.add(
+            ChoiceOfOptions(name, _checked(default if category is None else category, name), tuple(options))
+        )
 
     def float_range(
         self, name: str, low: object, high: object, log_scale: bool = False, category: str = TRAINING

@@ -58,7 +58,7 @@ class LevelReport:
 
 def run_passes(scope: Scope, nodes: Sequence[Node]) -> None:
     """Compute the planned derivatives below ``nodes`` that belong to this scope, and keep their values in it."""
-    groups: dict[_Group, list[Derivative]] = {}
+    groups: dict[_PassGroup, list[Derivative]] = {}
     for node in _collect(scope, nodes):
         groups.setdefault(_group_of(scope, node), []).append(node)
     for members in groups.values():
@@ -87,7 +87,7 @@ def _collect(scope: Scope, nodes: Sequence[Node]) -> list[Derivative]:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Group:
+class _PassGroup:
     """Point tags of a target; derivatives in time of what couples points keep apart from those in space.
 
     Together in one pass the coupling would be refused, though it does not matter for the derivative in time.
@@ -97,10 +97,10 @@ class _Group:
     couples_in_time: bool
 
 
-def _group_of(scope: Scope, node: Derivative) -> _Group:
+def _group_of(scope: Scope, node: Derivative) -> _PassGroup:
     tags = scope.setting.graph.tags(node.target) & frozenset(scope.bindings.points)
     temporal = all(variable.axis == "temporal" for variable in node.variables)
-    return _Group(tags - scope.setting.domain.normal_tags, temporal and any(map(_may_couple, walk([node.target]))))
+    return _PassGroup(tags - scope.setting.domain.normal_tags, temporal and any(map(_may_couple, walk([node.target]))))
 
 
 def _may_couple(node: Node) -> bool:
@@ -109,7 +109,7 @@ def _may_couple(node: Node) -> bool:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Place:
+class _PassCoordinates:
     """Coordinates that a pass moves along: the points of a tag, or its time."""
 
     tag: str
@@ -264,12 +264,12 @@ class _Bundle:
         """Where an array would belong; the array itself may be a tracer that must not outlive its trace."""
         return dataclasses.replace(value, array=None)
 
-    def _seeds(self, streams: Streams) -> dict[_Place, Jet]:
+    def _seeds(self, streams: Streams) -> dict[_PassCoordinates, Jet]:
         """Jets of the coordinates."""
-        tangents: dict[_Place, dict[int, Any]] = {}
-        coordinates: dict[_Place, Array] = {}
+        tangents: dict[_PassCoordinates, dict[int, Any]] = {}
+        coordinates: dict[_PassCoordinates, Array] = {}
         for direction, number in self._directions.items():
-            place = _Place(direction.tag, direction.temporal)
+            place = _PassCoordinates(direction.tag, direction.temporal)
             coordinates[place] = direction.coordinates(self._scope)
             tangents.setdefault(place, {})[number] = direction.tangent(self._scope)
         return {place: seed(array, tangents[place], streams) for place, array in coordinates.items()}

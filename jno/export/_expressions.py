@@ -18,7 +18,7 @@ from jno.trace import Node
 
 from ._files import ExportedFile, checked_format, write
 from ._function import Argument, ArrayFunction, differs
-from ._places import Place, place_of
+from ._places import ExportArguments, place_of
 
 _POINTS = 64
 """Points that are enough to see whether they influence each other."""
@@ -50,18 +50,18 @@ def expression_function(program: Program) -> ArrayFunction:
     arguments = _arguments(few, place)
     alone = _one_point(program, few, place)
     # the arrays are made here: while a function is traced they would be part of its trace
-    call = _Call(alone, place, modules, alone.data)
+    call = _ExportedCall(alone, place, modules, alone.data)
     function = ArrayFunction("expressions", call, arguments)
     _refuse_coupling(function, jax.jit(few)(modules, few.data), call)
     return function
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Call:
+class _ExportedCall:
     """``(*coordinates, time, *data)`` to the values of the expressions."""
 
     program: Program
-    place: Place
+    place: ExportArguments
     modules: dict[int, PyTree]
     data: dict[tuple[str, str], PyTree]
 
@@ -100,7 +100,7 @@ class _Call:
         return value[0, 0]
 
 
-def _few_points(program: Program, place: Place) -> Program:
+def _few_points(program: Program, place: ExportArguments) -> Program:
     """The expressions on some of the domain's own points, at the first time level of the first sample."""
     context: dict[str, Any] = {}
     for (kind, tag), entry in program.layout.entries.items():
@@ -117,12 +117,12 @@ def _few_points(program: Program, place: Place) -> Program:
     return Program(program.expressions, program.domain, context=context, graph=program.graph)
 
 
-def _one_point(program: Program, few: Program, place: Place) -> Program:
+def _one_point(program: Program, few: Program, place: ExportArguments) -> Program:
     context = {tag: array[:, :, :1] if tag == place.points else array for tag, array in few.context.items()}
     return Program(program.expressions, program.domain, context=context, graph=program.graph)
 
 
-def _arguments(few: Program, place: Place) -> tuple[Argument, ...]:
+def _arguments(few: Program, place: ExportArguments) -> tuple[Argument, ...]:
     """Columns of the points, the time at each of them, and one row of every data tag."""
     arguments: list[Argument] = []
     count = 2
@@ -140,7 +140,7 @@ def _arguments(few: Program, place: Place) -> tuple[Argument, ...]:
     return tuple(arguments)
 
 
-def _refuse_coupling(function: ArrayFunction, on_all_points: Sequence[Array], call: _Call) -> None:
+def _refuse_coupling(function: ArrayFunction, on_all_points: Sequence[Array], call: _ExportedCall) -> None:
     values = jax.tree_util.tree_leaves(jax.jit(function.call)(*function.samples))
     for value, expected, root, moves in zip(values, on_all_points, call.program.expressions, call.moves, strict=True):
         if moves and differs(expected[0], value):

@@ -29,7 +29,7 @@ _NORMAL = "normals belong to the boundary of the mesh, which an exported functio
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class ExportArguments:
     """What the arguments of an exported function stand for.
 
     ``points``: tag of the points or None; ``width``: their number of coordinates; ``time``: tag of the time levels or
@@ -50,7 +50,7 @@ class Place:
         return tuple(f"x{number}" for number in range(self.width))
 
 
-def place_of(program: Program) -> Place:
+def place_of(program: Program) -> ExportArguments:
     """The one place the expressions live at.
 
     Raises:
@@ -80,7 +80,7 @@ def place_of(program: Program) -> Place:
                 f"cannot export an expression of the data {tag!r}: it has a row for each of {entry.levels} time levels"
             )
     width = program.context[points[0]].shape[-1] if points else 0
-    return Place(
+    return ExportArguments(
         points[0] if points else None,
         width,
         times[0] if times else None,

@@ -40,10 +40,12 @@ def call_with_variables(expression: Placeholder, arguments: tuple[object, ...]) 
     variables = free_variables(expression)
     if not variables:
         raise ValueError(f"the expression has no variables and was called with {len(arguments)} arguments")
-    return substitute_free(expression, _Call(variables, [as_node(argument) for argument in arguments]).replacements())
+    return substitute_free(
+        expression, _Arguments(variables, [as_node(argument) for argument in arguments]).replacements()
+    )
 
 
-class _Call:
+class _Arguments:
     """An expression's variables and the arguments of one call."""
 
     def __init__(self, variables: Sequence[Variable], arguments: Sequence[Node]) -> None:

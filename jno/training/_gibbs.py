@@ -26,7 +26,7 @@ _CHAIN_STREAM = 0xC4A1
 
 
 @dataclasses.dataclass(frozen=True, order=True)
-class _Place:
+class _BlockNumbers:
     """Where a parameter block stands: the number of its phase, and its number there."""
 
     phase: int
@@ -50,7 +50,7 @@ class GibbsSampler:
         self._batch = batch
         self._blocks = [block for phase in phases for block in phase.blocks]
         self._markov = {
-            _Place(p, b): block
+            _BlockNumbers(p, b): block
             for p, phase in enumerate(phases)
             for b, block in enumerate(phase.blocks)
             if isinstance(block, MarkovBlock)
@@ -93,7 +93,7 @@ class GibbsSampler:
 
     def _begun(
         self,
-        place: _Place,
+        place: _BlockNumbers,
         block: MarkovBlock,
         state: TrainState,
         frozen: Modules,
@@ -133,19 +133,21 @@ class GibbsSampler:
         key: Key,
         positions: Leaves,
         tuning: Tuning,
-        place: _Place,
+        place: _BlockNumbers,
     ) -> tuple[TrainState, Float[Array, " chains"]]:
         loss, conditions = self._conditional_loss(state, frozen, data, place)
         chains = state.chains[place.phase][place.block]
         chains, densities = self._markov[place].start(key, loss, positions, tuning, conditions, chains)
         return self._with_chains(state, place, chains), densities
 
-    def _renewed(self, state: TrainState, frozen: Modules, data: Data, place: _Place) -> TrainState:
+    def _renewed(self, state: TrainState, frozen: Modules, data: Data, place: _BlockNumbers) -> TrainState:
         loss, conditions = self._conditional_loss(state, frozen, data, place)
         chains = self._markov[place].renewed(state.key, loss, state.chains[place.phase][place.block], conditions)
         return self._with_chains(state, place, chains)
 
-    def _conditional_loss(self, state: TrainState, frozen: Modules, data: Data, place: _Place) -> tuple[Loss, Leaves]:
+    def _conditional_loss(
+        self, state: TrainState, frozen: Modules, data: Data, place: _BlockNumbers
+    ) -> tuple[Loss, Leaves]:
         """The loss as a block sees it between runs, and where the chains of blocks that have started are."""
         phase = self._phases[place.phase]
         context = StepContext(self._modules(frozen), self._batch(data, state.key), state.key)
@@ -153,7 +155,7 @@ class GibbsSampler:
         started = [pair for p, pair in self._with_states(state.chains) if p < place]
         return loss, sampled_values([block for block, _ in started], [chains for _, chains in started], self.chains)
 
-    def _with_chains(self, state: TrainState, place: _Place, new: PyTree) -> TrainState:
+    def _with_chains(self, state: TrainState, place: _BlockNumbers, new: PyTree) -> TrainState:
         chains = [list(states) for states in state.chains]
         chains[place.phase][place.block] = new
         point = first_chain(self._markov[place].positions(new))
@@ -193,10 +195,10 @@ class GibbsSampler:
             parameters = joined(parameters, first_chain(block.positions(state)))
         return parameters, chains[phase_number]
 
-    def _with_states(self, chains: list[list[PyTree]]) -> Iterator[tuple[_Place, tuple[ParameterBlock, PyTree]]]:
+    def _with_states(self, chains: list[list[PyTree]]) -> Iterator[tuple[_BlockNumbers, tuple[ParameterBlock, PyTree]]]:
         for p, (phase, states) in enumerate(zip(self._phases, chains, strict=True)):
             for b, pair in enumerate(zip(phase.blocks, states, strict=True)):
-                yield _Place(p, b), pair
+                yield _BlockNumbers(p, b), pair
 
     def _loss(self, phase: Phase, block: ParameterBlock, parameters: Leaves, context: StepContext) -> Loss:
         """Losses of a phase as a function of sampled leaves; where they must be exact, without dropout and the like."""

@@ -29,7 +29,7 @@ _PLAIN = bool | int | float | str
 
 
 @dataclasses.dataclass(frozen=True)
-class _Group:
+class _JointClaims:
     """Claims whose leaves are sampled together, under one request."""
 
     request: Posterior
@@ -81,8 +81,8 @@ def blocks_of(claims: Sequence[Claim], *, together: bool) -> list[ParameterBlock
     return blocks
 
 
-def _grouped(claims: Sequence[Claim], together: bool) -> list[_Group]:
-    groups: list[_Group] = []
+def _grouped(claims: Sequence[Claim], together: bool) -> list[_JointClaims]:
+    groups: list[_JointClaims] = []
     for claim in claims:
         request = claim.request.posterior
         if request is None:
@@ -90,13 +90,13 @@ def _grouped(claims: Sequence[Claim], together: bool) -> list[_Group]:
         _check_real(claim)
         place = next((i for i, group in enumerate(groups) if together and group.takes(claim, request)), None)
         if place is None:
-            groups.append(_Group(request, (claim,)))
+            groups.append(_JointClaims(request, (claim,)))
         else:
             groups[place] = dataclasses.replace(groups[place], claims=(*groups[place].claims, claim))
     return groups
 
 
-def _block(group: _Group, kernel: Kernel | None, discard: int) -> ParameterBlock:
+def _block(group: _JointClaims, kernel: Kernel | None, discard: int) -> ParameterBlock:
     request = group.request
     shared: dict[str, Any] = {
         "name": group.name,
@@ -129,7 +129,7 @@ def _check_real(claim: Claim) -> None:
             raise ValueError(f"{claim.name}: {path} is complex; a log density is sampled over real parameters only")
 
 
-def _check_precision(group: _Group, kernel: Kernel) -> None:
+def _check_precision(group: _JointClaims, kernel: Kernel) -> None:
     for claim in group.claims if kernel.exact else ():
         for path, leaf in leaf_paths(eqx.filter(claim.model.module, claim.selected)):
             if jnp.finfo(leaf.dtype).bits < _LEAST_BITS:
@@ -157,7 +157,7 @@ def _check_alike(requests: Sequence[Posterior]) -> None:
         )
 
 
-def _prior_of(group: _Group) -> LogDensity:
+def _prior_of(group: _JointClaims) -> LogDensity:
     densities = []
     for claim in group.claims:
         prior = _prior(claim)

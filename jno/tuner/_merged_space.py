@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jno.architectures import TRAINING_NAMES, ArchSpace, Dimension, Options, TunableModule, check_training
+from jno.architectures import TRAINING_NAMES, ArchSpace, ChoiceOfOptions, Dimension, TunableModule, check_training
 from jno.compiler import models_of
 from jno.trace import Model, Node, choices_of, is_optimizer
 
@@ -27,10 +27,16 @@ def merged_space(space: object, operations: Sequence[Node]) -> ArchSpace:
         for dimension in network.space:
             _add_shared(merged, dimension, network)
     for choice in choices_of(operations):
-        _add_own(merged, Options(choice.dimension, "choice", tuple(range(len(choice.options)))), "a choice")
+        _add_dimension(
+            merged, ChoiceOfOptions(choice.dimension, "choice", tuple(range(len(choice.options)))), "a choice"
+        )
     for model in models_of(operations):
         for control, candidates in model.tuning.candidates.items():
-            _add_own(merged, Options(f"{model.model_key}__{control}", "model", candidates), f"{model.model_key}.tune()")
+            _add_dimension(
+                merged,
+                ChoiceOfOptions(f"{model.model_key}__{control}", "model", candidates),
+                f"{model.model_key}.tune()",
+            )
     if merged.is_empty:
         raise ValueError(
             "there is nothing to search: the space is empty, and the problem has no choice, no tunable network and no "
@@ -56,7 +62,7 @@ def _add_shared(merged: ArchSpace, dimension: Dimension, model: Model) -> None:
         )
 
 
-def _add_own(merged: ArchSpace, dimension: Options, owner: str) -> None:
+def _add_dimension(merged: ArchSpace, dimension: ChoiceOfOptions, owner: str) -> None:
     if merged.has(dimension.name):
         raise ValueError(
             f"{owner} needs the dimension {dimension.name!r}, which the space has already: leave it out of the space, "

@@ -36,7 +36,7 @@ class DrawableRegion(ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class Simplices(DrawableRegion):
+class DrawableSimplices(DrawableRegion):
     """Simplices `(M, V, D)` of positive measure, with a normal each on a boundary."""
 
     corners: Float[np.ndarray, "M V D"]
@@ -101,10 +101,10 @@ def mesh_region(mesh: Mesh, tag: Tag) -> DrawableRegion:
     if tag.is_boundary and tag.facets is not None:
         facets = mesh.facets[tag.facets]
         sizes, normals = facet_frames(mesh.points, facets, mesh.opposite[tag.facets])
-        return Simplices(mesh.points[facets], sizes, normals)
+        return DrawableSimplices(mesh.points[facets], sizes, normals)
     if tag.cells is not None:
         cells = mesh.cells[tag.cells]
-        return Simplices(mesh.points[cells], measures(mesh.points, cells), None)
+        return DrawableSimplices(mesh.points[cells], measures(mesh.points, cells), None)
     raise ValueError(
         f"The tag {tag.name!r} has neither cells nor facets of its own, only {len(tag.nodes)} node(s): named samplers "
         "draw from cells or facets. Sample its nodes, sample=(n, None)."

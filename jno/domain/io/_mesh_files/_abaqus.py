@@ -12,8 +12,8 @@ from jno.utils import get_logger
 
 from ...geometry import EXTRA_NODES
 from ...mesh import KINDS, Block, MeshFileError, RawMesh, face_kind, positions
-from ._abaqus_keywords import Keyword, keywords
-from ._abaqus_model import Entry, Instance, Model, NamedSet
+from ._abaqus_keywords import AbaqusKeyword, keywords
+from ._abaqus_model import AbaqusModel, Instance, NamedSet, SetMembers
 
 
 def read_inp(path: Path, origin: str) -> RawMesh:
@@ -22,7 +22,7 @@ def read_inp(path: Path, origin: str) -> RawMesh:
     Sets of the assembly, or of a file without parts, keep their names. So do those of the only instance; those of
     several instances are named `instance.set`. Sets that Abaqus/CAE marks as internal are used but are not sets.
     """
-    return _Assembled(Model(keywords(path, origin)), origin).raw_mesh()
+    return _Assembled(AbaqusModel(keywords(path, origin)), origin).raw_mesh()
 
 
 @dataclass
@@ -45,7 +45,7 @@ class _Placed:
 class _Assembled:
     """The nodes and elements of all instances in one numbering, and the members of their sets."""
 
-    def __init__(self, model: Model, origin: str) -> None:
+    def __init__(self, model: AbaqusModel, origin: str) -> None:
         self._origin = origin
         self._points: list[np.ndarray] = []
         self._blocks: list[Block] = []
@@ -86,7 +86,7 @@ class _Assembled:
             self._first.append(sum(len(nodes) for _, nodes in self._blocks))
             self._blocks.append((kind, self._located_nodes(placed, nodes, keyword)))
 
-    def _located_nodes(self, placed: _Placed, nodes: np.ndarray, keyword: Keyword) -> np.ndarray:
+    def _located_nodes(self, placed: _Placed, nodes: np.ndarray, keyword: AbaqusKeyword) -> np.ndarray:
         located = placed.locate(nodes, of_elements=False)
         if np.any(located < 0):
             raise keyword.error(f"is corrupt: it refers to the node {nodes[located < 0][0]}, which does not exist")
@@ -134,7 +134,7 @@ class _Assembled:
         return np.unique(np.concatenate(parts))
 
     def _entry(
-        self, placed: _Placed, one: NamedSet, entry: Entry, of_elements: bool, trail: tuple[str, ...]
+        self, placed: _Placed, one: NamedSet, entry: SetMembers, of_elements: bool, trail: tuple[str, ...]
     ) -> Iterator[np.ndarray]:
         owner = self._instance(entry.instance, entry.keyword) if entry.instance else placed
         located = owner.locate(entry.labels, of_elements)
@@ -152,7 +152,7 @@ class _Assembled:
             yield self._nodes_of(members) if entry.of_elements else members
 
     def _named(
-        self, placed: _Placed, name: str, of_elements: bool, keyword: Keyword, trail: tuple[str, ...] = ()
+        self, placed: _Placed, name: str, of_elements: bool, keyword: AbaqusKeyword, trail: tuple[str, ...] = ()
     ) -> np.ndarray:
         """Members of `set`, `label`, `instance.set` or `instance.label`."""
         part = placed.instance.part
@@ -169,7 +169,7 @@ class _Assembled:
         what = "element" if of_elements else "node"
         raise keyword.error(f"refers to {name!r}, which is no {what} and no set of {what}s")
 
-    def _instance(self, name: str, keyword: Keyword) -> _Placed:
+    def _instance(self, name: str, keyword: AbaqusKeyword) -> _Placed:
         if name.upper() not in self._placed:
             raise keyword.error(f"names the instance {name!r}, which does not exist")
         return self._placed[name.upper()]
@@ -185,7 +185,7 @@ class _Assembled:
         return np.unique(np.concatenate([none, *(nodes.reshape(-1) for _, nodes in self._blocks_of(elements))]))
 
     # -- surfaces ----
-    def _surface(self, placed: _Placed, keyword: Keyword) -> Iterator[tuple[str, Block]]:
+    def _surface(self, placed: _Placed, keyword: AbaqusKeyword) -> Iterator[tuple[str, Block]]:
         """Faces of elements, or nodes."""
         name = self._name(placed, keyword.required("NAME"))
         kind = keyword.options.get("TYPE", "ELEMENT").upper()
@@ -201,7 +201,7 @@ class _Assembled:
             if not internal:
                 yield from ((name, block) for block in blocks)
 
-    def _faces(self, placed: _Placed, keyword: Keyword, row: int) -> Iterator[Block]:
+    def _faces(self, placed: _Placed, keyword: AbaqusKeyword, row: int) -> Iterator[Block]:
         words = keyword.rows[row]
         face = words[1].upper() if len(words) > 1 else ""
         if not (face.startswith("S") and face[1:].isdigit() and int(face[1:]) > 0):

@@ -10,7 +10,7 @@ from ...mesh import MeshFileError
 
 
 @dataclass
-class Keyword:
+class AbaqusKeyword:
     """A keyword line, its options and its data.
 
     Attributes:
@@ -43,7 +43,7 @@ class Keyword:
         return self.options[option]
 
 
-def keywords(path: Path, origin: str, depth: int = 0) -> Iterator[Keyword]:
+def keywords(path: Path, origin: str, depth: int = 0) -> Iterator[AbaqusKeyword]:
     """All keywords of a file and of those that it includes."""
     if depth > 20:
         raise MeshFileError(f"{origin} includes itself, or more than twenty files in each other.")
@@ -51,7 +51,7 @@ def keywords(path: Path, origin: str, depth: int = 0) -> Iterator[Keyword]:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise MeshFileError(f"{origin} cannot be read ({error}).") from error
-    current: Keyword | None = None
+    current: AbaqusKeyword | None = None
     for keyword in _parsed(text, origin):
         if keyword.name == "INCLUDE":
             included = path.parent / keyword.required("INPUT")
@@ -65,7 +65,7 @@ def keywords(path: Path, origin: str, depth: int = 0) -> Iterator[Keyword]:
         raise MeshFileError(f"{origin} is corrupt or not an .inp file: it has no keywords such as *NODE.")
 
 
-def _append_rows(keyword: Keyword, path: Path) -> None:
+def _append_rows(keyword: AbaqusKeyword, path: Path) -> None:
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
@@ -76,9 +76,9 @@ def _append_rows(keyword: Keyword, path: Path) -> None:
             keyword.lines.append(number)
 
 
-def _parsed(text: str, origin: str) -> Iterator[Keyword]:
+def _parsed(text: str, origin: str) -> Iterator[AbaqusKeyword]:
     """Keywords with their data; comments start with two stars, and a keyword line ending in a comma goes on."""
-    current: Keyword | None = None
+    current: AbaqusKeyword | None = None
     head, start = "", 0
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()
@@ -98,13 +98,13 @@ def _parsed(text: str, origin: str) -> Iterator[Keyword]:
         yield current
 
 
-def _keyword(line: str, where: str, origin: str) -> Keyword:
+def _keyword(line: str, where: str, origin: str) -> AbaqusKeyword:
     name, *options = (word.strip() for word in line[1:].split(","))
     values: dict[str, str] = {}
     for option in options:
         key, _, value = option.partition("=")
         values[" ".join(key.split()).upper()] = _unquoted(value)
-    return Keyword(" ".join(name.split()).upper(), values, where, origin)
+    return AbaqusKeyword(" ".join(name.split()).upper(), values, where, origin)
 
 
 def _words(line: str) -> list[str]:

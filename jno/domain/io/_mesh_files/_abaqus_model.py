@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ._abaqus_elements import element_type
-from ._abaqus_keywords import Keyword
+from ._abaqus_keywords import AbaqusKeyword
 
 # keywords that make nodes or elements of others
 _GENERATORS = {"NGEN", "NFILL", "NCOPY", "NMAP", "ELGEN", "ELCOPY", "SYSTEM", "IMPORT", "SYMMETRIC MODEL GENERATION"}
@@ -17,7 +17,7 @@ _REFUSED["PARAMETER"] = "is not read; write the numbers out"
 
 
 @dataclass
-class Entry:
+class SetMembers:
     """Members of a set: labels and names of other sets, of an instance where one is named.
 
     Attributes:
@@ -29,7 +29,7 @@ class Entry:
         of_elements: whether the names are those of sets of elements, whose nodes are meant.
     """
 
-    keyword: Keyword
+    keyword: AbaqusKeyword
     labels: np.ndarray
     names: list[str] = field(default_factory=list)
     instance: str = ""
@@ -43,11 +43,11 @@ class NamedSet:
 
     name: str
     internal: bool = False
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[SetMembers] = field(default_factory=list)
 
 
 @dataclass
-class Part:
+class AbaqusPart:
     """Nodes, elements, sets and surfaces of a part, of the assembly, or of a file without parts.
 
     Attributes:
@@ -61,18 +61,20 @@ class Part:
 
     name: str = ""
     nodes: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
-    elements: list[tuple[str, np.ndarray, np.ndarray, Keyword]] = field(default_factory=list)
+    elements: list[tuple[str, np.ndarray, np.ndarray, AbaqusKeyword]] = field(default_factory=list)
     node_sets: dict[str, NamedSet] = field(default_factory=dict)
     element_sets: dict[str, NamedSet] = field(default_factory=dict)
-    surfaces: list[Keyword] = field(default_factory=list)
+    surfaces: list[AbaqusKeyword] = field(default_factory=list)
 
-    def copy(self) -> Part:
+    def copy(self) -> AbaqusPart:
         """A part with the same contents, to which an instance can add its own."""
         node_sets, element_sets = (
             {key: NamedSet(one.name, one.internal, list(one.entries)) for key, one in table.items()}
             for table in (self.node_sets, self.element_sets)
         )
-        return Part(self.name, list(self.nodes), list(self.elements), node_sets, element_sets, list(self.surfaces))
+        return AbaqusPart(
+            self.name, list(self.nodes), list(self.elements), node_sets, element_sets, list(self.surfaces)
+        )
 
 
 @dataclass
@@ -80,8 +82,8 @@ class Instance:
     """A part put somewhere: a translation, then a rotation about an axis."""
 
     name: str
-    part: Part
-    keyword: Keyword | None = None
+    part: AbaqusPart
+    keyword: AbaqusKeyword | None = None
 
     def place(self, points: np.ndarray) -> np.ndarray:
         """The coordinates `(n, 3)` of the part's points in the assembly."""
@@ -103,7 +105,7 @@ class Instance:
         return points
 
 
-def _numbers(keyword: Keyword, row: int, count: int) -> list[float]:
+def _numbers(keyword: AbaqusKeyword, row: int, count: int) -> list[float]:
     words = keyword.rows[row]
     try:
         numbers = [_real(word) for word in words]
@@ -119,24 +121,24 @@ def _real(word: str) -> float:
     return float(word.upper().replace("D", "E")) if word else 0.0
 
 
-class Model:
+class AbaqusModel:
     """The parts and the instances of a file; `assembly` holds what is outside of all parts."""
 
-    def __init__(self, keywords: Iterable[Keyword]) -> None:
-        self.assembly = Part()
+    def __init__(self, keywords: Iterable[AbaqusKeyword]) -> None:
+        self.assembly = AbaqusPart()
         self.instances: list[Instance] = []
-        self._parts: dict[str, Part] = {}
+        self._parts: dict[str, AbaqusPart] = {}
         self._current = self.assembly
         for keyword in keywords:
             self._add(keyword)
 
-    def _add(self, keyword: Keyword) -> None:
+    def _add(self, keyword: AbaqusKeyword) -> None:
         if keyword.name in _REFUSED:
             raise keyword.error(_REFUSED[keyword.name])
         match keyword.name:
             case "PART":
                 name = keyword.required("NAME")
-                self._current = self._parts.setdefault(name.upper(), Part(name))
+                self._current = self._parts.setdefault(name.upper(), AbaqusPart(name))
             case "INSTANCE":
                 self._current = self._instance(keyword)
             case "END PART" | "END INSTANCE":
@@ -152,14 +154,14 @@ class Model:
             case "SURFACE":
                 self._current.surfaces.append(keyword)
 
-    def _instance(self, keyword: Keyword) -> Part:
+    def _instance(self, keyword: AbaqusKeyword) -> AbaqusPart:
         part = self._parts.get(keyword.options.get("PART", "").upper())
         if part is None:
             raise keyword.error(f"is of the part {keyword.options.get('PART')!r}, which is not defined before it")
         self.instances.append(Instance(keyword.required("NAME"), part.copy(), keyword))
         return self.instances[-1].part
 
-    def _nodes(self, keyword: Keyword) -> None:
+    def _nodes(self, keyword: AbaqusKeyword) -> None:
         if keyword.options.get("SYSTEM", "R").upper() != "R":
             raise keyword.error("with cylindrical or spherical coordinates is not read; write Cartesian ones")
         rows = [[*words[:4], *["0"] * (4 - len(words))] for words in keyword.rows]
@@ -171,9 +173,9 @@ class Model:
             raise keyword.error("must be a label and up to three coordinates", bad) from None
         self._current.nodes.append((labels, points))
         if name := keyword.options.get("NSET"):
-            self._entry(self._current.node_sets, name, Entry(keyword, labels))
+            self._entry(self._current.node_sets, name, SetMembers(keyword, labels))
 
-    def _elements(self, keyword: Keyword) -> None:
+    def _elements(self, keyword: AbaqusKeyword) -> None:
         element = element_type(keyword.required("TYPE"))
         if element is None:
             raise keyword.error(
@@ -184,26 +186,26 @@ class Model:
         labels, nodes = _element_table(keyword, width)
         self._current.elements.append((kind, labels, nodes, keyword))
         if name := keyword.options.get("ELSET"):
-            self._entry(self._current.element_sets, name, Entry(keyword, labels))
+            self._entry(self._current.element_sets, name, SetMembers(keyword, labels))
 
-    def _entry(self, table: dict[str, NamedSet], name: str, entry: Entry) -> None:
+    def _entry(self, table: dict[str, NamedSet], name: str, entry: SetMembers) -> None:
         one = table.setdefault(name.upper(), NamedSet(name))
         one.entries.append(entry)
 
-    def _set(self, keyword: Keyword, table: dict[str, NamedSet], name: str) -> None:
+    def _set(self, keyword: AbaqusKeyword, table: dict[str, NamedSet], name: str) -> None:
         instance = keyword.options.get("INSTANCE", "")
         none = np.zeros(0, dtype=np.int64)
         if "GENERATE" in keyword.options:
-            entry = Entry(keyword, _generated(keyword), instance=instance, generated=True)
+            entry = SetMembers(keyword, _generated(keyword), instance=instance, generated=True)
         else:
             words = [word for row in keyword.rows for word in row if word]
             labels = np.array([int(word) for word in words if word.isdigit()], dtype=np.int64)
             names = [word for word in words if not word.isdigit()]
-            entry = Entry(keyword, labels, names, instance)
+            entry = SetMembers(keyword, labels, names, instance)
         self._entry(table, name, entry)
         table[name.upper()].internal |= "INTERNAL" in keyword.options
         if keyword.name == "NSET" and (elements := keyword.options.get("ELSET")):
-            self._entry(table, name, Entry(keyword, none, [elements], instance, of_elements=True))
+            self._entry(table, name, SetMembers(keyword, none, [elements], instance, of_elements=True))
 
 
 def _is_node(words: list[str]) -> bool:
@@ -215,7 +217,7 @@ def _is_node(words: list[str]) -> bool:
     return True
 
 
-def _element_table(keyword: Keyword, width: int) -> tuple[np.ndarray, np.ndarray]:
+def _element_table(keyword: AbaqusKeyword, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Labels and node labels; the numbers of an element may fill several lines."""
     try:
         numbers = np.array([word for row in keyword.rows for word in row if word], dtype=np.int64)
@@ -231,7 +233,7 @@ def _element_table(keyword: Keyword, width: int) -> tuple[np.ndarray, np.ndarray
     return table[:, 0], table[:, 1:]
 
 
-def _generated(keyword: Keyword) -> np.ndarray:
+def _generated(keyword: AbaqusKeyword) -> np.ndarray:
     """The labels of `first, last, increment` in every data line."""
     parts = [np.zeros(0, dtype=np.int64)]
     for row, words in enumerate(keyword.rows):
