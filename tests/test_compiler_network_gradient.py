@@ -116,6 +116,33 @@ def test_every_sample_and_level():
             np.testing.assert_allclose(value[b, level], expected, rtol=1e-4, atol=1e-6)
 
 
+def test_a_single_point():
+    domain = jno.domain.from_array({"sensor": np.asarray([[0.25, 0.5]])})
+    x, y, _ = domain.variable("sensor")
+    net = mlp(2)
+    expected = by_hand(lambda m: m(jnp.asarray([[0.25, 0.5]]))[:, 0], net.module)
+    np.testing.assert_allclose(evaluate(net(x, y).grad(net))[0], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_network_of_the_gradient_of_another(square):
+    """Testing the outer network evaluates the gradient, which depends on how the inner one was tested."""
+    _, (x, y), points = square
+    inner, outer = mlp(2, seed=1), jno.nn(Weighted(jnp.asarray(0.5)))
+    value = evaluate(outer(inner(x, y).grad(inner)).grad(outer))
+    gradients = jnp.asarray(by_hand(lambda m: m(points)[:, 0], inner.module))
+    expected = by_hand(lambda m: m(gradients)[:, 0], outer.module)
+    np.testing.assert_allclose(value[0], expected, rtol=1e-4, atol=1e-5)
+
+
+class Weighted(eqx.Module):
+    """A multiple of the sum of its inputs."""
+
+    weight: jax.Array
+
+    def __call__(self, inputs):
+        return self.weight * jnp.sum(inputs, axis=-1, keepdims=True)
+
+
 def test_gradient_of_a_call_is_that_of_its_network(square):
     _, (x, y), _ = square
     net = mlp(2)

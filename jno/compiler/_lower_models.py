@@ -149,7 +149,7 @@ def network_gradient(node: NetworkGradient, scope: Scope) -> Value:
         modules = {**scope.setting.modules, layer: eqx.combine(parameters, frozen_leaves)}
         return scope.detached(bindings, modules).value(node.target).array
 
-    if value.point_axis is None or not _is_pointwise(node, scope):
+    if value.points == 1 or not _is_pointwise(node, scope):
         jacobian = _flat_jacobian(functools.partial(target, scope.bindings), parameters)
         drop = value.point_axis == 0 and value.array.ndim == 2 and value.array.shape[1] == 1
         return dataclasses.replace(value, array=jacobian[:, 0] if drop else jacobian)

@@ -134,9 +134,10 @@ class Program:
     def facts(self) -> Facts:
         """What holds for the expressions; networks that have not been tested are tested now, with their weights.
 
-        Derived when it is first needed, so that it does not matter whether that is before `check_pointwise`.
+        Derived when it is first needed, so that it does not matter whether that is before `check_pointwise`.  A program
+        that does not fold tests nothing: it may be such a test itself.
         """
-        calls = untested_calls(self.roots, self.graph)
+        calls = untested_calls(self.roots, self.graph) if self._folds else []
         if calls:
             # the first need may arise while JAX traces a function, of which the tests are no part
             with jax.ensure_compile_time_eval():
