@@ -24,7 +24,11 @@ from jno.compiler import (
     discover_domain,
     infer_shapes,
     models_with_draws,
+    named_expression,
     placed_points,
+    plan_text,
+    shape_tree,
+    signed_arrays,
     untracked,
 )
 from jno.domain import domain as Domain
@@ -78,19 +82,20 @@ class Evaluator:
     Args:
         expressions: constraints and trackers of the problem.
         domain: the problem's domain; ``None`` if there are no expressions.
-        models: the models of the problem; no others may occur in what is evaluated.
         graph: the interned nodes of the problem.
         devices: where arrays are.
         solver: has the newest collocation points and weights of losses.
         choices: position of the option that stands for each `jno.np.choice`.
         counterparts: finds the models of a problem that was read from a file.
+
+    Attributes:
+        models: the models of the problem after `build`; no others may occur in what is evaluated.
     """
 
     def __init__(
         self,
         expressions: Sequence[Node],
         domain: Domain | None,
-        models: Sequence[Model],
         *,
         graph: Graph,
         devices: Devices,
@@ -98,7 +103,8 @@ class Evaluator:
         choices: Mapping[str, int],
         counterparts: Counterparts | None,
     ) -> None:
-        self._expressions, self._domain, self._models = expressions, domain, models
+        self.models: list[Model] = []
+        self._expressions, self._domain = expressions, domain
         self._graph, self._devices, self._solver = graph, devices, solver
         self._choices, self._counterparts = choices, counterparts
         self._compiled: dict[tuple[object, ...], CompiledExpressions] = {}
@@ -138,6 +144,40 @@ class Evaluator:
         check_temporal(expressions, self._domain)
         return Program(expressions, self._home(expressions), window=window, graph=self._graph)
 
+    def build(self, seed: int) -> list[tuple[str, tuple[int, ...]]]:
+        """Build the models of the problem and check that all shapes fit.
+
+        Returns:
+            names and shapes of the constraints that are arrays whose mean may fall without a bound.
+        """
+        if not self._expressions:
+            return []
+        program = self.problem(window=None)
+        self.models.extend(program.models)
+        signed = signed_arrays(program, build_models(program, self.models, seed))
+        check_pointwise(program, modules_of(self.models))
+        names = expression_names(self._expressions)
+        return [
+            (names[position], shape)
+            for position, shape in signed.items()
+            if not isinstance(self._expressions[position], Tracker)
+        ]
+
+    def shape_trees(self, window: int | None) -> list[str]:
+        """Every constraint and tracker as a tree with the shapes of its nodes, after a line with its name."""
+        program = self.problem(window)
+        shapes = infer_shapes(program, modules_of(self.models))
+        named = zip(expression_names(self._expressions), program.expressions, strict=True)
+        return [f"{name}:\n{shape_tree(root, shapes)}" for name, root in named]
+
+    def plan(self, window: int | None) -> str:
+        """Which derivatives of the problem are computed together."""
+        return plan_text(self.problem(window), modules_of(self.models))
+
+    def named(self, name: str) -> Node:
+        """The expression of the problem that has a label."""
+        return named_expression(name, self._expressions, self._graph)
+
     def nodes(self, operation: object, method: str) -> list[Node]:
         """One expression or several as nodes over the models of the problem, with choices decided."""
         operations = operation if isinstance(operation, list | tuple) else [operation]
@@ -162,7 +202,7 @@ class Evaluator:
         self, nodes: Sequence[Node], place: EvaluationSite, key: Key | None, *, over_draws: bool
     ) -> list[Array]:
         roots = [self._graph.intern(node) for node in nodes]
-        versions = tuple(model.version for model in self._models)
+        versions = tuple(model.version for model in self.models)
         cache_key = (place.key, tuple(map(id, roots)), versions, self._solver.points_version, over_draws)
         if cache_key not in self._compiled:
             self._compiled[cache_key] = self._compile(nodes, place, over_draws=over_draws)
@@ -178,14 +218,14 @@ class Evaluator:
         program = Program(nodes, place.domain, window=place.window, context=place.context(), graph=self._graph)
         program.check_window("eval")
         self._check_models(program)
-        check_pointwise(program, modules_of(self._models))
+        check_pointwise(program, modules_of(self.models))
         return CompiledExpressions(program, DrawEvaluator(program) if over_draws else PointEvaluator(program), place)
 
     def _check_models(self, program: Program) -> None:
-        layer_ids = {model.layer_id for model in self._models}
+        layer_ids = {model.layer_id for model in self.models}
         unknown = [model.model_key for model in program.models if model.layer_id not in layer_ids]
         if unknown:
-            names = [model.model_key for model in self._models]
+            names = [model.model_key for model in self.models]
             raise ValueError(
                 f"No model for {', '.join(map(repr, unknown))} in this core: it knows {names}. Evaluate with a core "
                 "whose constraints contain the model"

@@ -11,28 +11,21 @@ from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import PyTree
 
 from jno._core_state import packed, restored
-from jno._evaluator import Evaluator, as_expression, build_models, expression_names, modules_of
+from jno._evaluator import Evaluator, as_expression, expression_names, modules_of
 from jno.architectures import ArchSpace
 from jno.compiler import (
     Counterparts,
     DomainData,
     Graph,
     check_finite,
-    check_pointwise,
     discover_domain,
     domain_data,
-    infer_shapes,
     models_of,
-    named_expression,
     needs_window,
-    plan_text,
-    shape_tree,
-    signed_arrays,
 )
 from jno.domain import domain as Domain
 from jno.export import ExportedFile, export_expressions
 from jno.trace import (
-    Model,
     Node,
     Placeholder,
     TensorTag,
@@ -104,7 +97,13 @@ class core:
         if self.all_ops and self.domain is not None:
             check_finite(dict(zip(expression_names(self.all_ops), self.all_ops, strict=True)), self.domain)
         self.compile(mesh)
-        self._warn_of_signed_arrays()
+        for name, shape in self._signed:  # a reduction was forgotten
+            self.log.once(
+                f"constraint {name} is no loss but an array of shape {shape} that can be negative: what is minimised "
+                "is its mean, which need not have a lower bound. Write .mse (or .mae) for a residual, or .mean if the "
+                "mean itself is meant",
+                level="warning",
+            )
         if resume_from is not None:
             self.restore_checkpoint(resume_from)
 
@@ -130,39 +129,22 @@ class core:
     # --- building ---------------------------------------------------------------------------------------------
     def compile(self, mesh: tuple[int, ...] | None = (1, 1)) -> core:
         """Rebuild what the constructor built: graph, data, models (pending weights, dtype), shape checks."""
-        self._mesh_shape, self._devices, self._graph = mesh, Devices.of_shape(mesh), Graph()
-        self._models: list[Model] = []
-        self._signed: dict[int, tuple[int, ...]] = {}
+        graph, self._mesh_shape, self._devices = Graph(), mesh, Devices.of_shape(mesh)
         self._solver = Solver(
-            self._graph, self.domain, self.constraints, self.trackers, self._memory, self._devices, self.seed
+            graph, self.domain, self.constraints, self.trackers, self._memory, self._devices, self.seed
         )
         self._evaluator = Evaluator(
             self.all_ops,
             self.domain,
-            self._models,
-            graph=self._graph,
+            graph=graph,
             devices=self._devices,
             solver=self._solver,
             choices=self._choices,
             counterparts=self._counterparts,
         )
-        if self.all_ops:
-            program = self._evaluator.problem(window=None)
-            self._models.extend(program.models)
-            self._signed = signed_arrays(program, build_models(program, self._models, self._module_seed))
-            check_pointwise(program, self.models)
+        self._models = self._evaluator.models
+        self._signed = self._evaluator.build(self._module_seed)
         return self
-
-    def _warn_of_signed_arrays(self) -> None:
-        """Say which constraints are arrays whose mean may fall without a bound: a reduction was forgotten."""
-        for position, shape in self._signed.items():
-            if not isinstance(self.all_ops[position], Tracker):
-                self.log.once(
-                    f"constraint {expression_names(self.all_ops)[position]} is no loss but an array of shape {shape} "
-                    "that can be negative: what is minimised is its mean, which need not have a lower bound. Write "
-                    ".mse (or .mae) for a residual, or .mean if the mean itself is meant",
-                    level="warning",
-                )
 
     def restore_checkpoint(self, directory: str | Path, step: int | None = None) -> core:
         """Let the next `solve` go on from a checkpoint: weights, optimizer states, random key and epoch.
@@ -462,7 +444,7 @@ class core:
             >>> loaded.eval(loaded.expression("u"))[0, :, 0].tolist()
             [0.0, 1.0, 2.0]
         """
-        return named_expression(name, self.all_ops, self._graph)
+        return self._evaluator.named(name)
 
     def export(
         self,
@@ -512,10 +494,7 @@ class core:
     def print_shapes(self, min_consecutive: int | None = 1) -> core:
         """Print every constraint and tracker as a tree with per-sample shapes ``(N, D)``; returns ``self``."""
         if self.all_ops:
-            program = self._evaluator.problem(min_consecutive)
-            shapes = infer_shapes(program, self.models)
-            for name, root in zip(expression_names(self.all_ops), program.expressions, strict=True):
-                print(f"{name}:\n{shape_tree(root, shapes)}")
+            print("\n".join(self._evaluator.shape_trees(min_consecutive)))
         return self
 
     def print_plan(self, file: object = None, min_consecutive: int | None = 1) -> core:
@@ -542,7 +521,7 @@ class core:
         """
         if self.all_ops:
             with text_output(file) as stream:
-                print(plan_text(self._evaluator.problem(min_consecutive), self.models), file=stream)
+                print(self._evaluator.plan(min_consecutive), file=stream)
         return self
 
     def print_tree(self, file: object = None) -> core:
