@@ -127,13 +127,19 @@ class Stencil:
         row, col, value = (jnp.asarray(part)[table.overflow] for part in (self.row, self.col, self.value))
         return total + self._segment_sum(row, col, value, field)
 
-    def _segment_sum(self, row: Any, col: Any, value: Any, field: Any) -> Any:
+    def _segment_sum(
+        self,
+        row: Int[Array | np.ndarray, " K"],
+        col: Int[Array | np.ndarray, " K"],
+        value: Num[Array | np.ndarray, " K"],
+        field: Inexact[Array, "nodes ..."],
+    ) -> Inexact[Array, "nodes ..."]:
         """Sum value · (u[col] - u[row]) over equal rows, which are ascending."""
         terms = _coefficients(value, field) * (field[col] - field[row])
         return jax.ops.segment_sum(terms, row, num_segments=self.n, indices_are_sorted=True)
 
 
-def _coefficients(value: Any, field: Any) -> Any:
+def _coefficients(value: Num[Array | np.ndarray, ...], field: Inexact[Array, "nodes ..."]) -> Inexact[Array, ...]:
     """The values in the real type of the field, with an axis of length one for each of its channels."""
     return jnp.asarray(value, dtype=jnp.finfo(field.dtype).dtype).reshape(value.shape + (1,) * (field.ndim - 1))
 
