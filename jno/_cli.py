@@ -14,7 +14,7 @@ from typing import Any
 
 DEMOS = {
     "poisson": "Poisson equation on the unit square, hard boundary condition",
-    "poisson_engd": "the same to eight digits: energy natural gradients, soft boundary condition, float64",
+    "poisson_engd": "the same to seven digits: energy natural gradients, soft boundary condition, float64",
     "burgers": "viscous Burgers equation with a steep front, soft initial and boundary conditions",
     "burgers_ssbroyden": "the same to four digits: self-scaled Broyden method after Adam, float64 (minutes)",
     "inverse": "diffusivity and source amplitude from noisy sensor readings (--data FILE)",

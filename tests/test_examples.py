@@ -71,6 +71,12 @@ def test_defaults_of_poisson(seed, tmp_path, monkeypatch):
     assert poisson.main(out=tmp_path)["relative_l2"] < 1e-3 / 3
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_defaults_of_poisson_engd(seed, tmp_path):
+    assert poisson_engd.main(out=tmp_path, seed=seed)["relative_l2"] < 1e-6 / 3
+
+
 # --- the eight demos, shortened to what reaches a small error -----------------------------------------------------
 @pytest.mark.slow
 def test_poisson(tmp_path, capsys):
@@ -91,9 +97,8 @@ def test_burgers(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_poisson_engd(tmp_path, capsys):
-    # a larger cut-off than that of the example: fewer steps to a larger error, 3e-7
-    numbers = poisson_engd.main(epochs=80, out=tmp_path, rcond=1e-12)
-    assert numbers["relative_l2"] < 3e-6
+    numbers = poisson_engd.main(epochs=60, out=tmp_path)
+    assert numbers["relative_l2"] < 1e-4
     picture(tmp_path, "poisson_engd")
     assert capsys.readouterr().out.splitlines()[-1] == f"relative L2 error: {numbers['relative_l2']:.2e}"
 
