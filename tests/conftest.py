@@ -12,6 +12,7 @@ from jaxtyping import install_import_hook
 # before the first import of jno
 install_import_hook("jno", "beartype.beartype")
 
+import jno
 from jno.utils import _config, _logger
 from jno.utils.ad_mode import reset_ad_mode
 
@@ -41,6 +42,19 @@ def _default_settings(monkeypatch, tmp_path_factory):
     _reset()
     yield
     _reset()
+
+
+@pytest.fixture(scope="module")
+def square():
+    """A square of nine nodes and the variables of its interior."""
+    domain = jno.domain.rect(mesh_size=0.5)
+    return domain, domain.variable("interior")
+
+
+@pytest.fixture
+def xy(square):
+    """The variables of space."""
+    return square[1][:2]
 
 
 def _reset():

@@ -1,6 +1,8 @@
-"""Triangle meshes of shapes that are no boxes, and domains on meshes given as arrays."""
+"""Simplex meshes of boxes and other shapes, and domains on meshes given as arrays."""
 
 from __future__ import annotations
+
+from itertools import permutations
 
 import numpy as np
 from scipy.spatial import Delaunay
@@ -70,3 +72,19 @@ def _triangles(a, b, c, d):
     """Both halves of every quadrilateral."""
     corners = np.stack([np.ravel(part) for part in (a, b, c, d)], axis=1)
     return np.concatenate([corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]])
+
+
+def box(n, dimension):
+    """Unit box with n cells per axis, each split into dimension! simplices of mixed orientation."""
+    axis = np.linspace(0.0, 1.0, n + 1)
+    points = np.stack(np.meshgrid(*[axis] * dimension, indexing="ij"), axis=-1).reshape(-1, dimension)
+    index = np.arange(len(points)).reshape([n + 1] * dimension)
+    elements = []
+    for order in permutations(range(dimension)):
+        corner = np.zeros(dimension, dtype=int)
+        path = [corner.copy()]
+        for step in order:
+            corner[step] += 1
+            path.append(corner.copy())
+        elements.append(np.stack([index[tuple(slice(c, c + n) for c in p)].ravel() for p in path], axis=1))
+    return points, np.concatenate(elements)

@@ -4,12 +4,12 @@ Convergence orders are in test_differential_operators_convergence.py.
 """
 
 from dataclasses import replace
-from itertools import permutations
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from meshes import box
 
 from jno.differential_operators import (
     DifferentialOperators,
@@ -35,22 +35,6 @@ def float64():
 
 
 # ---- meshes
-def box(n, dimension):
-    """Unit box with n cells per axis, each split into dimension! simplices of mixed orientation."""
-    axis = np.linspace(0.0, 1.0, n + 1)
-    points = np.stack(np.meshgrid(*[axis] * dimension, indexing="ij"), axis=-1).reshape(-1, dimension)
-    index = np.arange(len(points)).reshape([n + 1] * dimension)
-    elements = []
-    for order in permutations(range(dimension)):
-        corner = np.zeros(dimension, dtype=int)
-        path = [corner.copy()]
-        for step in order:
-            corner[step] += 1
-            path.append(corner.copy())
-        elements.append(np.stack([index[tuple(slice(c, c + n) for c in p)].ravel() for p in path], axis=1))
-    return points, np.concatenate(elements)
-
-
 def depth(n, dimension):
     """Distance of every node of `box` from the boundary, in cells."""
     points, _ = box(n, dimension)

@@ -7,11 +7,11 @@ connectivities scale with the mesh size.
 """
 
 from functools import lru_cache
-from itertools import permutations
 from typing import Any
 
 import numpy as np
 import pytest
+from meshes import box
 from scipy.spatial import Delaunay
 
 from jno.differential_operators import gradient_stencil, hessian_stencil, laplacian_stencil
@@ -31,19 +31,9 @@ WAVES = {1: np.array([3.0]), 2: np.array([2.0, 3.0]), 3: np.array([1.5, 2.0, 1.2
 
 # ---- meshes: points, elements, interior nodes
 def structured(n, dimension):
-    axis = np.linspace(0.0, 1.0, n + 1)
-    points = np.stack(np.meshgrid(*[axis] * dimension, indexing="ij"), axis=-1).reshape(-1, dimension)
-    index = np.arange(len(points)).reshape([n + 1] * dimension)
-    elements = []
-    for order in permutations(range(dimension)):
-        corner = np.zeros(dimension, dtype=int)
-        path = [corner.copy()]
-        for step in order:
-            corner[step] += 1
-            path.append(corner.copy())
-        elements.append(np.stack([index[tuple(slice(c, c + n) for c in p)].ravel() for p in path], axis=1))
+    points, elements = box(n, dimension)
     interior = ((points > 1e-9) & (points < 1 - 1e-9)).all(axis=1)
-    return points, np.concatenate(elements), interior
+    return points, elements, interior
 
 
 def displaced(points, interior, amplitude):

@@ -83,17 +83,6 @@ def test_weighted_means_are_read():
         assert WeightedMean.of(constraint) is None
 
 
-@pytest.fixture(scope="module")
-def square():
-    domain = unit_square(0.5)
-    return domain, domain.variable("interior")
-
-
-@pytest.fixture
-def xy(square):
-    return square[1][:2]
-
-
 def test_nodes_can_be_constructed_by_hand(square):
     domain, (x, y, _) = square
     u = x * y**2

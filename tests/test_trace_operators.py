@@ -5,18 +5,12 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import coordinates, evaluate, mlp, unit_square
+from helpers import coordinates, evaluate, mlp
 
 import jno
 from jno.trace import BinaryOp, Placeholder
 
 RTOL = 2e-6
-
-
-@pytest.fixture(scope="module")
-def square():
-    domain = unit_square(0.5)
-    return domain, domain.variable("interior")
 
 
 @pytest.fixture

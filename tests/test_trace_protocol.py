@@ -16,17 +16,6 @@ from jno.trace import (
 )
 
 
-@pytest.fixture(scope="module")
-def square():
-    domain = unit_square(0.5)
-    return domain, domain.variable("interior")
-
-
-@pytest.fixture
-def xy(square):
-    return square[1][:2]
-
-
 # --- identity -------------------------------------------------------------------------------------------------
 def test_equality_of_expressions_is_identity_and_nodes_are_hashable(xy):
     x, y = xy

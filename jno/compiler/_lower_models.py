@@ -102,7 +102,7 @@ def call_module(module: PyTree, inputs: list[Shaped[Array, ...]], key: Key | Non
             f"{name} returned {type(shape).__name__}; a network must return one array: wrap it in an equinox.Module "
             "that picks one"
         )
-    return contract_products(function, inputs)
+    return jnp.asarray(contract_products(function, inputs))  # a parameter may hold an array of NumPy
 
 
 def _shape_errors() -> tuple[type[Exception], ...]:

@@ -17,6 +17,7 @@ from jno.trace import BinaryOp, FunctionCall, GetItem, Literal, Print, Reduction
 from ._pairing import ANY
 from ._rules import lowers
 from ._scope import Scope
+from ._types import AnyArray
 from ._value import AlignmentError, Value, align, as_columns, point_count, result_axis
 
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
@@ -224,14 +225,14 @@ def print_value(node: Print, scope: Scope, target: Value) -> Value:
     """Identity that prints when the compiled program runs."""
     label = node.label or "jno"
 
-    def show(array: np.ndarray) -> None:
+    def show(array: AnyArray) -> None:
         print(f"{label}: {_DESCRIPTIONS[node.what](array) if isinstance(node.what, str) else node.what(array)}")
 
     jax.debug.callback(show, target.array)
     return target
 
 
-def _stats(a: np.ndarray) -> str:
+def _stats(a: AnyArray) -> str:
     return f"min={a.min():.6g} max={a.max():.6g} mean={a.mean():.6g} std={a.std():.6g}"
 
 
