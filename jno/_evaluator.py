@@ -48,17 +48,19 @@ class EvaluationSite:
         domain: the domain whose samples are used.
         points: coordinates that stand for the points of ``home``, if there are any.
         window: number of time levels, ``None`` for all.
+        by_default: whether nobody said where: then variables of other domains are refused.
     """
 
     home: Domain
     domain: Domain
     points: PlacedPoints | None
     window: int | None
+    by_default: bool
 
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for two places exactly if one program serves both."""
-        return None if self.points is None else self.points.key, self.window, id(self.domain)
+        return None if self.points is None else self.points.key, self.window, id(self.domain), self.by_default
 
     def context(self) -> Mapping[str, Any] | None:
         """Arrays by tag; ``None`` for the domain's own."""
@@ -192,11 +194,9 @@ class Evaluator:
 
     def _place(self, nodes: Sequence[Node], domain: object, window: int | None) -> EvaluationSite:
         home = self._home(nodes)
-        if domain is None:
-            check_own_domain(nodes, self._expressions, home, "eval()")
         points = placed_points(domain, nodes, home, window)
         elsewhere = domain if points is None and isinstance(domain, Domain) else None
-        return EvaluationSite(home, home if elsewhere is None else elsewhere, points, window)
+        return EvaluationSite(home, home if elsewhere is None else elsewhere, points, window, by_default=domain is None)
 
     def _values(
         self, nodes: Sequence[Node], place: EvaluationSite, key: Key | None, *, over_draws: bool
@@ -214,6 +214,8 @@ class Evaluator:
         return function(self._devices.on_all(modules), data, key)
 
     def _compile(self, nodes: Sequence[Node], place: EvaluationSite, *, over_draws: bool) -> CompiledExpressions:
+        if place.by_default:
+            check_own_domain(nodes, self._expressions, place.home, "eval()")
         check_temporal(nodes, place.domain)
         program = Program(nodes, place.domain, window=place.window, context=place.context(), graph=self._graph)
         program.check_window("eval")

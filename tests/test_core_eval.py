@@ -244,6 +244,8 @@ def test_variables_of_another_domain_are_not_read_at_points_of_this_one():
         crux.eval(fine.variable("f", np.array([[3.0]])) * x)
     assert crux.eval(z**2, domain=fine).shape[1] == len(fine.points)
     np.testing.assert_array_equal(crux.eval(z**2, domain=crux.domain), crux.eval(x**2))
+    with pytest.raises(ValueError, match="'interior' belongs to"):
+        crux.eval(z**2)
 
 
 def test_variables_that_a_core_has_moved_to_its_domain_stay_there():
