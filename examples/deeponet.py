@@ -2,7 +2,7 @@
 
     -(k(x) u')' = 1  on (0, 1),   u(0) = u(1) = 0,   k(x) = exp(Σ_j c_j sin(jπx)),   j = 1 ... 4
 
-A DeepONet maps the coefficients c to the whole solution u. It sees 100 samples of c and no solution: the loss is the
+A DeepONet maps the coefficients c to the whole solution u. It sees 200 samples of c and no solution: the loss is the
 residual of the equation, and x(1-x) keeps the boundary values. The result is compared with finite differences at a
 conductivity that it has not seen.
 """
@@ -41,7 +41,7 @@ def finite_differences(c, cells=800):
     return x, u
 
 
-def build(epochs=6000, samples=100, points=40, width=64):
+def build(epochs=8000, samples=200, points=40, width=64):
     """The problem: a core with one constraint and the solution u for whatever coefficients the domain carries."""
     domain = samples * jno.domain.line(mesh_size=1 / points)
     x, _ = domain.variable("interior")
@@ -83,7 +83,7 @@ def draw(path, x, k, u, exact, losses):
     figure.savefig(path, dpi=100)
 
 
-def main(epochs=6000, out="runs/deeponet", batchsize=25, **options):
+def main(epochs=8000, out="runs/deeponet", batchsize=25, **options):
     """Train on mini-batches of coefficient samples, compare at an unseen one, draw."""
     out = Path(out)
     jno.logger(path=out)
