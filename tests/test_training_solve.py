@@ -1,6 +1,7 @@
 """core.solve: objective, history, repeated calls, options, batches and time windows."""
 
 import functools
+import io
 import re
 import sys
 from typing import Any
@@ -11,6 +12,7 @@ import jax
 import numpy as np
 import optax
 import pytest
+from rich.console import Console
 
 import jno
 from jno.utils.callbacks import Callback
@@ -112,6 +114,7 @@ def test_the_bar_stays_and_is_full(capsys, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr("rich._console", Console(file=io.StringIO()))  # made where there was no terminal
     crux, _ = parameter_problem()
     shown = []
     for _ in range(2):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jno.trace import Node
+
+Vector: TypeAlias = Float[Array, " _"]
+"""Parameters or residuals as one vector."""
 
 _DENSE = 2048
 """Above this many parameters and residuals no matrix is formed."""
@@ -38,10 +41,10 @@ _MOST_CURVATURE = 0.75
 class LeastSquares(Protocol):
     """A loss of the parameters that is the sum of squares of its residuals."""
 
-    def __call__(self, parameters: Any) -> Any:
+    def __call__(self, parameters: PyTree) -> Any:
         """The loss."""
 
-    def residuals(self, parameters: Any, *terms: Any) -> Any:
+    def residuals(self, parameters: PyTree, *terms: object) -> Any:
         """The vector whose squares add up to the loss; with a second argument, the part that belongs to these terms."""
 
 
@@ -129,7 +132,7 @@ def engd(
     if rcond is not None and not 0.0 <= rcond < 1.0:
         raise ValueError(f"engd(rcond={rcond!r}): it must be at least 0 and below 1, or None for machine precision")
 
-    def init(parameters: Any) -> ENGDState:
+    def init(parameters: PyTree) -> ENGDState:
         flat = ravel_pytree(parameters)[0]
         if jnp.finfo(flat.dtype).bits < _LEAST_BITS:
             raise ValueError(
@@ -140,12 +143,12 @@ def engd(
         return ENGDState(jnp.zeros((), jnp.int32), damping, _Metric.empty(flat) if gram_interval > 1 else ())
 
     def update(
-        gradients: Any,
+        gradients: PyTree,
         state: ENGDState,
-        parameters: Any = None,
+        parameters: PyTree = None,
         *,
-        value_fn: Any = None,
-        **_: Any,
+        value_fn: object = None,
+        **_: object,
     ) -> tuple[Any, ENGDState]:
         if parameters is None or not isinstance(value_fn, LeastSquares):
             raise ValueError(
@@ -155,7 +158,7 @@ def engd(
         start, unravel = ravel_pytree(parameters)
         half = ravel_pytree(gradients)[0].astype(start.dtype) / 2
 
-        def residual(vector: Any) -> Any:
+        def residual(vector: Vector) -> Vector:
             leaves = unravel(vector)
             residuals = value_fn.residuals(leaves) if terms is None else value_fn.residuals(leaves, terms)
             return residuals.astype(start.dtype)
@@ -163,7 +166,7 @@ def engd(
         metric: Any = ()
         if gram_interval > 1:
 
-            def renewed(_: Any) -> _Metric:
+            def renewed(_: _Metric) -> _Metric:
                 return _Metric.of(_jacobian(residual, start)).filled()
 
             metric = jax.lax.cond(state.count % gram_interval == 0, renewed, lambda old: old, state.metric)
@@ -175,7 +178,7 @@ def engd(
                 "compute no eigenvalues to cut off; leave rcond=None, or train fewer parameters or residuals"
             )
 
-        def value(vector: Any) -> Any:
+        def value(vector: Vector) -> Array:
             return value_fn(unravel(vector))
 
         damping = state.damping
@@ -197,7 +200,7 @@ def engd(
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def _checked_terms(terms: Any) -> tuple[int | Node, ...]:
+def _checked_terms(terms: object) -> tuple[int | Node, ...]:
     if not isinstance(terms, Sequence) or isinstance(terms, str):
         raise TypeError(
             f"engd(gram_terms={terms!r}): it must be a sequence of constraints, their positions or expressions"
@@ -213,7 +216,7 @@ def _checked_terms(terms: Any) -> tuple[int | Node, ...]:
     return tuple(terms)
 
 
-def _jacobian(residual: Callable[[Any], Any], start: Any) -> Float[Array, "N P"]:
+def _jacobian(residual: Callable[[Vector], Vector], start: Vector) -> Float[Array, "N P"]:
     """By forward mode when there are fewer parameters than residuals."""
     values, push = jax.linearize(residual, start)
     if start.size <= values.size:
@@ -290,11 +293,11 @@ class _Path:
         residual: residuals of a vector of parameters whose squares make up the whole loss; None for no acceleration.
     """
 
-    value: Callable[[Any], Any]
+    value: Callable[[Vector], Array]
     start: Float[Array, " P"]
     metric: _Metric
     slope: Float[Array, " K"]
-    residual: Callable[[Any], Any] | None
+    residual: Callable[[Vector], Vector] | None
 
     def step(
         self, direction: Float[Array, " P"], rcond: float | None, damping: Float[Array, ""]
@@ -343,7 +346,7 @@ class _Path:
         assert self.residual is not None
         residual = self.residual
 
-        def slope(vector: Any) -> Any:
+        def slope(vector: Vector) -> Vector:
             return jax.jvp(residual, (vector,), (velocity,))[1]
 
         second = jax.jvp(slope, (self.start,), (velocity,))[1]
@@ -356,20 +359,22 @@ class _Path:
         return (reference - self.value(self.start - step)) / jnp.where(promised > 0.0, promised, 1.0)
 
 
-def _by_conjugate_gradients(residual: Callable[[Any], Any], start: Any, half: Any) -> Float[Array, " P"]:
+def _by_conjugate_gradients(
+    residual: Callable[[Vector], Vector], start: Vector, half: Vector | None
+) -> Float[Array, " P"]:
     """For half of a gradient, by default that of the residual."""
     r, forward = jax.linearize(residual, start)
     backward = jax.linear_transpose(forward, start)
     damping = jnp.finfo(start.dtype).eps
 
-    def gram(vector: Any) -> Any:
+    def gram(vector: Vector) -> Vector:
         return backward(forward(vector))[0] + damping * vector
 
     right = backward(r)[0] if half is None else half
     return jax.scipy.sparse.linalg.cg(gram, right, maxiter=_CG_STEPS)[0]
 
 
-def _halved(value: Callable[[Any], Any], start: Any, direction: Float[Array, " P"]) -> Float[Array, " P"]:
+def _halved(value: Callable[[Vector], Array], start: Vector, direction: Float[Array, " P"]) -> Float[Array, " P"]:
     """The best of the halved directions, else nothing."""
     steps = 0.5 ** jnp.arange(_HALVINGS, dtype=start.dtype)[:, None] * direction
     values = jax.lax.map(lambda step: value(start - step), steps)

@@ -42,6 +42,7 @@ class ProgressBar:
 
     def __enter__(self) -> ProgressBar:
         if sys.stdout.isatty() and not console_is_quiet():
+            from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             self._bar = Progress(
@@ -50,6 +51,7 @@ class ProgressBar:
                 MofNCompleteColumn(),
                 TimeRemainingColumn(elapsed_when_finished=True),
                 TextColumn("{task.fields[state]}"),
+                console=Console(),  # the shared one knows the terminal of its first use
             )
             self._bar.start()
             self._task = self._bar.add_task(self._description, total=self._total, state=self._state)
