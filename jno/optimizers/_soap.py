@@ -53,8 +53,17 @@ def soap(
     Args:
         learning_rate: a number or an optax schedule of the step (the first, zero step counts).
         weight_decay: decoupled decay, of all leaves.
-        b1, b2, shampoo_beta, eps, correct_bias, precondition_frequency, max_precond_dim, precondition_1d, precision,
-            mu_dtype, qr_dtype: see :func:`scale_by_soap`.
+        b1: see :func:`scale_by_soap`, as for all arguments that follow.
+        b2: as there.
+        shampoo_beta: as there.
+        eps: as there.
+        correct_bias: as there.
+        precondition_frequency: as there.
+        max_precond_dim: as there.
+        precondition_1d: as there.
+        precision: as there.
+        mu_dtype: as there.
+        qr_dtype: as there.
 
     Returns:
         a transform; ``update`` needs ``params`` only for ``weight_decay``.
