@@ -27,8 +27,8 @@ class AttachedMethods(griffe.Extension):
 
     def _attach(self, pkg: griffe.Module, owner: griffe.Class, name: str, reference: str) -> None:
         room, _, function = reference.partition(".")
-        found = pkg.modules_collection[f"{owner.resolve(room)}.{function}"]
-        target = found.final_target if found.is_alias else found
+        member = pkg.modules_collection[f"{owner.resolve(room)}.{function}"]
+        target = member.final_target if member.is_alias else member
         if not target.is_function:
             return
         method = copy.copy(target)

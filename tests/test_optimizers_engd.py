@@ -54,6 +54,15 @@ def test_one_step_solves_a_linear_problem(shape, form, monkeypatch):
         np.testing.assert_allclose(found - start, change, rtol=1e-6, atol=1e-8)
 
 
+# at 1e-25 the gradient, the square of the scale, is zero: only what works with the residual itself has a step
+@pytest.mark.parametrize(("scale", "interval"), [(1e-25, 1), (1e15, 1), (1e15, 2)])
+def test_no_unit_of_the_loss_underflows_in_single_precision(scale, interval):
+    matrix, right = (jnp.asarray(array, jnp.float32) for array in linear(9, 4))
+    optimizer = engd(line_search=False, gram_interval=interval)
+    step, _ = one_step(optimizer, matrix * scale, right * scale, {"a": jnp.zeros(4, jnp.float32)})
+    np.testing.assert_allclose(step, np.linalg.lstsq(matrix, right, rcond=None)[0], rtol=1e-3)
+
+
 def test_without_line_search_the_step_is_the_whole_direction():
     with jax.enable_x64(True):
         matrix, right = linear(9, 4)

@@ -248,37 +248,56 @@ class _Metric:
         missing = self.right.shape[1] - self.values.size
         return _Metric(None, jnp.pad(self.values, (0, missing)), jnp.pad(self.right, ((0, missing), (0, 0))))
 
+    # Values and slopes are relative to the largest singular value, so that no unit of the loss under- or overflows.
     def slope(self, half: Float[Array, " P"], residual: Float[Array, " N"] | None) -> Float[Array, " K"]:
-        """Half of the gradient along the singular vectors; from the residual, where it is given, without rounding it
-        in the product with ``J'``."""
-        return self.right @ half if residual is None else self.values * (self.left.T @ residual)
+        """Half of the gradient along the singular vectors, over the square of the largest value.
+
+        It comes from the residual, where that is given, without the rounding of the product with ``J'``.
+        """
+        if residual is None:
+            return self.right @ half / self._largest / self._largest
+        return self._relative * (self.left.T @ residual) / self._largest
 
     def direction(self, slope: Float[Array, " K"], rcond: float | None) -> Float[Array, " P"]:
         """The undamped direction, small eigenvalues cut off."""
-        retained = self._retained(rcond)
-        return jnp.where(retained, slope / jnp.where(retained, self.values, 1.0) ** 2, 0.0) @ self.right
+        return self._undamped(slope, rcond, power=2) @ self.right
 
     def promised(self, slope: Float[Array, " K"], rcond: float | None) -> Float[Array, ""]:
         """By how much the undamped direction lowers the loss of the linear model."""
-        retained = self._retained(rcond)
-        return jnp.sum(jnp.where(retained, (slope / jnp.where(retained, self.values, 1.0)) ** 2, 0.0))
+        return jnp.sum((self._largest * self._undamped(slope, rcond, power=1)) ** 2)
 
     def damped(self, slope: Float[Array, " K"], damping: Float[Array, ""]) -> Float[Array, " P"]:
         """The direction with this multiple of the largest eigenvalue added to all."""
-        return (slope / self._raised(damping)) @ self.right
+        return (slope / (self._relative**2 + damping)) @ self.right
 
     def promised_damped(self, slope: Float[Array, " K"], damping: Float[Array, ""]) -> Float[Array, ""]:
         """By how much the damped direction lowers the loss of the linear model."""
-        raised = self._raised(damping)
-        return jnp.sum(slope**2 / raised * (2.0 - self.values**2 / raised))
+        raised = self._relative**2 + damping
+        return jnp.sum((self._largest * slope) ** 2 / raised * (2.0 - self._relative**2 / raised))
 
-    def _retained(self, rcond: float | None) -> Bool[Array, " K"]:
+    def _undamped(self, slope: Float[Array, " K"], rcond: float | None, power: int) -> Float[Array, " K"]:
         s = self.values
-        return s > jnp.sqrt(jnp.finfo(s.dtype).eps if rcond is None else rcond) * s[0]
+        retained = s > jnp.sqrt(jnp.finfo(s.dtype).eps if rcond is None else rcond) * s[0]
+        return jnp.where(retained, slope / jnp.where(retained, self._relative, 1.0) ** power, 0.0)
 
-    def _raised(self, damping: Float[Array, ""]) -> Float[Array, " K"]:
-        largest = self.values[0] ** 2
-        return self.values**2 + damping * jnp.where(largest > 0.0, largest, 1.0)
+    @property
+    def _largest(self) -> Float[Array, ""]:
+        return jnp.where(self.values[0] > 0.0, self.values[0], 1.0)
+
+    @property
+    def _relative(self) -> Float[Array, " K"]:
+        return self.values / self._largest
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _Trial:
+    """A damping, the step with it, what that gains relative to what was promised, and the number of trials before."""
+
+    damping: Any
+    step: Any
+    gain: Any
+    count: Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -314,32 +333,28 @@ class _Path:
     def _damped(
         self, reference: Float[Array, ""], damping: Float[Array, ""]
     ) -> tuple[Float[Array, " P"], Float[Array, ""]]:
-        def fails(trial: tuple[Any, Any, Any, Any]) -> Any:
-            _, _, gain, count = trial
-            return ~(gain > _LEAST_GAIN) & (count < _TRIALS)
+        def fails(trial: _Trial) -> Bool[Array, ""]:
+            return ~(trial.gain > _LEAST_GAIN) & (trial.count < _TRIALS)
 
-        def with_more(trial: tuple[Any, Any, Any, Any]) -> tuple[Any, Any, Any, Any]:
-            raised = trial[0] * _RAISED
-            return raised, *self._trial(raised, reference), trial[3] + 1
+        def with_more(trial: _Trial) -> _Trial:
+            return self._trial(trial.damping * _RAISED, reference, trial.count + 1)
 
-        first = damping, *self._trial(damping, reference), 0
-        tried, step, gain, _ = jax.lax.while_loop(fails, with_more, first)
-        factor = jnp.where(gain > _GOOD_GAIN, 1.0 / _LOWERED, jnp.where(gain > _POOR_GAIN, 1.0, _RAISED))
-        following = jnp.clip(tried * factor, jnp.finfo(damping.dtype).eps, _MOST_DAMPING)
-        return jnp.where(gain > _LEAST_GAIN, step, 0.0), following.astype(damping.dtype)
+        trial = jax.lax.while_loop(fails, with_more, self._trial(damping, reference, jnp.int32(0)))
+        unchanged = jnp.where(trial.gain > _POOR_GAIN, 1.0, _RAISED)
+        factor = jnp.where(trial.gain > _GOOD_GAIN, 1.0 / _LOWERED, unchanged)
+        following = jnp.clip(trial.damping * factor, jnp.finfo(damping.dtype).eps, _MOST_DAMPING)
+        step = jnp.where(trial.gain > _LEAST_GAIN, trial.step, 0.0)
+        return step, following.astype(damping.dtype)
 
-    def _trial(
-        self, damping: Float[Array, ""], reference: Float[Array, ""]
-    ) -> tuple[Float[Array, " P"], Float[Array, ""]]:
-        """A step and its gain, relative to what was promised."""
+    def _trial(self, damping: Float[Array, ""], reference: Float[Array, ""], count: Int[Array, ""]) -> _Trial:
         velocity = self.metric.damped(self.slope, damping)
         promised = self.metric.promised_damped(self.slope, damping)
         if self.residual is None:
-            return velocity, self._gain(velocity, reference, promised)
-        bend = self.metric.damped(self.metric.right @ self._curvature(velocity), damping)
+            return _Trial(damping, velocity, self._gain(velocity, reference, promised), count)
+        bend = self.metric.damped(self.metric.slope(self._curvature(velocity), None), damping)
         straight = jnp.linalg.norm(bend) <= _MOST_CURVATURE * jnp.linalg.norm(velocity)
         step = velocity + bend / 2
-        return step, jnp.where(straight, self._gain(step, reference, promised), -jnp.inf)
+        return _Trial(damping, step, jnp.where(straight, self._gain(step, reference, promised), -jnp.inf), count)
 
     def _curvature(self, velocity: Float[Array, " P"]) -> Float[Array, " P"]:
         """``J' r_dd`` with the second derivative of the residuals along a direction."""
@@ -355,7 +370,7 @@ class _Path:
     def _gain(
         self, step: Float[Array, " P"], reference: Float[Array, ""], promised: Float[Array, ""]
     ) -> Float[Array, ""]:
-        # a loss that is not a number gives a gain that is larger than nothing
+        # of a loss that is not a number the gain is not one either, and above no limit
         return (reference - self.value(self.start - step)) / jnp.where(promised > 0.0, promised, 1.0)
 
 
