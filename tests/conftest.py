@@ -5,12 +5,12 @@ import os
 os.environ["MPLBACKEND"] = "Agg"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+import annotation_checks
 import pytest
 from hypothesis import settings
-from jaxtyping import install_import_hook
 
 # before the first import of jno
-install_import_hook("jno", "beartype.beartype")
+annotation_checks.install()
 
 import jno
 from jno.utils import _config, _logger
