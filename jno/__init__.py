@@ -53,6 +53,7 @@ from .utils import init_default_logger as logger
 from .utils import load as load
 from .utils import load_config as load_config
 from .utils import save as save
+from .weak import fem as fem
 
 numpy = np
 # `import jno.numpy` finds the same module; a file numpy.py would hide NumPy from scripts run in this folder
@@ -87,6 +88,7 @@ __all__ = [
     "core",
     "do",
     "domain",
+    "fem",
     "fn",
     "get_config",
     "get_config_path",

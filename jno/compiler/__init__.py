@@ -26,6 +26,10 @@ from ._graph import noise_nodes as noise_nodes
 from ._graph import trained_models as trained_models
 from ._graph import untracked as untracked
 from ._graph import weights_key as weights_key
+from ._integrand import FieldArrays as FieldArrays
+from ._integrand import PointFunction as PointFunction
+from ._integrand import constant_zeros as constant_zeros
+from ._integrand import unread_inputs as unread_inputs
 from ._lower_models import call_module as call_module
 from ._lowering import RULE_MODULES as RULE_MODULES
 from ._named import named_expression as named_expression
@@ -35,6 +39,7 @@ from ._probes import is_pointwise as is_pointwise
 from ._probes import shapes_with_more_points as shapes_with_more_points
 from ._program import Program as Program
 from ._rules import lowers as lowers
+from ._scope import Channel as Channel
 from ._scope import NotPointwiseError as NotPointwiseError
 from ._shapes import infer_shapes as infer_shapes
 from ._shapes import shape_tree as shape_tree

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from jno.domain import domain as Domain
-from jno.trace import Node, TensorTag, Variable, walk
+from jno.trace import Node, TensorTag, Variable, WeakValue, walk
 
 
 def discover_domain(expressions: Sequence[Node]) -> Domain:
@@ -18,6 +18,9 @@ def discover_domain(expressions: Sequence[Node]) -> Domain:
     for leaf in _leaves(expressions):
         if leaf.domain is not None:
             domains.setdefault(id(leaf.domain), leaf.domain)
+    for node in walk(expressions):
+        if isinstance(node, WeakValue):
+            domains.setdefault(id(node.domain), node.domain)
     if not domains:
         raise ValueError(
             "no domain: the constraints contain no Variables or TensorTags; pass domain= explicitly, e.g. "

@@ -14,7 +14,6 @@ from jno.trace import (
     Integral,
     IntegralTime,
     Model,
-    ModelCall,
     Node,
     Noise,
     TensorTag,
@@ -126,7 +125,7 @@ def spatial_tags(roots: Iterable[Node]) -> tuple[str, ...]:
 
 def models_of(roots: Iterable[Node]) -> list[Model]:
     """The models below ``roots`` in order of first appearance."""
-    return list(dict.fromkeys(node.model for node in walk(roots) if isinstance(node, ModelCall)))
+    return list(dict.fromkeys(model for node in walk(roots) for model in node.models()))
 
 
 def adaptive_weights(roots: Iterable[Node]) -> list[AdaptiveWeight]:
@@ -152,8 +151,7 @@ def trained_models(roots: Iterable[Node]) -> list[Model]:
         if id(node) in visited or node.stops_gradient():
             continue
         visited.add(id(node))
-        if isinstance(node, ModelCall):
-            models.setdefault(node.model)
+        models.update(dict.fromkeys(node.models()))
         stack.extend(node.children())
     return list(models)
 

@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jno.trace import AdaptiveWeight, Constant, Literal, Noise, TensorTag, Variable
+from jno.trace import AdaptiveWeight, Bound, Constant, FieldValue, Literal, Noise, TensorTag, Variable, WeakValue
 
 from ._graph import weights_key
 from ._pairing import ANY
 from ._rules import lowers
-from ._scope import Scope
+from ._scope import Channel, Scope
 from ._value import Value
 
 
@@ -67,6 +67,30 @@ _DISTRIBUTIONS: dict[str, Any] = {
     # The Laplace scale b gives the standard deviation b·√2.
     "laplace": lambda key, shape, p: p["std"] / np.sqrt(2.0) * jax.random.laplace(key, shape),
 }
+
+
+@lowers(Bound)
+def bound(node: Bound, scope: Scope, target: Value) -> Value:
+    """The value of what has named coordinates."""
+    return target
+
+
+@lowers(FieldValue)
+def field_value(node: FieldValue, scope: Scope, *variables: Value) -> Value:
+    """The value of a field at the quadrature points; derivative passes read its tabulated derivatives instead."""
+    if any(scope.differentiates(variable.tag) for variable in node.variables):
+        raise ValueError(
+            f"a derivative of the field {node.field.name!r} has a scheme of its own: derivatives of fields in weak "
+            "forms are those of the elements; leave scheme= and the configured AD mode out"
+        )
+    return scope.tabulated(node, Channel())
+
+
+@lowers(WeakValue)
+def weak_value(node: WeakValue, scope: Scope, *data: Value) -> Value:
+    """What the weak problem computes with the scope's modules; it has no points."""
+    values = {leaf.tag: value.array for leaf, value in zip(node.data, data, strict=True)}
+    return Value(jnp.asarray(node.problem.value(scope.setting.modules, values)))
 
 
 def _bound(table: dict[str, Any], tag: str) -> Any:

@@ -9,17 +9,19 @@ what it needs of the inner derivatives is read off a higher order of the earlier
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
+import jax.numpy as jnp
 from jaxtyping import Array
 
-from jno.trace import Derivative, Jacobian, Node, Pointwise, title, walk
+from jno.trace import Derivative, FieldValue, Jacobian, Node, Pointwise, title, walk
 from jno.utils import get_logger
 
 from ._directional import Direction, direction_of, target_of
 from ._requests import Factors, assembled, gradient, is_planned, requests
-from ._scope import Scope
+from ._scope import Channel, Scope
 from ._taylor import (
     IDENTITY,
     Differentiated,
@@ -54,6 +56,11 @@ class LevelReport:
     targets: tuple[TargetReport, ...]
     fallen_back: tuple[str, ...]
     """Primitives without a rule, differentiated by nested `jax.jvp`."""
+
+
+def scaled(value: Value, weight: float) -> Value:
+    """A value times a number."""
+    return value if weight == 1 else dataclasses.replace(value, array=weight * value.array)
 
 
 def run_passes(scope: Scope, nodes: Sequence[Node]) -> None:
@@ -182,7 +189,7 @@ class _Bundle:
         return levels
 
     def _read_by(self, target: Node, targets: set[int]) -> list[Node]:
-        """Derivatives of the group, and those of some targets, that the value of ``target`` is computed from."""
+        """Derivatives of the group, those of some targets, and fields that the value of ``target`` is computed from."""
         read: list[Node] = []
         visited: set[int] = set()
         stack = [target]
@@ -191,7 +198,7 @@ class _Bundle:
             if id(node) in visited:
                 continue
             visited.add(id(node))
-            if id(node) in self._members or id(node) in targets:
+            if id(node) in self._members or id(node) in targets or isinstance(node, FieldValue):
                 read.append(node)
             elif not node.binds:
                 stack.extend(node.children())
@@ -215,7 +222,9 @@ class _Bundle:
             for node in self._read_by(target, earlier):
                 inputs[id(node)] = node
                 self._positions.setdefault((level, id(node)), {0}).update(positions)
-        for number in inputs:
+        for number, node in inputs.items():
+            if isinstance(node, FieldValue):
+                continue  # all its derivatives are tabulated
             outer = [streams.basis[position][0] for position in self._positions[level, number]]
             if number in self._members:
                 base = id(self._members[number].target)
@@ -284,7 +293,9 @@ class _Bundle:
         return jet_of(value.array, parts, streams)
 
     def _derived(self, node: Node, outer: Operator) -> Value:
-        """``outer`` of a derivative of the group, or of a target."""
+        """``outer`` of a derivative of the group, of a target, or of a field."""
+        if isinstance(node, FieldValue):
+            return self._tabulated(node, outer)
         if id(node) not in self._members:
             computed = self._computed[id(node)]
             return dataclasses.replace(computed.value, array=computed.read(outer))
@@ -294,6 +305,33 @@ class _Bundle:
         if isinstance(member, Jacobian) and len(operators) > 1:
             return gradient(computed.result.read_stacked(computed.output, operators), computed.value)
         return assembled(member, list(map(computed.read, operators)), computed.value)
+
+    def _tabulated(self, node: FieldValue, outer: Operator) -> Value:
+        """``outer`` of a field, of what is tabulated of it."""
+        directions = {number: direction for direction, number in self._directions.items()}
+        value, *remaining = [
+            scaled(self._monomial(node, [directions[number] for number in monomial], Channel()), weight)
+            for monomial, weight in outer.terms
+        ]
+        return dataclasses.replace(value, array=functools.reduce(jnp.add, [v.array for v in remaining], value.array))
+
+    def _monomial(self, node: FieldValue, directions: Sequence[Direction], channel: Channel) -> Value:
+        """The derivative of a field along some directions, one after the other, of its derivative ``channel``."""
+        if not directions:
+            return self._scope.tabulated(node, channel)
+        direction, *remaining = directions
+        if direction.temporal:
+            return self._monomial(node, remaining, dataclasses.replace(channel, time=channel.time + 1))
+        columns = range(node.field.domain.dimension) if direction.column is None else [direction.column]
+        values = [
+            self._monomial(node, remaining, Channel(channel.time, tuple(sorted((*channel.space, column)))))
+            for column in columns
+        ]
+        if direction.column is not None:
+            return values[0]
+        normal = direction.tangent(self._scope)
+        terms = [normal[:, column, None] * value.array for column, value in enumerate(values)]
+        return dataclasses.replace(values[0], array=functools.reduce(jnp.add, terms))
 
     def _report(
         self, level: int, targets: Sequence[Node], operators: Sequence[Sequence[Operator]], result: Differentiated

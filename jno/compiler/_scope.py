@@ -17,7 +17,7 @@ import jax
 from jaxtyping import Array, Int
 
 from jno.domain import domain as Domain
-from jno.trace import BinaryOp, Node, title
+from jno.trace import BinaryOp, FieldValue, Node, title
 
 from ._facts import Facts
 from ._graph import Graph
@@ -67,6 +67,18 @@ class Window:
     axes: Bindings
 
 
+@dataclasses.dataclass(frozen=True, order=True)
+class Channel:
+    """A derivative of a field: how often by time, and the columns of space it is taken by, in their order."""
+
+    time: int = 0
+    space: tuple[int, ...] = ()
+
+
+FieldTable = Mapping[FieldValue, Mapping[Channel, Array]]
+"""Canonical field → its tabulated derivatives ``(N, components)`` at the points."""
+
+
 @dataclasses.dataclass(frozen=True)
 class NoiseStream:
     """Number of a noise node's random stream, and the tag whose number of points it takes (None: one row)."""
@@ -95,6 +107,8 @@ class Setting:
     """Which points of different point sets belong together."""
     quadratures: RowQuadratures
     """Quadrature rules of the domain's regions."""
+    fields: FieldTable = dataclasses.field(default_factory=dict)
+    """Fields of weak forms, tabulated at the points."""
     stencils: Stencils | None = None
     """Finite-difference stencils of the domain's meshes, or None without one."""
     all_levels: bool = True
@@ -291,6 +305,19 @@ class Scope:
             "sum, some of the points, a product over points): differentiate first and reduce afterwards, or hold the "
             "reduction constant with .stop_gradient"
         )
+
+    def tabulated(self, node: FieldValue, channel: Channel) -> Value:
+        """A derivative of a field of a weak form at the points.
+
+        Raises:
+            ValueError: there is no weak form: the field has no values.
+        """
+        if node not in self.setting.fields:
+            raise ValueError(
+                f"{node.field.name!r} is a {node.role} function of a weak form, which has no value here: assemble "
+                "terms with test functions by jno.fem([...])"
+            )
+        return Value(self.setting.fields[node][channel], 0)
 
     def seed(self, node_id: int, value: Value) -> None:
         """Set a node's value instead of computing it."""

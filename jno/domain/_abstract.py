@@ -36,6 +36,12 @@ class AbstractDomain(DomainView):
     by_region = fields.by_region
     interpolate = fields.interpolate
 
+    # -- symbols of weak forms: fields ----
+    fem_symbols = fields.fem_symbols
+    variational_symbols = fields.fem_symbols
+    test_function = fields.test_function
+    trial_function = fields.trial_function
+
     # -- files and pictures: io ----
     export = io.export
     export_vtk = io.export_vtk

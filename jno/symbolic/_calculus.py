@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Inexact
 
-from jno.trace import FunctionCall, Placeholder, as_node
+from jno.trace import FunctionCall, Placeholder, as_node, build_curl, build_divergence
 from jno.utils.ad_mode import AUTOMATIC
 
 from ._arrays import concat
@@ -165,6 +165,21 @@ def divergence(vector: object, variables: object, scheme: str = AUTOMATIC) -> Pl
 
 
 div = divergence
+
+
+@build_divergence.register
+def _divergence(target: Placeholder, variables: tuple[object, ...]) -> Placeholder:
+    return divergence(target, list(variables))
+
+
+@build_curl.register
+def _curl(target: Placeholder, variables: tuple[object, ...]) -> Placeholder:
+    if len(variables) not in (2, 3):
+        raise ValueError(f"a curl needs two or three variables, got {len(variables)}")
+    parts = components(target, len(variables), "the vector of a curl")
+    if len(variables) == 2:
+        return curl_2d(parts[0], parts[1], variables[0], variables[1])
+    return curl_3d(parts[0], parts[1], parts[2], variables[0], variables[1], variables[2])
 
 
 def curl_2d(f_x: object, f_y: object, x: object, y: object, scheme: str = AUTOMATIC) -> Placeholder:

@@ -11,7 +11,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float, Num
 
-from jno.trace import FunctionCall
+from jno.trace import FunctionCall, Placeholder, build_norm
 
 _DOC = """{summary} over one axis, several, or all entries.
 
@@ -99,6 +99,11 @@ def norm(x: object, ord: object = None, axis: Any = None, keepdims: bool = False
     """
     reduce = partial(_norm, ord=ord, axis=axis, keepdims=keepdims)
     return FunctionCall(reduce, [x], "norm", reduces_axis=first_axis(axis), align=_alignment(axis))
+
+
+@build_norm.register
+def _length(vector: Placeholder) -> Placeholder:
+    return norm(vector, axis=-1)
 
 
 def _norm(x: Num[ArrayLike, ...], ord: object, axis: int | Sequence[int] | None, keepdims: bool) -> Float[Array, ...]:

@@ -10,7 +10,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Inexact, Num
 
-from jno.trace import FunctionCall, Literal
+from jno.trace import FunctionCall, Literal, Placeholder, build_dot
 
 
 def trace(x: object) -> FunctionCall:
@@ -121,6 +121,11 @@ def inner(x: object, y: object, n_contract: int = 1, keepdims: bool = False) -> 
         raise ValueError(f"inner(n_contract={n_contract!r}): contract at least one axis, given as an integer")
     contract = partial(_inner, n_contract=n_contract, keepdims=keepdims)
     return FunctionCall(contract, [x, y], "inner", reduces_axis=-n_contract, align="broadcast")
+
+
+@build_dot.register
+def _dot(left: Placeholder, right: object) -> Placeholder:
+    return inner(left, right)
 
 
 def double_dot(x: object, y: object) -> FunctionCall:

@@ -3,6 +3,11 @@
 from . import _operators as _operators  # registers what the operators of an expression build
 from ._adaptive import AdaptiveWeight as AdaptiveWeight
 from ._adaptive import Balanced as Balanced
+from ._bound import Bound as Bound
+from ._bound import build_curl as build_curl
+from ._bound import build_divergence as build_divergence
+from ._bound import build_dot as build_dot
+from ._bound import build_norm as build_norm
 from ._choice import Choice as Choice
 from ._choice import choices_of as choices_of
 from ._choice import decided as decided
@@ -23,6 +28,11 @@ from ._derivatives import Jacobian as Jacobian
 from ._derivatives import NetworkGradient as NetworkGradient
 from ._derivatives import is_finite_difference as is_finite_difference
 from ._evaluated_at import EvaluatedAt as EvaluatedAt
+from ._fields import Field as Field
+from ._fields import FieldValue as FieldValue
+from ._fields import Pin as Pin
+from ._fields import WeakProblem as WeakProblem
+from ._fields import WeakValue as WeakValue
 from ._flatten import flatten as flatten
 from ._flatten import unflatten as unflatten
 from ._integrals import Integral as Integral

@@ -57,6 +57,7 @@ class Model:
         self.posterior_diagnostics: dict[str, Any] | None = None
         self.open_mask: Mask = None
         self.default_key: Any = None
+        self.space: Any = None
         self.version = 0
 
     @property

@@ -40,6 +40,9 @@ class ModelCall(Placeholder):
     def pointwise(self) -> Pointwise:
         return Pointwise.BY_MODEL
 
+    def models(self) -> tuple[Model, ...]:
+        return (self.model,)
+
     def __call__(self, *new_variables: object) -> Placeholder:
         if self.args:
             return super().__call__(*new_variables)

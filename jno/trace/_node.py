@@ -60,6 +60,10 @@ class Node:
         """Whether no gradient reaches the children."""
         return False
 
+    def models(self) -> tuple[Any, ...]:
+        """The models whose weights the node itself reads."""
+        return ()
+
     def children(self) -> tuple[Any, ...]:
         """All child nodes, in field order."""
         nodes: list[Node] = []

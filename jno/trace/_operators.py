@@ -6,6 +6,7 @@ from jno.utils import quoted
 from jno.utils.ad_mode import validate_scheme
 
 from . import _placeholder as services
+from ._bound import bound
 from ._derivatives import Hessian, Jacobian, network_gradient
 from ._integrals import Integral, IntegralTime
 from ._leaves import Variable
@@ -83,6 +84,7 @@ def _print(target: Placeholder, what: object, label: str | None) -> Print:
 
 services.build_tracker.register(Tracker)
 services.build_call.register(call_with_variables)
+services.build_bound.register(bound)
 
 
 def _variables(values: tuple[object, ...], operator: str) -> tuple[Variable, ...]:

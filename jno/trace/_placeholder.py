@@ -237,6 +237,35 @@ class Placeholder(Logic, Node):
         """
         return build_integral(self, var)
 
+    def bind(self, **names: object) -> Any:
+        """The same expression with named coordinates: ``u.bind(x=x, y=y).xy`` is a mixed derivative.
+
+        Args:
+            **names: variables by name. Single letters are concatenated, ``.xxy``, up to four; longer names are joined
+                by underscores, ``.time_time``.
+
+        Returns:
+            a `Bound` expression: ``.x``, ``.xy`` … are derivatives, ``[i]`` is component ``i``, and ``grad``, ``div``,
+            ``curl``, ``laplacian``, ``hessian`` take the bound coordinates of space by default.
+
+        Raises:
+            TypeError: no names, or something that is not a variable.
+            ValueError: a name that expressions use otherwise, or one that is bound to another variable already.
+
+        Example:
+            >>> import jno
+            >>> domain = jno.domain.rect(mesh_size=0.5)
+            >>> x, y, _ = domain.variable("interior")
+            >>> u = (x**2 * y).bind(x=x, y=y)
+            >>> u.xy.eval()[0, -1, 0].item()
+            2.0
+        """
+        return build_bound(self, names)
+
+    def partials(self, **names: object) -> Any:
+        """Same as :meth:`bind`."""
+        return self.bind(**names)
+
     # --- annotations ------------------------------------------------------------------------------------------
     def name(self, label: str) -> Placeholder:
         """Set the label shown in progress lines, plots and trees; returns ``self``."""
@@ -301,6 +330,7 @@ build_jacobian: Service[[Placeholder, tuple[object, ...], str, str], Placeholder
 build_hessian: Service[..., Placeholder] = Service("second derivatives", "jno.trace")
 build_gradient: Service[[Placeholder, tuple[object, ...], str], Placeholder] = Service("gradients", "jno.trace")
 build_integral: Service[[Placeholder, object], Placeholder] = Service("integrals", "jno.trace")
+build_bound: Service[[Placeholder, dict[str, object]], Placeholder] = Service("named coordinates", "jno.trace")
 build_print: Service[[Placeholder, object, str | None], Placeholder] = Service("printed expressions", "jno.trace")
 build_tracker: Service[[Placeholder, int, object], Placeholder] = Service("trackers", "jno.trace")
 shape_of: Service[[Placeholder], tuple[int, ...]] = Service("the shape of an expression", "jno.core")

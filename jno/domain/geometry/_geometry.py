@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from ..mesh import (
     Facets,
@@ -22,7 +22,7 @@ from ..mesh import (
     mesh_connectivity,
 )
 from ._lazy import LazyRegions
-from ._predicates import NearestNode
+from ._predicates import NearestNode, checked_where
 from ._selection import select, select_on_mesh, select_points, where_on
 
 
@@ -145,6 +145,17 @@ class Geometry:
             )
         facets = mesh.facets[tag.facets]
         return Facets(mesh.points[facets], facet_frames(mesh.points, facets, mesh.opposite[tag.facets])[1])
+
+    def cells_of(self, name: str) -> Int[np.ndarray, " m"] | None:
+        """Cells of a volume tag, those whose centroid lies in it; `None` for boundaries and single nodes."""
+        mesh, tag = self.mesh, self.tags[name]
+        if mesh is None or tag.is_boundary or tag.facets is not None:
+            return None
+        if tag.where is None or isinstance(tag.where, NearestNode):
+            return tag.cells
+        centroids = mesh.points[mesh.cells].mean(axis=1)
+        inside = np.asarray(checked_where(name, tag.where, self.slack).at_points(*centroids.T))
+        return np.flatnonzero(np.broadcast_to(inside, (len(centroids),)))
 
     def quadrature(self, name: str) -> Quadrature:
         """Nodal quadrature on the tag's own cells or facets."""

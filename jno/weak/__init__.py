@@ -1,0 +1,5 @@
+"""Weak forms: finite elements and variational networks, from terms that are expressions of symbols."""
+
+from ._fem import FEM as FEM
+from ._fem import fem as fem
+from ._linear import SingularSystemError as SingularSystemError

@@ -1,0 +1,390 @@
+"""From the list of terms to a `System`: roles, regions, quadrature, and the checks of what is listed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from jno.architectures import build_module
+from jno.compiler import Channel, PointFunction, unread_inputs
+from jno.domain import domain as Domain
+from jno.domain.mesh import Mesh
+from jno.elements import DofMap, lagrange, number_dofs
+from jno.trace import Field, FieldValue, Model, TensorTag
+from jno.utils import get_logger, get_network_seed
+
+from ._conditions import Condition, condition_of
+from ._integral import TermIntegral
+from ._regions import mesh_of, region_on_mesh
+from ._spaces import Space, spaces_of
+from ._system import AssembledTerm, System, coefficient_source
+from ._terms import Term, classified, domain_of, flattened
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Problem:
+    """A weak problem.
+
+    Attributes:
+        system: its equations.
+        domain: its domain.
+        affine: whether the residual is affine in the unknowns.
+        matrix_reads_time: whether the matrix may change with time.
+        initial: initial values.
+        time_orders: of every unknown, the highest derivative by time.
+        labels: what every entry of the list is.
+        models: models in its terms and conditions.
+        data: data tags in them.
+        has_unknowns: whether there are trial functions; without, networks take their place.
+    """
+
+    system: System
+    domain: Domain
+    affine: bool
+    matrix_reads_time: bool
+    initial: tuple[Condition, ...]
+    time_orders: Mapping[Field, int]
+    labels: tuple[str, ...]
+    models: tuple[Model, ...]
+    data: tuple[TensorTag, ...]
+    has_unknowns: bool
+
+    @property
+    def time_order(self) -> int:
+        """The highest derivative by time: 0 of a steady problem."""
+        return max(self.time_orders.values(), default=0)
+
+
+def build_problem(entries: object, quad_degree: object) -> Problem:
+    """The problem that a list of terms states; see `jno.fem`."""
+    nodes = flattened(entries)
+    domain = domain_of(nodes)
+    mesh = mesh_of(domain)
+    terms = [classified(node, domain) for node in nodes]
+    integrals = [term for term in terms if term.kind == "integral"]
+    if not integrals:
+        raise ValueError("jno.fem: no term contains a test function; there is no equation")
+    has_unknowns = any(term.of_role("trial") for term in integrals)
+    fields = _fields_of(terms, integrals, has_unknowns=has_unknowns)
+    spaces = spaces_of(fields, mesh)
+    builder = _Builder(domain, mesh, spaces, has_unknowns, quad_degree)
+    return builder.problem(terms)
+
+
+def _fields_of(terms: Sequence[Term], integrals: Sequence[Term], *, has_unknowns: bool) -> list[Field]:
+    """The unknowns in order of first appearance, each with an equation.
+
+    Raises:
+        ValueError: an unknown without an equation, or an equation without its unknown.
+    """
+
+    def appearing(role: str, where: Sequence[Term]) -> list[Field]:
+        return list(dict.fromkeys(field.field for term in where for field in term.of_role(role)))
+
+    tests, trials = appearing("test", integrals), appearing("trial", terms)
+    if not has_unknowns:
+        if trials:
+            raise ValueError(f"jno.fem: {trials[0].name!r} is prescribed but occurs in no term with a test function")
+        return tests
+    unsolved = [field.name for field in trials if field not in tests]
+    unknown = [field.name for field in tests if field not in trials]
+    if unsolved:
+        raise ValueError(
+            f"jno.fem: the unknown {unsolved[0]!r} has no equation: no term contains its test function; take both from "
+            "one call of domain.fem_symbols()"
+        )
+    if unknown:
+        raise ValueError(
+            f"jno.fem: there is an equation of the test function of {unknown[0]!r} but its trial symbol occurs "
+            f"nowhere; take both from one call of domain.fem_symbols()"
+        )
+    return trials
+
+
+class _Builder:
+    """Builds the system of one problem."""
+
+    def __init__(
+        self, domain: Domain, mesh: Mesh, spaces: Sequence[Space], has_unknowns: bool, quad_degree: object
+    ) -> None:
+        self._domain, self._mesh, self._spaces, self._has_unknowns = domain, mesh, spaces, has_unknowns
+        self._space_of = {id(space.field): space for space in spaces}
+        self._maps: dict[int, DofMap] = {space.field.order: space.nodes for space in spaces}
+        self._quad_degree = quad_degree
+        self._dtype = jnp.result_type(float)
+
+    def problem(self, terms: Sequence[Term]) -> Problem:
+        functions = {
+            id(term): PointFunction(term.expression, self._domain) for term in terms if term.kind == "integral"
+        }
+        self._build_models(terms)
+        conditions: list[Condition] = []
+        initial: list[Condition] = []
+        assembled: list[AssembledTerm] = []
+        affine, reads_time = True, False
+        labels = []
+        for term in terms:
+            if term.kind == "integral":
+                part = self._assembled(term, functions[id(term)])
+                assembled.append(part)
+                affine &= self._is_affine(part.integral)
+                reads_time |= bool(part.integral.trials) and part.integral.function.reads_time
+                kind = "surface" if part.integral.elements.opposite is not None else "volume"
+                labels.append(kind if term.region == "interior" and kind == "volume" else f"{kind}@{term.region}")
+                continue
+            condition = self._condition(term)
+            (initial if term.kind == "initial" else conditions).append(condition)
+            labels.append(condition.label)
+        system = System(self._domain, self._mesh, self._spaces, assembled, conditions, self._dtype)
+        data: dict[str, TensorTag] = {}
+        for leaf in (
+            *(d for p in assembled for d in p.integral.function.data),
+            *(d for c in conditions for d in c.data),
+        ):
+            data.setdefault(leaf.tag, leaf)
+        orders = {space.field: self._time_order(space, assembled) for space in self._spaces}
+        models = dict.fromkeys((*system.models, *(m for c in initial for m in c.models)))
+        return Problem(
+            system,
+            self._domain,
+            affine,
+            reads_time,
+            tuple(initial),
+            orders,
+            tuple(labels),
+            tuple(models),
+            tuple(data.values()),
+            self._has_unknowns,
+        )
+
+    def _build_models(self, terms: Sequence[Term]) -> None:
+        """Give every model its weights, as a core does."""
+        key = jax.random.PRNGKey(get_network_seed())
+        models: dict[Model, None] = {}
+        for term in terms:
+            models.update(dict.fromkeys(PointFunction(term.expression, self._domain).models))
+            models.update({f.source: None for f in term.fields if isinstance(f.source, Model)})
+        for number, model in enumerate(models):
+            build_module(model, jax.random.fold_in(key, number))
+        self._modules = {model.layer_id: model.module for model in models}
+
+    def _time_order(self, space: Space, terms: Sequence[AssembledTerm]) -> int:
+        integrals = [part.integral for part in terms]
+        orders = [
+            channel.time
+            for integral in integrals
+            for field in integral.trials
+            if field.field is space.field
+            for channel in integral.channels[field]
+        ]
+        return max(orders, default=0)
+
+    # --- terms ----------------------------------------------------------------------------------------------------
+    def _assembled(self, term: Term, function: PointFunction) -> AssembledTerm:
+        region = region_on_mesh(self._domain, term.region, inward=term.inward)
+        if region.kind == "nodes":
+            raise ValueError(
+                f"jno.fem: {term.expression!r} is an integral over {term.region!r}, which has no cells and no facets"
+            )
+        example = {leaf.tag: self._row(leaf) for leaf in function.data}
+        channels = function.channels(self._modules, example, self._dtype)
+        by_role = {role: [f for f in function.fields if f.role == role] for role in ("test", "trial", "coefficient")}
+        for field in by_role["test"]:
+            if any(channel.time for channel in channels[field]):
+                raise ValueError(f"jno.fem: {term.expression!r} differentiates a test function by time")
+        self._warn_about_second_derivatives(channels)
+        integral = TermIntegral(
+            function,
+            {field: self._nodes(field.field) for field in by_role["test"]},
+            {field: self._nodes(field.field) for field in by_role["trial"]},
+            {field: self._nodes(field.field) for field in by_role["coefficient"]},
+            channels,
+            region,
+            self._mesh,
+            self._degree(function),
+            self._dtype,
+            self._modules,
+            example,
+        )
+        self._check_linear_in_tests(term, integral, example)
+        return AssembledTerm(
+            integral,
+            [self._dofs(integral, field) for field in by_role["test"]],
+            [self._dofs(integral, field) for field in by_role["trial"]],
+            [integral.nodes(field) for field in by_role["coefficient"]],
+            [coefficient_source(field, self._domain) for field in by_role["coefficient"]],
+        )
+
+    def _row(self, leaf: TensorTag) -> Array:
+        """Data of the first sample."""
+        return jnp.asarray(np.asarray(self._domain.context[leaf.tag])[0])
+
+    def _nodes(self, field: Field) -> DofMap:
+        if field.order not in self._maps:
+            element = lagrange(self._mesh.dimension, field.order)
+            self._maps[field.order] = number_dofs(element, self._mesh.points, self._mesh.cells)
+        return self._maps[field.order]
+
+    def _dofs(self, integral: TermIntegral, field: FieldValue) -> Any:
+        space = self._space_of[id(field.field)]
+        dofs = space.dofs(integral.nodes(field))
+        return dofs.reshape(*dofs.shape[:2], -1).astype(np.int32)
+
+    def _degree(self, function: PointFunction) -> int:
+        """Degree of the quadrature: twice the highest order of a field, one more for what is not linear."""
+        highest = max(space.field.order for space in self._spaces)
+        if self._quad_degree is None:
+            return 2 * highest + (1 if function.models else 0)
+        if not isinstance(self._quad_degree, int) or isinstance(self._quad_degree, bool) or self._quad_degree < 1:
+            raise ValueError(
+                f"jno.fem(quad_degree={self._quad_degree!r}): allowed is an integer of at least 1, or None"
+            )
+        if self._quad_degree < 2 * highest:
+            get_logger().once(
+                f"jno.fem(quad_degree={self._quad_degree}) is raised to {2 * highest}, which the elements of order "
+                f"{highest} need"
+            )
+        return max(self._quad_degree, 2 * highest)
+
+    def _warn_about_second_derivatives(self, channels: Mapping[FieldValue, Sequence[Channel]]) -> None:
+        for field, read in channels.items():
+            if any(len(channel.space) > field.field.order for channel in read):
+                get_logger().once(
+                    f"jno.fem: second derivatives of {field.field.name!r} vanish in every cell, because its elements "
+                    f"have the order {field.field.order}"
+                )
+
+    # --- what the terms are ---------------------------------------------------------------------------------------
+    def _probe(self, integral: TermIntegral) -> tuple[Any, ...]:
+        """Random values of everything an integrand reads, at a few points inside the mesh."""
+        rng = np.random.default_rng(0)
+        cells = self._mesh.cells[rng.integers(0, len(self._mesh.cells), _PROBES)]
+        weights = rng.dirichlet(np.ones(cells.shape[1]), _PROBES)
+        points = np.einsum("pv,pvd->pd", weights, self._mesh.points[cells])
+        normals = rng.normal(size=points.shape)
+        normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+        tables = [
+            [rng.normal(size=(_PROBES, field.field.components)) for _ in integral.channels[field]]
+            for field in (*integral.tests, *integral.trials, *integral.coefficients)
+        ]
+        count = len(integral.tests)
+        as_arrays = jax.tree_util.tree_map(lambda array: jnp.asarray(array, self._dtype), (points, normals, tables))
+        return as_arrays[0], as_arrays[1], as_arrays[2][:count], as_arrays[2][count:]
+
+    def _evaluate(self, integral: TermIntegral, data: Mapping[str, Array]) -> Any:
+        fields = (*integral.tests, *integral.trials, *integral.coefficients)
+
+        def evaluate(points: Array, normals: Array, tests: Any, others: Any) -> Array:
+            tables = {
+                field: dict(zip(integral.channels[field], row, strict=True))
+                for field, row in zip(fields, (*tests, *others), strict=True)
+            }
+            function = integral.function
+            value = function(points, normals, jnp.zeros((), self._dtype), tables, self._modules, data)
+            return function.scalar(value, _PROBES)
+
+        return evaluate
+
+    def _check_linear_in_tests(self, term: Term, integral: TermIntegral, data: Mapping[str, Array]) -> None:
+        points, normals, tests, others = self._probe(integral)
+        evaluate = self._evaluate(integral, data)
+
+        def coefficients(arrays: Any) -> Any:
+            value, pull_back = jax.vjp(lambda t: evaluate(points, normals, t, others), arrays)
+            return pull_back(jnp.ones_like(value))
+
+        zeros = jax.tree_util.tree_map(jnp.zeros_like, tests)
+        alone = np.asarray(evaluate(points, normals, zeros, others))
+        whole = np.asarray(evaluate(points, normals, tests, others))
+        scale = 1e-6 * np.max(np.abs(whole[np.isfinite(whole)]), initial=1e-30)
+        if not all(unread_inputs(coefficients, (tests,))) or np.any(np.abs(alone) > scale):
+            raise ValueError(
+                f"jno.fem: a term must be linear in the test function, and {term.expression!r} is not: every summand "
+                "contains it once, as a factor"
+            )
+        self._check_pointwise(term, evaluate, (points, normals, tests, others), whole)
+
+    def _check_pointwise(self, term: Term, evaluate: Any, arguments: tuple[Any, ...], before: np.ndarray) -> None:
+        """Move every second point: what is computed at the others must stay."""
+        moved = jax.tree_util.tree_map(lambda array: array.at[::2].multiply(0.7), arguments)
+        after = np.asarray(evaluate(*moved))
+        if not np.allclose(before[1::2], after[1::2], rtol=1e-4, atol=1e-6, equal_nan=True):
+            raise ValueError(
+                f"jno.fem: the value of {term.expression!r} at one quadrature point depends on other points: a network "
+                f"or function in it mixes points (a mean, a normalisation over the batch)"
+            )
+
+    def _is_affine(self, integral: TermIntegral) -> bool:
+        """Whether the derivative of the integrand by the unknowns does not depend on them."""
+        if not integral.trials:
+            return True
+        data = {leaf.tag: self._row(leaf) for leaf in integral.function.data}
+        points, normals, tests, others = self._probe(integral)
+        count = len(integral.trials)
+        evaluate = self._evaluate(integral, data)
+
+        def slope(unknowns: Any, directions: Any) -> Any:
+            return jax.jvp(
+                lambda u: evaluate(points, normals, tests, (*u, *others[count:])), (unknowns,), (directions,)
+            )[1]
+
+        unknowns = list(others[:count])
+        leaves = len(jax.tree_util.tree_leaves(unknowns))
+        return all(unread_inputs(slope, (unknowns, unknowns))[:leaves])
+
+    # --- conditions -----------------------------------------------------------------------------------------------
+    def _condition(self, term: Term) -> Condition:
+        space = self._space_of_condition(term)
+        data: dict[str, Array] = {}
+        if not self._has_unknowns:
+            return _mask(term, space, self._domain)
+        for leaf in PointFunction(term.expression, self._domain).data if term.kind != "pin" else ():
+            data[leaf.tag] = self._row(leaf)
+        return condition_of(term, space, self._domain, self._modules, data)
+
+    def _space_of_condition(self, term: Term) -> Space:
+        trials = term.of_role("trial")
+        if len(trials) > 1:
+            names = [field.field.name for field in trials]
+            raise ValueError(f"jno.fem: the condition {term.expression!r} contains several unknowns, {names}")
+        if trials and id(trials[0].field) in self._space_of:
+            return self._space_of[id(trials[0].field)]
+        if self._has_unknowns:
+            raise ValueError(
+                f"jno.fem: {term.expression!r} contains neither a trial symbol nor a test function, so it is no term "
+                f"of a weak form; give it to jno.core"
+            )
+        if len(self._spaces) == 1:
+            return self._spaces[0]
+        count = _components(term, self._domain, self._modules)
+        fitting = [space for space in self._spaces if space.field.components == count]
+        if len(fitting) != 1:
+            raise ValueError(
+                f"jno.fem: which of the test functions {[space.field.name for space in self._spaces]} the condition "
+                f"{term.expression!r} belongs to is not known: several have {count} components"
+            )
+        return fitting[0]
+
+
+_PROBES = 6
+"""Points at which terms are looked at."""
+
+
+def _components(term: Term, domain: Domain, modules: Mapping[int, Any]) -> int:
+    function = PointFunction(term.expression, domain)
+    points = jax.ShapeDtypeStruct((_PROBES, domain.dimension), jnp.result_type(float))
+    shape = jax.eval_shape(lambda x: function(x, x, jnp.zeros(()), {}, modules, {}).array, points).shape
+    return int(shape[-1]) if len(shape) > 1 else 1
+
+
+def _mask(term: Term, space: Space, domain: Domain) -> Condition:
+    """A condition of a network: it removes the test functions of its region."""
+    region = region_on_mesh(domain, term.region, inward=term.inward)
+    field = FieldValue(space.field, "test")
+    return Condition(f"dirichlet@{term.region}", space, None, space.nodes_on(region), 0, None, field, 1.0, None)

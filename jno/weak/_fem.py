@@ -1,0 +1,441 @@
+"""`FEM`: a weak problem that is assembled and solved."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jno.domain import domain as Domain
+from jno.domain.mesh import Mesh
+from jno.trace import Field, FieldValue, Model, WeakValue
+
+from ._build import Problem, build_problem
+from ._integral import State
+from ._linear import DirectSolver, LinearSolver, default_method
+from ._solution import Residuals, SteadySolution, Trajectory, initial_state
+from ._steps import NewtonOptions
+
+
+def fem(constraints: object, *, quad_degree: int | None = None, element_type: object = None, vec: object = None) -> Any:
+    """A weak problem: terms with test functions, and conditions on the unknowns.
+
+    A term is an expression ``a(u, v) - l(v)`` that is linear in a test function ``v``; it is integrated over the region
+    of its coordinates, and all terms of the list are summed.  ``u(xb, yb) - g`` prescribes the unknown on a boundary
+    (or one component, ``u(xb, yb)[0] - g``), at initial coordinates its initial value, ``u.pin()`` fixes a constant.
+
+    Args:
+        constraints: one term or a list.
+        quad_degree: degree of the polynomials that the quadrature integrates exactly (twice the highest order of the
+            fields, and one more for terms with networks; smaller numbers are raised).
+        element_type: kind of the cells, ``"TRI3"`` and so on; it must be that of the mesh.
+        vec: number of components; it must be that of the symbols.
+
+    Returns:
+        `FEM`.  Where no term has a trial symbol, networks take its place: then an expression whose value is the vector
+        of residuals, one for every free test function; its ``.mse`` is a loss for `jno.core`.
+
+    Raises:
+        TypeError: an entry that is not an expression.
+        ValueError: a term that spans several regions, is not linear in its test function, or means nothing.
+
+    Example:
+        >>> import jno
+        >>> domain = jno.domain.line(mesh_size=0.25)
+        >>> x, _ = domain.variable("interior")
+        >>> xb, _ = domain.variable("boundary")
+        >>> u, v = domain.fem_symbols()
+        >>> problem = jno.fem([u.d(x) * v.d(x) - 2 * v, u(xb) - 0.0])
+        >>> problem.solve().round(4).tolist()
+        [0.0, 0.1875, 0.25, 0.1875, 0.0]
+    """
+    problem = build_problem(constraints, quad_degree)
+    _check_overrides(problem, element_type, vec)
+    if not problem.has_unknowns:
+        return WeakValue(Residuals(problem), problem.data)
+    return FEM(problem)
+
+
+def _check_overrides(problem: Problem, element_type: object, vec: object) -> None:
+    spaces = problem.system.spaces
+    names = {1: ("LINE", "EDGE"), 2: ("TRI", "T3", "P1"), 3: ("TET",)}[problem.system.mesh.dimension]
+    if element_type is not None and not str(element_type).upper().startswith(names):
+        raise ValueError(
+            f"jno.fem(element_type={element_type!r}): the mesh has {problem.system.mesh.cell_kind} cells; leave it out"
+        )
+    if vec is not None and vec not in {space.field.components for space in spaces}:
+        counts = [space.field.components for space in spaces]
+        raise ValueError(f"jno.fem(vec={vec!r}): the symbols have {counts} components; leave it out")
+
+
+class FEM:
+    """A weak problem: its matrices, its residual and its solution.
+
+    What belongs to another kind of problem raises an `AttributeError` that names the kind.
+
+    Args:
+        problem: what `fem` made of the terms.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._direct = DirectSolver(problem.system.pattern)
+        self._jitted: dict[str, Callable[..., Any]] = {}
+
+    # --- facts ----------------------------------------------------------------------------------------------------
+    @property
+    def domain(self) -> Domain:
+        """The domain."""
+        return self._problem.domain
+
+    @property
+    def mesh(self) -> Mesh:
+        """The mesh."""
+        return self._problem.system.mesh
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the residual is affine in the unknowns."""
+        return self._problem.affine
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether a derivative by time occurs."""
+        return self._problem.time_order > 0
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether the unknowns are complex; they are not."""
+        return False
+
+    @property
+    def dofs(self) -> int:
+        """Number of degrees of freedom, prescribed ones included."""
+        return self._problem.system.size
+
+    @property
+    def points(self) -> Float[np.ndarray, "N D"]:
+        """Nodes of the first unknown."""
+        return self._problem.system.spaces[0].nodes.points
+
+    @property
+    def field_points(self) -> list[Float[np.ndarray, "N D"]]:
+        """Nodes of every unknown."""
+        return [space.nodes.points for space in self._problem.system.spaces]
+
+    @property
+    def offsets(self) -> list[int]:
+        """Where the degrees of freedom of every unknown begin, and the number of all."""
+        starts = [space.start for space in self._problem.system.spaces]
+        return (
+            [*starts, self.dofs, 2 * self.dofs]
+            if self._problem.time_order == 2 and len(starts) == 1
+            else [
+                *starts,
+                self.dofs,
+            ]
+        )
+
+    @property
+    def blocks(self) -> list[slice]:
+        """The part of every unknown in the vector of degrees of freedom."""
+        return [space.block for space in self._problem.system.spaces]
+
+    @property
+    def classification(self) -> list[str]:
+        """What every entry of the list is, in its order."""
+        return list(self._problem.labels)
+
+    def block_index(self, symbol: object) -> int:
+        """Position of an unknown among the blocks.
+
+        Raises:
+            KeyError: it does not belong to this problem.
+        """
+        field = _field_of(symbol)
+        for position, space in enumerate(self._problem.system.spaces):
+            if space.field is field:
+                return position
+        raise KeyError(f"{symbol!r} is not part of this system")
+
+    def nodal_values(self, solution: object, symbol: object = None) -> Float[np.ndarray, N * C]:
+        """The values of one unknown at the vertices of the mesh: for `domain.interpolate`, plots and VTU files.
+
+        Args:
+            solution: the vector of all degrees of freedom.
+            symbol: the unknown (the first).
+
+        Returns:
+            ``(vertices,)`` of a scalar, ``(vertices, C)`` of a vector.
+        """
+        spaces = self._problem.system.spaces
+        space = spaces[0 if symbol is None else self.block_index(symbol)]
+        vector = np.asarray(solution)
+        if vector.shape != (self.dofs,):
+            raise ValueError(
+                f"nodal_values(solution): one number for each of {self.dofs} degrees of freedom is needed; "
+                f"got an array of shape {vector.shape}"
+            )
+        values = vector[space.block].reshape(-1, space.field.components)[: len(self.mesh.points)]
+        return values if space.field.shape else values[:, 0]
+
+    # --- steady problems ------------------------------------------------------------------------------------------
+    @property
+    def A(self) -> Float[np.ndarray, "N N"]:
+        """Matrix of a steady linear problem, dense; rows and columns of what is prescribed are those of the "
+        "identity."""
+        return self.A_sparse.toarray()
+
+    @property
+    def A_sparse(self) -> Any:
+        """The same as a `scipy.sparse.csr_array`."""
+        self._require("A", steady=True, linear=True)
+        return self._as_sparse(self._matrix(np.zeros(self.dofs), (1.0, 0.0, 0.0)))
+
+    @property
+    def b(self) -> Float[np.ndarray, " N"]:
+        """Right-hand side of a steady linear problem, with prescribed values at their places."""
+        self._require("b", steady=True, linear=True)
+        modules, data = self._inputs()
+        prescribed = np.asarray(self._problem.system.values(jnp.zeros(()), modules, data))
+        residual = self._residual(prescribed, 0.0)
+        return np.where(self._problem.system.prescribed, prescribed, -residual)
+
+    def residual(self, u: object, t: object = None) -> Float[np.ndarray, " N"]:
+        """The residual at ``u``, ``(dofs,)``; prescribed rows are ``u - g``.
+
+        Args:
+            u: the vector of all degrees of freedom.
+            t: time, of a problem in time.
+        """
+        vector = np.asarray(u)
+        time = 0.0 if t is None else float(np.asarray(t))
+        modules, data = self._inputs()
+        system = self._problem.system
+        prescribed = np.asarray(system.values(jnp.asarray(time, system.dtype), modules, data))
+        return np.where(system.prescribed, vector - prescribed, self._residual(vector, time))
+
+    def jacobian(self, u: object, t: object = None) -> Float[np.ndarray, "N N"]:
+        """Derivative of the residual by ``u``, dense."""
+        time = 0.0 if t is None else float(np.asarray(t))
+        return self._as_sparse(self._matrix(np.asarray(u), (1.0, 0.0, 0.0), time)).toarray()
+
+    # --- problems in time -----------------------------------------------------------------------------------------
+    @property
+    def M(self) -> Float[np.ndarray, "N N"]:
+        """Mass matrix of a problem in time, dense: derivative of the residual by the highest derivative by time."""
+        self._require("M", steady=False)
+        weights = (0.0, 1.0, 0.0) if self._problem.time_order == 1 else (0.0, 0.0, 1.0)
+        matrix = self._as_sparse(self._matrix(np.zeros(self.dofs), weights)).toarray()
+        matrix[self._problem.system.prescribed] = 0.0
+        return matrix
+
+    @property
+    def state0(self) -> Float[np.ndarray, " N"]:
+        """Initial values."""
+        self._require("state0", steady=False)
+        modules, data = self._inputs()
+        values, velocities = initial_state(self._problem, self.t0, modules, data)
+        parts = [values, velocities] if self._problem.time_order == 2 else [values]
+        return np.concatenate([np.asarray(part) for part in parts])
+
+    @property
+    def t0(self) -> float:
+        """First time."""
+        return self._time_axis()[0]
+
+    @property
+    def t1(self) -> float:
+        """Last time."""
+        return self._time_axis()[1]
+
+    @property
+    def dt(self) -> float:
+        """Length of a time step."""
+        start, stop, levels = self._time_axis()
+        return (stop - start) / (levels - 1)
+
+    def _time_axis(self) -> tuple[float, float, int]:
+        self._require("t0, t1 and dt", steady=False)
+        axis = self.domain.time
+        assert axis is not None, "only a domain with time has derivatives by it"
+        return axis
+
+    # --- solving --------------------------------------------------------------------------------------------------
+    def solve(
+        self,
+        solve_fn: object = None,
+        *,
+        x0: object = None,
+        save_ts: object = None,
+        theta: float = 1.0,
+        rtol: float = 1e-8,
+        atol: float = 1e-8,
+        max_steps: int = 100,
+    ) -> Any:
+        """The solution.
+
+        Args:
+            solve_fn: of a steady linear problem ``solve_fn(A, b) -> x`` with the dense matrix (None: see below).
+            x0: first guess of a steady nonlinear problem, ``(dofs,)`` (zero).
+            save_ts: times at which a problem in time is saved (its levels); steps end there.
+            theta: 1 is backward Euler, 0.5 the implicit midpoint rule; problems of second order in time always take the
+                latter.
+            rtol: of Newton's method, relative to the first residual.
+            atol: of Newton's method.
+            max_steps: of Newton's method.
+
+        Returns:
+            of a steady problem without anything trainable the array ``(dofs,)``; of others an expression of that value,
+            and of problems in time one of ``(times, dofs)``: for `jno.core`, or ``.eval()``.
+
+        Raises:
+            ValueError: a singular system; options that have no meaning here.
+            ArithmeticError: Newton's method did not converge.
+
+        Linear systems are factorised (SuperLU) in one and two dimensions and up to 20,000 unknowns in three, where the
+        matrix is not symmetric or conjugate gradients do not converge; otherwise conjugate gradients with the diagonal
+        as preconditioner solve them.
+        """
+        newton = NewtonOptions(rtol, atol, max_steps)
+        if self.is_transient:
+            if x0 is not None or solve_fn is not None:
+                raise ValueError(
+                    "FEM.solve(): a problem in time takes initial conditions in its list, no x0= and solve_fn="
+                )
+            return WeakValue(self._trajectory(save_ts, theta, newton), self._problem.data)
+        if save_ts is not None:
+            raise ValueError("FEM.solve(save_ts=...): the problem is steady, no term has a derivative by time")
+        start = self._guess(x0)
+        solution = SteadySolution(self._problem, self._linear_solver(), newton, start)
+        if solve_fn is not None:
+            return self._solved_by(solve_fn)
+        if self._trainable() or self._problem.data:
+            return WeakValue(solution, self._problem.data)
+        modules, data = self._inputs()
+        try:
+            solved, history = jax.block_until_ready(self._compiled("solve", solution.solved)(modules, data))
+        except jax.errors.JaxRuntimeError as error:
+            raise (self._direct.error or error) from None
+        if bool(history.failed):
+            raise ArithmeticError(history.message(newton))
+        return np.asarray(solved)
+
+    def _guess(self, x0: object) -> Any:
+        if x0 is None:
+            return None
+        guess = np.asarray(x0)
+        if guess.shape != (self.dofs,) or not np.all(np.isfinite(guess)):
+            raise ValueError(f"FEM.solve(x0=...): {self.dofs} finite numbers are needed; got shape {guess.shape}")
+        return guess
+
+    def _solved_by(self, solve_fn: object) -> Any:
+        self._require("solve(solve_fn)", steady=True, linear=True)
+        if not callable(solve_fn):
+            raise TypeError(f"FEM.solve(solve_fn={solve_fn!r}): it must be a function solve_fn(A, b) -> x")
+        if self._trainable():
+            raise ValueError("FEM.solve(solve_fn=...): the problem has trainable parameters; leave solve_fn= out")
+        return solve_fn(jnp.asarray(self.A), jnp.asarray(self.b))
+
+    def _trajectory(self, save_ts: object, theta: float, newton: NewtonOptions) -> Trajectory:
+        if not 0.5 <= theta <= 1.0:
+            raise ValueError(f"FEM.solve(theta={theta!r}): allowed is 0.5 (implicit midpoint) to 1.0 (backward Euler)")
+        start, stop, levels = self._time_axis()
+        times = np.linspace(start, stop, levels)
+        if save_ts is None:
+            return Trajectory(self._problem, self._linear_solver(), newton, theta, times, tuple(range(levels)))
+        saved = np.asarray(save_ts, dtype=np.float64).reshape(-1)
+        if not len(saved) or np.any(saved < start - 1e-9) or np.any(saved > stop + 1e-9):
+            raise ValueError(f"FEM.solve(save_ts=...): times between {start} and {stop} are needed; got {save_ts!r}")
+        extra = [t for t in saved if np.min(np.abs(times - t)) > 1e-9 * (stop - start)]
+        times = np.sort(np.concatenate([times, np.unique(extra)]))
+        places = tuple(int(np.argmin(np.abs(times - t))) for t in saved)
+        return Trajectory(self._problem, self._linear_solver(), newton, theta, times, places)
+
+    # --- parts ----------------------------------------------------------------------------------------------------
+    def _linear_solver(self) -> LinearSolver:
+        return LinearSolver(self._problem.system.pattern, self._direct, self._method)
+
+    @functools.cached_property
+    def _method(self) -> Any:
+        system = self._problem.system
+
+        def is_symmetric() -> bool:
+            entries = self._matrix(np.zeros(self.dofs), (1.0, 1.0, 1.0))
+            mirrored = entries[system.pattern.transposition]
+            return bool(np.abs(entries - mirrored).max() <= 1e-10 * np.abs(entries).max())
+
+        return default_method(system.pattern, self.mesh.dimension, is_symmetric)
+
+    def _trainable(self) -> list[Model]:
+        return [model for model in self._problem.models if not model.controls.frozen]
+
+    def _inputs(self) -> tuple[dict[int, Any], dict[str, Array]]:
+        """The modules as they are, and the data of the first sample."""
+        modules = {model.layer_id: eqx.nn.inference_mode(model.module) for model in self._problem.models}
+        rows = {leaf.tag: jnp.asarray(np.asarray(self.domain.context[leaf.tag])[0]) for leaf in self._problem.data}
+        return modules, rows
+
+    def _residual(self, u: Float[np.ndarray, " N"], time: float) -> Float[np.ndarray, " N"]:
+        system = self._problem.system
+
+        def residual(vector: Array, at: Array, modules: Mapping[int, Any], data: Mapping[str, Any]) -> Array:
+            zero = jnp.zeros_like(vector)
+            return system.residual(State((vector, zero, zero), at, modules, data))
+
+        arguments = (jnp.asarray(u, system.dtype), jnp.asarray(time, system.dtype))
+        return np.asarray(self._compiled("residual", residual)(*arguments, *self._inputs()))
+
+    def _matrix(
+        self, u: Float[np.ndarray, " N"], weights: Sequence[float], time: float = 0.0
+    ) -> Float[np.ndarray, " nnz"]:
+        system = self._problem.system
+
+        def matrix(vector: Array, at: Array, scale: Array, modules: Any, data: Any) -> Array:
+            zero = jnp.zeros_like(vector)
+            return system.matrix(State((vector, zero, zero), at, modules, data), scale)
+
+        arguments = (jnp.asarray(value, system.dtype) for value in (u, time, np.asarray(weights)))
+        return np.asarray(self._compiled("matrix", matrix)(*arguments, *self._inputs()))
+
+    def _compiled(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function compiled; each one once."""
+        if name == "solve":
+            return eqx.filter_jit(function)
+        if name not in self._jitted:
+            self._jitted[name] = eqx.filter_jit(function)
+        return self._jitted[name]
+
+    def _as_sparse(self, entries: Float[np.ndarray, " nnz"]) -> Any:
+        from scipy.sparse import csr_array
+
+        pattern = self._problem.system.pattern
+        return csr_array((entries, pattern.columns, pattern.starts), shape=(pattern.size, pattern.size))
+
+    def _require(self, name: str, *, steady: bool, linear: bool = False) -> None:
+        kind = ("steady " if not self.is_transient else "time-dependent ") + (
+            "linear" if self.is_linear else "nonlinear"
+        )
+        if steady == self.is_transient or (linear and not self.is_linear):
+            wanted = ("steady" if steady else "time-dependent") + (" linear" if linear else "")
+            raise AttributeError(f"FEM.{name} belongs to a {wanted} problem, and this one is {kind}")
+
+    def __repr__(self) -> str:
+        spaces = ", ".join(
+            f"{space.field.name}: {space.size} (order {space.field.order})" for space in self._problem.system.spaces
+        )
+        time = "time-dependent" if self.is_transient else "steady"
+        return f"FEM({time}, {'linear' if self.is_linear else 'nonlinear'}, {self.dofs} dofs; {spaces})"
+
+
+def _field_of(symbol: object) -> Field:
+    target = getattr(symbol, "target", symbol)
+    if not isinstance(target, FieldValue):
+        raise TypeError(f"a symbol of domain.fem_symbols() is needed, got {symbol!r}")
+    return target.field

@@ -1,0 +1,214 @@
+"""Linear systems with a fixed sparsity pattern: factorised on the host, or by conjugate gradients in JAX.
+
+Solutions are differentiated implicitly: forward and reverse mode take one more solve with the same matrix or its
+transpose, whose factors are kept.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import hashlib
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ._pattern import Pattern
+
+LARGEST_DIRECT_3D = 20_000
+"""Unknowns up to which factorising is the default in three dimensions."""
+
+_KEPT = 4
+"""Factorisations that are kept, the last ones used."""
+
+
+class SingularSystemError(ValueError):
+    """A matrix without an inverse."""
+
+
+class DivergedError(ArithmeticError):
+    """A solver that did not reach its tolerance."""
+
+
+class DirectSolver:
+    """Sparse LU factorisation by SuperLU in double precision, with the factors of the last matrices kept.
+
+    Args:
+        pattern: of the matrix.
+    """
+
+    def __init__(self, pattern: Pattern) -> None:
+        self._pattern = pattern
+        self._factors: collections.OrderedDict[bytes, Any] = collections.OrderedDict()
+        self.factorisations = 0
+        """Number of matrices factorised so far."""
+        self.solves = 0
+        """Number of systems solved so far."""
+        self.error: ValueError | None = None
+        """What the last failure was: inside a compiled function it arrives as an error of JAX."""
+
+    def solve_on_host(self, entries: Any, right: Any, *, transposed: bool) -> np.ndarray:
+        """Solve with the entries of the matrix; see `DirectSolver`."""
+        factor = self._factor(np.asarray(entries, dtype=np.float64))
+        right = np.asarray(right)
+        self.solves += 1
+        solution = factor.solve(np.asarray(right, dtype=np.float64), trans="T" if transposed else "N")
+        return np.asarray(solution, dtype=right.dtype)
+
+    def _factor(self, entries: Float[np.ndarray, " nnz"]) -> Any:
+        key = hashlib.blake2b(entries.tobytes(), digest_size=16).digest()
+        if key in self._factors:
+            self._factors.move_to_end(key)
+            return self._factors[key]
+        try:
+            self._factors[key] = factorised(self._pattern, entries)
+        except ValueError as error:
+            self.error = error
+            raise
+        self.factorisations += 1
+        while len(self._factors) > _KEPT:
+            self._factors.popitem(last=False)
+        return self._factors[key]
+
+    def __call__(self, entries: Float[Array, " nnz"], right: Float[Array, " N"], *, transposed: bool) -> Array:
+        """Solve inside a traced function."""
+
+        def host(values: Any, vector: Any) -> np.ndarray:
+            return self.solve_on_host(values, vector, transposed=transposed)
+
+        shape = jax.ShapeDtypeStruct(right.shape, right.dtype)
+        return jax.pure_callback(host, shape, entries, right, vmap_method="sequential")
+
+    def __getstate__(self) -> dict[str, Any]:
+        # factors belong to the process
+        return {**self.__dict__, "_factors": collections.OrderedDict()}
+
+
+def factorised(pattern: Pattern, entries: Float[np.ndarray, " nnz"]) -> Any:
+    """The factors of a matrix.
+
+    Raises:
+        SingularSystemError: it has no inverse.
+    """
+    from scipy.sparse import csc_array
+    from scipy.sparse.linalg import splu
+
+    if not np.all(np.isfinite(entries)):
+        raise ValueError("jno.fem: the matrix has entries that are not finite; look at the coefficients of the terms")
+    # the rows of the transpose are the columns of the matrix
+    matrix = csc_array((entries[pattern.transposition], pattern.columns, pattern.starts), shape=(pattern.size,) * 2)
+    difference = np.abs(entries - entries[pattern.transposition]).max(initial=0.0)
+    symmetric = difference <= 1e-10 * np.abs(entries).max(initial=1.0)
+    diagonal = entries[pattern.diagonal]
+    # without pivoting the factors stay sparse, which is safe where the diagonal dominates enough; a saddle point is not
+    definite = symmetric and bool(np.all(diagonal > 0) or np.all(diagonal < 0))
+    options: dict[str, Any] = {"permc_spec": "MMD_AT_PLUS_A"}
+    if definite:
+        options |= {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+    try:
+        factor = splu(matrix, **options)
+    except RuntimeError as error:
+        raise singular() from error
+    if _is_singular(factor, matrix):
+        raise singular()
+    return factor
+
+
+def _is_singular(factor: Any, matrix: Any) -> bool:
+    """Whether the factors fail to solve a system."""
+    x = np.cos(np.arange(matrix.shape[0]))
+    back = factor.solve(matrix @ x)
+    return not bool(np.linalg.norm(back - x) <= 1e-3 * np.linalg.norm(x))
+
+
+def singular() -> SingularSystemError:
+    """The error of a matrix without an inverse."""
+    return SingularSystemError(
+        "jno.fem: the system is singular. A field that is fixed only up to a constant (no essential condition, a "
+        "pressure of incompressible flow) needs one: fix it at a node by u.pin(), or prescribe it on a boundary"
+    )
+
+
+Method = Literal["direct", "cg"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LinearSolver:
+    """How linear systems of one pattern are solved.
+
+    Attributes:
+        pattern: of the matrix.
+        direct: the factorisation.
+        method: ``"direct"`` or ``"cg"``.
+        tolerance: of the relative residual of conjugate gradients.
+        steps: largest number of their steps.
+    """
+
+    pattern: Pattern
+    direct: DirectSolver
+    method: Method = "direct"
+    tolerance: float = 1e-10
+    steps: int = 20_000
+
+    def __call__(self, entries: Float[Array, " nnz"], right: Float[Array, " N"]) -> Float[Array, " N"]:
+        """The solution, differentiable by the right-hand side and the entries."""
+        fixed = jax.lax.stop_gradient(entries)
+        return jax.lax.custom_linear_solve(
+            lambda vector: self.product(entries, vector),
+            right,
+            solve=lambda _, vector: self._solve(fixed, vector, transposed=False),
+            transpose_solve=lambda _, vector: self._solve(fixed, vector, transposed=True),
+        )
+
+    def product(self, entries: Float[Array, " nnz"], vector: Float[Array, " N"]) -> Float[Array, " N"]:
+        """The matrix times a vector."""
+        return jax.ops.segment_sum(
+            entries * vector[self.pattern.columns], self.pattern.rows, self.pattern.size, indices_are_sorted=True
+        )
+
+    def _solve(self, entries: Float[Array, " nnz"], right: Float[Array, " N"], *, transposed: bool) -> Array:
+        if self.method == "direct":
+            return self.direct(entries, right, transposed=transposed)
+        # the matrix is symmetric, or the method would not have been chosen
+        return self._conjugate_gradients(entries, right)
+
+    def _conjugate_gradients(self, entries: Float[Array, " nnz"], right: Float[Array, " N"]) -> Array:
+        inverse = 1.0 / entries[self.pattern.diagonal]
+        tolerance = max(self.tolerance, 4 * float(jnp.finfo(right.dtype).eps))
+        limit = (tolerance * jnp.linalg.norm(right)) ** 2
+
+        def goes_on(carry: Any) -> Array:
+            _, residual, _, _, step = carry
+            return (jnp.vdot(residual, residual) > limit) & (step < self.steps)
+
+        def advance(carry: Any) -> Any:
+            x, residual, direction, rho, step = carry
+            product = self.product(entries, direction)
+            length = rho / jnp.vdot(direction, product)
+            x, residual = x + length * direction, residual - length * product
+            preconditioned = inverse * residual
+            updated = jnp.vdot(residual, preconditioned)
+            return x, residual, preconditioned + updated / rho * direction, updated, step + 1
+
+        start = inverse * right
+        carry = (jnp.zeros_like(right), right, start, jnp.vdot(right, start), jnp.asarray(0))
+        x, *_ = jax.lax.while_loop(goes_on, advance, carry)
+        remaining = jnp.linalg.norm(right - self.product(entries, x))
+        bad = ~(remaining <= 10 * tolerance * jnp.linalg.norm(right))
+
+        def again(arguments: tuple[Array, Array]) -> Array:
+            return self.direct(*arguments, transposed=False)
+
+        # what conjugate gradients do not solve (a matrix that is not definite) is factorised
+        return jax.lax.cond(bad, again, lambda _: x, (entries, right))
+
+
+def default_method(pattern: Pattern, dimension: int, is_symmetric: Callable[[], bool]) -> Method:
+    """Factorise in one and two dimensions and where the system is small; else conjugate gradients, if symmetric."""
+    if dimension < 3 or pattern.size <= LARGEST_DIRECT_3D or not is_symmetric():
+        return "direct"
+    return "cg"

@@ -1,0 +1,242 @@
+"""What a weak problem computes from modules and data: its solution, its trajectory, its vector of residuals."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jno.trace import Model
+
+from ._build import Problem
+from ._integral import State
+from ._linear import LinearSolver
+from ._steps import Equation, History, NewtonOptions
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SteadySolution:
+    """The solution of a steady problem.
+
+    Attributes:
+        form: the problem.
+        solver: of linear systems.
+        newton: when Newton's method stops.
+        start: first guess; None: zero.
+    """
+
+    form: Problem
+    solver: LinearSolver
+    newton: NewtonOptions
+    start: Any = None
+
+    @property
+    def title(self) -> str:
+        """What the value is called."""
+        return "solution"
+
+    @property
+    def domain(self) -> Any:
+        """The domain of the problem."""
+        return self.form.domain
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models in the problem."""
+        return self.form.models
+
+    def value(self, modules: Mapping[int, Any], data: Mapping[str, Any]) -> Float[Array, " N"]:
+        """The vector of all degrees of freedom; it can be differentiated by modules and data."""
+        theta = (_of(self.models, modules), dict(data))
+        return self.equation()(self.first_guess(theta), theta)
+
+    def solved(self, modules: Mapping[int, Any], data: Mapping[str, Any]) -> tuple[Float[Array, " N"], History]:
+        """The same with what happened on the way, to be looked at."""
+        theta = (_of(self.models, modules), dict(data))
+        return self.equation().solve(self.first_guess(theta), theta)
+
+    def first_guess(self, theta: Any) -> Float[Array, " N"]:
+        """The guess with the prescribed values put in."""
+        system = self.form.system
+        guess = jnp.zeros(system.size, system.dtype) if self.start is None else jnp.asarray(self.start, system.dtype)
+        return jnp.where(system.prescribed, system.values(jnp.zeros(()), *theta), guess)
+
+    def equation(self) -> Equation:
+        """The residual, in which prescribed unknowns stand as ``u - g``, and its derivative."""
+        system = self.form.system
+
+        def state(u: Array, theta: Any) -> State:
+            zero = jnp.zeros_like(u)
+            return State((u, zero, zero), jnp.zeros((), u.dtype), *theta)
+
+        def residual(u: Array, theta: Any) -> Array:
+            fixed = system.values(jnp.zeros(()), *theta)
+            return jnp.where(system.prescribed, u - fixed, system.residual(state(u, theta)))
+
+        def matrix(u: Array, theta: Any) -> Array:
+            return system.matrix(state(u, theta), jnp.array([1.0, 0.0, 0.0], u.dtype))
+
+        return Equation(residual, matrix, self.form.affine, self.solver, self.newton)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trajectory:
+    """The solution of a problem in time.
+
+    First order: ``theta`` of the new and ``1 - theta`` of the old value, which is backward Euler for 1 and the implicit
+    midpoint rule for one half.  Second order: the implicit midpoint rule for values and velocities, which keeps the
+    energy of linear problems.
+
+    Attributes:
+        form: the problem.
+        solver: of linear systems.
+        newton: when Newton's method stops.
+        theta: see above.
+        times: ends of all steps, the start included.
+        saved: positions among them that are returned.
+    """
+
+    form: Problem
+    solver: LinearSolver
+    newton: NewtonOptions
+    theta: float
+    times: Float[np.ndarray, " T"]
+    saved: tuple[int, ...]
+
+    @property
+    def title(self) -> str:
+        """What the value is called."""
+        return "trajectory"
+
+    @property
+    def domain(self) -> Any:
+        """The domain of the problem."""
+        return self.form.domain
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models in the problem."""
+        return self.form.models
+
+    def value(self, modules: Mapping[int, Any], data: Mapping[str, Any]) -> Float[Array, "T N"]:
+        """The unknowns at the saved times; of a problem of second order values and velocities side by side."""
+        theta = (_of(self.models, modules), dict(data))
+        start = initial_state(self.form, self.times[0], *theta)
+        second = self.form.time_order == 2
+        dtype = self.form.system.dtype
+        times = jnp.asarray(self.times, dtype)
+        lengths = np.diff(self.times)
+        constant = (
+            bool(np.ptp(lengths) <= 1e-9 * lengths.max()) and self.form.affine and not self.form.matrix_reads_time
+        )
+        entries = self._matrix(start, times[0], jnp.asarray(lengths[0], dtype), theta) if constant else None
+
+        def advance(
+            carry: tuple[Array, Array], ends: tuple[Array, Array]
+        ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+            old, velocity = carry
+            begin, end = ends
+            length = end - begin
+            equation = self._equation(entries)
+            inputs = (theta, old, velocity, begin, length)
+            guess = jnp.where(self.form.system.prescribed, self.form.system.values(end, *theta), old)
+            new = equation(guess, inputs)
+            moved = (new, 2 * (new - old) / length - velocity if second else velocity)
+            return moved, moved
+
+        last = start
+        _, (values, velocities) = jax.lax.scan(advance, last, (times[:-1], times[1:]))
+        values = jnp.concatenate([start[0][None], values])
+        if second:
+            velocities = jnp.concatenate([start[1][None], velocities])
+            values = jnp.concatenate([values, velocities], axis=1)
+        return values[jnp.asarray(self.saved)]
+
+    def _equation(self, entries: Float[Array, " nnz"] | None) -> Equation:
+        system = self.form.system
+
+        def residual(u: Array, inputs: Any) -> Array:
+            theta, _, _, begin, length = inputs
+            fixed = system.values(begin + length, *theta)
+            return jnp.where(system.prescribed, u - fixed, system.residual(self._state(u, inputs)))
+
+        def matrix(u: Array, inputs: Any) -> Array:
+            if entries is not None:
+                return entries
+            return system.matrix(self._state(u, inputs), self._weights(inputs[4]))
+
+        return Equation(residual, matrix, self.form.affine, self.solver, self.newton)
+
+    def _matrix(self, start: tuple[Array, Array], begin: Array, length: Array, theta: Any) -> Float[Array, " nnz"]:
+        """The matrix of a step, where all steps have the same."""
+        inputs = (theta, start[0], start[1], begin, length)
+        return self.form.system.matrix(self._state(start[0], inputs), self._weights(length))
+
+    def _state(self, new: Array, inputs: Any) -> State:
+        (modules, data), old, velocity, begin, length = inputs
+        theta = self._theta
+        rate = (new - old) / length
+        acceleration = 2 * (rate - velocity) / length
+        return State((theta * new + (1 - theta) * old, rate, acceleration), begin + theta * length, modules, data)
+
+    def _weights(self, length: Array) -> Float[Array, 3]:
+        return jnp.stack([jnp.asarray(self._theta, length.dtype), 1 / length, 2 / length**2])
+
+    @property
+    def _theta(self) -> float:
+        return 0.5 if self.form.time_order == 2 else self.theta
+
+
+def initial_state(
+    form: Problem, time: Any, modules: Mapping[int, Any], data: Mapping[str, Any]
+) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
+    """Values and velocities at the start; what is prescribed has its prescribed values."""
+    system = form.system
+    states = [jnp.zeros(system.size, system.dtype), jnp.zeros(system.size, system.dtype)]
+    for condition in form.initial:
+        values = condition.values(time, modules, data, system.dtype).astype(system.dtype)
+        states[condition.derivative] = states[condition.derivative].at[condition.dofs].set(values)
+    states[0] = jnp.where(system.prescribed, system.values(jnp.asarray(time, system.dtype), modules, data), states[0])
+    return states[0], states[1]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Residuals:
+    """The residual of a network for every free test function: what a variational network is trained by.
+
+    Attributes:
+        form: the problem, in whose terms networks stand for the unknowns.
+    """
+
+    form: Problem
+
+    @property
+    def title(self) -> str:
+        """What the value is called."""
+        return "weak residual"
+
+    @property
+    def domain(self) -> Any:
+        """The domain of the problem."""
+        return self.form.domain
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models in the problem."""
+        return self.form.models
+
+    def value(self, modules: Mapping[int, Any], data: Mapping[str, Any]) -> Float[Array, " n"]:
+        """One entry for every degree of freedom of the test functions that no condition removes."""
+        system = self.form.system
+        zero = jnp.zeros((), system.dtype)
+        residual = system.residual(State((), zero, modules, data))
+        return residual[np.flatnonzero(system.free)]
+
+
+def _of(models: tuple[Model, ...], modules: Mapping[int, Any]) -> dict[int, Any]:
+    return {model.layer_id: modules[model.layer_id] for model in models}

@@ -1,0 +1,156 @@
+"""Implicit equations: Newton's method, and derivatives of their solutions by the implicit function theorem."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from ._linear import LinearSolver
+
+Theta = Any
+"""What an equation depends on besides its unknown: a tree of arrays, and whatever else."""
+
+
+@dataclasses.dataclass(frozen=True)
+class NewtonOptions:
+    """When Newton's method stops.
+
+    Attributes:
+        rtol: residual relative to the first one.
+        atol: residual.
+        steps: largest number of steps.
+        halvings: how often a step may be halved.
+    """
+
+    rtol: float = 1e-8
+    atol: float = 1e-8
+    steps: int = 100
+    halvings: int = 25
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Equation:
+    """An equation ``residual(u, theta) = 0`` for a vector ``u``.
+
+    Attributes:
+        residual: the left side, in which prescribed unknowns stand as ``u - g``.
+        matrix: entries of its derivative by ``u``.
+        affine: whether the derivative does not depend on ``u``: then one step solves it.
+        solver: of linear systems.
+        newton: when to stop.
+    """
+
+    residual: Callable[[Array, Theta], Float[Array, " N"]]
+    matrix: Callable[[Array, Theta], Float[Array, " nnz"]]
+    affine: bool
+    solver: LinearSolver
+    newton: NewtonOptions = NewtonOptions()
+
+    def __call__(self, start: Float[Array, " N"], theta: Theta) -> Float[Array, " N"]:
+        """The solution, differentiable by ``theta``; not reaching the tolerance is an error when it is run."""
+        dynamic, static = eqx.partition(theta, eqx.is_inexact_array)
+
+        @jax.custom_jvp
+        def solution(values: Any) -> Array:
+            solved, history = self.solve(start, eqx.combine(values, static))
+            return eqx.error_if(solved, history.failed, history.message(self.newton))
+
+        @solution.defjvp
+        def _(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Array, Array]:
+            (values,), (moved,) = primals, tangents
+            solved = solution(values)
+            _, by_theta = jax.jvp(lambda v: self.residual(solved, eqx.combine(v, static)), (values,), (moved,))
+            entries = self.matrix(solved, eqx.combine(values, static))
+            return solved, self.solver(entries, -by_theta)
+
+        return solution(dynamic)
+
+    def solve(self, start: Float[Array, " N"], theta: Theta) -> tuple[Float[Array, " N"], History]:
+        """The solution from a start, and what happened on the way."""
+        start = jax.lax.stop_gradient(start)
+        if self.affine:
+            step = self.solver(self.matrix(start, theta), -self.residual(start, theta))
+            return start + step, History(jnp.zeros(1), jnp.asarray(1), ~jnp.all(jnp.isfinite(step)))
+        return self._newton(start, theta)
+
+    def _newton(self, start: Float[Array, " N"], theta: Theta) -> tuple[Float[Array, " N"], History]:
+        options = self.newton
+        precision = float(jnp.finfo(start.dtype).eps)
+        first = self.residual(start, theta)
+        initial = jnp.linalg.norm(first)
+        rtol, atol = max(options.rtol, 50 * precision), max(options.atol, 50 * precision)
+        norms = jnp.full(options.steps + 1, jnp.nan, start.dtype).at[0].set(initial)
+
+        def goes_on(carry: Any) -> Bool[Array, ""]:
+            _, residual, _, step, stuck = carry
+            size = jnp.linalg.norm(residual)
+            return (size > atol + rtol * initial) & (step < options.steps) & ~stuck & jnp.isfinite(size)
+
+        def advance(carry: Any) -> Any:
+            u, residual, norms, step, _ = carry
+            direction = self.solver(self.matrix(u, theta), -residual)
+            moved, changed, size, stuck = self._line_search(u, direction, jnp.linalg.norm(residual), theta)
+            return moved, changed, norms.at[step + 1].set(size), step + 1, stuck
+
+        carry = (start, first, norms, jnp.asarray(0), jnp.asarray(False))
+        u, residual, norms, steps, _ = jax.lax.while_loop(goes_on, advance, carry)
+        failed = ~(jnp.linalg.norm(residual) <= atol + rtol * initial)
+        return u, History(norms, steps, failed)
+
+    def _line_search(
+        self, u: Float[Array, " N"], direction: Float[Array, " N"], size: Float[Array, ""], theta: Theta
+    ) -> tuple[Array, Array, Array, Array]:
+        """Halve the step until the residual falls; what does not fall at all is stuck."""
+
+        def trial(length: Any) -> tuple[Array, Array, Array]:
+            moved = u + length * direction
+            residual = self.residual(moved, theta)
+            return moved, residual, jnp.linalg.norm(residual)
+
+        def goes_on(carry: Any) -> Bool[Array, ""]:
+            length, halvings, _, _, reached = carry
+            return ~(reached <= (1 - 1e-4 * length) * size) & (halvings < self.newton.halvings)
+
+        def halve(carry: Any) -> Any:
+            length, halvings, *_ = carry
+            return (length / 2, halvings + 1, *trial(length / 2))
+
+        start = (jnp.ones((), u.dtype), jnp.asarray(0), *trial(jnp.ones((), u.dtype)))
+        _, _, moved, residual, reached = jax.lax.while_loop(goes_on, halve, start)
+        return moved, residual, reached, ~(reached < size)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class History:
+    """Residuals of an iteration.
+
+    Attributes:
+        norms: of the residual, before the first step and after each.
+        steps: how many there were.
+        failed: whether the tolerance was not reached.
+    """
+
+    norms: Float[Array, " n"]
+    steps: Any
+    failed: Any
+
+    def message(self, options: NewtonOptions) -> str:
+        """What to do where the tolerance was not reached."""
+        return (
+            f"jno.fem: Newton's method did not reach its tolerance within {options.steps} steps (rtol={options.rtol}, "
+            f"atol={options.atol}){self._residuals()}; start nearer to the solution (x0=), raise the load in steps, or "
+            "look for coefficients that are not smooth"
+        )
+
+    def _residuals(self) -> str:
+        if isinstance(self.norms, jax.core.Tracer):
+            return ""
+        last = [f"{float(norm):.3g}" for norm in self.norms[: int(self.steps) + 1][-6:]]
+        return f": the last residuals were {', '.join(last)}"
