@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from jax import Array
-from jaxtyping import Inexact
+from ._elements import ElementOperators, NodalDerivative, NodalHessian
+from ._types import MeshElements, MeshPoints, NodalValues
 
-from ._gradient import gradient_stencil
-from ._hessian import VarDims, hessian_stencil
-from ._laplacian import laplacian_stencil
-from ._types import MeshElements, MeshPoints, NodalValues, check_choice, check_element_block
-
-_LAPLACIANS = ("gradient_of_gradient",)
+_LINES = ElementOperators(
+    "lines",
+    1,
+    laplacians=("gradient_of_gradient",),
+    mesh="line",
+    arguments={
+        "points": "Coordinates, shape (N, 1) or (N,).",
+        "lines": "Segments, shape (M, 2).",
+    },
+)
 
 
 class LineOperators:
     """The 1-D part of `DifferentialOperators`."""
 
     @staticmethod
+    @_LINES.documented_gradient
     def compute_fd_gradient_1d_simple(
         u_values: NodalValues, points: MeshPoints, lines: MeshElements, method: str = "area_weighted"
-    ) -> Inexact[Array, " nodes"]:
+    ) -> NodalDerivative:
         r"""Gradient on a line mesh: the slopes $(u_1 - u_0)/(x_1 - x_0)$ of the segments, averaged to the
         nodes and made exact for quadratics (second-order accurate at every node; see `gradient_stencil`).
 
         Args:
-            u_values: Function values, shape (N,).
-            points: Coordinates, shape (N, 1) or (N,).
-            lines: Segments, shape (M, 2).
             method: Segment weights: "area_weighted" (default; length), "uniform", "inverse_distance" (one
                 over half the length) or "least_squares". Once the average is exact for quadratics all of them
                 give the three-point formula; they differ on meshes of one or two segments only.
@@ -44,19 +46,16 @@ class LineOperators:
             >>> print(DifferentialOperators.compute_fd_gradient_1d_simple(2.0 * x, x, lines))
             [2. 2. 2.]
         """
-        check_element_block("lines", lines, 1)
-        return gradient_stencil(points, lines, 0, method).apply(u_values)
+        return _LINES.gradient(u_values, points, lines, 0, method)
 
     @staticmethod
+    @_LINES.documented_laplacian
     def compute_fd_laplacian_1d_simple(
         u_values: NodalValues, points: MeshPoints, lines: MeshElements, method: str = "gradient_of_gradient"
-    ) -> Inexact[Array, " nodes"]:
+    ) -> NodalDerivative:
         """Laplacian on a line mesh: the length-weighted gradient applied twice, made exact for cubics.
 
         Args:
-            u_values: Function values, shape (N,).
-            points: Coordinates, shape (N, 1) or (N,).
-            lines: Segments, shape (M, 2).
             method: "gradient_of_gradient" (the only option in 1-D).
 
         Returns:
@@ -73,27 +72,20 @@ class LineOperators:
             >>> print(DifferentialOperators.compute_fd_laplacian_1d_simple(x**2, x, lines)[2:-2])
             [2. 2. 2. 2. 2.]
         """
-        check_element_block("lines", lines, 1)
-        check_choice("1-D Laplacian method", method, _LAPLACIANS)
-        return laplacian_stencil(points, lines, (0,), method).apply(u_values)
+        return _LINES.laplacian(u_values, points, lines, (0,), method)
 
     @staticmethod
+    @_LINES.documented_hessian
     def compute_fd_hessian_1d_simple(
         u_values: NodalValues, points: MeshPoints, lines: MeshElements, var_dims: list | None = None
-    ) -> Inexact[Array, "nodes n n"]:
+    ) -> NodalHessian:
         """Hessian (d²u/dx²) on a line mesh.
 
         Args:
-            u_values: Function values, shape (N,).
-            points: Coordinates, shape (N, 1) or (N,).
-            lines: Segments, shape (M, 2).
             var_dims: n² entries (i, dim_i, j, dim_j); None (default) means [(0, 0, 0, 0)].
 
         Returns:
             Hessian, shape (N, n, n), (N, 1, 1) by default.
-
-        Raises:
-            ValueError: `var_dims` that do not fill a matrix, or arrays that do not form a line mesh.
 
         Example:
             >>> import numpy as np
@@ -103,6 +95,5 @@ class LineOperators:
             >>> DifferentialOperators.compute_fd_hessian_1d_simple(x**2, x, lines).shape
             (9, 1, 1)
         """
-        check_element_block("lines", lines, 1)
-        entries: VarDims = [(0, 0, 0, 0)] if var_dims is None else var_dims
-        return hessian_stencil(points, lines, entries).apply(u_values)
+        entries = [(0, 0, 0, 0)] if var_dims is None else var_dims
+        return _LINES.hessian(u_values, points, lines, entries)

@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
-from jax import Array
-from jaxtyping import Inexact
+from ._elements import ElementOperators, NodalDerivative, NodalHessian
+from ._types import MeshElements, MeshPoints, NodalValues
 
-from ._gradient import gradient_stencil
-from ._hessian import hessian_stencil
-from ._laplacian import laplacian_stencil
-from ._types import MeshElements, MeshPoints, NodalValues, check_choice, check_element_block
-
-_LAPLACIANS = ("gradient_of_gradient", "cotangent", "lsq_of_gradient")
+_TRIANGLES = ElementOperators(
+    "triangles",
+    2,
+    laplacians=("gradient_of_gradient", "cotangent", "lsq_of_gradient"),
+    mesh="triangle",
+    arguments={
+        "points": "Coordinates, shape (N, 2).",
+        "triangles": "Triangles, shape (M, 3), in any orientation.",
+        "dim": "0 for ∂u/∂x, 1 for ∂u/∂y.",
+    },
+)
 
 
 class TriangleOperators:
     """The 2-D part of `DifferentialOperators`."""
 
     @staticmethod
+    @_TRIANGLES.documented_gradient
     def compute_fd_gradient_2d_simple(
-        u_values: NodalValues,
-        points: MeshPoints,
-        triangles: MeshElements,
-        dim: int,
-        method: str = "area_weighted",
-    ) -> Inexact[Array, " nodes"]:
+        u_values: NodalValues, points: MeshPoints, triangles: MeshElements, dim: int, method: str = "area_weighted"
+    ) -> NodalDerivative:
         """Gradient component on a triangle mesh: the P1 gradients of the triangles, averaged to the nodes.
 
         Rows that are not exact for quadratics are corrected, so the result is second-order accurate at every
         node, also on irregular meshes and at the boundary; see `gradient_stencil`.
 
         Args:
-            u_values: Function values, shape (N,).
-            points: Coordinates, shape (N, 2).
-            triangles: Triangles, shape (M, 3), in any orientation.
-            dim: 0 for ∂u/∂x, 1 for ∂u/∂y.
             method: Triangle weights: "area_weighted" (default), "uniform", "inverse_distance" (one over the
                 mean distance from the vertices to the centroid); or "least_squares", see
                 `compute_gradient_2d_lsq`.
-
-        Returns:
-            ∂u/∂x_dim at each node, shape (N,).
-
-        Raises:
-            ValueError: Unknown method or axis, or arrays that do not form a triangle mesh.
 
         Example:
             >>> import numpy as np
@@ -52,28 +44,19 @@ class TriangleOperators:
             >>> print(DifferentialOperators.compute_fd_gradient_2d_simple(u, points, triangles, 1))
             [2. 2. 2.]
         """
-        check_element_block("triangles", triangles, 2)
-        return gradient_stencil(points, triangles, dim, method).apply(u_values)
+        return _TRIANGLES.gradient(u_values, points, triangles, dim, method)
 
     @staticmethod
+    @_TRIANGLES.documented_gradient
     def compute_gradient_2d_lsq(
         u_values: NodalValues, points: MeshPoints, triangles: MeshElements, dim: int
-    ) -> Inexact[Array, " nodes"]:
+    ) -> NodalDerivative:
         r"""Least-squares gradient component on a triangle mesh.
 
         At node i it minimises $\sum_{e \ni i} |e| (g \cdot (c_e - x_i) - (\bar u_e - u_i))^2$ over the
         incident triangles with centroids $c_e$ and mean values $\bar u_e$. Nodes whose centroids lie on one
         line (a corner with one triangle) take the area-weighted gradient. Rows that are not exact for
         quadratics are corrected, see `gradient_stencil`.
-
-        Args:
-            u_values: Function values, shape (N,).
-            points: Coordinates, shape (N, 2).
-            triangles: Triangles, shape (M, 3), in any orientation.
-            dim: 0 for ∂u/∂x, 1 for ∂u/∂y.
-
-        Returns:
-            ∂u/∂x_dim at each node, shape (N,).
 
         Raises:
             ValueError: Unknown axis, or arrays that do not form a triangle mesh.
@@ -87,34 +70,24 @@ class TriangleOperators:
             >>> print(gradient(u, points, np.array([[0, 1, 2], [0, 2, 3]]), 0))
             [3. 3. 3. 3.]
         """
-        check_element_block("triangles", triangles, 2)
-        return gradient_stencil(points, triangles, dim, "least_squares").apply(u_values)
+        return _TRIANGLES.gradient(u_values, points, triangles, dim, "least_squares")
 
     @staticmethod
+    @_TRIANGLES.documented_laplacian
     def compute_fd_laplacian_2d_simple(
         u_values: NodalValues,
         points: MeshPoints,
         triangles: MeshElements,
         dims: tuple,
         method: str = "gradient_of_gradient",
-    ) -> Inexact[Array, " nodes"]:
+    ) -> NodalDerivative:
         r"""Laplacian $\sum_{d \in dims} \partial^2 u/\partial x_d^2$ on a triangle mesh.
 
         Args:
-            u_values: Function values, shape (N,).
-            points: Coordinates, shape (N, 2).
-            triangles: Triangles, shape (M, 3), in any orientation.
             dims: Distinct axes to sum over, e.g. (0, 1).
             method: "gradient_of_gradient" (default; the area-weighted gradient twice), "lsq_of_gradient" (the
                 least-squares gradient twice) or "cotangent" (see `compute_laplacian_2d_cotangent`; one axis
                 gives that part of it).
-
-        Returns:
-            Laplacian, shape (N,); made exact for cubics, or for quadratics at some boundary nodes, see
-            `laplacian_stencil`.
-
-        Raises:
-            ValueError: Unknown method or axis, or arrays that do not form a triangle mesh.
 
         Example:
             >>> import numpy as np
@@ -125,14 +98,13 @@ class TriangleOperators:
             >>> print(laplacian(points[:, 0], points, triangles, (0, 1)))
             [0. 0. 0. 0.]
         """
-        check_element_block("triangles", triangles, 2)
-        check_choice("2-D Laplacian method", method, _LAPLACIANS)
-        return laplacian_stencil(points, triangles, dims, method).apply(u_values)
+        return _TRIANGLES.laplacian(u_values, points, triangles, dims, method)
 
     @staticmethod
+    @_TRIANGLES.documented_laplacian
     def compute_laplacian_2d_cotangent(
         u_values: NodalValues, points: MeshPoints, triangles: MeshElements
-    ) -> Inexact[Array, " nodes"]:
+    ) -> NodalDerivative:
         r"""Cotangent (Laplace–Beltrami) Laplacian on a triangle mesh.
 
         $(\Delta u)_i = \frac{1}{2 A_i} \sum_j (\cot\alpha_{ij} + \cot\beta_{ij}) (u_j - u_i)$ with the angles
@@ -141,11 +113,6 @@ class TriangleOperators:
         mesh is point-symmetric around a node, and lacks the boundary flux; all other rows are corrected to be
         exact for cubics, or for quadratics at some boundary nodes, see `laplacian_stencil`. So x² + y² gives 4
         at every node.
-
-        Args:
-            u_values: Function values, shape (N,).
-            points: Coordinates, shape (N, 2).
-            triangles: Triangles, shape (M, 3), in any orientation.
 
         Returns:
             Laplacian, shape (N,).
@@ -165,27 +132,14 @@ class TriangleOperators:
             >>> print(round(float(laplacian(u, points, triangles)[0]), 4))
             4.0
         """
-        check_element_block("triangles", triangles, 2)
-        return laplacian_stencil(points, triangles, (0, 1), "cotangent").apply(u_values)
+        return _TRIANGLES.laplacian(u_values, points, triangles, (0, 1), "cotangent")
 
     @staticmethod
+    @_TRIANGLES.documented_hessian
     def compute_fd_hessian_2d_simple(
         u_values: NodalValues, points: MeshPoints, triangles: MeshElements, var_dims: list
-    ) -> Inexact[Array, "nodes n n"]:
+    ) -> NodalHessian:
         """Hessian on a triangle mesh: the area-weighted gradient twice, corrected, exactly symmetric.
-
-        Args:
-            u_values: Function values, shape (N,).
-            points: Coordinates, shape (N, 2).
-            triangles: Triangles, shape (M, 3), in any orientation.
-            var_dims: n² entries (i, dim_i, j, dim_j): entry (i, j) is the derivative along axes dim_i and
-                dim_j.
-
-        Returns:
-            Hessian, shape (N, n, n).
-
-        Raises:
-            ValueError: `var_dims` that do not fill a matrix, or arrays that do not form a triangle mesh.
 
         Example:
             >>> import numpy as np
@@ -196,5 +150,4 @@ class TriangleOperators:
             >>> hessian(points[:, 0], points, triangles, var_dims).shape
             (3, 2, 2)
         """
-        check_element_block("triangles", triangles, 2)
-        return hessian_stencil(points, triangles, var_dims).apply(u_values)
+        return _TRIANGLES.hessian(u_values, points, triangles, var_dims)

@@ -10,24 +10,50 @@ from jax.typing import ArrayLike
 from jaxtyping import Inexact
 
 from jno.trace import FunctionCall, Placeholder, as_node, build_curl, build_divergence
+from jno.utils import SharedDocumentation
 from jno.utils.ad_mode import AUTOMATIC
 
 from ._arrays import concat
 from ._components import components
 from ._tensors import symmetric_part
 
+_documented = SharedDocumentation(
+    {
+        "target": "expression.",
+        "variables": "one `Variable`, or a list of them.",
+        "scheme": '``"automatic_differentiation"`` (default) or ``"finite_difference"``, with their suffixes.',
+    },
+    raises={"TypeError": "not a `Variable`, or none.", "ValueError": "unknown scheme."},
+)
+_documented_hessian = _documented.extended(
+    {
+        "scheme": '``"automatic_differentiation"`` (default), whose suffixes ``:fwd-over-rev`` and so on choose the '
+        'composition, or ``"finite_difference"``, with its suffixes.'
+    }
+)
+_documented_curl = _documented.extended(
+    {
+        "f_x": "first component.",
+        "f_y": "second component.",
+        "f_z": "third component.",
+        "x": "first variable.",
+        "y": "second variable.",
+        "z": "third variable.",
+    },
+    raises={},
+)
+
 
 def _listed(variables: object) -> tuple[Any, ...]:
     return tuple(variables) if isinstance(variables, list | tuple) else (variables,)
 
 
+@_documented
 def grad(target: object, variable: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Gradient :math:`\partial u/\partial v`; the method forms are ``u.d(x)`` and ``u.grad(x, y)``.
 
     Args:
-        target: expression.
         variable: one `Variable`, or a list of them.
-        scheme: ``"automatic_differentiation"`` (default) or ``"finite_difference"``, with their suffixes.
 
     Returns:
         Node of the shape of ``target`` for one variable; for a list of ``k``, ``(N, k)`` (``(N, D, k)`` of a
@@ -47,13 +73,9 @@ def grad(target: object, variable: object, scheme: str = AUTOMATIC) -> Placehold
     return jacobian(target, variable, scheme)
 
 
+@_documented
 def jacobian(target: object, variables: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""First derivatives :math:`J_{ij} = \partial u_i/\partial v_j`.
-
-    Args:
-        target: expression.
-        variables: one `Variable`, or a list of them.
-        scheme: as in `grad`.
 
     Returns:
         Node ``(N, k)`` for a scalar and ``(N, D, k)`` for a vector with ``D`` components; for one variable,
@@ -78,20 +100,12 @@ def jacobian(target: object, variables: object, scheme: str = AUTOMATIC) -> Plac
     return as_node(target).grad(*listed, scheme=scheme)
 
 
+@_documented_hessian
 def hessian(target: object, variables: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Second derivatives :math:`H_{ij} = \partial^2 u/\partial v_i\partial v_j`.
 
-    Args:
-        target: expression.
-        variables: one `Variable`, or a list of them.
-        scheme: as in `grad`; AD suffixes ``:fwd-over-rev`` and so on choose the composition.
-
     Returns:
         Node ``(N, k, k)``, or ``(N, D, k, k)`` for a vector.
-
-    Raises:
-        TypeError: not a `Variable`, or none.
-        ValueError: unknown scheme.
 
     Example:
         >>> import jno
@@ -103,20 +117,12 @@ def hessian(target: object, variables: object, scheme: str = AUTOMATIC) -> Place
     return as_node(target).hessian(*_listed(variables), scheme=scheme)
 
 
+@_documented_hessian
 def laplacian(target: object, variables: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Laplacian :math:`\sum_j \partial^2 u/\partial v_j^2`, component-wise.
 
-    Args:
-        target: expression.
-        variables: one `Variable`, or a list of them.
-        scheme: as in `hessian`.
-
     Returns:
         Node of the shape of ``target``.
-
-    Raises:
-        TypeError: not a `Variable`, or none.
-        ValueError: unknown scheme.
 
     Example:
         >>> import jno
@@ -131,13 +137,13 @@ def laplacian(target: object, variables: object, scheme: str = AUTOMATIC) -> Pla
 laplace = laplacian
 
 
+@_documented
 def divergence(vector: object, variables: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Divergence :math:`\sum_j \partial F_j/\partial v_j`.
 
     Args:
         vector: list of components, or a vector expression ``(N, k)``.
         variables: list of as many variables.
-        scheme: as in `grad`.
 
     Returns:
         Node ``(N, 1)``.
@@ -182,15 +188,9 @@ def _curl(target: Placeholder, variables: tuple[object, ...]) -> Placeholder:
     return curl_3d(parts[0], parts[1], parts[2], variables[0], variables[1], variables[2])
 
 
+@_documented_curl
 def curl_2d(f_x: object, f_y: object, x: object, y: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Scalar curl of a plane field: :math:`\partial F_y/\partial x - \partial F_x/\partial y`.
-
-    Args:
-        f_x: first component.
-        f_y: second component.
-        x: first variable.
-        y: second variable.
-        scheme: as in `grad`.
 
     Returns:
         Node ``(N, 1)``.
@@ -215,19 +215,11 @@ def curl_components(field: tuple[Any, Any, Any], axes: tuple[Any, Any, Any], sch
     )
 
 
+@_documented_curl
 def curl_3d(
     f_x: object, f_y: object, f_z: object, x: object, y: object, z: object, scheme: str = AUTOMATIC
 ) -> FunctionCall:
     r"""Curl :math:`\nabla\times F` of a field in space.
-
-    Args:
-        f_x: first component.
-        f_y: second component.
-        f_z: third component.
-        x: first variable.
-        y: second variable.
-        z: third variable.
-        scheme: as in `grad`.
 
     Returns:
         Node ``(N, 3)``.
@@ -242,13 +234,13 @@ def curl_3d(
     return concat(curl_components((f_x, f_y, f_z), (x, y, z), scheme))
 
 
+@_documented
 def symgrad(target: object, variables: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Symmetric gradient :math:`\tfrac12 (J + J^T)` of a vector field, in elasticity the small strain.
 
     Args:
         target: vector expression ``(N, D)``, or a list of its components.
         variables: list of ``D`` variables.
-        scheme: as in `grad`.
 
     Returns:
         Node ``(N, D, D)``; for one variable the derivative itself, ``(N, 1)``.

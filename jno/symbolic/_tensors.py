@@ -11,19 +11,21 @@ from jax.typing import ArrayLike
 from jaxtyping import Inexact, Num
 
 from jno.trace import FunctionCall, Literal, Placeholder, build_dot
+from jno.utils import SharedDocumentation
+
+_documented = SharedDocumentation(
+    {"x": "matrix expression ``(N, k, k)``, or one matrix ``(k, k)``."},
+    returns="Node of the shape of ``x``.",
+    raises={"ValueError": "(when compiled) the last two axes are not square."},
+)
 
 
+@_documented
 def trace(x: object) -> FunctionCall:
     r"""Trace :math:`\sum_i A_{ii}` of the matrix at each point.
 
-    Args:
-        x: matrix expression ``(N, k, k)``, or one matrix ``(k, k)``.
-
     Returns:
         Node ``(N,)``; in arithmetic it acts as ``(N, 1)``.
-
-    Raises:
-        ValueError: (when compiled) the last two axes are not square.
 
     Example:
         >>> import jno
@@ -33,17 +35,9 @@ def trace(x: object) -> FunctionCall:
     return FunctionCall(_trace, [x], "trace")
 
 
+@_documented
 def sym(x: object) -> FunctionCall:
     r"""Symmetric part :math:`\tfrac12 (A + A^T)` of the matrix at each point.
-
-    Args:
-        x: matrix expression ``(N, k, k)``, or one matrix.
-
-    Returns:
-        Node of the shape of ``x``.
-
-    Raises:
-        ValueError: (when compiled) the last two axes are not square.
 
     Example:
         >>> import jno
@@ -53,17 +47,9 @@ def sym(x: object) -> FunctionCall:
     return FunctionCall(symmetric_part, [x], "sym")
 
 
+@_documented
 def antisym(x: object) -> FunctionCall:
     r"""Antisymmetric part :math:`\tfrac12 (A - A^T)` of the matrix at each point.
-
-    Args:
-        x: matrix expression ``(N, k, k)``, or one matrix.
-
-    Returns:
-        Node of the shape of ``x``.
-
-    Raises:
-        ValueError: (when compiled) the last two axes are not square.
 
     Example:
         >>> import jno

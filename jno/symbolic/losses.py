@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from jno.trace import FunctionCall, Placeholder, as_node
+from jno.utils import SharedDocumentation
 
 from . import _loss_kernels as kernels
 
@@ -15,6 +16,16 @@ _RANGES: dict[str, Callable[[float], bool]] = {
     "of at least 0": lambda value: value >= 0,
     "between 0 and 1": lambda value: 0 < value < 1,
 }
+
+_documented = SharedDocumentation(
+    {
+        "pred": "prediction :math:`p`, an expression.",
+        "target": "expression, number or array :math:`y`, aligned with ``pred`` on the points.",
+        "eps": "added to the denominator, of at least 0. Default 1e-8.",
+    },
+    returns="Scalar node.",
+)
+_documented_relative = _documented.extended({}, raises={"ValueError": "``eps`` is not a number of at least 0."})
 
 
 def _reduced(kernel: Callable[..., Any], pred: object, target: object, name: str) -> FunctionCall:
@@ -26,15 +37,9 @@ def _check(loss: str, option: str, value: object, allowed: str) -> None:
         raise ValueError(f"{loss}({option}={value!r}): {option} must be a number {allowed}")
 
 
+@_documented
 def mse(pred: object, target: object) -> FunctionCall:
     r"""Mean squared error: :math:`\operatorname{mean}|r|^2` with :math:`r = p - y`.
-
-    Args:
-        pred: prediction :math:`p`, an expression.
-        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
-
-    Returns:
-        Scalar node.
 
     Example:
         >>> import jno
@@ -44,15 +49,9 @@ def mse(pred: object, target: object) -> FunctionCall:
     return _reduced(kernels.mse, pred, target, "mse")
 
 
+@_documented
 def mae(pred: object, target: object) -> FunctionCall:
     r"""Mean absolute error: :math:`\operatorname{mean}|r|` with :math:`r = p - y`.
-
-    Args:
-        pred: prediction :math:`p`, an expression.
-        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
-
-    Returns:
-        Scalar node.
 
     Example:
         >>> import jno
@@ -62,17 +61,11 @@ def mae(pred: object, target: object) -> FunctionCall:
     return _reduced(kernels.mae, pred, target, "mae")
 
 
+@_documented
 def rmse(pred: object, target: object) -> FunctionCall:
     r"""Root mean squared error: :math:`\sqrt{\operatorname{mean}|r|^2}` with :math:`r = p - y`.
 
     Its derivative at a perfect fit is taken as 0.
-
-    Args:
-        pred: prediction :math:`p`, an expression.
-        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
-
-    Returns:
-        Scalar node.
 
     Example:
         >>> import jno
@@ -82,17 +75,13 @@ def rmse(pred: object, target: object) -> FunctionCall:
     return _reduced(kernels.rmse, pred, target, "rmse")
 
 
+@_documented
 def huber(pred: object, target: object, delta: float | int = 1.0) -> FunctionCall:
     r"""Huber loss, the mean of: :math:`\tfrac12 r^2` for :math:`|r|\le\delta`, else
     :math:`\delta(|r| - \tfrac12\delta)`.
 
     Args:
-        pred: prediction :math:`p`, an expression.
-        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
         delta: residual at which it becomes linear, above 0. Default 1.0.
-
-    Returns:
-        Scalar node.
 
     Raises:
         ValueError: ``delta`` is not a number above 0.
@@ -108,17 +97,13 @@ def huber(pred: object, target: object, delta: float | int = 1.0) -> FunctionCal
     return _reduced(partial(kernels.huber, delta=delta), pred, target, "huber")
 
 
+@_documented
 def smooth_l1(pred: object, target: object, beta: float | int = 1.0) -> FunctionCall:
     r"""Smooth L1 loss, the mean of: :math:`r^2/(2\beta)` for :math:`|r|\le\beta`, else
     :math:`|r| - \tfrac12\beta`.
 
     Args:
-        pred: prediction :math:`p`, an expression.
-        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
         beta: residual at which it becomes linear, above 0. Default 1.0.
-
-    Returns:
-        Scalar node.
 
     Raises:
         ValueError: ``beta`` is not a number above 0.
@@ -134,15 +119,9 @@ def smooth_l1(pred: object, target: object, beta: float | int = 1.0) -> Function
     return _reduced(partial(kernels.smooth_l1, beta=beta), pred, target, "smooth_l1")
 
 
+@_documented
 def log_cosh(pred: object, target: object) -> FunctionCall:
     r"""Mean of: :math:`\log\cosh r` with :math:`r = p - y`; quadratic near 0, linear far away.
-
-    Args:
-        pred: prediction :math:`p`, an expression.
-        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
-
-    Returns:
-        Scalar node.
 
     Example:
         >>> import jno
@@ -152,19 +131,9 @@ def log_cosh(pred: object, target: object) -> FunctionCall:
     return _reduced(kernels.log_cosh, pred, target, "log_cosh")
 
 
+@_documented_relative
 def relative_l2(pred: object, target: object, eps: float | int = 1e-8) -> FunctionCall:
     r"""Relative error in the Euclidean norm: :math:`\|r\|_2 / (\|y\|_2 + \varepsilon)`.
-
-    Args:
-        pred: prediction :math:`p`, an expression.
-        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
-        eps: added to the denominator, of at least 0. Default 1e-8.
-
-    Returns:
-        Scalar node.
-
-    Raises:
-        ValueError: ``eps`` is not a number of at least 0.
 
     Example:
         >>> import jno
@@ -175,19 +144,9 @@ def relative_l2(pred: object, target: object, eps: float | int = 1e-8) -> Functi
     return _reduced(partial(kernels.relative_l2, eps=eps), pred, target, "relative_l2")
 
 
+@_documented_relative
 def relative_l1(pred: object, target: object, eps: float | int = 1e-8) -> FunctionCall:
     r"""Relative error in the 1-norm: :math:`\|r\|_1 / (\|y\|_1 + \varepsilon)`.
-
-    Args:
-        pred: prediction :math:`p`, an expression.
-        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
-        eps: added to the denominator, of at least 0. Default 1e-8.
-
-    Returns:
-        Scalar node.
-
-    Raises:
-        ValueError: ``eps`` is not a number of at least 0.
 
     Example:
         >>> import jno
@@ -198,19 +157,9 @@ def relative_l1(pred: object, target: object, eps: float | int = 1e-8) -> Functi
     return _reduced(partial(kernels.relative_l1, eps=eps), pred, target, "relative_l1")
 
 
+@_documented_relative
 def nmse(pred: object, target: object, eps: float | int = 1e-8) -> FunctionCall:
     r"""Normalised squared error: :math:`\operatorname{mean}|r|^2 / (\operatorname{var} y + \varepsilon)`.
-
-    Args:
-        pred: prediction :math:`p`, an expression.
-        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
-        eps: added to the denominator, of at least 0. Default 1e-8.
-
-    Returns:
-        Scalar node.
-
-    Raises:
-        ValueError: ``eps`` is not a number of at least 0.
 
     Example:
         >>> import jno
@@ -221,21 +170,11 @@ def nmse(pred: object, target: object, eps: float | int = 1e-8) -> FunctionCall:
     return _reduced(partial(kernels.nmse, eps=eps), pred, target, "nmse")
 
 
+@_documented_relative
 def mape(pred: object, target: object, eps: float | int = 1e-8) -> FunctionCall:
     r"""Mean absolute relative error: :math:`\operatorname{mean}\bigl(|r| / (|y| + \varepsilon)\bigr)`.
 
     The result is a fraction: 1 is 100 %.
-
-    Args:
-        pred: prediction :math:`p`, an expression.
-        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
-        eps: added to the denominator, of at least 0. Default 1e-8.
-
-    Returns:
-        Scalar node.
-
-    Raises:
-        ValueError: ``eps`` is not a number of at least 0.
 
     Example:
         >>> import jno
@@ -246,15 +185,9 @@ def mape(pred: object, target: object, eps: float | int = 1e-8) -> FunctionCall:
     return _reduced(partial(kernels.mape, eps=eps), pred, target, "mape")
 
 
+@_documented
 def linf(pred: object, target: object) -> FunctionCall:
     r"""Largest absolute error: :math:`\max|r|` with :math:`r = p - y`.
-
-    Args:
-        pred: prediction :math:`p`, an expression.
-        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
-
-    Returns:
-        Scalar node.
 
     Example:
         >>> import jno
@@ -264,16 +197,12 @@ def linf(pred: object, target: object) -> FunctionCall:
     return _reduced(kernels.linf, pred, target, "linf")
 
 
+@_documented
 def quantile(pred: object, target: object, tau: float | int = 0.5) -> FunctionCall:
     r"""Pinball loss: :math:`\operatorname{mean}\max(\tau e, (\tau-1) e)` with :math:`e = y - p`.
 
     Args:
-        pred: prediction :math:`p`, an expression.
-        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
         tau: quantile that the minimiser predicts, between 0 and 1. Default 0.5.
-
-    Returns:
-        Scalar node.
 
     Raises:
         ValueError: ``tau`` is not a number between 0 and 1.
@@ -289,16 +218,12 @@ def quantile(pred: object, target: object, tau: float | int = 0.5) -> FunctionCa
     return _reduced(partial(kernels.quantile, tau=tau), pred, target, "quantile")
 
 
+@_documented
 def cauchy(pred: object, target: object, c: float | int = 1.0) -> FunctionCall:
     r"""Cauchy (Lorentzian) loss: :math:`\operatorname{mean}\tfrac{c^2}{2}\log(1 + (r/c)^2)`.
 
     Args:
-        pred: prediction :math:`p`, an expression.
-        target: expression, number or array :math:`y`, aligned with ``pred`` on the points.
         c: residual from which on outliers lose weight, above 0. Default 1.0.
-
-    Returns:
-        Scalar node.
 
     Raises:
         ValueError: ``c`` is not a number above 0.

@@ -30,6 +30,7 @@ from jno.utils._config import get_setting as get_setting
 from jno.utils._config import get_stop_on_nonfinite as get_stop_on_nonfinite
 from jno.utils._config import load_config as load_config
 from jno.utils._config import set_network_seed as set_network_seed
+from jno.utils._documentation import SharedDocumentation as SharedDocumentation
 from jno.utils._jax_versions import InconclusiveDimensionOperation as InconclusiveDimensionOperation
 from jno.utils._jax_versions import bind_equation as bind_equation
 from jno.utils._jax_versions import scan_counts as scan_counts

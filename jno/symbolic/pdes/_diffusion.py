@@ -7,27 +7,21 @@ from typing import Any
 from jno.trace import Placeholder, as_node
 from jno.utils.ad_mode import AUTOMATIC
 
-from ._terms import first_order, laplacian, minus, plus_rate, spatial_variables
+from ._terms import OPTIONAL_TIME, RATE_SCHEME, documented, first_order, laplacian, minus, plus_rate, spatial_variables
+
+_documented_rate = documented.extended({"scheme": RATE_SCHEME})
+_documented_steady_or_not = _documented_rate.extended({"t": OPTIONAL_TIME})
 
 
+@documented
 def poisson(
     u: object, forcing: object = 0.0, *variables: object, diffusion: object = 1.0, scheme: str = AUTOMATIC
 ) -> Placeholder:
     r"""Residual of Poisson's equation: :math:`-D\,\Delta u - f`.
 
     Args:
-        u: unknown.
         forcing: right-hand side :math:`f`. It stands before the variables.
-        *variables: spatial variables, at least one.
         diffusion: factor :math:`D` of the Laplacian (not differentiated). Default 1.
-        scheme: scheme of the derivatives. Default automatic differentiation.
-
-    Returns:
-        Node of the shape of ``u``.
-
-    Raises:
-        ValueError: no spatial variable, time among them, or unknown scheme.
-        TypeError: not a `Variable`.
 
     Example:
         >>> import jno
@@ -40,21 +34,13 @@ def poisson(
     return minus(-(diffusion * laplacian(u, spatial, scheme)), forcing)
 
 
+@documented
 def helmholtz(u: object, f: object, *variables: object, wave_number: Any = 1.0, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Residual of the Helmholtz equation: :math:`-\Delta u - k^2 u - f`.
 
     Args:
-        u: unknown.
         f: right-hand side. It stands before the variables.
-        *variables: spatial variables, at least one.
         wave_number: :math:`k`. Default 1.
-        scheme: scheme of the derivatives. Default automatic differentiation.
-
-    Returns:
-        Node of the shape of ``u``.
-
-    Raises:
-        ValueError: no spatial variable, time among them, or unknown scheme.
 
     Example:
         >>> import jno
@@ -66,26 +52,11 @@ def helmholtz(u: object, f: object, *variables: object, wave_number: Any = 1.0, 
     return minus(-laplacian(u, spatial, scheme) - wave_number**2 * as_node(u), f)
 
 
+@_documented_rate
 def heat(
     u: object, t: object, *spatial: object, diffusivity: object = 1.0, source: object = 0.0, scheme: str = AUTOMATIC
 ) -> Placeholder:
     r"""Residual of the heat equation: :math:`u_t - D\,\Delta u - s`.
-
-    Args:
-        u: unknown.
-        t: time variable.
-        *spatial: spatial variables, at least one.
-        diffusivity: :math:`D`. Default 1.
-        source: :math:`s`. Default 0.
-        scheme: scheme of the derivatives; of a second-order AD suffix :math:`u_t` uses plain AD. Default
-            automatic differentiation.
-
-    Returns:
-        Node of the shape of ``u``.
-
-    Raises:
-        ValueError: no spatial variable, time among them, or unknown scheme.
-        TypeError: not a `Variable`.
 
     Example:
         >>> import jno
@@ -99,6 +70,7 @@ def heat(
     return minus(rate - diffusivity * laplacian(u, variables, scheme), source)
 
 
+@_documented_steady_or_not
 def diffusion(
     u: object,
     *spatial: object,
@@ -108,21 +80,6 @@ def diffusion(
     scheme: str = AUTOMATIC,
 ) -> Placeholder:
     r"""Residual of the diffusion equation: :math:`(u_t) - D\,\Delta u - s`, steady without ``t``.
-
-    Args:
-        u: unknown.
-        *spatial: spatial variables, at least one.
-        t: time variable; default None omits :math:`u_t`.
-        diffusivity: :math:`D`. Default 1.
-        source: :math:`s`. Default 0.
-        scheme: as in `heat`.
-
-    Returns:
-        Node of the shape of ``u``.
-
-    Raises:
-        ValueError: no spatial variable, time among them, or unknown scheme.
-        TypeError: not a `Variable`.
 
     Example:
         >>> import jno
@@ -135,25 +92,14 @@ def diffusion(
     return minus(plus_rate(flux, u, t, first_order(scheme)), source)
 
 
+@documented
 def wave(
     u: object, t: object, *spatial: object, speed: Any = 1.0, source: object = 0.0, scheme: str = AUTOMATIC
 ) -> Placeholder:
     r"""Residual of the wave equation: :math:`u_{tt} - c^2 \Delta u - s`.
 
     Args:
-        u: unknown.
-        t: time variable.
-        *spatial: spatial variables, at least one.
         speed: :math:`c`. Default 1.
-        source: :math:`s`. Default 0.
-        scheme: scheme of the derivatives. Default automatic differentiation.
-
-    Returns:
-        Node of the shape of ``u``.
-
-    Raises:
-        ValueError: no spatial variable, time among them, or unknown scheme.
-        TypeError: not a `Variable`.
 
     Example:
         >>> import jno
@@ -165,6 +111,7 @@ def wave(
     return minus(as_node(u).d2(t, scheme) - speed**2 * laplacian(u, variables, scheme), source)
 
 
+@documented
 def biharmonic(
     u: object, f: object, *variables: object, stiffness: object = 1.0, scheme: str = AUTOMATIC
 ) -> Placeholder:
@@ -173,16 +120,7 @@ def biharmonic(
     Args:
         u: unknown deflection.
         f: load. It stands before the variables.
-        *variables: spatial variables, at least one.
         stiffness: :math:`k`, for a plate its flexural rigidity. Default 1.
-        scheme: scheme of the derivatives. Default automatic differentiation.
-
-    Returns:
-        Node of the shape of ``u``.
-
-    Raises:
-        ValueError: no spatial variable, time among them, or unknown scheme.
-        TypeError: not a `Variable`.
 
     Example:
         >>> import jno

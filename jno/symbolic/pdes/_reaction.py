@@ -7,29 +7,22 @@ from typing import Any
 from jno.trace import Placeholder, as_node
 from jno.utils.ad_mode import AUTOMATIC
 
-from ._terms import first_order, laplacian, minus, spatial_variables
+from ._terms import RATE_SCHEME, documented, first_order, laplacian, minus, spatial_variables
+
+_documented = documented.extended({"scheme": RATE_SCHEME})
+_documented_phase_field = _documented.extended(
+    {
+        "u": "phase field, with the two phases at -1 and 1.",
+        "epsilon": r"width :math:`\epsilon` of the interface. Default 0.01.",
+    }
+)
 
 
+@_documented_phase_field
 def allen_cahn(
     u: object, t: object, *spatial: object, epsilon: Any = 1e-2, source: object = 0.0, scheme: str = AUTOMATIC
 ) -> Placeholder:
     r"""Residual of the Allen-Cahn equation: :math:`u_t - \epsilon^2 \Delta u + u^3 - u - s`.
-
-    Args:
-        u: phase field, with the two phases at -1 and 1.
-        t: time variable.
-        *spatial: spatial variables, at least one.
-        epsilon: width :math:`\epsilon` of the interface. Default 0.01.
-        source: :math:`s`. Default 0.
-        scheme: scheme of the derivatives; of a second-order AD suffix :math:`u_t` uses plain AD. Default
-            automatic differentiation.
-
-    Returns:
-        Node of the shape of ``u``.
-
-    Raises:
-        ValueError: no spatial variable, time among them, or unknown scheme.
-        TypeError: not a `Variable`.
 
     Example:
         >>> import jno
@@ -46,6 +39,7 @@ def allen_cahn(
     return minus(rate - epsilon**2 * laplacian(field, variables, scheme) + field**3 - field, source)
 
 
+@_documented
 def fisher_kpp(
     u: object,
     t: object,
@@ -59,19 +53,7 @@ def fisher_kpp(
 
     Args:
         u: population density relative to the carrying capacity.
-        t: time variable.
-        *spatial: spatial variables, at least one.
-        diffusivity: :math:`D`. Default 1.
         growth_rate: :math:`r`. Default 1.
-        source: :math:`s`. Default 0.
-        scheme: as in `allen_cahn`.
-
-    Returns:
-        Node of the shape of ``u``.
-
-    Raises:
-        ValueError: no spatial variable, time among them, or unknown scheme.
-        TypeError: not a `Variable`.
 
     Example:
         >>> import jno
@@ -88,6 +70,7 @@ def fisher_kpp(
     return minus(rate - diffusivity * laplacian(field, variables, scheme) - growth, source)
 
 
+@_documented_phase_field
 def cahn_hilliard(
     u: object,
     t: object,
@@ -100,20 +83,7 @@ def cahn_hilliard(
     r"""Residual of the Cahn-Hilliard equation: :math:`u_t - M \Delta(-\epsilon^2 \Delta u + u^3 - u) - s`.
 
     Args:
-        u: phase field, with the two phases at -1 and 1.
-        t: time variable.
-        *spatial: spatial variables, at least one.
-        epsilon: width :math:`\epsilon` of the interface. Default 0.01.
         mobility: :math:`M` (not differentiated). Default 1.
-        source: :math:`s`. Default 0.
-        scheme: as in `allen_cahn`.
-
-    Returns:
-        Node of the shape of ``u``.
-
-    Raises:
-        ValueError: no spatial variable, time among them, or unknown scheme.
-        TypeError: not a `Variable`.
 
     Example:
         >>> import jno

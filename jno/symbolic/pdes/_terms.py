@@ -6,7 +6,33 @@ from typing import Any
 
 from jno.symbolic import components
 from jno.trace import Placeholder, Variable, as_node
+from jno.utils import SharedDocumentation
 from jno.utils.ad_mode import AUTOMATIC, validate_scheme
+
+FIRST_ORDER_SCHEME = "first-order scheme of the derivatives. Default automatic differentiation."
+RATE_SCHEME = (
+    "scheme of the derivatives; of a second-order AD suffix :math:`u_t` uses plain AD. Default automatic "
+    "differentiation."
+)
+OPTIONAL_TIME = "time variable; default None omits :math:`u_t`."
+
+documented = SharedDocumentation(
+    {
+        "u": "unknown.",
+        "t": "time variable.",
+        "spatial": "spatial variables, at least one.",
+        "variables": "spatial variables, at least one.",
+        "diffusivity": ":math:`D`. Default 1.",
+        "source": ":math:`s`. Default 0.",
+        "scheme": "scheme of the derivatives. Default automatic differentiation.",
+    },
+    returns="Node of the shape of ``u``.",
+    raises={
+        "ValueError": "no spatial variable, time among them, or unknown scheme.",
+        "TypeError": "not a `Variable`.",
+    },
+)
+"""What the docstrings of the residuals of one equation have in common."""
 
 
 def spatial_variables(variables: tuple[Any, ...], helper: str) -> tuple[Variable, ...]:

@@ -8,29 +8,41 @@ from jno.symbolic import divergence
 from jno.trace import Placeholder, as_node
 from jno.utils.ad_mode import AUTOMATIC
 
-from ._terms import convection, first_order, laplacian, minus, plus_rate, spatial_variables
+from ._terms import (
+    FIRST_ORDER_SCHEME,
+    OPTIONAL_TIME,
+    convection,
+    documented,
+    first_order,
+    laplacian,
+    minus,
+    plus_rate,
+    spatial_variables,
+)
+
+_documented = documented.extended(
+    {
+        "velocity": "list of one component for each spatial variable, a vector expression ``(N, k)``, or a number for "
+        "one variable.",
+        "t": OPTIONAL_TIME,
+        "scheme": FIRST_ORDER_SCHEME,
+    },
+    raises={
+        "ValueError": "no spatial variable, time among them, another number of components, or unknown scheme.",
+        "TypeError": "not a `Variable`, or ``velocity`` is not a vector.",
+    },
+)
+_documented_burgers = documented.extended(
+    {"x": "spatial variable.", "forcing": ":math:`f`. Default 0.", "scheme": FIRST_ORDER_SCHEME},
+    raises={"ValueError": "``x`` is time, or unknown scheme.", "TypeError": "not a `Variable`."},
+)
 
 
+@_documented
 def advection(
     u: object, velocity: object, *spatial: object, t: object = None, source: object = 0.0, scheme: str = AUTOMATIC
 ) -> Placeholder:
     r"""Residual of the advection equation: :math:`(u_t) + v\cdot\nabla u - s`, steady without ``t``.
-
-    Args:
-        u: unknown.
-        velocity: list of one component for each spatial variable, a vector expression ``(N, k)``, or a number
-            for one variable.
-        *spatial: spatial variables, at least one.
-        t: time variable; default None omits :math:`u_t`.
-        source: :math:`s`. Default 0.
-        scheme: first-order scheme of the derivatives. Default automatic differentiation.
-
-    Returns:
-        Node of the shape of ``u``.
-
-    Raises:
-        ValueError: no spatial variable, time among them, another number of components, or unknown scheme.
-        TypeError: not a `Variable`, or ``velocity`` is not a vector.
 
     Example:
         >>> import jno
@@ -42,6 +54,7 @@ def advection(
     return minus(plus_rate(convection(u, velocity, variables, scheme), u, t, scheme), source)
 
 
+@_documented
 def advection_diffusion_reaction(
     u: object,
     velocity: object,
@@ -55,22 +68,9 @@ def advection_diffusion_reaction(
     r"""Residual of :math:`(u_t) + v\cdot\nabla u - D\,\Delta u + r u - s`, steady without ``t``.
 
     Args:
-        u: unknown.
-        velocity: as in `advection`.
-        *spatial: spatial variables, at least one.
-        t: time variable; default None omits :math:`u_t`.
-        diffusivity: :math:`D`. Default 1.
         reaction_coeff: decay rate :math:`r`. Default 0.
-        source: :math:`s`. Default 0.
         scheme: scheme of the derivatives; of a second-order AD suffix first derivatives use plain AD. Default
             automatic differentiation.
-
-    Returns:
-        Node of the shape of ``u``.
-
-    Raises:
-        ValueError: no spatial variable, time among them, another number of components, or unknown scheme.
-        TypeError: not a `Variable`, or ``velocity`` is not a vector.
 
     Example:
         >>> import jno
@@ -84,26 +84,16 @@ def advection_diffusion_reaction(
     return minus(plus_rate(steady, u, t, first_order(scheme)), source)
 
 
+@_documented_burgers
 def burgers_1d(
     u: object, x: object, t: object, viscosity: object = 0.01 / math.pi, forcing: object = 0.0, scheme: str = AUTOMATIC
 ) -> Placeholder:
     r"""Residual of the viscous Burgers equation: :math:`u_t + u u_x - \nu u_{xx} - f`.
 
     Args:
-        u: unknown.
-        x: spatial variable.
-        t: time variable.
         viscosity: :math:`\nu`. Default :math:`0.01/\pi`.
-        forcing: :math:`f`. Default 0.
         scheme: scheme of the derivatives; of a second-order AD suffix first derivatives use plain AD. Default
             automatic differentiation.
-
-    Returns:
-        Node of the shape of ``u``.
-
-    Raises:
-        ValueError: ``x`` is time, or unknown scheme.
-        TypeError: not a `Variable`.
 
     Example:
         >>> import jno
@@ -120,22 +110,9 @@ def burgers_1d(
     return minus(transport - viscosity * field.d2(x, scheme), forcing)
 
 
+@_documented_burgers
 def burgers_inviscid_1d(u: object, x: object, t: object, forcing: object = 0.0, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Residual of the inviscid Burgers equation in conservative form: :math:`u_t + (u^2/2)_x - f`.
-
-    Args:
-        u: unknown.
-        x: spatial variable.
-        t: time variable.
-        forcing: :math:`f`. Default 0.
-        scheme: first-order scheme of the derivatives. Default automatic differentiation.
-
-    Returns:
-        Node of the shape of ``u``.
-
-    Raises:
-        ValueError: ``x`` is time, or unknown scheme.
-        TypeError: not a `Variable`.
 
     Example:
         >>> import jno
@@ -148,21 +125,15 @@ def burgers_inviscid_1d(u: object, x: object, t: object, forcing: object = 0.0, 
     return minus(field.d(t, scheme) + (0.5 * field**2).d(x, scheme), forcing)
 
 
+@_documented
 def continuity(velocity: object, *variables: object, source: object = 0.0, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Residual of incompressible mass conservation: :math:`\nabla\cdot v - s`.
 
     Args:
         velocity: list of one component for each variable, or a vector expression ``(N, k)``.
-        *variables: spatial variables, at least one.
-        source: :math:`s`. Default 0.
-        scheme: first-order scheme of the derivatives. Default automatic differentiation.
 
     Returns:
         Node ``(N, 1)``.
-
-    Raises:
-        ValueError: no spatial variable, time among them, another number of components, or unknown scheme.
-        TypeError: not a `Variable`, or ``velocity`` is not a vector.
 
     Example:
         >>> import jno
