@@ -7,14 +7,15 @@ import griffe
 
 
 class SharedSections(griffe.Extension):
-    """Functions below a decorator whose name starts with ``documented`` get the docstring of the function itself."""
+    """Functions and classes below a decorator ``documented…`` get the docstring that they have once imported."""
 
-    def on_function(self, *, func: griffe.Function, **kwargs: Any) -> None:
-        """Called for every function once it is read."""
-        names = [str(decorator.value).rpartition(".")[2] for decorator in func.decorators]
-        if func.docstring is None or not any(name.lstrip("_").startswith("documented") for name in names):
+    def on_instance(self, *, obj: griffe.Object, **kwargs: Any) -> None:
+        """Called for every object once it is read."""
+        if not isinstance(obj, griffe.Function | griffe.Class) or obj.docstring is None:
             return
-        member: Any = importlib.import_module(func.module.path)
-        for part in func.path.removeprefix(f"{func.module.path}.").split("."):
-            member = getattr(member, part)
-        func.docstring.value = member.__doc__ or ""
+        names = [str(decorator.value).rpartition(".")[2] for decorator in obj.decorators]
+        if any(name.lstrip("_").startswith("documented") for name in names):
+            member: Any = importlib.import_module(obj.module.path)
+            for part in obj.path.removeprefix(f"{obj.module.path}.").split("."):
+                member = getattr(member, part)
+            obj.docstring.value = member.__doc__ or ""

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
+from jno._compiled_problem import CompiledProblem
 from jno.compiler import Counterparts
 from jno.trace import Model, Node, flatten, unflatten
 from jno.training import Memory
 from jno.utils import PROCESS
+from jno.utils import load as load_object
+from jno.utils import save as save_object
+
+_SAVED = ("domain", "seed", "training_logs", "log", "best_config", "best_arch", "tuning_history")
+"""Attributes that files hold as they are."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,3 +72,40 @@ def restored(state: Mapping[str, Any]) -> Restored:
     counterparts = Counterparts(process, layer_ids, models, attributes["domain"])
     memory, choices = attributes.pop("_memory"), attributes.pop("_chosen")
     return Restored(nodes[:half], nodes[half:], choices, memory, counterparts, attributes)
+
+
+class StoredProblem(CompiledProblem):
+    """A problem that files hold: with its weights, its history and where its training stands."""
+
+    def save(
+        self,
+        path: str | Path,
+        public_key_path: str | Path | None = None,
+        private_key_path: str | Path | None = None,
+    ) -> Self:
+        """Write expressions, domain, weights and history to a file, signed with a private key; see `jno.save`."""
+        save_object(self, path, public_key_path, private_key_path)
+        return self
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        public_key_path: str | Path | None = None,
+        signature_path: str | Path | None = None,
+    ) -> Self:
+        """Read what :meth:`save` wrote.  Unpickling runs code: load only files you trust; see `jno.load`."""
+        return load_object(path, public_key_path, signature_path, expected_type=cls)
+
+    def __getstate__(self) -> dict[str, Any]:
+        attributes = {name: self.__dict__[name] for name in _SAVED}
+        return packed(self._statements, self.all_ops, self._models, self._memory, self._choices, attributes)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        parts = restored(state)
+        self.__dict__.update(parts.attributes)
+        self._statements, self._choices = parts.statements, parts.choices
+        self._memory, self._counterparts = parts.memory, parts.counterparts
+        self._take_expressions(parts.expressions)
+        self._module_seed = self.seed
+        self.compile()

@@ -83,6 +83,13 @@ def unit_square(mesh_size: float = 0.25, samples: int = 1, time: Any = None) -> 
     return domain if samples == 1 else samples * domain
 
 
+def square_fields(mesh_size: float) -> tuple[Any, tuple[Any, Any], tuple[np.ndarray, ...]]:
+    """`unit_square`, its interior variables, and their coordinates ``(N,)``."""
+    domain = unit_square(mesh_size)
+    x, y, _ = domain.variable("interior")
+    return domain, (x, y), coordinates(domain, "interior")
+
+
 def mlp(inputs: int, outputs: int = 1, width: int = 8, layers: int = 2, seed: int = 0, name: str = "") -> Any:
     """A small tanh network in the trace."""
     module = foundax.mlp(inputs, output_dim=outputs, hidden_dims=width, num_layers=layers, key=jax.random.PRNGKey(seed))

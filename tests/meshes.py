@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 from scipy.spatial import Delaunay
@@ -11,6 +14,19 @@ from jno.domain import domain
 from jno.domain._time import TimeAxis
 from jno.domain.geometry import Geometry, GeometryBatch
 from jno.domain.mesh import Mesh, mesh_tags
+
+
+@contextmanager
+def gmsh_session(**options: Any) -> Iterator[None]:
+    """The library gmsh, which prints nothing; options of ``gmsh.initialize``."""
+    import gmsh
+
+    gmsh.initialize(interruptible=False, **options)
+    try:
+        gmsh.option.setNumber("General.Terminal", 0)
+        yield
+    finally:
+        gmsh.finalize()
 
 
 def mesh_domain(points, cells, size=0.1, time=None):

@@ -102,6 +102,9 @@ def euler(step, leaps, friction=0.01):
     return covariance
 
 
+CHAINS = {"keep": 4000, "num_chains": 4, "likelihood_scale": SCALE}
+
+
 @dataclasses.dataclass(frozen=True)
 class Method:
     """A kernel, its options, and the covariance of its draws from the precision of the posterior."""
@@ -124,15 +127,7 @@ METHODS = {
 def test_linear_model_with_gaussian_noise(name):
     method = METHODS[name]
     p = jno.np.parameter((2,), name="p")
-    p.bayesian(
-        method.factory,
-        prior=priors.gaussian(PRIOR),
-        keep=4000,
-        num_chains=4,
-        init_jitter=0.1,
-        likelihood_scale=SCALE,
-        **method.options,
-    )
+    p.bayesian(method.factory, prior=priors.gaussian(PRIOR), init_jitter=0.1, **CHAINS, **method.options)
     # with window adaptation the warm-up comes before the first epoch
     warmup = 0 if name in ("nuts", "hmc") else method.options["warmup"]
     jno.core([linear(lambda: (p[0], p[1]))]).solve(warmup + 4000 * method.options.get("thin", 1))
@@ -171,15 +166,7 @@ def test_gaussian_approximation_of_a_gaussian(name):
 def test_models_of_equal_settings_are_sampled_together():
     a, b = (jno.np.parameter((1,), name=name) for name in "ab")
     for parameter, sigma in ((a, PRIOR), (b, 0.2)):
-        parameter.bayesian(
-            blackjax.mala,
-            prior=priors.gaussian(sigma),
-            warmup=300,
-            keep=4000,
-            num_chains=4,
-            likelihood_scale=SCALE,
-            step_size=0.01,
-        )
+        parameter.bayesian(blackjax.mala, prior=priors.gaussian(sigma), warmup=300, step_size=0.01, **CHAINS)
     jno.core([linear(lambda: (a, b))]).solve(4300)
     draws = np.concatenate([a.posterior_samples, b.posterior_samples], axis=-1)
     mean, precision = closed_form((PRIOR, 0.2))
@@ -203,15 +190,7 @@ def test_models_of_equal_settings_are_sampled_together():
 def test_models_of_different_kernels_are_sampled_in_turns(first, second):
     a, b = (jno.np.parameter((), name=name) for name in "ab")
     for parameter, (factory, options) in ((a, first), (b, second)):
-        parameter.bayesian(
-            factory,
-            prior=priors.gaussian(PRIOR),
-            warmup=300,
-            keep=4000,
-            num_chains=4,
-            likelihood_scale=SCALE,
-            **options,
-        )
+        parameter.bayesian(factory, prior=priors.gaussian(PRIOR), warmup=300, **CHAINS, **options)
     jno.core([linear(lambda: (a, b))]).solve(4300)
     draws = np.stack([a.posterior_samples, b.posterior_samples], axis=-1)
     mean, precision = closed_form()

@@ -17,6 +17,7 @@ from helpers import (
     evaluate,
     gradient_and_hessian,
     mlp,
+    square_fields,
     unit_square,
 )
 
@@ -26,9 +27,7 @@ import jno
 @pytest.fixture(scope="module")
 def square():
     """Domain, variables, coordinates ``(N,)``."""
-    domain = unit_square(0.25)
-    x, y, _ = domain.variable("interior")
-    return domain, (x, y), coordinates(domain, "interior")
+    return square_fields(0.25)
 
 
 def column(array):

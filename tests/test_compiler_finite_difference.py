@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import FD, FD_SCHEMES, FRONT, WAVE, coordinates, evaluate, mlp, unit_square
+from helpers import FD, FD_SCHEMES, FRONT, WAVE, coordinates, evaluate, mlp, square_fields, unit_square
 
 import jno
 from jno import DifferentialOperators as Operators
@@ -18,9 +18,7 @@ FULL = [(i, i, j, j) for i in range(2) for j in range(2)]
 @pytest.fixture(scope="module")
 def square():
     """A fine mesh: domain, variables, interior coordinates."""
-    domain = unit_square(0.05)
-    x, y, _ = domain.variable("interior")
-    return domain, (x, y), coordinates(domain, "interior")
+    return square_fields(0.05)
 
 
 def inside(points):

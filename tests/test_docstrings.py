@@ -73,7 +73,8 @@ def test_shared_sections_complete_a_docstring():
     assert SHARED(stretched).__doc__ == (
         "Longer.\n\nTwice as long, in fact.\n\nArgs:\n    x: coordinate.\n    *points: more coordinates.\n"
         "    scale: factor of this function,\n        over two lines.\n    **options: none.\n\n"
-        "Returns:\n    Number.\n\nRaises:\n    ValueError: it is negative.\n\nExample:\n    >>> 1\n    1\n\nSource: ours."
+        "Returns:\n    Number.\n\nRaises:\n    ValueError: it is negative.\n\n"
+        "Example:\n    >>> 1\n    1\n\nSource: ours."
     )
 
 

@@ -9,6 +9,7 @@ import gmsh
 import meshio
 import numpy as np
 import pytest
+from meshes import gmsh_session
 
 from jno.domain import domain
 
@@ -23,9 +24,7 @@ def measure(d, tag):
 def cad(tmp_path_factory):
     """A box with a cylindrical hole, the plate below it, and shapes that are no domain, as STEP, BREP, IGES."""
     folder = tmp_path_factory.mktemp("cad")
-    gmsh.initialize(interruptible=False)
-    try:
-        gmsh.option.setNumber("General.Terminal", 0)
+    with gmsh_session():
         occ = gmsh.model.occ
 
         def drilled():
@@ -50,8 +49,6 @@ def cad(tmp_path_factory):
             for ending in ("step", "brep", "igs"):
                 if (name, ending) not in {("wire", "igs"), ("halves", "igs")}:
                     gmsh.write(str(folder / f"{name}.{ending}"))
-    finally:
-        gmsh.finalize()
     (folder / "drilled.stp").write_bytes((folder / "drilled.step").read_bytes())
     return folder
 
@@ -321,9 +318,7 @@ def test_an_error_in_the_callable_passes_and_closes_gmsh():
 
 
 def test_a_session_of_the_user_is_left_as_it_was():
-    gmsh.initialize(interruptible=False)
-    try:
-        gmsh.option.setNumber("General.Terminal", 0)
+    with gmsh_session():
         gmsh.model.add("mine")
         gmsh.option.setNumber("Mesh.ElementOrder", 2)
         gmsh.model.occ.addBox(0, 0, 0, 1, 1, 1)
@@ -335,8 +330,6 @@ def test_a_session_of_the_user_is_left_as_it_was():
         assert gmsh.model.getEntities() == entities
         assert gmsh.option.getNumber("Mesh.ElementOrder") == 2
         assert sorted(gmsh.model.list()) == ["", "mine"]
-    finally:
-        gmsh.finalize()
 
 
 def test_nothing_is_printed(capfd):

@@ -9,6 +9,7 @@ import matplotlib.image
 import meshio
 import numpy as np
 import pytest
+from meshes import gmsh_session
 
 from jno.domain import domain
 
@@ -98,9 +99,7 @@ def test_pools_of_edges_stay_ordered(tmp_path, shape):
 
 def test_exported_gmsh_files_are_read_by_gmsh_and_meshio(tmp_path):
     rect_with_tags().export(tmp_path / "m.msh")
-    gmsh.initialize(interruptible=False)
-    try:
-        gmsh.option.setNumber("General.Terminal", 0)
+    with gmsh_session():
         gmsh.open(str(tmp_path / "m.msh"))
         names = {gmsh.model.getPhysicalName(*group): group for group in gmsh.model.getPhysicalGroups()}
         assert names["half"][0] == 2
@@ -109,8 +108,6 @@ def test_exported_gmsh_files_are_read_by_gmsh_and_meshio(tmp_path):
         assert len(nodes) == 3
         nodes, _ = gmsh.model.mesh.getNodesForPhysicalGroup(*names["half"])
         assert len(nodes) == 5 * 5
-    finally:
-        gmsh.finalize()
     mesh = meshio.read(tmp_path / "m.msh")
     assert sum(len(block.data) for block in mesh.cells if block.type == "triangle") == 2 * 8 * 4
     assert {"half", "inlet", "interior"} <= set(mesh.cell_sets)

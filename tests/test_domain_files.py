@@ -7,6 +7,7 @@ import meshio
 import numpy as np
 import pytest
 from helpers import function_calls
+from meshes import gmsh_session
 
 from jno.domain import domain
 from jno.domain.geometry import build_geometry
@@ -40,9 +41,7 @@ def write(path, mesh, **options):
 def gmsh_files(tmp_path_factory):
     """[0, 1] x [0, 1] and [1, 3] x [0, 1] with physical groups of all dimensions, some overlapping, one nameless."""
     folder = tmp_path_factory.mktemp("gmsh")
-    gmsh.initialize(interruptible=False)
-    try:
-        gmsh.option.setNumber("General.Terminal", 0)
+    with gmsh_session():
         occ = gmsh.model.occ
         occ.fragment([(2, occ.addRectangle(0, 0, 0, 1, 1))], [(2, occ.addRectangle(1, 0, 0, 2, 1))])
         occ.synchronize()
@@ -86,8 +85,6 @@ def gmsh_files(tmp_path_factory):
         gmsh.write(str(folder / "second.msh"))
         gmsh.option.setNumber("Mesh.MshFileVersion", 2.2)
         gmsh.write(str(folder / "second-2.2.msh"))
-    finally:
-        gmsh.finalize()
     return folder
 
 

@@ -5,6 +5,7 @@ import sys
 import gmsh
 import numpy as np
 import pytest
+from meshes import gmsh_session
 
 from jno.domain import domain
 from jno.domain.mesh import MeshFileError
@@ -54,9 +55,7 @@ def draw(dimension):
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("forms")
     for name, dimension in (("square", 2), ("box", 3)):
-        gmsh.initialize(readConfigFiles=False, interruptible=False)
-        try:
-            gmsh.option.setNumber("General.Terminal", 0)
+        with gmsh_session(readConfigFiles=False):
             draw(dimension)
             for parts in (0, 3):
                 if parts:
@@ -66,8 +65,6 @@ def files(tmp_path_factory):
                     gmsh.option.setNumber("Mesh.Binary", binary)
                     gmsh.option.setNumber("Mesh.SaveAll", save_all)
                     gmsh.write(str(folder / f"{name}-{version}-{binary}-{save_all}-{parts}.msh"))
-        finally:
-            gmsh.finalize()
     return folder
 
 
@@ -106,15 +103,11 @@ def test_binary_files_without_gmsh_are_read_by_meshio(files, monkeypatch):
 
 
 def test_models_of_the_user_stay(files):
-    gmsh.initialize(readConfigFiles=False, interruptible=False)
-    try:
-        gmsh.option.setNumber("General.Terminal", 0)
+    with gmsh_session(readConfigFiles=False):
         gmsh.model.add("mine")
         domain(files / "square-4.1-1-0-0.msh")
         assert gmsh.model.getCurrent() == "mine"
         assert gmsh.model.getEntities() == []
-    finally:
-        gmsh.finalize()
 
 
 # -- legal text ----

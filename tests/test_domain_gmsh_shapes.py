@@ -4,6 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
+from meshes import gmsh_session
 
 import jno
 
@@ -525,13 +526,9 @@ def test_gmsh_is_left_as_it_was():
     import gmsh
 
     assert not gmsh.isInitialized()
-    gmsh.initialize(interruptible=False)
-    try:
-        gmsh.option.setNumber("General.Terminal", 0)
+    with gmsh_session():
         gmsh.model.add("mine")
         gmsh.option.setNumber("Mesh.Algorithm", 5)
         jno.domain.triangle(mesh_size=0.5)
         assert gmsh.model.getCurrent() == "mine"
         assert gmsh.option.getNumber("Mesh.Algorithm") == 5
-    finally:
-        gmsh.finalize()

@@ -53,21 +53,11 @@ def test_a_space_knows_its_dimensions():
         found.get("height")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "epochs",
-        "optimizer",
-        "learning_rate",
-        "constraint_weights",
-        "weight_schedule",
-        "batchsize",
-        "min_consecutive",
-        "accumulation_steps",
-        "inner_steps",
-        "checkpoint_gradients",
-    ],
-)
+OPTIMIZATION = ("epochs", "optimizer", "learning_rate", "constraint_weights", "weight_schedule")
+STEPS = ("batchsize", "min_consecutive", "accumulation_steps", "inner_steps", "checkpoint_gradients")
+
+
+@pytest.mark.parametrize("name", OPTIMIZATION + STEPS)
 def test_options_of_training_are_of_that_category(name):
     assert ArchSpace().unique(name, [1, 2]).groups == {"training": [name]}
     assert ArchSpace().unique(name, [1, 2], "architecture").groups == {"architecture": [name]}

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from . import _mlp
-from .poisson2d import bubble
+from .poisson2d import field
+from .poisson2d import forward as forward
 
 WAVE_NUMBER = 6.0
 
@@ -19,18 +20,9 @@ def source(points: Float[Array, "N 3"]) -> Float[Array, "N 1"]:
     return (WAVE_NUMBER**2 - 3 * jnp.pi**2) * jnp.prod(jnp.sin(jnp.pi * points), axis=1, keepdims=True)
 
 
-def forward(weights: Any, data: Mapping[str, Any]) -> Float[Array, "N 1"]:
-    """u at the points."""
-    return bubble(data["points"]) * _mlp.mlp(weights, data["points"])
-
-
 def nested(weights: Any, data: Mapping[str, Any]) -> Float[Array, ""]:
     """Three jvp of jvp."""
-    points = data["points"]
-
-    def u(at: Array) -> Array:
-        return bubble(at) * _mlp.mlp(weights, at)
-
+    points, u = data["points"], field(weights)
     residual = _mlp.laplacian(u, points) + WAVE_NUMBER**2 * u(points) - source(points)
     return jnp.mean(jnp.square(residual))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -21,18 +21,19 @@ def source(points: Float[Array, "N 2"]) -> Float[Array, "N 1"]:
     return 2 * jnp.pi**2 * jnp.prod(jnp.sin(jnp.pi * points), axis=1, keepdims=True)
 
 
+def field(weights: Any) -> Callable[[Array], Array]:
+    """u as a function of points."""
+    return lambda points: bubble(points) * _mlp.mlp(weights, points)
+
+
 def forward(weights: Any, data: Mapping[str, Any]) -> Float[Array, "N 1"]:
     """u at the points."""
-    return bubble(data["points"]) * _mlp.mlp(weights, data["points"])
+    return field(weights)(data["points"])
 
 
 def nested(weights: Any, data: Mapping[str, Any]) -> Float[Array, ""]:
     """Two jvp of jvp."""
-    points = data["points"]
-
-    def u(at: Array) -> Array:
-        return bubble(at) * _mlp.mlp(weights, at)
-
+    points, u = data["points"], field(weights)
     residual = _mlp.second(u, points, 0) + _mlp.second(u, points, 1) + source(points)
     return jnp.mean(jnp.square(residual))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import foundax
@@ -15,8 +16,9 @@ from jaxtyping import Array, Float
 
 import jno
 
-from .._case import LEARNING_RATE, Size
+from .._case import BLOCKED, LEARNING_RATE, NESTED, Built, Problem, Size, onepass
 from ..kernels import _mlp
+from ..kernels._blocks import blocked
 
 
 def rectangle(size: Size, x_range: tuple[float, float] = (0.0, 1.0)) -> tuple[Any, Any, Any]:
@@ -60,3 +62,20 @@ def mlp(size: Size, outputs: int = 1) -> tuple[Any, list[tuple[Array, Array]]]:
 def trained(module: Any) -> Any:
     """The module with the optimizer every runner uses."""
     return jno.nn(module).optimizer(optax.adam(LEARNING_RATE))
+
+
+def problem_of(
+    kernel: ModuleType,
+    build: Callable[[Size], Built],
+    variants: Mapping[str, Any] = _mlp.VARIANTS,
+    *,
+    blocks: int | None = None,
+    full: Size,
+    quick: Size,
+) -> Problem:
+    """The problem of the name of a module with ``forward``, ``nested`` and ``onepass``; ``blocks`` adds a row."""
+    kernels = {NESTED: kernel.nested, **onepass(kernel.onepass, variants)}
+    if blocks is not None:
+        kernels[BLOCKED] = blocked(kernel.onepass(variants["separate"]), count=blocks)
+    name = kernel.__name__.rpartition(".")[2]
+    return Problem(name, build, kernels, forward=kernel.forward, full=full, quick=quick)

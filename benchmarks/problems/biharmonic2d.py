@@ -3,10 +3,10 @@
 import jno
 from jno import np
 
-from .._case import NESTED, Built, Problem, Size, onepass
+from .._case import Built, Size
 from ..kernels import _fourth
 from ..kernels import biharmonic2d as kernel
-from ._parts import mlp, points_of, rectangle
+from ._parts import mlp, points_of, problem_of, rectangle
 
 
 def build(size: Size) -> Built:
@@ -18,11 +18,4 @@ def build(size: Size) -> Built:
     return Built(crux, u, weights, {"points": points_of(dom)})
 
 
-PROBLEM = Problem(
-    id="biharmonic2d",
-    build=build,
-    kernels={NESTED: kernel.nested, **onepass(kernel.onepass, _fourth.VARIANTS)},
-    forward=kernel.forward,
-    full=Size(points=790),
-    quick=Size(points=30, width=8, depth=2),
-)
+PROBLEM = problem_of(kernel, build, _fourth.VARIANTS, full=Size(points=790), quick=Size(points=30, width=8, depth=2))

@@ -3,11 +3,9 @@
 import jno
 from jno import np
 
-from .._case import BLOCKED, NESTED, Built, Problem, Size, onepass
-from ..kernels import _mlp
+from .._case import Built, Size
 from ..kernels import burgers1d as kernel
-from ..kernels._blocks import blocked
-from ._parts import mlp, points_of, rectangle
+from ._parts import mlp, points_of, problem_of, rectangle
 
 
 def build(size: Size) -> Built:
@@ -19,15 +17,4 @@ def build(size: Size) -> Built:
     return Built(crux, u, weights, {"points": points_of(dom)})
 
 
-PROBLEM = Problem(
-    id="burgers1d",
-    build=build,
-    kernels={
-        NESTED: kernel.nested,
-        **onepass(kernel.onepass, _mlp.VARIANTS),
-        BLOCKED: blocked(kernel.onepass(_mlp.VARIANTS["separate"]), count=10),
-    },
-    forward=kernel.forward,
-    full=Size(points=10_000),
-    quick=Size(points=60, width=16, depth=2),
-)
+PROBLEM = problem_of(kernel, build, blocks=10, full=Size(points=10_000), quick=Size(points=60, width=16, depth=2))

@@ -3,11 +3,9 @@
 import jno
 from jno import np
 
-from .._case import BLOCKED, NESTED, Built, Problem, Size, onepass
-from ..kernels import _mlp
+from .._case import Built, Size
 from ..kernels import helmholtz3d as kernel
-from ..kernels._blocks import blocked
-from ._parts import cloud, mlp, points_of
+from ._parts import cloud, mlp, points_of, problem_of
 
 
 def build(size: Size) -> Built:
@@ -20,15 +18,10 @@ def build(size: Size) -> Built:
     return Built(crux, u, weights, {"points": points_of(dom)})
 
 
-PROBLEM = Problem(
-    id="helmholtz3d",
-    build=build,
-    kernels={
-        NESTED: kernel.nested,
-        **onepass(kernel.onepass, _mlp.VARIANTS),
-        BLOCKED: blocked(kernel.onepass(_mlp.VARIANTS["separate"]), count=20),
-    },
-    forward=kernel.forward,
+PROBLEM = problem_of(
+    kernel,
+    build,
+    blocks=20,
     full=Size(points=20_000, width=128, depth=5, dimension=3),
     quick=Size(points=60, width=16, depth=2, dimension=3),
 )

@@ -3,10 +3,9 @@
 import jno
 from jno import np
 
-from .._case import NESTED, Built, Problem, Size, onepass
-from ..kernels import _mlp
+from .._case import Built, Size
 from ..kernels import poisson2d as kernel
-from ._parts import mlp, points_of, rectangle
+from ._parts import mlp, points_of, problem_of, rectangle
 
 
 def build(size: Size) -> Built:
@@ -18,11 +17,4 @@ def build(size: Size) -> Built:
     return Built(crux, u, weights, {"points": points_of(dom)})
 
 
-PROBLEM = Problem(
-    id="poisson2d",
-    build=build,
-    kernels={NESTED: kernel.nested, **onepass(kernel.onepass, _mlp.VARIANTS)},
-    forward=kernel.forward,
-    full=Size(points=790),
-    quick=Size(points=50, width=16, depth=2),
-)
+PROBLEM = problem_of(kernel, build, full=Size(points=790), quick=Size(points=50, width=16, depth=2))

@@ -3,17 +3,6 @@
 ``jno.core([...]).solve(1000, callbacks=[norms := jno.callbacks.gradient_norms(interval=50)])``, then ``norms.value``,
 ``norms.result`` and ``norms.plot()``. Those that measure are in `jno.trackers` as well. They look at the problem with
 all its samples and points, and change nothing about the training. `engd` alone changes it: it makes gradients natural.
-
-Example:
-    >>> import jno, optax
-    >>> x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
-    >>> p = jno.np.parameter(()).initialize(2.0).optimizer(optax.sgd(0.1))
-    >>> norms = jno.callbacks.gradient_norms(interval=2)
-    >>> _ = jno.core([(p + 0 * x).mse]).solve(5, callbacks=[norms])
-    INFO: compiling
-    INFO: epoch ...
-    >>> norms.result["epochs"]
-    array([0, 2, 4])
 """
 
 from jno.utils import CheckpointCallback as CheckpointCallback

@@ -9,27 +9,21 @@ import numpy as np
 from jaxtyping import Array, Float, Num
 
 from ._figures import Axes, Figure, panels, series
-from ._gradient_analysis import GradientAnalysis
+from ._gradient_analysis import GradientAnalysis, documented
 from ._losses import unit_rows
 
 _FEW = 12  # constraints whose cosines are written into the matrix
 
 
+@documented
 class CosSimilarity(GradientAnalysis):
     r"""Cosines :math:`\nabla L_i\cdot\nabla L_j / (\|\nabla L_i\|\|\nabla L_j\|)` between the gradients of constraints.
 
     Negative ones are conflicts: a step that lowers one loss raises the other. A gradient that is zero has the
     cosine 0 with all gradients, itself included.
 
-    Args:
-        interval: epochs between two measurements.
-        mask: booleans like ``crux.models``, the parameters looked at; default None: all that are trained.
-
     ``value`` is a dict with ``cos_sim_matrix`` (N, N) for ``N`` constraints, ``result`` has ``epochs`` (S,) and
     ``cos_sim_matrix`` (S, N, N).
-
-    Raises:
-        ValueError: ``interval`` is not an integer of at least 1; when training begins: a mask that does not fit.
 
     Example:
         >>> import jno, optax

@@ -8,23 +8,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
 from ._figures import Figure, panels, series
-from ._gradient_analysis import GradientAnalysis
+from ._gradient_analysis import GradientAnalysis, documented
 from ._losses import unit_rows
 
 
+@documented
 class GradientAlignment(GradientAnalysis):
     r"""Alignment :math:`2\|\frac1N\sum_i g_i/\|g_i\|\|^2 - 1` of the gradients :math:`g_i` of all constraints.
 
     It is 1 when all of them point the same way and -1 when they cancel; for two it is the cosine between them.
 
-    Args:
-        interval: epochs between two measurements.
-        mask: booleans like ``crux.models``, the parameters looked at; default None: all that are trained.
-
     ``value`` is a dict with the number ``alignment``, ``result`` has ``epochs`` (S,) and ``alignment`` (S,).
-
-    Raises:
-        ValueError: ``interval`` is not an integer of at least 1; when training begins: a mask that does not fit.
 
     Example:
         >>> import jno, optax

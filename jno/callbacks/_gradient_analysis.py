@@ -7,9 +7,22 @@ import abc
 import equinox as eqx
 from jaxtyping import Array, Float, Num, PyTree
 
+from jno.utils import SharedDocumentation
+
 from ._analysis import Analysis, Fields
 from ._losses import Compute, gradients_of
 from ._training_problem import Key, Leaves, TrainingProblem
+
+documented = SharedDocumentation(
+    {
+        "interval": "epochs between two measurements (default 100).",
+        "mask": "booleans like ``crux.models``, the parameters looked at; default None: all that are trained.",
+    },
+    raises={
+        "ValueError": "``interval`` is not an integer of at least 1; when training begins: a mask that does not fit."
+    },
+)
+"""What the docstrings of the subclasses have in common."""
 
 
 class GradientAnalysis(Analysis[Compute], abc.ABC):

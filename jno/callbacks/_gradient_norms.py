@@ -8,23 +8,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
 from ._figures import Figure, panels, series
-from ._gradient_analysis import GradientAnalysis
+from ._gradient_analysis import GradientAnalysis, documented
 
 
+@documented
 class GradientNorms(GradientAnalysis):
     r"""Norms :math:`\|\nabla_\theta L_i\|_2` of the gradients of all constraints.
 
     The gradients are those of the constraints as `jno.core` got them, so ``2.0 * loss`` counts twice; the weights of
     ``jno.fn.adaptive`` count as one. With respect to: the parameters as they are stored (before `Model.constrain`).
 
-    Args:
-        interval: epochs between two measurements.
-        mask: booleans like ``crux.models``, the parameters looked at; default None: all that are trained.
-
     ``value`` is a dict with ``norms`` (N,) for ``N`` constraints, ``result`` has ``epochs`` (S,) and ``norms`` (S, N).
-
-    Raises:
-        ValueError: ``interval`` is not an integer of at least 1; when training begins: a mask that does not fit.
 
     Example:
         >>> import jno, optax

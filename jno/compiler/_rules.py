@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from jno.trace import Node
 
+from ._rule_tables import add_rules
 from ._value import Value
 
 LoweringRule = Callable[..., Value]
@@ -22,10 +23,8 @@ def lowers(*node_types: type[Node]) -> Callable[[_Rule], _Rule]:
     """Register the decorated function as the rule of ``node_types``."""
 
     def register(function: _Rule) -> _Rule:
-        for node_type in node_types:
-            if node_type in _TABLE:
-                raise ValueError(f"{node_type.__name__} already has a lowering rule")
-            _TABLE[node_type] = function
+        rule: LoweringRule = function
+        add_rules(_TABLE, node_types, rule, lambda node_type: f"{node_type.__name__} already has a lowering rule")
         return function
 
     return register

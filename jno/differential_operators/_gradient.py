@@ -12,7 +12,7 @@ from ._consistency import Attempt, restore_consistency
 from ._least_squares import least_squares_coefficients
 from ._simplices import Simplices, build_simplices
 from ._stencil import Stencil, stencil_from_matrix
-from ._types import MeshElements, MeshPoints, check_axes, check_choice
+from ._types import MeshElements, MeshPoints, check_axes, check_choice, documented_stencil
 
 
 def _measure(mesh: Simplices) -> Float[np.ndarray, " M"]:
@@ -44,6 +44,7 @@ GRADIENT_METHODS = tuple(ELEMENT_WEIGHTS)
 _ATTEMPTS: tuple[Attempt, ...] = ((1, 2), (2, 2), (3, 2))
 
 
+@documented_stencil
 def gradient_stencil(points: MeshPoints, elements: MeshElements, dim: int, method: str = "area_weighted") -> Stencil:
     r"""Build the nodal derivative $\partial u/\partial x_{dim}$ on a line, triangle or tetrahedron mesh once.
 
@@ -63,20 +64,11 @@ def gradient_stencil(points: MeshPoints, elements: MeshElements, dim: int, metho
     few elements, keep the formula of the method.
 
     Args:
-        points: Coordinates, shape (N, D) with D = 1, 2, 3 ((N,) is accepted in 1-D).
-        elements: Node indices, shape (M, D + 1), in any orientation. Degenerate elements are ignored.
         dim: Axis to differentiate along, 0 … D - 1.
         method: "area_weighted" (default; element length, area or volume), "uniform", "inverse_distance"
             (one over the mean vertex-to-centroid distance) or "least_squares". In 1-D "least_squares" is
             "area_weighted". Nodes whose incident centroids do not span the space, such as a corner with one
             element, take the area-weighted gradient before the correction.
-
-    Returns:
-        A stencil; nodes without elements get derivative zero.
-
-    Raises:
-        ValueError: Unknown method or axis, or arrays that do not form a simplex mesh.
-        TypeError: A traced mesh.
 
     Example:
         >>> import numpy as np

@@ -15,7 +15,7 @@ from ._consistency import SECOND_ORDER, restore_consistency
 from ._gradient import ELEMENT_WEIGHTS, GRADIENT_METHODS, gradient_matrices
 from ._simplices import build_simplices
 from ._stencil import Stencil, register_immutable, stencil_from_matrix
-from ._types import MeshElements, MeshPoints, check_axes, check_choice
+from ._types import MeshElements, MeshPoints, check_axes, check_choice, documented_stencil
 
 #: (row, axis of the row, column, axis of the column)
 VarDims = Sequence[Sequence[int]]
@@ -43,6 +43,7 @@ class HessianStencil:
 register_immutable(HessianStencil, children=("stencils",), static=("layout",))
 
 
+@documented_stencil
 def hessian_stencil(
     points: MeshPoints, elements: MeshElements, var_dims: VarDims, gradient_method: str = "area_weighted"
 ) -> HessianStencil:
@@ -53,8 +54,6 @@ def hessian_stencil(
     `laplacian_stencil`; the trace is the Laplacian of the method.
 
     Args:
-        points: Coordinates, shape (N, D) with D = 1, 2, 3 ((N,) is accepted in 1-D).
-        elements: Node indices, shape (M, D + 1), in any orientation. Degenerate elements are ignored.
         var_dims: n² entries (i, d_i, j, d_j): entry (i, j) of the result is the derivative along axes d_i and
             d_j.
         gradient_method: "area_weighted" (default), "uniform", "inverse_distance" or "least_squares".

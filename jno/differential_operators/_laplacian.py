@@ -11,9 +11,10 @@ from ._consistency import SECOND_ORDER, restore_consistency
 from ._gradient import ELEMENT_WEIGHTS, GRADIENT_METHODS, assemble, gradient_matrices
 from ._simplices import Simplices, build_simplices
 from ._stencil import Stencil, stencil_from_matrix
-from ._types import MeshElements, MeshPoints, check_axes, check_choice
+from ._types import MeshElements, MeshPoints, check_axes, check_choice, documented_stencil
 
 
+@documented_stencil
 def laplacian_stencil(
     points: MeshPoints,
     elements: MeshElements,
@@ -40,20 +41,11 @@ def laplacian_stencil(
     and most of the boundary, and of first order at the rest. Constant fields give exactly zero.
 
     Args:
-        points: Coordinates, shape (N, D) with D = 1, 2, 3 ((N,) is accepted in 1-D).
-        elements: Node indices, shape (M, D + 1), in any orientation. Degenerate elements are ignored.
         dims: Distinct axes to sum over. A subset gives partial second derivatives, which add up to the whole.
         method: One of the above.
         gradient_method: Node weights of "gradient_of_gradient": "area_weighted" (default), "uniform",
             "inverse_distance" or "least_squares". The other methods have only one: "least_squares" for
             "lsq_of_gradient", "area_weighted" for "cotangent".
-
-    Returns:
-        A stencil; nodes without elements get zero.
-
-    Raises:
-        ValueError: Unknown method, axis or combination, or arrays that do not form a simplex mesh.
-        TypeError: A traced mesh.
 
     Example:
         >>> import numpy as np

@@ -8,9 +8,24 @@ import numpy as np
 from jax import Array
 from jaxtyping import Int, Num
 
+from jno.utils import SharedDocumentation
+
 NodalValues = Num[Array | np.ndarray, "nodes"]
 MeshPoints = Num[Array | np.ndarray, "points *space"]
 MeshElements = Int[Array | np.ndarray, "elements vertices"]
+
+documented_stencil = SharedDocumentation(
+    {
+        "points": "Coordinates, shape (N, D) with D = 1, 2, 3 ((N,) is accepted in 1-D).",
+        "elements": "Node indices, shape (M, D + 1), in any orientation. Degenerate elements are ignored.",
+    },
+    returns="A stencil; nodes without elements get zero.",
+    raises={
+        "ValueError": "Unknown method, axis or combination, or arrays that do not form a simplex mesh.",
+        "TypeError": "A traced mesh.",
+    },
+)
+"""What the docstrings of the builders of stencils have in common."""
 
 
 def check_choice(argument: str, name: str, allowed: Iterable[str]) -> None:

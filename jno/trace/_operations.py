@@ -35,8 +35,8 @@ def binary(op: str, left: object, right: object) -> BinaryOp:
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class UnaryOp(Placeholder):
-    """``negate``, ``abs``, ``~``, ``transpose``, ``real``, ``imag`` or ``stop_gradient`` of an expression."""
+class _OperationOnOne(Placeholder):
+    """An operation on one expression, by its name."""
 
     child_fields: ClassVar[tuple[str, ...]] = ("target",)
     op: str
@@ -44,6 +44,11 @@ class UnaryOp(Placeholder):
 
     def describe(self) -> str:
         return self.op
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class UnaryOp(_OperationOnOne):
+    """``negate``, ``abs``, ``~``, ``transpose``, ``real``, ``imag`` or ``stop_gradient`` of an expression."""
 
     def pointwise(self) -> Pointwise:
         return Pointwise.NO if self.op == "transpose" else Pointwise.YES
@@ -53,15 +58,8 @@ class UnaryOp(Placeholder):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Reduction(Placeholder):
+class Reduction(_OperationOnOne):
     """``mean``, ``sum``, ``min``, ``max``, ``std``, ``mse`` or ``mae`` over all per-sample entries: a scalar."""
-
-    child_fields: ClassVar[tuple[str, ...]] = ("target",)
-    op: str
-    target: Placeholder
-
-    def describe(self) -> str:
-        return self.op
 
     def pointwise(self) -> Pointwise:
         return Pointwise.NO

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-F = TypeVar("F", bound=Callable[..., object])
+F = TypeVar("F", bound=Callable[..., object])  # functions and classes
 
 _SECTIONS = ("Args", "Returns", "Raises")
 
@@ -46,7 +46,7 @@ class SharedDocumentation:
     raises: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, function: F) -> F:
-        """The function itself, with a complete docstring; Python without docstrings (``-OO``) leaves it without one."""
+        """The function or class itself, its docstring complete; without docstrings (``python -OO``) as it was."""
         if function.__doc__ is not None:
             function.__doc__ = self._complete(function, inspect.cleandoc(function.__doc__))
         return function

@@ -131,22 +131,17 @@ def get_hessian_mode() -> str:
 
 def configured_ad_mode() -> str | None:
     """Return the first-order mode the user configured (in code or `.jno.toml`), None when there is none."""
-    if _defaults.first_order is not None:
-        return _defaults.first_order
-    from_file = get_setting("jno", "diff_type")
-    if from_file is None:
-        return None
-    return _check_mode(from_file, _FIRST_ORDER_MODES, "diff_type in the [jno] configuration table:")
+    return _defaults.first_order or _mode_of_the_file("diff_type", _FIRST_ORDER_MODES)
 
 
 def configured_hessian_mode() -> str | None:
     """Return the second-order mode the user configured (in code or `.jno.toml`), None when there is none."""
-    if _defaults.second_order is not None:
-        return _defaults.second_order
-    from_file = get_setting("jno", "hessian_type")
-    if from_file is None:
-        return None
-    return _check_mode(from_file, tuple(_SECOND_ORDER_MODES), "hessian_type in the [jno] configuration table:")
+    return _defaults.second_order or _mode_of_the_file("hessian_type", tuple(_SECOND_ORDER_MODES))
+
+
+def _mode_of_the_file(setting: str, allowed: tuple[str, ...]) -> str | None:
+    mode = get_setting("jno", setting)
+    return None if mode is None else _check_mode(mode, allowed, f"{setting} in the [jno] configuration table:")
 
 
 def reset_ad_mode() -> None:

@@ -11,6 +11,7 @@ from jax.extend import core as jex
 
 from jno.utils import bind_equation, evaluate_jaxpr
 
+from .._rule_tables import add_rules
 from ._jets import Jet
 from ._streams import Streams
 
@@ -27,10 +28,7 @@ def rule(*names: str) -> Callable[[PrimitiveRule], PrimitiveRule]:
     """Register the decorated function for primitives of these names."""
 
     def register(function: PrimitiveRule) -> PrimitiveRule:
-        for name in names:
-            if name in _RULES:
-                raise ValueError(f"primitive {name!r} already has a Taylor rule")
-            _RULES[name] = function
+        add_rules(_RULES, names, function, lambda name: f"primitive {name!r} already has a Taylor rule")
         return function
 
     return register

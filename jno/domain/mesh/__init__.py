@@ -35,6 +35,7 @@ from ._raw_mesh import MeshFileError as MeshFileError
 from ._raw_mesh import RawMesh as RawMesh
 from ._raw_mesh import positions as positions
 from ._raw_mesh import simplices as simplices
+from ._rays import Blockers as Blockers
 from ._rays import blocked as blocked
 from ._rays import candidates as candidates
 from ._rays import crosses as crosses

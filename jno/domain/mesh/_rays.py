@@ -20,13 +20,11 @@ _BINS, _MOST_BINS = 32, 4096
 _ROUNDING = 1e-9
 _TURN = 2.0 * np.pi
 
+RayEnds = Float[np.ndarray, "M 2"]
+Blockers = Float[np.ndarray, "K 2 2"]
 
-def blocked(
-    starts: Float[np.ndarray, "M 2"],
-    stops: Float[np.ndarray, "M 2"],
-    blockers: Float[np.ndarray, "K 2 2"],
-    slack: float,
-) -> Bool[np.ndarray, " M"]:
+
+def blocked(starts: RayEnds, stops: RayEnds, blockers: Blockers, slack: float) -> Bool[np.ndarray, " M"]:
     """Whether a segment crosses or touches a blocker farther than `slack` from its own ends."""
     result = np.zeros(len(starts), dtype=bool)
     for ray, blocker in candidates(starts, stops, blockers, np.zeros(len(starts)), slack):
@@ -36,11 +34,7 @@ def blocked(
 
 
 def candidates(
-    starts: Float[np.ndarray, "M 2"],
-    stops: Float[np.ndarray, "M 2"],
-    blockers: Float[np.ndarray, "K 2 2"],
-    reach: Float[np.ndarray, " M"],
-    slack: float,
+    starts: RayEnds, stops: RayEnds, blockers: Blockers, reach: Float[np.ndarray, " M"], slack: float
 ) -> Iterator[tuple[Int[np.ndarray, " P"], Int[np.ndarray, " P"]]]:
     """Rays and blockers that may come nearer to each other than `reach`, as pairs of positions, in parts.
 
@@ -73,10 +67,7 @@ def candidates(
 
 
 def _directions(
-    origins: Float[np.ndarray, "G 2"],
-    blockers: Float[np.ndarray, "K 2 2"],
-    reach: Float[np.ndarray, "G 1"],
-    slack: float,
+    origins: Float[np.ndarray, "G 2"], blockers: Blockers, reach: Float[np.ndarray, "G 1"], slack: float
 ) -> tuple[Float[np.ndarray, "G K"], Float[np.ndarray, "G K"]]:
     """Ends of the interval of directions in which blockers are seen, widened by `reach` and `slack`; in turns."""
     x0, y0 = (blockers[:, 0, axis] - origins[:, axis, None] for axis in (0, 1))

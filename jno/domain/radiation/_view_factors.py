@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int8
 
-from ..mesh import Arcs, blocked, candidates, crosses
+from ..mesh import Arcs, Blockers, blocked, candidates, crosses
 
 # Pairs of pieces, and rays times blockers, looked at at once.
 _AT_ONCE = 100_000
@@ -38,7 +38,7 @@ class Exchange:
     visible: Bool[np.ndarray, "Na Nb"]
 
 
-def exchange(source: Arcs, target: Arcs, blockers: Float[np.ndarray, "K 2 2"], slack: float) -> Exchange:
+def exchange(source: Arcs, target: Arcs, blockers: Blockers, slack: float) -> Exchange:
     """Exchange between two curves, each seen from its right-hand side."""
     values, state = _whole_pieces(source.segments, target.segments, blockers, slack)
     if len(blockers):
@@ -61,10 +61,7 @@ def _rows(count: int, width: int) -> Iterator[slice]:
 
 
 def _whole_pieces(
-    sources: Float[np.ndarray, "P 2 2"],
-    targets: Float[np.ndarray, "Q 2 2"],
-    blockers: Float[np.ndarray, "K 2 2"],
-    slack: float,
+    sources: Float[np.ndarray, "P 2 2"], targets: Float[np.ndarray, "Q 2 2"], blockers: Blockers, slack: float
 ) -> tuple[Float[np.ndarray, "P Q"], Int8[np.ndarray, "P Q"]]:
     """What pieces exchange when nothing is in between, and whether the ray between their middles arrives."""
     values = np.zeros((len(sources), len(targets)))
@@ -86,7 +83,7 @@ def _refine(
     state: Int8[np.ndarray, "P Q"],
     sources: Float[np.ndarray, "P 2 2"],
     targets: Float[np.ndarray, "Q 2 2"],
-    blockers: Float[np.ndarray, "K 2 2"],
+    blockers: Blockers,
     slack: float,
 ) -> None:
     """Put in the values of pairs of pieces that may see each other in part.
@@ -141,10 +138,7 @@ def _strings(source: Float[np.ndarray, "*M 2 2"], target: Float[np.ndarray, "*M 
 
 
 def _share(
-    source: Float[np.ndarray, "M 2 2"],
-    target: Float[np.ndarray, "M 2 2"],
-    blockers: Float[np.ndarray, "K 2 2"],
-    slack: float,
+    source: Float[np.ndarray, "M 2 2"], target: Float[np.ndarray, "M 2 2"], blockers: Blockers, slack: float
 ) -> Float[np.ndarray, " M"]:
     """Which part of the rays of a grid between two pieces arrives."""
     steps = ((np.arange(_FINE) + 0.5) / _FINE)[None, :, None]

@@ -139,8 +139,8 @@ def continuity(velocity: object, *variables: object, source: object = 0.0, schem
         >>> import jno
         >>> from jno.trace import Variable
         >>> x, y = Variable("interior", [0, 1], None), Variable("interior", [1, 2], None)
-        >>> jno.fn.continuity([x, -y], x, y)
-        +(d(…), d(…))
+        >>> jno.fn.continuity([x, -y], x, y, source=1.0)
+        -(+(…), 1.0)
     """
     spatial = spatial_variables(variables, "continuity")
     return minus(divergence(velocity, list(spatial), scheme), source)
