@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import jax
 from jax.sharding import Mesh, PartitionSpec
@@ -35,12 +35,14 @@ from jno.training import Devices, Memory, Solver
 from jno.tuner import Arch, TuningHistory
 from jno.utils import Key, get_logger, get_seed, text_output
 
+P = TypeVar("P", bound="CompiledProblem")
+
 
 class CompiledProblem:
     """Constraints and trackers, compiled for a domain and the devices; `core` trains, searches and evaluates them."""
 
     @classmethod
-    def _compiled(cls, statements: list[Node], domain: Domain | None, seed: int) -> Self:
+    def _compiled(cls: type[P], statements: list[Node], domain: Domain | None, seed: int) -> P:
         """A problem with a seed that is not that of the configuration."""
         problem = object.__new__(cls)
         problem._begin(statements, domain, seed)
@@ -65,7 +67,7 @@ class CompiledProblem:
         self.constraints = [expression for expression in expressions if not isinstance(expression, Tracker)]
         self.trackers = [expression for expression in expressions if isinstance(expression, Tracker)]
 
-    def compile(self, mesh: tuple[int, ...] | None = (1, 1)) -> Self:
+    def compile(self: P, mesh: tuple[int, ...] | None = (1, 1)) -> P:
         """Rebuild what the constructor built: graph, data, models (pending weights, dtype), shape checks."""
         graph, self._mesh_shape, self._devices = Graph(), mesh, Devices.of_shape(mesh)
         self._solver = Solver(
@@ -145,13 +147,13 @@ class CompiledProblem:
         return len(self.constraints)
 
     # --- looking at it ----------------------------------------------------------------------------------------
-    def print_shapes(self, min_consecutive: int | None = 1) -> Self:
+    def print_shapes(self: P, min_consecutive: int | None = 1) -> P:
         """Print every constraint and tracker as a tree with per-sample shapes ``(N, D)``; returns ``self``."""
         if self.all_ops:
             print("\n".join(self._evaluator.shape_trees(min_consecutive)))
         return self
 
-    def print_plan(self, file: object = None, min_consecutive: int | None = 1) -> Self:
+    def print_plan(self: P, file: object = None, min_consecutive: int | None = 1) -> P:
         """Print which derivatives are computed together; returns ``self``.
 
         Every pass carries the value of a network and the listed operators through it once; sums of derivatives that
@@ -178,7 +180,7 @@ class CompiledProblem:
                 print(self._evaluator.plan(min_consecutive), file=stream)
         return self
 
-    def print_tree(self, file: object = None) -> Self:
+    def print_tree(self: P, file: object = None) -> P:
         """Print every constraint and tracker as a tree; returns ``self``.
 
         Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, TypeVar
 
 from jno._compiled_problem import CompiledProblem
 from jno.compiler import Counterparts
@@ -74,26 +74,26 @@ def restored(state: Mapping[str, Any]) -> Restored:
     return Restored(nodes[:half], nodes[half:], choices, memory, counterparts, attributes)
 
 
+S = TypeVar("S", bound="StoredProblem")
+
+
 class StoredProblem(CompiledProblem):
     """A problem that files hold: with its weights, its history and where its training stands."""
 
     def save(
-        self,
-        path: str | Path,
-        public_key_path: str | Path | None = None,
-        private_key_path: str | Path | None = None,
-    ) -> Self:
+        self: S, path: str | Path, public_key_path: str | Path | None = None, private_key_path: str | Path | None = None
+    ) -> S:
         """Write expressions, domain, weights and history to a file, signed with a private key; see `jno.save`."""
         save_object(self, path, public_key_path, private_key_path)
         return self
 
     @classmethod
     def load(
-        cls,
+        cls: type[S],
         path: str | Path,
         public_key_path: str | Path | None = None,
         signature_path: str | Path | None = None,
-    ) -> Self:
+    ) -> S:
         """Read what :meth:`save` wrote.  Unpickling runs code: load only files you trust; see `jno.load`."""
         return load_object(path, public_key_path, signature_path, expected_type=cls)
 

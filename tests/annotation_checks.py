@@ -14,10 +14,12 @@ import typing
 from collections.abc import Callable
 
 import jaxtyping
-from beartype import beartype
+from beartype import BeartypeConf, beartype
 
 _jaxtyped = jaxtyping.jaxtyped
 _Function = Callable[..., object]
+# a violation is a TypeError, as that of jaxtyping is
+_plainly_checked = beartype(conf=BeartypeConf(violation_type=TypeError))
 
 
 def install() -> None:
@@ -39,7 +41,7 @@ def _checked(target: object, typechecker: _Function) -> object:
     if any(map(_names_arrays, annotations.values())):
         return _jaxtyped(target, typechecker=typechecker)
     written, target.__annotations__ = target.__annotations__, annotations
-    checked = beartype(target)
+    checked = _plainly_checked(target)
     target.__annotations__ = checked.__annotations__ = written
     return checked
 
