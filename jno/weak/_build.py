@@ -28,7 +28,7 @@ from ._terms import Term, classified, domain_of, flattened
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Problem:
+class WeakForm:
     """A weak problem.
 
     Attributes:
@@ -61,7 +61,7 @@ class Problem:
         return max(self.time_orders.values(), default=0)
 
 
-def build_problem(entries: object, quad_degree: object) -> Problem:
+def build_problem(entries: object, quad_degree: object) -> WeakForm:
     """The problem that a list of terms states; see `jno.fem`."""
     nodes = flattened(entries)
     domain = domain_of(nodes)
@@ -119,7 +119,7 @@ class _Builder:
         self._quad_degree = quad_degree
         self._dtype = jnp.result_type(float)
 
-    def problem(self, terms: Sequence[Term]) -> Problem:
+    def problem(self, terms: Sequence[Term]) -> WeakForm:
         functions = {
             id(term): PointFunction(term.expression, self._domain) for term in terms if term.kind == "integral"
         }
@@ -150,7 +150,7 @@ class _Builder:
             data.setdefault(leaf.tag, leaf)
         orders = {space.field: self._time_order(space, assembled) for space in self._spaces}
         models = dict.fromkeys((*system.models, *(m for c in initial for m in c.models)))
-        return Problem(
+        return WeakForm(
             system,
             self._domain,
             affine,
@@ -280,10 +280,10 @@ class _Builder:
     def _evaluate(self, integral: TermIntegral, data: Mapping[str, Array]) -> Any:
         fields = (*integral.tests, *integral.trials, *integral.coefficients)
 
-        def evaluate(points: Array, normals: Array, tests: Any, others: Any) -> Array:
+        def evaluate(points: Array, normals: Array, tests: Any, tables: Any) -> Array:
             tables = {
                 field: dict(zip(integral.channels[field], row, strict=True))
-                for field, row in zip(fields, (*tests, *others), strict=True)
+                for field, row in zip(fields, (*tests, *tables), strict=True)
             }
             function = integral.function
             value = function(points, normals, jnp.zeros((), self._dtype), tables, self._modules, data)
@@ -292,28 +292,28 @@ class _Builder:
         return evaluate
 
     def _check_linear_in_tests(self, term: Term, integral: TermIntegral, data: Mapping[str, Array]) -> None:
-        points, normals, tests, others = self._probe(integral)
+        points, normals, tests, tables = self._probe(integral)
         evaluate = self._evaluate(integral, data)
 
         def coefficients(arrays: Any) -> Any:
-            value, pull_back = jax.vjp(lambda t: evaluate(points, normals, t, others), arrays)
+            value, pull_back = jax.vjp(lambda t: evaluate(points, normals, t, tables), arrays)
             return pull_back(jnp.ones_like(value))
 
         zeros = jax.tree_util.tree_map(jnp.zeros_like, tests)
-        alone = np.asarray(evaluate(points, normals, zeros, others))
-        whole = np.asarray(evaluate(points, normals, tests, others))
-        scale = 1e-6 * np.max(np.abs(whole[np.isfinite(whole)]), initial=1e-30)
+        alone = np.asarray(evaluate(points, normals, zeros, tables))
+        values = np.asarray(evaluate(points, normals, tests, tables))
+        scale = 1e-6 * np.max(np.abs(values[np.isfinite(values)]), initial=1e-30)
         if not all(unread_inputs(coefficients, (tests,))) or np.any(np.abs(alone) > scale):
             raise ValueError(
                 f"jno.fem: a term must be linear in the test function, and {term.expression!r} is not: every summand "
                 "contains it once, as a factor"
             )
-        self._check_pointwise(term, evaluate, (points, normals, tests, others), whole)
+        self._check_pointwise(term, evaluate, (points, normals, tests, tables), values)
 
     def _check_pointwise(self, term: Term, evaluate: Any, arguments: tuple[Any, ...], before: np.ndarray) -> None:
-        """Move every second point: what is computed at the others must stay."""
-        moved = jax.tree_util.tree_map(lambda array: array.at[::2].multiply(0.7), arguments)
-        after = np.asarray(evaluate(*moved))
+        """Move every second point: what is computed at the tables must stay."""
+        scaled = jax.tree_util.tree_map(lambda array: array.at[::2].multiply(0.7), arguments)
+        after = np.asarray(evaluate(*scaled))
         if not np.allclose(before[1::2], after[1::2], rtol=1e-4, atol=1e-6, equal_nan=True):
             raise ValueError(
                 f"jno.fem: the value of {term.expression!r} at one quadrature point depends on other points: a network "
@@ -325,16 +325,16 @@ class _Builder:
         if not integral.trials:
             return True
         data = {leaf.tag: self._row(leaf) for leaf in integral.function.data}
-        points, normals, tests, others = self._probe(integral)
+        points, normals, tests, tables = self._probe(integral)
         count = len(integral.trials)
         evaluate = self._evaluate(integral, data)
 
         def slope(unknowns: Any, directions: Any) -> Any:
             return jax.jvp(
-                lambda u: evaluate(points, normals, tests, (*u, *others[count:])), (unknowns,), (directions,)
+                lambda u: evaluate(points, normals, tests, (*u, *tables[count:])), (unknowns,), (directions,)
             )[1]
 
-        unknowns = list(others[:count])
+        unknowns = list(tables[:count])
         leaves = len(jax.tree_util.tree_leaves(unknowns))
         return all(unread_inputs(slope, (unknowns, unknowns))[:leaves])
 

@@ -16,10 +16,10 @@ from jno.domain import domain as Domain
 from jno.domain.mesh import Mesh
 from jno.trace import Field, FieldValue, Model, WeakValue
 
-from ._build import Problem, build_problem
+from ._build import WeakForm, build_problem
 from ._integral import State
 from ._linear import DirectSolver, LinearSolver, default_method
-from ._solution import Residuals, SteadySolution, Trajectory, initial_state
+from ._solution import NetworkResidual, SteadySolution, Trajectory, initial_state
 from ._steps import NewtonOptions
 
 
@@ -58,11 +58,11 @@ def fem(constraints: object, *, quad_degree: int | None = None, element_type: ob
     problem = build_problem(constraints, quad_degree)
     _check_overrides(problem, element_type, vec)
     if not problem.has_unknowns:
-        return WeakValue(Residuals(problem), problem.data)
+        return WeakValue(NetworkResidual(problem), problem.data)
     return FEM(problem)
 
 
-def _check_overrides(problem: Problem, element_type: object, vec: object) -> None:
+def _check_overrides(problem: WeakForm, element_type: object, vec: object) -> None:
     spaces = problem.system.spaces
     names = {1: ("LINE", "EDGE"), 2: ("TRI", "T3", "P1"), 3: ("TET",)}[problem.system.mesh.dimension]
     if element_type is not None and not str(element_type).upper().startswith(names):
@@ -83,7 +83,7 @@ class FEM:
         problem: what `fem` made of the terms.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: WeakForm) -> None:
         self._problem = problem
         self._direct = DirectSolver(problem.system.pattern)
         self._jitted: dict[str, Callable[..., Any]] = {}
@@ -423,8 +423,8 @@ class FEM:
             "linear" if self.is_linear else "nonlinear"
         )
         if steady == self.is_transient or (linear and not self.is_linear):
-            wanted = ("steady" if steady else "time-dependent") + (" linear" if linear else "")
-            raise AttributeError(f"FEM.{name} belongs to a {wanted} problem, and this one is {kind}")
+            expected = ("steady" if steady else "time-dependent") + (" linear" if linear else "")
+            raise AttributeError(f"FEM.{name} belongs to a {expected} problem, and this one is {kind}")
 
     def __repr__(self) -> str:
         spaces = ", ".join(

@@ -29,10 +29,10 @@ from ._regions import Region
 BLOCK = 1024
 """Cells that are worked on together; one block fits into the cache of a processor core."""
 
-Tabulated = dict[FieldValue, dict[Channel, Float[Array, "C Q E"]]]
+Tabulated = dict[FieldValue, dict[Channel, Float[Array, "_ Q E"]]]
 """Field → its derivatives at the quadrature points of a block of elements."""
 
-LocalValues = Sequence[Mapping[int, Float[Array, "B E n C"]]]
+LocalValues = Sequence[Mapping[int, Float[Array, "B E _ _"]]]
 """Of every unknown and coefficient field: order of the derivative by time → degrees of freedom of every element."""
 
 
@@ -109,10 +109,10 @@ class BasisTable:
     ) -> None:
         dimension = nodes.element.dimension
         orders = {len(channel.space) for channel in channels}
-        wanted = [o for n in sorted(orders) for o in itertools.combinations_with_replacement(range(dimension), n)]
-        tables = [nodes.element.tabulate(place, wanted) for place in points]
+        derivatives = [o for n in sorted(orders) for o in itertools.combinations_with_replacement(range(dimension), n)]
+        tables = [nodes.element.tabulate(place, derivatives) for place in points]
         self._dimension = dimension
-        self._reference = {o: np.stack([table[o] for table in tables]).astype(dtype) for o in wanted}
+        self._reference = {o: np.stack([table[o] for table in tables]).astype(dtype) for o in derivatives}
 
     def derivative(
         self, space: tuple[int, ...], inverse: Float[Array, "D D E"], facets: Int[Array, " E"] | None
@@ -140,7 +140,7 @@ class BasisTable:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Entry:
+class MatrixCoefficient:
     """A derivative of a component of a test function that the matrix has a coefficient for."""
 
     test: FieldValue
@@ -148,7 +148,7 @@ class Entry:
     component: int
 
 
-Couplings = dict[tuple[FieldValue, Channel, int], list[Entry]]
+Couplings = dict[tuple[FieldValue, Channel, int], list[MatrixCoefficient]]
 """Unknown, its derivative and component → the derivatives of tests that it is multiplied with."""
 
 
@@ -220,7 +220,7 @@ class TermIntegral:
         """Test functions and unknowns that the matrix couples."""
 
     # --- one block ------------------------------------------------------------------------------------------------
-    def _geometry(self, block: Mapping[str, Array]) -> _Geometry:
+    def _geometry(self, block: Mapping[str, Any]) -> _Geometry:
         vertices = jnp.moveaxis(block["vertices"], 0, -1)  # (V, D, E)
         edges = vertices[1:] - vertices[:1]  # reference coordinate k, column d
         facets = block.get("opposite")
@@ -280,7 +280,7 @@ class TermIntegral:
             table[field] = {c: jnp.einsum("nqe,enc->cqe", basis[c], local[c.time]) for c in self.channels[field]}
         return {f: table[f] for f in self.trials}, {f: table[f] for f in self.coefficients}
 
-    def vectors(self, block: Mapping[str, Any], state: State) -> list[Float[Array, "E n C"]]:
+    def vectors(self, block: Mapping[str, Any], state: State) -> list[Float[Array, "E _ _"]]:
         """Element vectors of a block, for every test function."""
         geometry = self._geometry(block)
         trials, coefficients = self._tabulate(geometry, block)
@@ -295,7 +295,7 @@ class TermIntegral:
 
     def matrices(
         self, block: Mapping[str, Any], state: State, weights: Float[Array, 3]
-    ) -> list[Float[Array, "n C n C E"]]:
+    ) -> list[Float[Array, "_ _ _ _ E"]]:
         """Element matrices of a block, derivatives of the vectors by the unknowns: of every pair, tests outside.
 
         Args:
@@ -324,7 +324,7 @@ class TermIntegral:
         tables: tuple[Tabulated, Tabulated],
         weights: Float[Array, 3],
         bases: Mapping[FieldValue, Mapping[Channel, Array]],
-    ) -> dict[FieldValue, Float[Array, "n C n E"]]:
+    ) -> dict[FieldValue, Float[Array, "_ _ _ E"]]:
         """Element matrices of one component of an unknown: rows for every test function."""
         trials, coefficients = tables
         shape = geometry.weights.shape
@@ -347,12 +347,12 @@ class TermIntegral:
     def _rows(
         self,
         test: FieldValue,
-        entries: Sequence[Entry],
+        entries: Sequence[MatrixCoefficient],
         tangent: Tabulated,
-        right: Float[Array, "n Q E"],
+        right: Float[Array, "_ Q E"],
         basis: Mapping[Channel, Array],
         shape: tuple[int, ...],
-    ) -> Float[Array, "n C n E"] | float:
+    ) -> Float[Array, "_ _ _ E"] | float:
         """Rows of a test function: sums over its derivatives and over the quadrature points."""
         rows: list[Array | float] = []
         for component in range(test.field.components):
@@ -377,7 +377,7 @@ class TermIntegral:
     ) -> Tabulated:
         """Derivative of the coefficients of the tests by one derivative of one component of an unknown."""
 
-        def moved(amount: Float[Array, "Q E"]) -> list[list[Array]]:
+        def perturbed(amount: Float[Array, "Q E"]) -> list[list[Array]]:
             array = trials[trial][channel]
             shifted = array.at[component].add(amount)
             changed = {**trials, trial: {**trials[trial], channel: shifted}}
@@ -385,7 +385,7 @@ class TermIntegral:
             return [[table[test][c] for c in self.channels[test]] for test in self.tests]
 
         zero = jnp.zeros(geometry.weights.shape, self._dtype)
-        _, tangent = jax.jvp(moved, (zero,), (jnp.ones_like(zero),))
+        _, tangent = jax.jvp(perturbed, (zero,), (jnp.ones_like(zero),))
         return {
             test: dict(zip(self.channels[test], row, strict=True))
             for test, row in zip(self.tests, tangent, strict=True)
@@ -393,10 +393,10 @@ class TermIntegral:
 
     def _couplings(self, modules: Mapping[int, Any], data: Mapping[str, Any]) -> Couplings:
         """Which coefficients of the matrix are not zero everywhere, from the jaxpr of the integrand's derivatives."""
-        first = {name: array[0] for name, array in self._arrays().items()}
+        block = {name: jnp.asarray(array[0, :2]) for name, array in self._arrays().items()}
         fields = (*self.trials, *self.coefficients)
         orders = [{c.time for c in self.channels[field]} for field in fields]
-        count = first["weights"].shape[0]
+        count = block["weights"].shape[0]
         local = [
             {
                 order: jnp.ones((count, self._nodes_per_cell(field), field.field.components), self._dtype)
@@ -413,20 +413,20 @@ class TermIntegral:
             tables = [self._tangent(*key, geometry, state, trials, coefficients) for key in keys]
             return [[[table[test][c] for c in self.channels[test]] for test in self.tests] for table in tables]
 
-        block = {
-            **jax.tree_util.tree_map(lambda a: jnp.asarray(a)[:2], first),
-            "local": [{order: array[:2] for order, array in times.items()} for times in local],
-        }
         dynamic, static = eqx.partition(modules, eqx.is_inexact_array)
-        arguments = (block, jnp.zeros((), self._dtype), dynamic, dict(data))
+        arguments = ({**block, "local": local}, jnp.zeros((), self._dtype), dynamic, dict(data))
         zero = constant_zeros(lambda b, t, w, v: tangents(b, t, eqx.combine(w, static), v), arguments)
-        nonzero: dict[tuple[FieldValue, Channel, int], list[Entry]] = {}
+        nonzero: dict[tuple[FieldValue, Channel, int], list[MatrixCoefficient]] = {}
         flat = iter(zero)
         for key in keys:
             for test in self.tests:
                 for channel in self.channels[test]:
                     rows_are_zero = next(flat)
-                    entries = [Entry(test, channel, row) for row, is_zero in enumerate(rows_are_zero) if not is_zero]
+                    entries = [
+                        MatrixCoefficient(test, channel, row)
+                        for row, is_zero in enumerate(rows_are_zero)
+                        if not is_zero
+                    ]
                     nonzero.setdefault(key, []).extend(entries)
         return nonzero
 
@@ -435,8 +435,8 @@ class TermIntegral:
         """``function`` of every block, results stacked; blocks follow one another, so their memory is used again."""
         arrays: dict[str, Any] = {**self._arrays(), "local": local}
         if len(self.elements.numbers) == 1:
-            first = jax.tree_util.tree_map(lambda array: jnp.asarray(array)[0], arrays)
-            return jax.tree_util.tree_map(lambda array: array[None], function(first))
+            only = jax.tree_util.tree_map(lambda array: jnp.asarray(array)[0], arrays)
+            return jax.tree_util.tree_map(lambda array: array[None], function(only))
         return jax.lax.map(jax.checkpoint(function), arrays)
 
     def _arrays(self) -> dict[str, np.ndarray]:
@@ -460,7 +460,7 @@ class TermIntegral:
         return maps[field].nodes[self.elements.numbers]
 
 
-def _flat(table: Mapping[Channel, Float[Array, "C Q E"]]) -> dict[Channel, Float[Array, "N C"]]:
+def _flat(table: Mapping[Channel, Float[Array, "_ Q E"]]) -> dict[Channel, Float[Array, "N _"]]:
     return {channel: array.reshape(array.shape[0], -1).T for channel, array in table.items()}
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from jno.trace import Model
 
-from ._build import Problem
+from ._build import WeakForm
 from ._integral import State
 from ._linear import LinearSolver
 from ._steps import Equation, History, NewtonOptions
@@ -30,7 +30,7 @@ class SteadySolution:
         start: first guess; None: zero.
     """
 
-    form: Problem
+    form: WeakForm
     solver: LinearSolver
     newton: NewtonOptions
     start: Any = None
@@ -101,7 +101,7 @@ class Trajectory:
         saved: positions among them that are returned.
     """
 
-    form: Problem
+    form: WeakForm
     solver: LinearSolver
     newton: NewtonOptions
     theta: float
@@ -124,10 +124,10 @@ class Trajectory:
         return self.form.models
 
     def value(self, modules: Mapping[int, Any], data: Mapping[str, Any]) -> Float[Array, "T N"]:
-        """The unknowns at the saved times; of a problem of second order values and velocities side by side."""
+        """The unknowns at the saved times; of a problem of has_velocities order values and velocities side by side."""
         theta = (_of(self.models, modules), dict(data))
         start = initial_state(self.form, self.times[0], *theta)
-        second = self.form.time_order == 2
+        has_velocities = self.form.time_order == 2
         dtype = self.form.system.dtype
         times = jnp.asarray(self.times, dtype)
         lengths = np.diff(self.times)
@@ -146,13 +146,13 @@ class Trajectory:
             inputs = (theta, old, velocity, begin, length)
             guess = jnp.where(self.form.system.prescribed, self.form.system.values(end, *theta), old)
             new = equation(guess, inputs)
-            moved = (new, 2 * (new - old) / length - velocity if second else velocity)
-            return moved, moved
+            state = (new, 2 * (new - old) / length - velocity if has_velocities else velocity)
+            return state, state
 
         last = start
         _, (values, velocities) = jax.lax.scan(advance, last, (times[:-1], times[1:]))
         values = jnp.concatenate([start[0][None], values])
-        if second:
+        if has_velocities:
             velocities = jnp.concatenate([start[1][None], velocities])
             values = jnp.concatenate([values, velocities], axis=1)
         return values[jnp.asarray(self.saved)]
@@ -193,7 +193,7 @@ class Trajectory:
 
 
 def initial_state(
-    form: Problem, time: Any, modules: Mapping[int, Any], data: Mapping[str, Any]
+    form: WeakForm, time: Any, modules: Mapping[int, Any], data: Mapping[str, Any]
 ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
     """Values and velocities at the start; what is prescribed has its prescribed values."""
     system = form.system
@@ -206,14 +206,14 @@ def initial_state(
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Residuals:
+class NetworkResidual:
     """The residual of a network for every free test function: what a variational network is trained by.
 
     Attributes:
         form: the problem, in whose terms networks stand for the unknowns.
     """
 
-    form: Problem
+    form: WeakForm
 
     @property
     def title(self) -> str:

@@ -63,9 +63,9 @@ class Equation:
 
         @solution.defjvp
         def _(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Array, Array]:
-            (values,), (moved,) = primals, tangents
+            (values,), (directions,) = primals, tangents
             solved = solution(values)
-            _, by_theta = jax.jvp(lambda v: self.residual(solved, eqx.combine(v, static)), (values,), (moved,))
+            _, by_theta = jax.jvp(lambda v: self.residual(solved, eqx.combine(v, static)), (values,), (directions,))
             entries = self.matrix(solved, eqx.combine(values, static))
             return solved, self.solver(entries, -by_theta)
 
@@ -82,8 +82,8 @@ class Equation:
     def _newton(self, start: Float[Array, " N"], theta: Theta) -> tuple[Float[Array, " N"], History]:
         options = self.newton
         precision = float(jnp.finfo(start.dtype).eps)
-        first = self.residual(start, theta)
-        initial = jnp.linalg.norm(first)
+        residual = self.residual(start, theta)
+        initial = jnp.linalg.norm(residual)
         rtol, atol = max(options.rtol, 50 * precision), max(options.atol, 50 * precision)
         norms = jnp.full(options.steps + 1, jnp.nan, start.dtype).at[0].set(initial)
 
@@ -95,10 +95,10 @@ class Equation:
         def advance(carry: Any) -> Any:
             u, residual, norms, step, _ = carry
             direction = self.solver(self.matrix(u, theta), -residual)
-            moved, changed, size, stuck = self._line_search(u, direction, jnp.linalg.norm(residual), theta)
-            return moved, changed, norms.at[step + 1].set(size), step + 1, stuck
+            u, residual, size, stuck = self._line_search(u, direction, jnp.linalg.norm(residual), theta)
+            return u, residual, norms.at[step + 1].set(size), step + 1, stuck
 
-        carry = (start, first, norms, jnp.asarray(0), jnp.asarray(False))
+        carry = (start, residual, norms, jnp.asarray(0), jnp.asarray(False))
         u, residual, norms, steps, _ = jax.lax.while_loop(goes_on, advance, carry)
         failed = ~(jnp.linalg.norm(residual) <= atol + rtol * initial)
         return u, History(norms, steps, failed)
@@ -109,9 +109,9 @@ class Equation:
         """Halve the step until the residual falls; what does not fall at all is stuck."""
 
         def trial(length: Any) -> tuple[Array, Array, Array]:
-            moved = u + length * direction
-            residual = self.residual(moved, theta)
-            return moved, residual, jnp.linalg.norm(residual)
+            candidate = u + length * direction
+            residual = self.residual(candidate, theta)
+            return candidate, residual, jnp.linalg.norm(residual)
 
         def goes_on(carry: Any) -> Bool[Array, ""]:
             length, halvings, _, _, reached = carry
@@ -122,8 +122,8 @@ class Equation:
             return (length / 2, halvings + 1, *trial(length / 2))
 
         start = (jnp.ones((), u.dtype), jnp.asarray(0), *trial(jnp.ones((), u.dtype)))
-        _, _, moved, residual, reached = jax.lax.while_loop(goes_on, halve, start)
-        return moved, residual, reached, ~(reached < size)
+        _, _, candidate, residual, reached = jax.lax.while_loop(goes_on, halve, start)
+        return candidate, residual, reached, ~(reached < size)
 
 
 @jax.tree_util.register_dataclass
@@ -137,7 +137,7 @@ class History:
         failed: whether the tolerance was not reached.
     """
 
-    norms: Float[Array, " n"]
+    norms: Any
     steps: Any
     failed: Any
 

@@ -36,13 +36,13 @@ class AssembledTerm:
     """
 
     integral: TermIntegral
-    rows: list[Int[np.ndarray, "B E k"]]
-    columns: list[Int[np.ndarray, "B E k"]]
-    nodes: list[Int[np.ndarray, "B E n"]]
-    sources: list[PointFunction | Float[np.ndarray, " n"]]
+    rows: list[Int[np.ndarray, "B E _"]]
+    columns: list[Int[np.ndarray, "B E _"]]
+    nodes: list[Int[np.ndarray, "B E _"]]
+    sources: list[PointFunction | Float[np.ndarray, " _"]]
 
     @property
-    def pairs(self) -> list[tuple[Int[np.ndarray, "B E i"], Int[np.ndarray, "B E j"]]]:
+    def pairs(self) -> list[tuple[Int[np.ndarray, "B E _"], Int[np.ndarray, "B E _"]]]:
         """Degrees of freedom of the test functions and unknowns that the matrix couples."""
         rows = dict(zip(self.integral.tests, self.rows, strict=True))
         columns = dict(zip(self.integral.trials, self.columns, strict=True))
@@ -94,7 +94,7 @@ class System:
             mask[space.dofs(np.flatnonzero(unused))] = True
         return mask
 
-    def _by_term(self, positions: Sequence[Int[np.ndarray, "E i j"]]) -> list[list[Int[np.ndarray, "B E i j"]]]:
+    def _by_term(self, positions: Sequence[Int[np.ndarray, "M _ _"]]) -> list[list[Int[np.ndarray, "B E _ _"]]]:
         remaining = list(positions)
         grouped = []
         for term in self.terms:
@@ -164,7 +164,7 @@ class System:
                 total = total.at[place].add(entries)
         return total[:-1].at[self.pattern.diagonal[self.prescribed]].set(1.0)
 
-    def _local(self, term: AssembledTerm, state: State) -> list[dict[int, Float[Array, "B E n C"]]]:
+    def _local(self, term: AssembledTerm, state: State) -> list[dict[int, Float[Array, "B E _ _"]]]:
         """Degrees of freedom of the fields of a term, element by element."""
         local: list[dict[int, Array]] = []
         for field, columns in zip(term.integral.trials, term.columns, strict=True):
@@ -177,7 +177,7 @@ class System:
         return local
 
     def _coefficient(
-        self, source: PointFunction | Float[np.ndarray, " n"], field: FieldValue, state: State
+        self, source: PointFunction | Float[np.ndarray, " _"], field: FieldValue, state: State
     ) -> Float[Array, "n C"]:
         if isinstance(source, PointFunction):
             points = jnp.zeros((1, self.mesh.dimension), self.dtype)
@@ -192,7 +192,7 @@ def channels_of_time(terms: Sequence[AssembledTerm]) -> set[int]:
     return {channel.time for t in terms for field in t.integral.trials for channel in t.integral.channels[field]}
 
 
-def coefficient_source(field: FieldValue, domain: Domain) -> PointFunction | Float[np.ndarray, " n"]:
+def coefficient_source(field: FieldValue, domain: Domain) -> PointFunction | Float[np.ndarray, " _"]:
     """What has the values of a coefficient field."""
     if isinstance(field.source, Model):
         return PointFunction(ModelCall(field.source, ()), domain)
