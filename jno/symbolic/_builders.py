@@ -73,7 +73,8 @@ def parameter(shape: Any, *, key: Key | None = None, name: str | None = None) ->
     """Trainable array; see ``jno.parameter``.
 
     Args:
-        shape: shape of the array; ``()`` is a scalar, ``(n,)`` evaluates as a column ``(n, 1)``.
+        shape: shape of the array; ``()`` is a scalar, ``(n,)`` evaluates as a column ``(n, 1)``. A symbol of
+            `domain.fem_symbols` gives a nodal field.
         key: random key for an initializer given by ``.initialize(callable)``.
         name: display name. Default ``parameter_<id>``.
 

@@ -17,6 +17,7 @@ _LONGEST = 4
 build_divergence: Service[[Placeholder, tuple[object, ...]], Placeholder] = Service("divergences", "jno.jnp_ops")
 build_curl: Service[[Placeholder, tuple[object, ...]], Placeholder] = Service("curls", "jno.jnp_ops")
 build_norm: Service[[Placeholder], Placeholder] = Service("norms of vectors", "jno.jnp_ops")
+freeze_field: Service[[Placeholder, object], Placeholder] = Service("known fields", "jno.trace")
 build_dot: Service[[Placeholder, object], Placeholder] = Service("products of vectors", "jno.jnp_ops")
 
 
@@ -83,6 +84,10 @@ class Bound(Placeholder):
     def curl(self, *variables: object) -> Placeholder:
         """Curl of a vector: in the plane the scalar ``d(v_y)/dx - d(v_x)/dy``, in space a vector."""
         return self._like(build_curl(self.target, variables or self._space("curl")))
+
+    def freeze(self, values: object) -> Bound:
+        """A field of a weak form with known degrees of freedom ``(dofs,)``, see `jno.fem`; of a bound symbol only."""
+        return self._like(freeze_field(self.target, values))
 
     def dot(self, right: object) -> Placeholder:
         """Scalar product at every point, ``(N,)``."""

@@ -6,7 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
-from ._bound import Bound, bound, component, with_names
+import numpy as np
+
+from ._bound import Bound, bound, component, freeze_field, with_names
 from ._leaves import TensorTag, Variable
 from ._node import Pointwise
 from ._placeholder import Placeholder
@@ -96,6 +98,23 @@ class FieldValue(Placeholder):
         """Component ``index`` at every point, a column ``(N, 1)``."""
         return component(self, index)
 
+    def freeze(self, values: object) -> FieldValue:
+        """The field with known degrees of freedom, as a coefficient of terms.
+
+        Args:
+            values: one number for every degree of freedom of the field, ``(dofs,)``, e.g. ``solution[fem.blocks[0]]``.
+
+        Raises:
+            ValueError: an array that is not a vector of finite numbers.
+        """
+        array = np.asarray(values, dtype=np.float64)
+        if array.ndim != 1 or not np.all(np.isfinite(array)):
+            raise ValueError(
+                f"{self.field.name}.freeze(values): a vector of finite numbers is needed, one for every degree "
+                f"of freedom; got an array of shape {array.shape}"
+            )
+        return dataclasses.replace(self, role="coefficient", source=array)
+
     def pin(self, value: float | int = 0.0) -> Pin:
         """Fix the constant of a scalar unknown: its value at the vertex nearest to the lower corner is ``value``.
 
@@ -162,3 +181,10 @@ class WeakValue(Placeholder):
     def domain(self) -> Any:
         """The domain of the problem."""
         return self.problem.domain
+
+
+@freeze_field.register
+def _frozen(target: Placeholder, values: object) -> FieldValue:
+    if not isinstance(target, FieldValue):
+        raise TypeError(f"freeze(values) gives a symbol of domain.fem_symbols() known values; {target!r} is no symbol")
+    return target.freeze(values)

@@ -9,21 +9,21 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from jno.architectures import build_module
 from jno.compiler import Channel, PointFunction, unread_inputs
 from jno.domain import domain as Domain
 from jno.domain.mesh import Mesh
 from jno.elements import DofMap, lagrange, number_dofs
-from jno.trace import Field, FieldValue, Model, TensorTag
+from jno.trace import Field, FieldValue, Model, ModelCall, TensorTag
 from jno.utils import get_logger, get_network_seed
 
 from ._conditions import Condition, condition_of
 from ._integral import TermIntegral
 from ._regions import mesh_of, region_on_mesh
 from ._spaces import Space, spaces_of
-from ._system import AssembledTerm, System, coefficient_source
+from ._system import AssembledTerm, System
 from ._terms import Term, classified, domain_of, flattened
 
 
@@ -218,8 +218,24 @@ class _Builder:
             [self._dofs(integral, field) for field in by_role["test"]],
             [self._dofs(integral, field) for field in by_role["trial"]],
             [integral.nodes(field) for field in by_role["coefficient"]],
-            [coefficient_source(field, self._domain) for field in by_role["coefficient"]],
+            [self._source(field) for field in by_role["coefficient"]],
         )
+
+    def _source(self, field: FieldValue) -> PointFunction | Float[np.ndarray, " n"]:
+        """What has the values of a coefficient field.
+
+        Raises:
+            ValueError: known values of another number.
+        """
+        if isinstance(field.source, Model):
+            return PointFunction(ModelCall(field.source, ()), self._domain)
+        count = self._nodes(field.field).count * field.field.components
+        if field.source.shape != (count,):
+            raise ValueError(
+                f"jno.fem: {field.field.name!r} has {count} degrees of freedom and freeze(values) got "
+                f"{field.source.shape[0]}"
+            )
+        return np.asarray(field.source)
 
     def _row(self, leaf: TensorTag) -> Array:
         """Data of the first sample."""

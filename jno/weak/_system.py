@@ -14,8 +14,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jno.compiler import PointFunction
 from jno.domain import domain as Domain
 from jno.domain.mesh import Mesh
-from jno.elements import DofMap
-from jno.trace import FieldValue, Model, ModelCall
+from jno.trace import FieldValue, Model
 
 from ._conditions import Condition
 from ._integral import State, TermIntegral
@@ -185,25 +184,3 @@ class System:
         else:
             array = jnp.asarray(source)
         return array.astype(self.dtype).reshape(-1, field.field.components)
-
-
-def channels_of_time(terms: Sequence[AssembledTerm]) -> set[int]:
-    """Orders of the derivatives of unknowns by time that occur in some terms."""
-    return {channel.time for t in terms for field in t.integral.trials for channel in t.integral.channels[field]}
-
-
-def coefficient_source(field: FieldValue, domain: Domain) -> PointFunction | Float[np.ndarray, " _"]:
-    """What has the values of a coefficient field."""
-    if isinstance(field.source, Model):
-        return PointFunction(ModelCall(field.source, ()), domain)
-    return np.asarray(field.source, dtype=np.float64)
-
-
-def nodes_of(spaces: Sequence[Space], fields: Sequence[FieldValue]) -> dict[FieldValue, DofMap]:
-    """Where the nodes of fields lie."""
-    by_field = {id(space.field): space.nodes for space in spaces}
-    return {field: by_field[id(field.field)] for field in fields}
-
-
-VALUE_ONLY = np.array([1.0, 0.0, 0.0])
-"""Weights of the matrix of a steady problem."""
