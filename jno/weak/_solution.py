@@ -81,7 +81,10 @@ class SteadySolution:
         def matrix(u: Array, theta: Any) -> Array:
             return system.matrix(state(u, theta), jnp.array([1.0, 0.0, 0.0], u.dtype))
 
-        return Equation(residual, matrix, self.form.affine, self.solver, self.newton)
+        def prescribed(theta: Any) -> Array:
+            return system.values(jnp.zeros(()), *theta)
+
+        return Equation(residual, matrix, prescribed, self.form.affine, self.solver, self.newton)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -142,43 +145,46 @@ class Trajectory:
             old, velocity = carry
             begin, end = ends
             length = end - begin
-            equation = self._equation(entries)
-            inputs = (theta, old, velocity, begin, length)
+            inputs = (theta, old, velocity, begin, length, entries)
             guess = jnp.where(self.form.system.prescribed, self.form.system.values(end, *theta), old)
             new = equation(guess, inputs)
             state = (new, 2 * (new - old) / length - velocity if has_velocities else velocity)
             return state, state
 
-        last = start
-        _, (values, velocities) = jax.lax.scan(advance, last, (times[:-1], times[1:]))
+        equation = self._equation()
+        _, (values, velocities) = jax.lax.scan(advance, start, (times[:-1], times[1:]))
         values = jnp.concatenate([start[0][None], values])
         if has_velocities:
             velocities = jnp.concatenate([start[1][None], velocities])
             values = jnp.concatenate([values, velocities], axis=1)
         return values[jnp.asarray(self.saved)]
 
-    def _equation(self, entries: Float[Array, " nnz"] | None) -> Equation:
+    def _equation(self) -> Equation:
         system = self.form.system
 
         def residual(u: Array, inputs: Any) -> Array:
-            theta, _, _, begin, length = inputs
+            theta, _, _, begin, length, _ = inputs
             fixed = system.values(begin + length, *theta)
             return jnp.where(system.prescribed, u - fixed, system.residual(self._state(u, inputs)))
 
         def matrix(u: Array, inputs: Any) -> Array:
-            if entries is not None:
-                return entries
+            if inputs[5] is not None:
+                return jnp.asarray(inputs[5])
             return system.matrix(self._state(u, inputs), self._weights(inputs[4]))
 
-        return Equation(residual, matrix, self.form.affine, self.solver, self.newton)
+        def prescribed(inputs: Any) -> Array:
+            theta, _, _, begin, length, _ = inputs
+            return system.values(begin + length, *theta)
+
+        return Equation(residual, matrix, prescribed, self.form.affine, self.solver, self.newton)
 
     def _matrix(self, start: tuple[Array, Array], begin: Array, length: Array, theta: Any) -> Float[Array, " nnz"]:
         """The matrix of a step, where all steps have the same."""
-        inputs = (theta, start[0], start[1], begin, length)
+        inputs = (theta, start[0], start[1], begin, length, None)
         return self.form.system.matrix(self._state(start[0], inputs), self._weights(length))
 
     def _state(self, new: Array, inputs: Any) -> State:
-        (modules, data), old, velocity, begin, length = inputs
+        (modules, data), old, velocity, begin, length, _ = inputs
         theta = self._theta
         rate = (new - old) / length
         acceleration = 2 * (rate - velocity) / length

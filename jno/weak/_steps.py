@@ -40,7 +40,8 @@ class Equation:
 
     Attributes:
         residual: the left side, in which prescribed unknowns stand as ``u - g``.
-        matrix: entries of its derivative by ``u``.
+        matrix: entries of its derivative by ``u``, without what prescribed unknowns add to other rows.
+        prescribed: the prescribed values at their places, zero elsewhere.
         affine: whether the derivative does not depend on ``u``: then one step solves it.
         solver: of linear systems.
         newton: when to stop.
@@ -48,6 +49,7 @@ class Equation:
 
     residual: Callable[[Array, Theta], Float[Array, " N"]]
     matrix: Callable[[Array, Theta], Float[Array, " nnz"]]
+    prescribed: Callable[[Theta], Float[Array, " N"]]
     affine: bool
     solver: LinearSolver
     newton: NewtonOptions = NewtonOptions()
@@ -56,24 +58,28 @@ class Equation:
         """The solution, differentiable by ``theta``; not reaching the tolerance is an error when it is run."""
         dynamic, static = eqx.partition(theta, eqx.is_inexact_array)
 
+        # the start is an argument: it may be traced, and what is closed over may not
         @jax.custom_jvp
-        def solution(values: Any) -> Array:
+        def solution(start: Array, values: Any) -> Array:
             solved, history = self.solve(start, eqx.combine(values, static))
             return eqx.error_if(solved, history.failed, history.message(self.newton))
 
         @solution.defjvp
-        def _(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Array, Array]:
-            (values,), (directions,) = primals, tangents
-            solved = solution(values)
-            _, by_theta = jax.jvp(lambda v: self.residual(solved, eqx.combine(v, static)), (values,), (directions,))
+        def _(primals: tuple[Array, Any], tangents: tuple[Array, Any]) -> tuple[Array, Array]:
+            (start, values), (_, directions) = primals, tangents
+            solved = solution(start, values)
+            # the prescribed unknowns move with their values, which the columns of the matrix do not show
+            _, lifted = jax.jvp(lambda v: self.prescribed(eqx.combine(v, static)), (values,), (directions,))
+            _, change = jax.jvp(
+                lambda u, v: self.residual(u, eqx.combine(v, static)), (solved, values), (lifted, directions)
+            )
             entries = self.matrix(solved, eqx.combine(values, static))
-            return solved, self.solver(entries, -by_theta)
+            return solved, lifted + self.solver(entries, -change)
 
-        return solution(dynamic)
+        return solution(jax.lax.stop_gradient(start), dynamic)
 
     def solve(self, start: Float[Array, " N"], theta: Theta) -> tuple[Float[Array, " N"], History]:
         """The solution from a start, and what happened on the way."""
-        start = jax.lax.stop_gradient(start)
         if self.affine:
             step = self.solver(self.matrix(start, theta), -self.residual(start, theta))
             return start + step, History(jnp.zeros(1), jnp.asarray(1), ~jnp.all(jnp.isfinite(step)))
