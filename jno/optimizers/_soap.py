@@ -13,6 +13,8 @@ import optax
 from jax.typing import DTypeLike
 from jaxtyping import Array, ArrayLike, Bool, Int, PyTree
 
+from jno.utils import SharedDocumentation
+
 from ._checks import Rate, is_fraction, is_not_negative, require
 from ._eigenbasis import Bases, Precision, axes_to_rotate, first_basis, refreshed_basis, rotate, second_moment
 
@@ -31,6 +33,25 @@ class _DecayState(NamedTuple):
     started: Bool[Array, ""]
 
 
+_documented = SharedDocumentation(
+    {
+        "b1": "decay of the first moment.",
+        "b2": "decay of the second moment.",
+        "shampoo_beta": "decay ``β``; a negative number means ``b2``.",
+        "eps": "added to the root of the second moment.",
+        "correct_bias": "whether the moments are corrected for their start at zero.",
+        "precondition_frequency": "steps between two refreshes of the eigenbases.",
+        "max_precond_dim": "longer axes are not rotated.",
+        "precondition_1d": "whether vectors are rotated.",
+        "precision": "of the matrix products.",
+        "mu_dtype": "type of the stored first moment; ``None`` is that of the parameters.",
+        "qr_dtype": "type of the eigen- and QR decompositions; ``None`` is that of the parameters.",
+    },
+    raises={"ValueError": "a number outside its range."},
+)
+
+
+@_documented
 def soap(
     learning_rate: Rate = 3e-3,
     b1: ArrayLike = 0.95,
@@ -53,23 +74,9 @@ def soap(
     Args:
         learning_rate: a number or an optax schedule of the step (the first, zero step counts).
         weight_decay: decoupled decay, of all leaves.
-        b1: see :func:`scale_by_soap`, as for all arguments that follow.
-        b2: as there.
-        shampoo_beta: as there.
-        eps: as there.
-        correct_bias: as there.
-        precondition_frequency: as there.
-        max_precond_dim: as there.
-        precondition_1d: as there.
-        precision: as there.
-        mu_dtype: as there.
-        qr_dtype: as there.
 
     Returns:
         a transform; ``update`` needs ``params`` only for ``weight_decay``.
-
-    Raises:
-        ValueError: a number outside its range.
 
     Example:
         >>> import jax, jax.numpy as jnp, optax
@@ -107,6 +114,7 @@ def soap(
     return optax.chain(direction, *decay, optax.scale_by_learning_rate(learning_rate))
 
 
+@_documented
 def scale_by_soap(
     b1: ArrayLike = 0.95,
     b2: ArrayLike = 0.95,
@@ -138,24 +146,8 @@ def scale_by_soap(
     Tensors with more axes have one matrix per axis. Scalars, axes of length 1, axes longer than ``max_precond_dim``
     and, unless ``precondition_1d``, vectors are not rotated; without any rotation the direction is Adam's.
 
-    Args:
-        b1: decay of the first moment.
-        b2: decay of the second moment.
-        shampoo_beta: decay ``β``; a negative number means ``b2``.
-        eps: added to the root of the second moment.
-        correct_bias: whether the moments are corrected for their start at zero.
-        precondition_frequency: steps between two refreshes of the eigenbases.
-        max_precond_dim: longer axes are not rotated.
-        precondition_1d: whether vectors are rotated.
-        precision: of the matrix products.
-        mu_dtype: type of the stored first moment; ``None`` is that of the parameters.
-        qr_dtype: type of the eigen- and QR decompositions; ``None`` is that of the parameters.
-
     Returns:
         a transform over pytrees of any shapes; ``None`` leaves are allowed.
-
-    Raises:
-        ValueError: a number outside its range.
 
     Example:
         >>> import jax.numpy as jnp

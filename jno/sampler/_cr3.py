@@ -7,9 +7,10 @@ from jaxtyping import Float, Int, PyTree
 
 from ._retaining import RetainingStrategy
 from ._situation import Situation
-from ._strategy import checked_nonnegative, checked_positive
+from ._strategy import checked_nonnegative, checked_positive, documented
 
 
+@documented
 class CausalR3(RetainingStrategy):
     """R3 on residuals that a causal gate weighs: times beyond a front that moves forward do not count yet.
 
@@ -24,9 +25,6 @@ class CausalR3(RetainingStrategy):
     in space and time), `t_index` names its column.
 
     Args:
-        resample_every: see `ResamplingStrategy`.
-        resample_fraction: see `ResamplingStrategy`.
-        start_epoch: see `ResamplingStrategy` (default 1000).
         t_index: column of the time in the points of a steady domain; not used on time-dependent domains.
         alpha: steepness `α` of the gate.
         gamma0: first place `γ` of the front.

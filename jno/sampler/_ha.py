@@ -10,9 +10,10 @@ from jaxtyping import Int, PyTree
 from ._choice import exchanged, log_density
 from ._random import uniform
 from ._situation import Situation
-from ._strategy import ResamplingStrategy, checked_positive
+from ._strategy import ResamplingStrategy, checked_positive, documented
 
 
+@documented
 class HybridAdaptive(ResamplingStrategy):
     """Replace a random share of the points, in turn by uniform points and by points of density `p(x) ∝ |r(x)|^power`.
 
@@ -20,9 +21,6 @@ class HybridAdaptive(ResamplingStrategy):
     follows from the epoch.
 
     Args:
-        resample_every: see `ResamplingStrategy`.
-        resample_fraction: see `ResamplingStrategy`.
-        start_epoch: see `ResamplingStrategy` (default 1000).
         random_first: whether the first turn is the uniform one.
         power: exponent of the residual, positive.
 

@@ -9,9 +9,10 @@ from jaxtyping import Int, PyTree
 
 from ._choice import exchanged, log_density
 from ._situation import Situation
-from ._strategy import ResamplingStrategy, checked_nonnegative, checked_positive
+from ._strategy import ResamplingStrategy, checked_nonnegative, checked_positive, documented
 
 
+@documented
 class PINNfluence(ResamplingStrategy):
     """Replace a random share of the points by points of density `p(x) ∝ I(x)^α / E[I^α] + c` of the influence `I`.
 
@@ -21,9 +22,6 @@ class PINNfluence(ResamplingStrategy):
     along `∇L`.
 
     Args:
-        resample_every: see `ResamplingStrategy`.
-        resample_fraction: see `ResamplingStrategy`.
-        start_epoch: see `ResamplingStrategy` (default 2000).
         alpha: exponent of the influence, positive.
         c: how many of the new points are uniform: about `c / (1 + c)`.
         candidate_factor: candidates for every point.

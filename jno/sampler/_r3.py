@@ -11,19 +11,19 @@ from jaxtyping import Int, PyTree
 
 from ._retaining import RetainingStrategy
 from ._situation import Situation
+from ._strategy import documented
 
 _STATISTICS: dict[str, Callable[..., Any]] = {"mean": np.mean, "median": np.median}
 
 
+@documented
 class R3(RetainingStrategy):
     """Retain the points with residuals above a threshold and replace all others by uniform points.
 
     Points gather where the residual stays high and leave where it has become low, without a density to evaluate.
 
     Args:
-        resample_every: see `ResamplingStrategy` (the paper replaces in every epoch).
-        resample_fraction: see `ResamplingStrategy`.
-        start_epoch: see `ResamplingStrategy` (default 1000).
+        resample_every: epochs between two replacements (the paper replaces in every epoch).
         threshold: `"mean"` (the paper's) or `"median"` of the residuals of the points, or a number, as a share of the
             largest residual.
         min_retain: least share of the points that is retained, those with the largest residuals.

@@ -9,9 +9,10 @@ from jaxtyping import Int, PyTree
 
 from ._choice import exchanged, log_density
 from ._situation import Situation
-from ._strategy import ResamplingStrategy, checked_nonnegative, checked_positive
+from ._strategy import ResamplingStrategy, checked_nonnegative, checked_positive, documented
 
 
+@documented
 class RAD(ResamplingStrategy):
     """Replace a random share of the points by points of density `p(x) ∝ |r(x)|ᵏ / E|r|ᵏ + c`.
 
@@ -19,9 +20,7 @@ class RAD(ResamplingStrategy):
     by the residuals `r` there.
 
     Args:
-        resample_every: see `ResamplingStrategy`.
-        resample_fraction: see `ResamplingStrategy` (the paper replaces all points).
-        start_epoch: see `ResamplingStrategy` (default 1000).
+        resample_fraction: largest share of the points that is replaced at once (the paper replaces all points).
         k: exponent of the residual, positive; the paper's default is 1.
         c: how many of the points are uniform: about `c / (1 + c)`; the paper's default is 1.
 

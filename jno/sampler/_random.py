@@ -9,16 +9,12 @@ from jaxtyping import Int, PyTree
 
 from ._choice import exchanged
 from ._situation import Situation
-from ._strategy import ResamplingStrategy
+from ._strategy import ResamplingStrategy, documented
 
 
+@documented
 class RandomResampling(ResamplingStrategy):
     """Replace a random share of the points by new uniform ones.
-
-    Args:
-        resample_every: see `ResamplingStrategy`.
-        resample_fraction: see `ResamplingStrategy`.
-        start_epoch: see `ResamplingStrategy` (default 1000).
 
     Example:
         >>> import jno

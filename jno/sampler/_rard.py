@@ -9,9 +9,10 @@ from jaxtyping import Int, PyTree
 
 from ._choice import exchanged, log_density
 from ._situation import Situation
-from ._strategy import ResamplingStrategy, checked_positive
+from ._strategy import ResamplingStrategy, checked_positive, documented
 
 
+@documented
 class RARD(ResamplingStrategy):
     """Keep the points and add points of density `p(x) ∝ |r(x)|^power`.
 
@@ -19,9 +20,7 @@ class RARD(ResamplingStrategy):
     points with the smallest residuals make room for the new ones.
 
     Args:
-        resample_every: see `ResamplingStrategy`.
         resample_fraction: share of the points that is added, and that makes room.
-        start_epoch: see `ResamplingStrategy` (default 1000).
         power: exponent of the residual, positive.
 
     Example:

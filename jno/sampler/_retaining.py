@@ -10,16 +10,14 @@ from jaxtyping import Float, Int
 
 from ._choice import exchanged
 from ._situation import Situation
-from ._strategy import ResamplingStrategy, checked_share
+from ._strategy import ResamplingStrategy, checked_share, documented
 
 
+@documented
 class RetainingStrategy(ResamplingStrategy, abc.ABC):
     """Retains the points whose scores are above a threshold, within bounds, and replaces all others by uniform points.
 
     Args:
-        resample_every: see `ResamplingStrategy`.
-        resample_fraction: see `ResamplingStrategy`.
-        start_epoch: see `ResamplingStrategy`.
         min_retain: least share of the points that is retained, those with the largest scores.
         max_retain: largest share that is retained.
 

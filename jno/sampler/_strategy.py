@@ -10,10 +10,21 @@ import numpy as np
 from jaxtyping import Float, Int, PyTree
 
 from jno.utils import Key as Key
+from jno.utils import SharedDocumentation
 
 from ._situation import Situation
 
+documented = SharedDocumentation(
+    {
+        "resample_every": "epochs between two replacements.",
+        "resample_fraction": "largest share of the points that is replaced at once.",
+        "start_epoch": "first epoch before which points are replaced; shorter runs replace none.",
+    }
+)
+"""What the docstrings of the strategies have in common."""
 
+
+@documented
 class ResamplingStrategy:
     """Replaces points of a tag during training; how many a tag has never changes.
 
@@ -30,11 +41,6 @@ class ResamplingStrategy:
     Of a class that has both, training calls `resample`; of classes derived from each other the one that the most
     derived class implements. A strategy with another rhythm overrides `should_resample`, which is then asked before
     every epoch, and `update_epoch` is called after every replacement.
-
-    Args:
-        resample_every: epochs between two replacements.
-        resample_fraction: largest share of the points that is replaced at once.
-        start_epoch: first epoch before which points are replaced; shorter runs replace none.
 
     Attributes:
         needs_residuals: whether it wants residuals; default no.

@@ -32,6 +32,7 @@ _documented = documented.extended(
         "TypeError": "not a `Variable`, or ``velocity`` is not a vector.",
     },
 )
+_documented_continuity = _documented.extended({}, returns="Node ``(N, 1)``.")
 _documented_burgers = documented.extended(
     {"x": "spatial variable.", "forcing": ":math:`f`. Default 0.", "scheme": FIRST_ORDER_SCHEME},
     raises={"ValueError": "``x`` is time, or unknown scheme.", "TypeError": "not a `Variable`."},
@@ -125,15 +126,12 @@ def burgers_inviscid_1d(u: object, x: object, t: object, forcing: object = 0.0, 
     return minus(field.d(t, scheme) + (0.5 * field**2).d(x, scheme), forcing)
 
 
-@_documented
+@_documented_continuity
 def continuity(velocity: object, *variables: object, source: object = 0.0, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Residual of incompressible mass conservation: :math:`\nabla\cdot v - s`.
 
     Args:
         velocity: list of one component for each variable, or a vector expression ``(N, k)``.
-
-    Returns:
-        Node ``(N, 1)``.
 
     Example:
         >>> import jno
