@@ -72,10 +72,10 @@ class Condition:
             return jnp.full(self.dofs.shape, self._constant, dtype)
         points = jnp.asarray(self.space.nodes.points[self.nodes], dtype)
         normals = None if self._normals is None else jnp.asarray(self._normals, dtype)
-        return (
-            -_at_zero(self._function, self._field, points, normals, time, modules, data, self.dofs.shape[1])
-            / self._scale
-        )
+        width = self.dofs.shape[1]
+        at_zero = _at_zero(self._function, self._field, points, normals, time, modules, data, width)
+        # a difference, so that zero has no sign
+        return 0.0 - at_zero / self._scale
 
 
 def _at_zero(
