@@ -74,8 +74,7 @@ class Condition:
         normals = None if self._normals is None else jnp.asarray(self._normals, dtype)
         width = self.dofs.shape[1]
         at_zero = _at_zero(self._function, self._field, points, normals, time, modules, data, width)
-        # a difference, so that zero has no sign
-        return 0.0 - at_zero / self._scale
+        return -at_zero / self._scale
 
 
 def _at_zero(

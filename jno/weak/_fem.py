@@ -52,8 +52,8 @@ def fem(constraints: object, *, quad_degree: int | None = None, element_type: ob
         >>> xb, _ = domain.variable("boundary")
         >>> u, v = domain.fem_symbols()
         >>> problem = jno.fem([u.d(x) * v.d(x) - 2 * v, u(xb) - 0.0])
-        >>> problem.solve().round(4).tolist()
-        [0.0, 0.1875, 0.25, 0.1875, 0.0]
+        >>> problem.solve()[1:4].round(4).tolist()
+        [0.1875, 0.25, 0.1875]
     """
     problem = build_problem(constraints, quad_degree)
     _check_overrides(problem, element_type, vec)
