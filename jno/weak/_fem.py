@@ -86,7 +86,7 @@ class FEM:
     def __init__(self, problem: WeakForm) -> None:
         self._problem = problem
         self._direct = DirectSolver(problem.system.pattern)
-        self._jitted: dict[str, Callable[..., Any]] = {}
+        self._jitted: dict[object, Callable[..., Any]] = {}
 
     # --- facts ----------------------------------------------------------------------------------------------------
     @property
@@ -320,7 +320,9 @@ class FEM:
             return WeakValue(solution, self._problem.data)
         modules, data = self._inputs()
         try:
-            solved, history = jax.block_until_ready(self._compiled("solve", solution.solved)(modules, data))
+            solved, history = jax.block_until_ready(
+                self._compiled(("solve", newton), solution.solved)(solution.guess(), modules, data)
+            )
         except jax.errors.JaxRuntimeError as error:
             raise (self._direct.error or error) from None
         if bool(history.failed):
@@ -404,10 +406,8 @@ class FEM:
         arguments = (jnp.asarray(value, system.dtype) for value in (u, time, np.asarray(weights)))
         return np.asarray(self._compiled("matrix", matrix)(*arguments, *self._inputs()))
 
-    def _compiled(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _compiled(self, name: object, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function compiled; each one once."""
-        if name == "solve":
-            return eqx.filter_jit(function)
         if name not in self._jitted:
             self._jitted[name] = eqx.filter_jit(function)
         return self._jitted[name]

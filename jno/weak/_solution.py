@@ -55,16 +55,23 @@ class SteadySolution:
         theta = (_of(self.models, modules), dict(data))
         return self.equation()(self.first_guess(theta), theta)
 
-    def solved(self, modules: Mapping[int, Any], data: Mapping[str, Any]) -> tuple[Float[Array, " N"], History]:
-        """The same with what happened on the way, to be looked at."""
+    def solved(
+        self, start: Float[Array, " N"], modules: Mapping[int, Any], data: Mapping[str, Any]
+    ) -> tuple[Float[Array, " N"], History]:
+        """The same from a start, with what happened on the way."""
         theta = (_of(self.models, modules), dict(data))
-        return self.equation().solve(self.first_guess(theta), theta)
+        return self.equation().solve(self.first_guess(theta, start), theta)
 
-    def first_guess(self, theta: Any) -> Float[Array, " N"]:
+    def first_guess(self, theta: Any, start: Float[Array, " N"] | None = None) -> Float[Array, " N"]:
         """The guess with the prescribed values put in."""
         system = self.form.system
-        guess = jnp.zeros(system.size, system.dtype) if self.start is None else jnp.asarray(self.start, system.dtype)
+        guess = self.guess() if start is None else start
         return jnp.where(system.prescribed, system.values(jnp.zeros(()), *theta), guess)
+
+    def guess(self) -> Float[Array, " N"]:
+        """The start: zero where none was given."""
+        system = self.form.system
+        return jnp.zeros(system.size, system.dtype) if self.start is None else jnp.asarray(self.start, system.dtype)
 
     def equation(self) -> Equation:
         """The residual, in which prescribed unknowns stand as ``u - g``, and its derivative."""
