@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,8 @@ from ._measure import Effort, measure, measure_evaluation, measure_overhead, med
 from ._report import show, summary, write
 from ._runners import BARE, SOLVE
 from ._sampling import sampling_row
+from ._weak import ROWS as WEAK_ROWS
+from ._weak import weak_row
 from .libraries import missing
 from .problems import PROBLEMS
 
@@ -44,6 +47,7 @@ _OTHER_ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "domain": domain_row,
     "differences": differences_row,
     "sampling": sampling_row,
+    **{name: functools.partial(weak_row, name) for name in WEAK_ROWS},
 }
 
 

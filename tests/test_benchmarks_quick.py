@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks._weak import QUICK, weak_row
+
 ROOT = Path(__file__).parent.parent
 PROBLEMS = "poisson2d, burgers1d, ns2d, biharmonic2d, helmholtz3d, hjb_d50, deeponet, fno2d"
 
@@ -176,3 +178,13 @@ def test_summary_compares_with_every_group_and_with_the_fastest_pass(module):
 def test_ratio_rows_of_different_problems_are_merged(module):
     cells = [{"solve / module": 1, "eval / kernel": 1}, {"solve / nested": 1, "eval / kernel": 1}]
     assert module("_report")._keys(cells) == ["solve / module", "solve / nested", "eval / kernel"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fem2d_p1", "fem_inverse", "vpinn"])
+def test_rows_of_weak_forms_are_measured(name):
+    """The numbers agree with the competitor's; what they cost is not looked at."""
+    row = weak_row(name, QUICK[name])
+    assert row.get("residual", 0.0) < 1e-10
+    assert row.get("difference of the losses", 0.0) < 1e-10
+    assert all(value > 0 for key, value in row.items() if "/" in key)

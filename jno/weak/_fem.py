@@ -412,6 +412,20 @@ class FEM:
             self._jitted[name] = eqx.filter_jit(function)
         return self._jitted[name]
 
+    def _temporary_bytes(self) -> int:
+        """Memory that assembling the matrix takes beside its arguments and its result."""
+        system = self._problem.system
+        vector = jnp.zeros(self.dofs, system.dtype)
+        modules, data = self._inputs()
+
+        def matrix(u: Array) -> Array:
+            return system.matrix(
+                State((u, u, u), jnp.zeros((), system.dtype), modules, data), jnp.ones(3, system.dtype)
+            )
+
+        analysis = jax.jit(matrix).lower(vector).compile().memory_analysis()
+        return 0 if analysis is None else int(analysis.temp_size_in_bytes)
+
     def _as_sparse(self, entries: Float[np.ndarray, " nnz"]) -> Any:
         from scipy.sparse import csr_array
 

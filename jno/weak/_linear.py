@@ -83,6 +83,10 @@ class DirectSolver:
         shape = jax.ShapeDtypeStruct(right.shape, right.dtype)
         return jax.pure_callback(host, shape, entries, right, vmap_method="sequential")
 
+    def forget(self) -> None:
+        """Drop all factors."""
+        self._factors.clear()
+
     def __getstate__(self) -> dict[str, Any]:
         # factors belong to the process
         return {**self.__dict__, "_factors": collections.OrderedDict()}
