@@ -141,6 +141,9 @@ class _Builder:
             condition = self._condition(term)
             (initial if term.kind == "initial" else conditions).append(condition)
             labels.append(condition.label)
+        orders = {space.field: self._time_order(space, assembled) for space in self._spaces}
+        _check_conditions(conditions)
+        _check_initial(initial, orders)
         system = System(self._domain, self._mesh, self._spaces, assembled, conditions, self._dtype)
         data: dict[str, TensorTag] = {}
         for leaf in (
@@ -148,7 +151,6 @@ class _Builder:
             *(d for c in conditions for d in c.data),
         ):
             data.setdefault(leaf.tag, leaf)
-        orders = {space.field: self._time_order(space, assembled) for space in self._spaces}
         models = dict.fromkeys((*system.models, *(m for c in initial for m in c.models)))
         return WeakForm(
             system,
@@ -397,6 +399,30 @@ def _components(term: Term, domain: Domain, modules: Mapping[int, Any]) -> int:
     points = jax.ShapeDtypeStruct((_PROBES, domain.dimension), jnp.result_type(float))
     shape = jax.eval_shape(lambda x: function(x, x, jnp.zeros(()), {}, modules, {}).array, points).shape
     return int(shape[-1]) if len(shape) > 1 else 1
+
+
+def _check_conditions(conditions: Sequence[Condition]) -> None:
+    """No field is prescribed on one region both as a whole and by component."""
+    whole = {(condition.space, condition.label) for condition in conditions if condition.component is None}
+    for condition in conditions:
+        label = condition.label.partition("[")[0]
+        if condition.component is not None and (condition.space, label) in whole:
+            raise ValueError(
+                f"jno.fem: {condition.space.field.name!r} is prescribed twice on one region, as a whole ({label}) and by "
+                f"component ({condition.label}); list one of the two"
+            )
+
+
+def _check_initial(initial: Sequence[Condition], orders: Mapping[Field, int]) -> None:
+    """Initial values belong to unknowns with a derivative by time, initial velocities to those with a second one."""
+    for condition in initial:
+        field = condition.space.field
+        if condition.derivative >= orders[field]:
+            what, needed = (("value", ".t"), ("velocity", ".tt"))[condition.derivative]
+            raise ValueError(
+                f"jno.fem: {field.name!r} has an initial {what}, but no term contains its derivative {needed}; write "
+                f"{needed} in a term, or leave the condition out"
+            )
 
 
 def _mask(term: Term, space: Space, domain: Domain) -> Condition:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -19,7 +19,7 @@ from ._regions import region_on_mesh
 from ._spaces import Space
 from ._terms import Term
 
-_VALUE = Channel()
+_VALUE, _RATE = Channel(), Channel(1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,9 +72,9 @@ class Condition:
             return jnp.full(self.dofs.shape, self._constant, dtype)
         points = jnp.asarray(self.space.nodes.points[self.nodes], dtype)
         normals = None if self._normals is None else jnp.asarray(self._normals, dtype)
-        width = self.dofs.shape[1]
-        at_zero = _at_zero(self._function, self._field, points, normals, time, modules, data, width)
-        return -at_zero / self._scale
+        at_zero = _at_zero(self._function, self._field, points, normals, time, modules, data, self.dofs.shape[1])
+        # zero minus the value, so that a prescribed zero has no sign
+        return (0.0 - at_zero) / self._scale
 
 
 def _at_zero(
@@ -124,7 +124,7 @@ def condition_of(
     dtype = jnp.result_type(float)
     read = function.channels(modules, data, dtype)[field]
     derivative = 0
-    if initial and read == [Channel(1)]:
+    if initial and _is_of_the_rate(function, field, read, modules, data):
         derivative = 1
     elif read != [_VALUE]:
         raise ValueError(
@@ -137,6 +137,31 @@ def condition_of(
     suffix = "" if component is None else f"[{axes[component] if component < 3 else component}]"
     label = "initial" if initial else f"dirichlet@{term.region}{suffix}"
     return Condition(label, space, component, nodes, derivative, function, field, scale, normals)
+
+
+def _is_of_the_rate(
+    function: PointFunction,
+    field: FieldValue,
+    read: Sequence[Channel],
+    modules: Mapping[int, Any],
+    data: Mapping[str, Any],
+) -> bool:
+    """Whether an expression depends on the first derivative of the field by time alone."""
+    if not {_RATE} <= {*read} <= {_VALUE, _RATE}:
+        return False
+    dtype = jnp.result_type(float)
+    points = jnp.zeros((_ANY, field.field.domain.dimension), dtype)
+    zero = jnp.zeros((_ANY, field.field.components), dtype)
+
+    def evaluate(value: Float[Array, "n C"], rate: Float[Array, "n C"]) -> Any:
+        table = {field: {_VALUE: value, _RATE: rate}}
+        return function(points, points, jnp.zeros((), dtype), table, modules, data).array
+
+    return unread_inputs(evaluate, (zero, zero))[0]
+
+
+_ANY = 5
+"""Number of points at which an expression is only looked at."""
 
 
 def _pinned(pin: Pin, space: Space, field: FieldValue) -> Condition:
@@ -171,6 +196,11 @@ def _shape_of(
     at_normals = None if normals is None else jnp.asarray(normals, dtype)
     unknown = jnp.zeros((len(nodes), field.field.components), dtype)
     count = _width(function, points, at_normals, unknown, modules, data)
+    if count == 0:
+        raise ValueError(
+            f"jno.fem: the condition {term.expression!r} takes a component that {field.field.name!r} does not have: "
+            f"it has {field.field.components}, counted from 0"
+        )
 
     def of_unknown(values: Float[Array, "n C"]) -> Float[Array, "n c"]:
         return _at_zero(function, field, points, at_normals, jnp.zeros((), dtype), modules, data, count, values)

@@ -125,7 +125,7 @@ class FEM:
         return self._problem.system.spaces[0].nodes.points
 
     @property
-    def field_points(self) -> list[Float[np.ndarray, "N D"]]:
+    def field_points(self) -> list[Float[np.ndarray, "_ _"]]:
         """Nodes of every unknown."""
         return [space.nodes.points for space in self._problem.system.spaces]
 
@@ -164,7 +164,7 @@ class FEM:
                 return position
         raise KeyError(f"{symbol!r} is not part of this system")
 
-    def nodal_values(self, solution: object, symbol: object = None) -> Float[np.ndarray, N * C]:
+    def nodal_values(self, solution: object, symbol: object = None) -> Float[np.ndarray, "N *C"]:
         """The values of one unknown at the vertices of the mesh: for `domain.interpolate`, plots and VTU files.
 
         Args:
@@ -188,8 +188,8 @@ class FEM:
     # --- steady problems ------------------------------------------------------------------------------------------
     @property
     def A(self) -> Float[np.ndarray, "N N"]:
-        """Matrix of a steady linear problem, dense; rows and columns of what is prescribed are those of the "
-        "identity."""
+        """Matrix of a steady linear problem, dense; rows and columns of what is prescribed are those of the
+        identity."""
         return self.A_sparse.toarray()
 
     @property

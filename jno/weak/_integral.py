@@ -29,10 +29,10 @@ from ._regions import Region
 BLOCK = 1024
 """Cells that are worked on together; one block fits into the cache of a processor core."""
 
-Tabulated = dict[FieldValue, dict[Channel, Float[Array, "_ Q E"]]]
+Tabulated = dict[FieldValue, dict[Channel, Float[Array, "_ _ _"]]]
 """Field → its derivatives at the quadrature points of a block of elements."""
 
-LocalValues = Sequence[Mapping[int, Float[Array, "B E _ _"]]]
+LocalValues = Sequence[Mapping[int, Float[Array, "_ _ _ _"]]]
 """Of every unknown and coefficient field: order of the derivative by time → degrees of freedom of every element."""
 
 
@@ -280,7 +280,7 @@ class TermIntegral:
             table[field] = {c: jnp.einsum("nqe,enc->cqe", basis[c], local[c.time]) for c in self.channels[field]}
         return {f: table[f] for f in self.trials}, {f: table[f] for f in self.coefficients}
 
-    def vectors(self, block: Mapping[str, Any], state: State) -> list[Float[Array, "E _ _"]]:
+    def vectors(self, block: Mapping[str, Any], state: State) -> list[Float[Array, "_ _ _"]]:
         """Element vectors of a block, for every test function."""
         geometry = self._geometry(block)
         trials, coefficients = self._tabulate(geometry, block)
@@ -295,7 +295,7 @@ class TermIntegral:
 
     def matrices(
         self, block: Mapping[str, Any], state: State, weights: Float[Array, 3]
-    ) -> list[Float[Array, "_ _ _ _ E"]]:
+    ) -> list[Float[Array, "_ _ _ _ _"]]:
         """Element matrices of a block, derivatives of the vectors by the unknowns: of every pair, tests outside.
 
         Args:
@@ -324,7 +324,7 @@ class TermIntegral:
         tables: tuple[Tabulated, Tabulated],
         weights: Float[Array, 3],
         bases: Mapping[FieldValue, Mapping[Channel, Array]],
-    ) -> dict[FieldValue, Float[Array, "_ _ _ E"]]:
+    ) -> dict[FieldValue, Float[Array, "_ _ _ _"]]:
         """Element matrices of one component of an unknown: rows for every test function."""
         trials, coefficients = tables
         shape = geometry.weights.shape
@@ -352,7 +352,7 @@ class TermIntegral:
         right: Float[Array, "_ Q E"],
         basis: Mapping[Channel, Array],
         shape: tuple[int, ...],
-    ) -> Float[Array, "_ _ _ E"] | float:
+    ) -> Float[Array, "_ _ _ _"] | float:
         """Rows of a test function: sums over its derivatives and over the quadrature points."""
         rows: list[Array | float] = []
         for component in range(test.field.components):

@@ -45,7 +45,7 @@ class Couplings:
 
 def build_pattern(
     couplings: Sequence[Couplings], size: int, eliminated: Bool[np.ndarray, " N"]
-) -> tuple[Pattern, list[Int[np.ndarray, "E i j"]]]:
+) -> tuple[Pattern, list[Int[np.ndarray, "_ _ _"]]]:
     """The pattern of a sum of element matrices, symmetric and with the whole diagonal.
 
     Args:

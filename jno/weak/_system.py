@@ -35,13 +35,13 @@ class AssembledTerm:
     """
 
     integral: TermIntegral
-    rows: list[Int[np.ndarray, "B E _"]]
-    columns: list[Int[np.ndarray, "B E _"]]
-    nodes: list[Int[np.ndarray, "B E _"]]
+    rows: list[Int[np.ndarray, "_ _ _"]]
+    columns: list[Int[np.ndarray, "_ _ _"]]
+    nodes: list[Int[np.ndarray, "_ _ _"]]
     sources: list[PointFunction | Float[np.ndarray, " _"]]
 
     @property
-    def pairs(self) -> list[tuple[Int[np.ndarray, "B E _"], Int[np.ndarray, "B E _"]]]:
+    def pairs(self) -> list[tuple[Int[np.ndarray, "_ _ _"], Int[np.ndarray, "_ _ _"]]]:
         """Degrees of freedom of the test functions and unknowns that the matrix couples."""
         rows = dict(zip(self.integral.tests, self.rows, strict=True))
         columns = dict(zip(self.integral.trials, self.columns, strict=True))
@@ -93,7 +93,7 @@ class System:
             mask[space.dofs(np.flatnonzero(unused))] = True
         return mask
 
-    def _by_term(self, positions: Sequence[Int[np.ndarray, "M _ _"]]) -> list[list[Int[np.ndarray, "B E _ _"]]]:
+    def _by_term(self, positions: Sequence[Int[np.ndarray, "_ _ _"]]) -> list[list[Int[np.ndarray, "_ _ _ _"]]]:
         remaining = list(positions)
         grouped = []
         for term in self.terms:
@@ -163,7 +163,7 @@ class System:
                 total = total.at[place].add(entries)
         return total[:-1].at[self.pattern.diagonal[self.prescribed]].set(1.0)
 
-    def _local(self, term: AssembledTerm, state: State) -> list[dict[int, Float[Array, "B E _ _"]]]:
+    def _local(self, term: AssembledTerm, state: State) -> list[dict[int, Float[Array, "_ _ _ _"]]]:
         """Degrees of freedom of the fields of a term, element by element."""
         local: list[dict[int, Array]] = []
         for field, columns in zip(term.integral.trials, term.columns, strict=True):
