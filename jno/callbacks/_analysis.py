@@ -14,7 +14,7 @@ import numpy as np
 
 from jno.compiler import Program
 from jno.trace import Node, flatten, unflatten
-from jno.utils import Callback, get_logger, get_runs_base_dir, require_int, user_path
+from jno.utils import Callback, get_logger, get_runs_base_dir, require_int, save_figure, user_path
 
 from ._figures import Figure
 from ._training_problem import Key, Leaves, TrainingProblem, problem_of
@@ -111,10 +111,9 @@ class Analysis(Callback, abc.ABC, Generic[Tool]):
 
         folder = get_logger().path or Path(get_runs_base_dir())
         target = folder / f"{name}.png" if path is None else user_path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
         figure = matplotlib.figure.Figure(layout="constrained")
         self._draw(figure)
-        figure.savefig(target, dpi=_DPI)
+        save_figure(figure, target, _DPI)
         if path is None:
             get_logger().info(f"{name} plotted to {target}")
         return self

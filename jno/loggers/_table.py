@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from jno.utils import write_atomically
+
 _SHOWN = 200
 """Bytes of a foreign file that an error message shows."""
 
@@ -27,12 +29,10 @@ class Table:
             ValueError: the file has another header.
             OSError: the file cannot be read or written.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         header = _encoded([self._header])
         start = self._first_bytes(max(len(header), _SHOWN)) if keep and self.path.exists() else b""
         if len(start) < len(header) and header.startswith(start):  # nothing, or a header torn by a crash
-            self.path.write_bytes(b"")
-            self.add([self._header])
+            write_atomically(self.path, header)
         elif start.startswith(header):
             self._cut_torn_line()
         else:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, final
 
-from jno.utils import get_logger, get_runs_base_dir, user_path
+from jno.utils import get_logger, get_runs_base_dir, save_figure, user_path
 
 from ._figure import history_figure
 from ._table import history_table
@@ -119,8 +119,7 @@ class TuningHistory:
             >>> crux.tuning_history.plot("sweep.png")  # doctest: +SKIP
         """
         target = (get_logger().path or Path(get_runs_base_dir())) / _FIGURE_NAME if path is None else user_path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        history_figure(self.outcomes).savefig(target, dpi=_DPI)
+        save_figure(history_figure(self.outcomes), target, _DPI)
         if path is None:
             get_logger().info(f"tuning history plotted to {target}")
         return self

@@ -4,6 +4,9 @@
 re-exported here.
 """
 
+from jno.utils._atomic_files import replaced_file as replaced_file
+from jno.utils._atomic_files import save_figure as save_figure
+from jno.utils._atomic_files import write_atomically as write_atomically
 from jno.utils._checkpoints import CheckpointFolder as CheckpointFolder
 from jno.utils._checkpoints import orbax as orbax
 from jno.utils._checks import argument_text as argument_text
@@ -37,6 +40,7 @@ from jno.utils._jax_versions import scan_counts as scan_counts
 from jno.utils._jaxprs import equations_within as equations_within
 from jno.utils._jaxprs import evaluate_jaxpr as evaluate_jaxpr
 from jno.utils._jaxprs import shape_of as shape_of
+from jno.utils._locks import WriterLock as WriterLock
 from jno.utils._logger import Logger as Logger
 from jno.utils._logger import console_is_quiet as console_is_quiet
 from jno.utils._logger import get_logger as get_logger
@@ -51,7 +55,6 @@ from jno.utils._pickling import dumps as dumps
 from jno.utils._progress_bar import ProgressBar as ProgressBar
 from jno.utils._serialization import load as load
 from jno.utils._serialization import save as save
-from jno.utils._serialization import write_atomically as write_atomically
 from jno.utils._signatures import SignatureError as SignatureError
 from jno.utils._types import Axes as Axes
 from jno.utils._types import Figure as Figure

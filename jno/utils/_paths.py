@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ._atomic_files import replaced_file
+
 
 def user_path(path: str | os.PathLike[str]) -> Path:
     """A path that a user wrote, with ``~`` for the home directory.
@@ -43,9 +45,7 @@ def text_output(file: object = None) -> Iterator[Any]:
     if file is None:
         yield sys.stdout
     elif isinstance(file, str | os.PathLike):
-        path = user_path(file)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8") as stream:
+        with replaced_file(user_path(file)) as temporary, temporary.open("w", encoding="utf-8") as stream:
             yield stream
     elif callable(getattr(file, "write", None)):
         yield file

@@ -18,10 +18,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from jno.utils._atomic_files import write_atomically
 from jno.utils._config import get_rsa_private_key, get_rsa_public_key
 from jno.utils._paths import user_path
 from jno.utils._pickling import dumps
-from jno.utils._signatures import SignatureError, default_signature_path, signed, verify
+from jno.utils._signatures import SignatureError, default_signature_path, signed, verify, write_signed
 
 # As in PNG: a non-ASCII byte, then line ends, so that a transfer in text mode breaks the magic itself.
 _MAGIC = b"\x93JNO\r\n\x1a\n"
@@ -39,11 +40,13 @@ def save(
 ) -> None:
     """Write an object (a solved `core`, a `domain`, a `statistics`, …) to a file.
 
-    The file is written completely or not at all; missing parent directories are created. Load it under the
-    same `jax_enable_x64` setting: JAX narrows 64-bit arrays where that is off.
+    The file is written completely or not at all, whatever happens to the process or the disk, and may be saved by
+    several threads and processes; missing parent directories are created. Load it under the same `jax_enable_x64`
+    setting: JAX narrows 64-bit arrays where that is off.
 
     With a private key the file is signed (RSA-PSS, SHA-256, over all its bytes) and the signature is written to
-    `<filepath>.sig`. Signing needs `pip install 'jno-jax[sign]'`.
+    `<filepath>.sig`; at every moment the signature there is that of the file. Signing needs
+    `pip install 'jno-jax[sign]'`.
 
     Args:
         obj: anything cloudpickle can serialise.
@@ -81,9 +84,10 @@ def save(
     content = b"".join((_MAGIC, _LENGTH.pack(len(encoded)), encoded, payload))
     signature = _sign(content, public_key_path, private_key_path)
     path = user_path(filepath)
-    write_atomically(path, content)
-    if signature is not None:
-        write_atomically(default_signature_path(path), signature)
+    if signature is None:
+        write_atomically(path, content)
+    else:
+        write_signed(path, content, signature)
 
 
 def load(
@@ -133,7 +137,14 @@ def load(
     if not path.is_file():
         raise FileNotFoundError(f"No such file: {str(path)!r}; jno.load reads a file that jno.save wrote.")
     content = path.read_bytes()
-    _verify(path, content, public_key_path, signature_path)
+    try:
+        _verify(path, content, public_key_path, signature_path)
+    except SignatureError:
+        # it may have been saved again between reading it and its signature
+        before, content = content, path.read_bytes()
+        if content == before:
+            raise
+        _verify(path, content, public_key_path, signature_path)
     header, payload = _split(path, content)
     obj = _unpickle(path, header, payload)
     if expected_type is not None and not isinstance(obj, expected_type):
@@ -197,21 +208,6 @@ def _version(distribution: str) -> str:
 def _versions() -> dict[str, str]:
     installed = {name: _version(distribution) for name, distribution in _DISTRIBUTIONS.items()}
     return {**installed, "python": platform.python_version()}
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file completely or not at all; missing folders are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # next to the target, because os.replace is atomic only within one file system
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _split(path: Path, content: bytes) -> tuple[dict[str, Any], bytes]:

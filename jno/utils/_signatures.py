@@ -1,6 +1,8 @@
 """Signatures of files: RSA-PSS with SHA-256 (RFC 8017) over all bytes of the file, in a file beside it.
 
-Layout of the signature file: `PYLOTTE-SP`, a version byte, 4 bytes length (big endian), the signature.
+Layout of the signature file: `PYLOTTE-SP`, a version byte, 4 bytes length (big endian), the signature. While a file is
+replaced there are several of these records, one for the new and one for the old content, so that a process that is
+killed leaves a file that can be verified.
 """
 
 from __future__ import annotations
@@ -9,6 +11,9 @@ import os
 import struct
 from pathlib import Path
 from typing import Any
+
+from jno.utils._atomic_files import write_atomically
+from jno.utils._locks import exclusive
 
 _PREFIX = b"PYLOTTE-SP\x01"
 _LENGTH = struct.Struct(">I")
@@ -33,8 +38,7 @@ def signed(content: bytes, private_key: Path, public_key: Path | None) -> bytes:
             f"The public key {str(public_key)!r} does not belong to the private key {str(private_key)!r}: what one "
             "signs the other refuses. Give the two files of one pair."
         )
-    signature = key.sign(content, *_scheme())
-    return _PREFIX + _LENGTH.pack(len(signature)) + signature
+    return _record(key.sign(content, *_scheme()))
 
 
 def verify(path: Path, content: bytes, signature_file: Path, public_key: Path) -> None:
@@ -47,24 +51,55 @@ def verify(path: Path, content: bytes, signature_file: Path, public_key: Path) -
             f"{str(path)!r} is not signed: there is no {str(signature_file)!r}, and with a public key "
             f"({str(public_key)!r}) only signed files are loaded. Give signature_path if the signature is elsewhere."
         )
-    try:
-        key.verify(_signature(signature_file), content, *_scheme())
-    except InvalidSignature as error:
-        raise SignatureError(
-            f"The signature {str(signature_file)!r} does not fit {str(path)!r} and the public key "
-            f"{str(public_key)!r}: the file was changed or saved again after signing, the signature was changed, or "
-            "another key signed. Nothing was unpickled."
-        ) from error
+    failure = InvalidSignature()
+    for signature in _signatures(signature_file):
+        try:
+            return key.verify(signature, content, *_scheme())
+        except InvalidSignature as error:
+            failure = error
+    raise SignatureError(
+        f"The signature {str(signature_file)!r} does not fit {str(path)!r} and the public key "
+        f"{str(public_key)!r}: the file was changed or saved again after signing, the signature was changed, or "
+        "another key signed. Nothing was unpickled."
+    ) from failure
 
 
-def _signature(file: Path) -> bytes:
-    content = file.read_bytes()
-    start = len(_PREFIX) + _LENGTH.size
+def write_signed(path: Path, content: bytes, signature: bytes) -> None:
+    """Write a file and its signature file so that at every moment the file can be verified.
+
+    Raises:
+        OSError: naming what cannot be written; the old file can be verified as before.
+        RuntimeError: another process writes the file for more than a minute.
+    """
+    signature_file = default_signature_path(path)
+    with exclusive(path):
+        try:
+            # until the file is replaced, that of the old content must be there too
+            signatures = signature + b"".join(map(_record, _signatures(signature_file)))
+        except (SignatureError, OSError):  # none, or none that a file can be verified with
+            signatures = signature
+        write_atomically(signature_file, signatures)
+        write_atomically(path, content)
+        write_atomically(signature_file, signature)
+
+
+def _record(signature: bytes) -> bytes:
+    return _PREFIX + _LENGTH.pack(len(signature)) + signature
+
+
+def _signatures(file: Path) -> list[bytes]:
+    """The signatures in a file, at least one."""
+    content, signatures = file.read_bytes(), []
     if not content.startswith(_PREFIX):
         raise SignatureError(f"{str(file)!r} is not a signature that this jNO reads; jno.save writes it.")
-    if len(content) < start or len(content) - start != _LENGTH.unpack(content[len(_PREFIX) : start])[0]:
-        raise SignatureError(f"The signature {str(file)!r} is truncated or damaged. Copy it again.")
-    return content[start:]
+    while content:
+        start = len(_PREFIX) + _LENGTH.size
+        end = start + (_LENGTH.unpack(content[len(_PREFIX) : start])[0] if len(content) >= start else 1)
+        if not content.startswith(_PREFIX) or len(content) < end:
+            raise SignatureError(f"The signature {str(file)!r} is truncated or damaged. Copy it again.")
+        signatures.append(content[start:end])
+        content = content[end:]
+    return signatures
 
 
 def _scheme() -> tuple[Any, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Num
 
+from jno.utils._atomic_files import save_figure
 from jno.utils._config import get_runs_base_dir
 from jno.utils._logger import get_logger
 from jno.utils._paths import user_path
@@ -108,8 +109,7 @@ class statistics:
         from jno.utils._history_figure import history_figure
 
         target = self._default_figure_path() if path is None else user_path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        history_figure(self.training_logs).savefig(target, dpi=_DPI)
+        save_figure(history_figure(self.training_logs), target, _DPI)
         if path is None:
             get_logger().info(f"training history plotted to {target}")
         return self

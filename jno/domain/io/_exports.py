@@ -79,7 +79,6 @@ def export(
         raise ValueError(f"fields= and times= can be written to .vtu, .vtk and .pvd files only; got {name!r}.")
     if times is not None and kind != "series":
         raise ValueError(f"times= belongs to a time series; export to a .pvd file instead of {name!r}.")
-    target.parent.mkdir(parents=True, exist_ok=True)
     values = {} if fields is None else fields
     match kind:
         case "picture":
@@ -120,7 +119,6 @@ def export_vtk(self: D, save_path: PathLike = "./runs/domain.vtk", file_format: 
     if kind not in ("vtk", "vtu"):
         raise ValueError(f"Unsupported export format {kind!r} of export_vtk; it writes 'vtk' and 'vtu'.")
     mesh = _mesh_to_export(self)
-    target.parent.mkdir(parents=True, exist_ok=True)
     write_vtk(target, kind, self.geometry, mesh)
     return self
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from jno.utils import write_atomically
+
 from ..mesh import Mesh
 from ._mesh_export import padded
 from ._plots import PlottedPoints
@@ -42,5 +44,4 @@ def write_html(path: Path, mesh: Mesh | None, sets: Mapping[str, PlottedPoints])
         traces.append(plotly.Scatter3d(x=x, y=y, z=z, mode="markers", name=name, marker={"size": 3}))
     figure = plotly.Figure(traces)
     figure.update_layout(scene={"aspectmode": "data"})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.write_html(path, include_plotlyjs=True)
+    write_atomically(path, figure.to_html(include_plotlyjs=True).encode())

@@ -12,6 +12,8 @@ from xml.sax.saxutils import escape
 import numpy as np
 from jaxtyping import Float, Int
 
+from jno.utils import replaced_file
+
 from ..geometry import EXTRA_NODES, Geometry
 from ..mesh import KINDS, SIMPLICES, Mesh, Tag
 from ._mesh_files import TAG_PREFIX, import_meshio
@@ -82,7 +84,9 @@ def write_vtk(
     contents = meshio_mesh(geometry, mesh, point_data or {}, cell_data or {})
     contents.point_data = {_ENCODED[kind](name): values for name, values in contents.point_data.items()}
     contents.cell_data = {_ENCODED[kind](name): values for name, values in contents.cell_data.items()}
-    import_meshio("Writing VTK files").write(path, contents, file_format=kind)
+    meshio = import_meshio("Writing VTK files")
+    with replaced_file(path) as temporary:
+        meshio.write(temporary, contents, file_format=kind)
 
 
 # -- gmsh ----
@@ -158,7 +162,7 @@ def write_msh(path: Path, geometry: Geometry, mesh: Mesh) -> None:
     """A gmsh 4.1 text file: unlike in version 2, an element may belong to several physical groups."""
     points, entities = padded(mesh.points), _entities(geometry, mesh)
     count = len(points)
-    with path.open("w", encoding="utf-8") as file:
+    with replaced_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write("$MeshFormat\n4.1 0 8\n$EndMeshFormat\n")
         _write_groups(file, points, entities)
         file.write(f"$Nodes\n1 {count} 1 {count}\n{mesh.dimension} 1 0 {count}\n")

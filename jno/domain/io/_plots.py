@@ -10,12 +10,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from jaxtyping import Float
 
+from jno.utils import save_figure
+
 from ..mesh import Mesh
 
 Axes: TypeAlias = Any
 Figure: TypeAlias = Any
 """Of matplotlib, which is imported when something is drawn."""
 
+_DPI = 150
 _MESH_COLOR, _BOUNDARY_COLOR = "0.75", "0.15"
 
 
@@ -103,8 +106,7 @@ def _save(figure: Figure, axes: Axes, dimension: int, path: Path) -> None:
     if dimension > 1:
         # in space this fixes the limits that the axes have now, so it comes last
         axes.set_aspect("equal", adjustable="datalim" if dimension == 3 else None)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    save_figure(figure, path, _DPI)
 
 
 def draw_mesh(path: Path, figsize: tuple[float, float], mesh: Mesh, sets: Mapping[str, PlottedPoints]) -> None:

@@ -10,6 +10,8 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from jaxtyping import Float
 
+from jno.utils import write_atomically
+
 from ..geometry import Geometry
 from ..mesh import Mesh
 from ._mesh_export import TAG_PREFIX, padded, write_vtk
@@ -113,11 +115,13 @@ def write_series(
     times: object,
     levels: Sequence[float] | None,
 ) -> None:
-    """A `.pvd` collection and one `.vtu` file per time level beside it."""
+    """A `.pvd` collection and one `.vtu` file per time level beside it; when all of them are there, the collection."""
     rows = []
     for number, time in enumerate(_checked_times(times, fields, levels)):
         piece = path.with_name(f"{path.stem}_{number:04d}.vtu")
         write_vtk(piece, "vtu", geometry, mesh, _data(fields, number, False), _data(fields, number, True))
+        if number == 0:  # an older collection would name pieces of two series
+            path.unlink(missing_ok=True)
         rows.append(f'    <DataSet timestep="{time!r}" group="" part="0" file={quoteattr(piece.name)}/>\n')
     head = '<?xml version="1.0"?>\n<VTKFile type="Collection" version="0.1">\n  <Collection>\n'
-    path.write_text(head + "".join(rows) + "  </Collection>\n</VTKFile>\n", encoding="utf-8")
+    write_atomically(path, (head + "".join(rows) + "  </Collection>\n</VTKFile>\n").encode())
