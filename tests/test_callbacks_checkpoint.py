@@ -1,8 +1,10 @@
 """Checkpoints: training that goes on is training that never stopped; damage and full disks do not end it."""
 
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +15,11 @@ import jax
 import numpy as np
 import optax
 import orbax.checkpoint
+import processes
 import pytest
 
 import jno
-from jno.utils.callbacks import CheckpointCallback
+from jno.utils.callbacks import Callback, CheckpointCallback
 
 ROOT = str(Path(__file__).parent.parent)
 
@@ -258,6 +261,102 @@ def test_a_full_disk_does_not_stop_training(tmp_path):
     assert "RESULT 40 1 [5, 10]" in done.stdout, done.stdout + done.stderr
     resumed, *_ = problem(resume_from=str(tmp_path))
     assert resumed.solve(1).training_logs[0]["epoch"].tolist() == [10]
+
+
+GONE = f"""
+import pathlib, sys, threading, warnings
+sys.path.insert(0, {ROOT + "/tests"!r})
+from test_callbacks_checkpoint import problem
+from jno.utils.callbacks import Callback, CheckpointCallback
+
+folder = pathlib.Path(sys.argv[1])
+
+class Gone(Callback):
+    def on_epoch_end(self, *, epoch, **kw):
+        if epoch == 12:
+            keep._guarded(keep._folder.wait)
+            folder.rename(folder.with_name("elsewhere"))
+            folder.write_text("a file where the directory was")
+
+crux, *_ = problem()
+keep = CheckpointCallback(folder, save_interval_epochs=5)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    history = crux.solve(30, callbacks=[keep, Gone()])
+    keep.close()
+told = [str(w.message) for w in caught if "could not be written" in str(w.message)]
+threads = [thread.name for thread in threading.enumerate() if not thread.daemon]
+print("RESULT", len(history.total_loss_history), len(told), "Not a directory" in told[0], threads)
+"""
+
+
+@pytest.mark.slow
+def test_a_failure_in_the_background_is_one_line_and_leaves_no_thread(tmp_path):
+    """Threads of Orbax waited for ten minutes, and the process with them."""
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONPATH": ROOT}
+    done = subprocess.run(
+        [sys.executable, "-c", GONE, str(tmp_path / "checkpoints")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert "RESULT 30 1 True ['MainThread']" in done.stdout, done.stdout + done.stderr
+    assert done.stderr == ""
+
+
+# --- one writer at a time -----------------------------------------------------------------------------------------
+HOLDER = """
+import sys, time
+from pathlib import Path
+from jno.utils import WriterLock
+
+lock = WriterLock(Path(sys.argv[1]) / ".lock")
+assert lock.acquire()
+print("LOCKED", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_directory_that_another_process_writes_is_refused_until_it_ends(tmp_path):
+    holder = processes.start(HOLDER, str(tmp_path))
+    assert holder.stdout.readline() == "LOCKED\n"
+    crux, *_ = problem()
+    keep = CheckpointCallback(tmp_path, 2)
+    place = re.escape(socket.gethostname())
+    moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \(\d+ s ago\)"
+    whose = rf"checkpoints are being written to .* by process {holder.pid} on {place} since {moment}: use another"
+    with pytest.raises(RuntimeError, match=whose):
+        crux.solve(2, callbacks=[keep])
+    assert crux.training_logs == []
+    holder.kill()
+    holder.communicate()
+    crux.solve(2, callbacks=[keep])
+    assert keep.all_steps() == [2]
+    keep.close()
+
+
+def test_two_trainings_of_one_process_do_not_share_a_directory(tmp_path):
+    outer, *_ = problem()
+    inner, *_ = problem()
+    keep, others = CheckpointCallback(tmp_path, 2), CheckpointCallback(tmp_path, 2)
+
+    class Nested(Callback):
+        def on_epoch_end(self, **kw):
+            inner.solve(2, callbacks=[others])
+
+    with pytest.raises(RuntimeError, match=f"are being written to .* by process {os.getpid()} "):
+        outer.solve(4, callbacks=[keep, Nested()])
+    # the training that failed has let go of it
+    inner.solve(2, callbacks=[others])
+    assert others.all_steps() == [2]
+    # and sees what was written meanwhile
+    with pytest.raises(ValueError, match="holds a checkpoint after 2 epochs, this training begins at epoch 1"):
+        outer.solve(4, callbacks=[keep])
+    inner.solve(2, callbacks=[others])
+    assert others.all_steps() == [2, 4]
+    keep.close()
+    others.close()
 
 
 # --- errors -----------------------------------------------------------------------------------------------------

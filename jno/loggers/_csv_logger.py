@@ -119,6 +119,6 @@ class CSVLogger(MetricLogger):
     def _warn(self, table: Table, error: OSError) -> None:
         self._dropped.warn(
             str(table.path),
-            f"{str(table.path)!r} cannot be written ({error.strerror}): training goes on, and the rest of this solve call is "
-            "not logged there. Free the disk or give a path where you may write.",
+            f"{str(table.path)!r} cannot be written ({error.strerror}): training goes on, and the rest of this solve "
+            "call is not logged there. Free the disk or give a path where you may write.",
         )

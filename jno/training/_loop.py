@@ -15,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
-from jno.utils import BeforeUpdate, Callback, EpochEnd, Event, SolveEnd, get_logger
+from jno.utils import BeforeUpdate, Callback, CheckpointCallback, EpochEnd, Event, SolveEnd, get_logger
 
+from ._alike import check_like
 from ._batches import Feed
 from ._measured import Measured
 from ._points import Points
@@ -71,6 +72,12 @@ class Hooks:
         """The answer of every callback to an event."""
         return [_answer(callback, event) for callback in self.callbacks]
 
+    def release(self) -> None:
+        """Let go of what callbacks hold while training runs, however it ended."""
+        for callback in self.callbacks:
+            if isinstance(callback, CheckpointCallback):
+                callback.release()
+
     def replaced(self, gradients: Leaves, state: TrainState, loss: StepLoss) -> Leaves:
         """The gradients after every callback has had them, one after the other."""
         for callback in self.callbacks:
@@ -123,7 +130,7 @@ class Run:
         self._hooks = hooks
         self._first_epoch = int(state.epoch)
         self._earlier: _DeviceCall | None = None
-        self._measured = Measured(hooks.tracker_names, records=hooks.measured, copies=not step.stops_on_nonfinite)
+        self._measured = Measured(hooks.tracker_names, records=hooks.measured)
 
     def advance(self, epochs: int, trace: ProfilerTrace) -> None:
         """Train for ``epochs`` epochs, fewer when a callback stops, a loss is not finite or the user interrupts."""
@@ -132,7 +139,7 @@ class Run:
                 self._train(epochs, bar, trace)
             except KeyboardInterrupt:
                 done = self._recorder.epochs
-                self._recorder.stop_reason = f"interrupted after epoch {self._first_epoch + done - 1}"
+                self._recorder.stop_reason = interruption(self._first_epoch, done)
                 get_logger().warning(
                     f"training was interrupted: the models hold the weights after {done} of {epochs} epochs"
                 )
@@ -140,7 +147,7 @@ class Run:
                 self._feed.close()
         for answer in self._hooks.call(SolveEnd(epoch=int(self.state.epoch), log=get_logger())):
             if answer is not None:
-                self.state = dataclasses.replace(self.state, parameters=answer.parameters, optimizers=answer.optimizers)
+                self.state = restored(answer, self.state)
 
     def _train(self, epochs: int, bar: TrainingBar, trace: ProfilerTrace) -> None:
         pace, done = _Pace(), 0
@@ -253,13 +260,24 @@ class _DeviceCall:
 
 def _like(answer: PyTree, gradients: Leaves, name: str) -> Leaves:
     """Gradients that a callback returned, checked."""
-    returned: jax.tree_util.PyTreeDef = jax.tree_util.tree_structure(answer)
-    expected: jax.tree_util.PyTreeDef = jax.tree_util.tree_structure(gradients)
-    if returned != expected:
-        raise ValueError(
-            f"{name}.on_before_update() returned {returned} instead of gradients like those given: {expected}"
-        )
+    check_like(answer, gradients, f"{name}.on_before_update()", "gradients like those given")
     return jax.tree_util.tree_map(lambda new, old: jnp.asarray(new, old.dtype), answer, gradients)
+
+
+def restored(answer: object, state: TrainState) -> TrainState:
+    """The state with weights and optimizer states that a callback returned, checked."""
+    if not isinstance(answer, TrainState):
+        raise TypeError(
+            f"on_solve_end() returned {type(answer).__name__}: expected None, or a state that measured() gave"
+        )
+    new = dataclasses.replace(state, parameters=answer.parameters, optimizers=answer.optimizers)
+    check_like(new, state, "on_solve_end()", "a state like that of training")
+    return new
+
+
+def interruption(first_epoch: int, done: int) -> str:
+    """Why training ended, when Ctrl-C ended it after ``done`` epochs."""
+    return f"interrupted after epoch {first_epoch + done - 1}" if done else f"interrupted before epoch {first_epoch}"
 
 
 def all_finite(tree: PyTree) -> bool:

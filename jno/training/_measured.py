@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ._phases import copied
 from ._state import TrainState
 
 
@@ -15,12 +14,10 @@ class Measured:
     Args:
         names: of the trackers, by number.
         records: whether states are recorded.
-        copies: whether they are copied, because training reuses their memory.
     """
 
-    def __init__(self, names: Sequence[str], *, records: bool, copies: bool) -> None:
+    def __init__(self, names: Sequence[str], *, records: bool) -> None:
         self._names = list(names)
-        self._copies = copies
         self._records = records
         self.clear()
 
@@ -33,7 +30,6 @@ class Measured:
         """Before a device call: the values of trackers by number, and the state."""
         self.tracked.update({self._names[number]: value for number, value in values.items()})
         if self._records:
-            state = copied(state) if self._copies else state
             self._states.update(dict.fromkeys([None, *(self._names[number] for number in values)], state))
 
     def state(self, tracker: str | None = None) -> TrainState:

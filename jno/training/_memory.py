@@ -43,7 +43,7 @@ class Memory:
     def optimizer_states(
         self, phases: Sequence[Phase], parameters: Leaves, models: Sequence[Model]
     ) -> list[list[PyTree]]:
-        """The remembered state of every phase and group, or a fresh one.  Copies: the step may reuse their memory."""
+        """The remembered state of every phase and group, or a fresh one (copies)."""
         keys = _keys(phases, models)
         remembered = self.optimizers
         if not all(key in remembered for of_phase in keys for key in of_phase):

@@ -131,7 +131,7 @@ def initial_states(phases: Sequence[Phase], parameters: Leaves) -> list[list[PyT
 
 
 def copied(tree: _Tree) -> _Tree:
-    """The pytree in memory that the step may reuse."""
+    """The pytree in memory of its own on the device."""
 
     def copy(leaf: ArrayLike) -> Array:
         # without a program for every shape; of NumPy's arrays `device_put` may take the memory

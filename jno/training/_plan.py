@@ -36,6 +36,8 @@ class Plan:
     """The models of the constraints, then those that only trackers contain."""
     fixed: Modules
     """Modules of all models without the trained leaves."""
+    resumed: bool
+    """Whether the state is that of a checkpoint."""
 
     def tracked_modules(self, state: TrainState) -> Modules:
         """Complete modules for trackers and resampling."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from jno.utils import (
 from ._batches import Feed, MiniBatches
 from ._built import Built
 from ._devices import Devices
-from ._loop import Hooks, Run
+from ._loop import Hooks, Run, interruption
 from ._memory import Memory
 from ._options import Options, checked_options
 from ._plan import Plan
@@ -33,6 +34,7 @@ from ._posterior import check_problem, pending_starts
 from ._posterior_draws import write_posteriors
 from ._profile import ProfilerTrace
 from ._recorder import Recorder
+from ._reserved import reserved
 from ._snapshot import Checkpoint, check_names, resumed, with_fixed
 from ._state import TrainState
 from ._step import Step
@@ -73,30 +75,43 @@ class Solver:
         Args:
             logs: the logs of earlier calls.
             options: those of ``core.solve``, with ``window`` for ``min_consecutive``.
+
+        Raises:
+            RuntimeError: this core, or a model that it trains, is being trained.
         """
         if not self._constraints:
             raise ValueError("solve() needs at least one constraint; this core was built with none")
         samples = self._domain.total_samples
         checked = checked_options(samples=samples, constraints=len(self._constraints), **options)
         trace = ProfilerTrace.of_option(checked.profile)
-        plan = self._prepared(checked)
-        recorder = self._recorder(plan)
-        plan.points.keep_current([plan.program, *plan.tracked.programs])
-        hooks = self._hooks(plan)
-        hooks.call(self._announcement(plan))
-        run = Run(plan.step, plan.feed, plan.points, plan.state, self._built.names(), recorder, hooks)
-        recorder.begin()
-        try:
-            run.advance(checked.epochs, trace)
-        finally:
-            self._finish(plan, run.state)
-            logs.append(recorder.log())
-            recorder.end()
-        hooks.call(TrainingEnd())
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(reserved(self.memory, "this core"))
+            try:
+                plan = self._prepared(checked, stack)
+            except KeyboardInterrupt:
+                logs.append(self._interrupted(checked))
+                return
+            hooks = self._hooks(plan)
+            stack.callback(hooks.release)
+            recorder = self._recorder(plan)
+            plan.points.keep_current([plan.program, *plan.tracked.programs])
+            hooks.call(self._announcement(plan))
+            run = Run(plan.step, plan.feed, plan.points, plan.state, self._built.names(), recorder, hooks)
+            recorder.begin()
+            try:
+                run.advance(checked.epochs, trace)
+            finally:
+                self._finish(plan, run.state)
+                logs.append(recorder.log())
+                recorder.end()
+            hooks.call(TrainingEnd())
 
     # --- one call ---------------------------------------------------------------------------------------------
-    def _prepared(self, options: Options) -> Plan:
-        """Everything a call needs, checked and on the devices, with all chains started."""
+    def _prepared(self, options: Options, stack: contextlib.ExitStack) -> Plan:
+        """Everything a call needs, checked and on the devices, with all chains started.
+
+        The stack holds what is trained for this call alone.
+        """
         program = self._built.program(options.window)
         program.check_window("solve")
         self._hint_window(program, options.window)
@@ -108,6 +123,10 @@ class Solver:
             trainers.blocks, program, mini_batches, options, balanced=bool(self._balanced), resampled=resampled
         )
         starts = pending_starts(trainers.blocks, program.models)
+        trained = trainers.selected()
+        for model in program.models:
+            if model.layer_id in trained:
+                stack.enter_context(reserved(model, f"the model {model.model_key!r}"))
         parameters, frozen = trainers.split(program.models)
         parameters = self._devices.place(parameters)
         tracked = self._built.tracked(options.window)
@@ -127,12 +146,28 @@ class Solver:
         if checkpoint is not None:
             state = self._devices.place(resumed(checkpoint, state, program.models))
             points.resume(checkpoint.arrays.get("points", {}))
+        state = self._begun(step, state, feed, starts, options.epochs, resumed=checkpoint is not None)
+        if checkpoint is not None:
             for model in watched:
                 model.module = fixed[model.layer_id]
             self._resumes_from = None
-        state = self._begun(step, state, feed, starts, options.epochs, resumed=checkpoint is not None)
         points.warn_if_idle(int(state.epoch) + options.epochs)
-        return Plan(options, program, step, feed, points, tracked, state, frozen, models, fixed)
+        return Plan(
+            options, program, step, feed, points, tracked, state, frozen, models, fixed, resumed=checkpoint is not None
+        )
+
+    def _interrupted(self, options: Options) -> dict[str, Any]:
+        """The log of a call that Ctrl-C ended before its first epoch, which has changed nothing."""
+        names = self._built.names()
+        run = RunDescription(
+            constraint_names=distinct_names(names), first_epoch=self.memory.epoch, planned_epochs=options.epochs
+        )
+        recorder = Recorder(run, names, ())
+        recorder.stop_reason = interruption(self.memory.epoch, 0)
+        get_logger().warning(
+            f"training was interrupted before its first epoch: the models are as before (0 of {options.epochs} epochs)"
+        )
+        return recorder.log()
 
     def _mini_batches(self, program: Program, options: Options) -> MiniBatches:
         """The samples of every update.
@@ -183,7 +218,9 @@ class Solver:
         """Write the end of a run to the models and remember it."""
         trained = plan.trained_modules(state)
         for model in plan.program.models:
-            model.module = trained[model.layer_id]
+            # another core may be training what is frozen here
+            if model.layer_id in state.parameters or plan.resumed:
+                model.module = trained[model.layer_id]
             if model.layer_id in state.parameters:
                 model.posterior_samples = model.posterior_diagnostics = None
         self.memory.remember(plan.step.phases, state, plan.program.models)

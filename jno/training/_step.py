@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jno.trace import Initialization
 
+from ._alike import check_like
 from ._context import Gradients, StepContext
 from ._epoch import Epoch, EpochProblem
 from ._gibbs import GibbsSampler
@@ -73,10 +74,9 @@ class Step:
         self._sampler = GibbsSampler(problem.phases, self._modules, problem.batches)
         self._epoch = Epoch(problem, self._sampler)
         self.freeze(frozen)
-        # Without the finite check nothing is ever replayed, so the old state's memory can be reused.
-        donated = () if stop_on_nonfinite else (0,)
-        self._loop = jax.jit(self._epochs_while_finite, donate_argnums=donated)
-        self._scan = jax.jit(self._scanned_epochs, donate_argnums=donated)
+        # The memory of the old state is not reused: after an error or Ctrl-C it is what the models get.
+        self._loop = jax.jit(self._epochs_while_finite)
+        self._scan = jax.jit(self._scanned_epochs)
         self._differentiate = jax.jit(self._gradients)
         self._apply = jax.jit(self._updated)
 
@@ -126,7 +126,10 @@ class Step:
                 StepLoss(self.phases[0].objective, self._context, state, self._frozen_arrays, data),
             )
             gradients = Gradients(gradients.total, gradients.losses, leaves)
-            state = self._apply(state, self._frozen_arrays, data, gradients)
+            # an error of the update must not be met later, where the state before it is gone
+            new = jax.block_until_ready(self._apply(state, self._frozen_arrays, data, gradients))
+            check_like(new, state, "the update of the optimizers", "a state like the one before it")
+            state = new
         return Epochs(state, int(finite), jax.device_get(gradients.losses)[None])
 
     def _epochs_while_finite(

@@ -37,7 +37,7 @@ class Trainers:
         return filters
 
     def split(self, models: Sequence[Model]) -> tuple[Leaves, Modules]:
-        """Trained leaves by model (copies: the step may reuse their memory), and modules without them."""
+        """Trained leaves by model (copies), and modules without them."""
         selected = self.selected()
         parameters: Leaves = {}
         frozen: Modules = {}

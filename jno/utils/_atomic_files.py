@@ -42,7 +42,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def save_figure(figure: Figure, path: Path, dpi: int) -> None:
-    """Write a figure of matplotlib as `write_atomically` does, in the format of the suffix (none: ``.png`` is added)."""
+    """Write a figure of matplotlib as `write_atomically` does, in the format of its suffix (``.png`` is added)."""
     target = path if path.suffix else path.with_name(f"{path.name.rstrip('.')}.png")
     with replaced_file(target) as temporary:
         figure.savefig(temporary, dpi=dpi)

@@ -9,8 +9,11 @@ from collections.abc import Callable as Function
 from collections.abc import Mapping
 from typing import Any, final
 
+import jax
+
 from ._callback import Callback
 from ._checkpoints import CheckpointFolder
+from ._locks import WriterLock
 from ._logger import get_logger
 from ._monitor import Monitor
 from ._paths import user_path
@@ -30,8 +33,10 @@ class CheckpointCallback(Callback):
 
     A checkpoint holds all weights (frozen ones too), optimizer states, states of balancers, the random key and the
     epoch: training that goes on from it gives the same numbers, bit for bit, as training that was never interrupted.
-    Its step is the number of finished epochs. When writing fails (a full disk) training goes on: it is said once, and
-    the checkpoints written before are kept.
+    Its step is the number of finished epochs. When writing fails (a full disk) training goes on: it is said once, the
+    checkpoints written before are kept, and each one that is due is tried again.
+
+    While training runs, the directory is locked: no other training, in this process or another, may write there.
 
     Args:
         directory: where to write; default `checkpoints` in the run directory (`jno.setup`).
@@ -52,6 +57,8 @@ class CheckpointCallback(Callback):
         ValueError: no directory is known, a number below 1, ``monitor`` beside ``best_fn``, an unknown ``mode``. When
             training begins: the directory holds checkpoints of more epochs than have been done, or nothing has the
             label ``monitor``.
+        RuntimeError: when training begins, another one is writing to the directory; the message says which process, on
+            which machine, since when.
         ImportError: `orbax-checkpoint` is not installed.
 
     Example:
@@ -97,6 +104,7 @@ class CheckpointCallback(Callback):
             "best_fn": best_fn if monitor is None else self._rank,
             "asynchronous": async_checkpointing,
         }
+        self._lock = WriterLock(self.directory / ".lock")
         self._opened: CheckpointFolder | None = None
         self._newest = 0
         self._done = 0
@@ -111,7 +119,21 @@ class CheckpointCallback(Callback):
 
     def on_solve_begin(self, **kw: Any) -> None:
         """Refuse a directory of another run."""
+        # of several processes that train together, one stands for all
+        if jax.process_index() == 0 and not self._lock.acquire():
+            raise RuntimeError(
+                f"checkpoints are being written to {self.directory} {self._lock.owner}: use another directory, or wait "
+                "until that training ends"
+            )
+        try:
+            self._begin(kw)
+        except BaseException:
+            self.release()
+            raise
+
+    def _begin(self, kw: Mapping[str, Any]) -> None:
         epoch = kw["epoch"]
+        self._folder.reload()
         newest = self.latest_step()
         if newest is not None and newest > epoch:
             raise ValueError(
@@ -119,7 +141,7 @@ class CheckpointCallback(Callback):
                 "use another directory, or go on with core(..., resume_from=...)"
             )
         self._newest = self._done = epoch
-        self._pending = None
+        self._pending, self._failed = None, False
         if self._monitor is not None:
             self._monitor.check(kw)
             best = self._folder.best
@@ -168,13 +190,20 @@ class CheckpointCallback(Callback):
         """Write the best that is not written yet, wait for what is written in the background, and say when nothing
         was."""
         self._write_pending()
-        self._guarded(self._folder.wait)
+        self.release()
         if self._monitor is None and self._done < self.save_interval_epochs and not self._warned_empty:
             self._warned_empty = True
             get_logger().warning(
                 f"no checkpoint was written to {self.directory}: {self._done} epochs are done, and one is written "
                 f"every {self.save_interval_epochs}; give a smaller save_interval_epochs="
             )
+
+    def release(self) -> None:
+        """Wait for what is written in the background, and let others write to the directory; training does this when it
+        ends, however it ends."""
+        if self._opened is not None:
+            self._guarded(self._opened.wait)
+        self._lock.release()
 
     def restore(self, step: int | None = None) -> dict[str, Any]:
         """What a checkpoint holds: ``trainable`` and ``fixed`` (leaves by model and path, those that were trained and
@@ -210,13 +239,15 @@ class CheckpointCallback(Callback):
         if self._opened is not None:
             self._guarded(self._opened.close)
             self._opened = None
+        self._lock.release()
 
     def _guarded(self, write: Function[[], None]) -> None:
         try:
             write()
         except _WRITE_ERRORS as error:
             if not self._failed:
-                message = f"a checkpoint could not be written to {self.directory}, training goes on: {error}"
+                reason = str(error).partition("\n")[0]
+                message = f"a checkpoint could not be written to {self.directory}, training goes on: {reason}"
                 get_logger().error(message)
                 warnings.warn(message, stacklevel=2)
             self._failed = True

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
+import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
 from jaxtyping import PyTree
 
 from ._logger import get_logger
@@ -22,7 +27,32 @@ def orbax() -> Any:
         import orbax.checkpoint
     except ImportError as error:
         raise ImportError("checkpoints need the package orbax-checkpoint: pip install 'jno-jax[checkpoint]'") from error
+    logging.getLogger("absl").addFilter(_to_log_file)
     return orbax.checkpoint
+
+
+def _to_log_file(record: logging.LogRecord) -> bool:
+    """Whether a record is none of Orbax.  Its own come with the tracebacks of all its threads; what they are about is
+    raised as an exception too, of which we say one line."""
+    if "orbax" not in Path(record.pathname).parts:
+        return True
+    with contextlib.suppress(OSError):
+        get_logger().debug(f"Orbax: {_first_line(record.getMessage())}")
+    return False
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
+
+
+@contextlib.contextmanager
+def _one_line_warnings() -> Iterator[None]:
+    """Warnings of Orbax as lines of the logger."""
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("always")
+        yield
+    for warning in raised:
+        get_logger().once(f"checkpoints: {_first_line(str(warning.message))}", level="warning")
 
 
 class CheckpointFolder:
@@ -32,7 +62,8 @@ class CheckpointFolder:
         directory: where they are; made when it is needed.
         max_to_keep: number of checkpoints that are kept; ``None``: all.
         best_fn: of the metrics, the smaller the better; the best are kept instead of the newest.
-        asynchronous: write in the background.
+        asynchronous: write in the background: in a thread, for Orbax's own threads wait for minutes after a failure and
+            the process with them; of several processes, which must write together, in those nevertheless.
     """
 
     def __init__(
@@ -50,22 +81,30 @@ class CheckpointFolder:
             max_to_keep=max_to_keep,
             best_fn=best_fn,
             best_mode="min",
-            enable_async_checkpointing=asynchronous,
+            enable_async_checkpointing=asynchronous and jax.process_count() > 1,
         )
-        self._manager = checkpoint.CheckpointManager(self.directory, options=options)
+        with _one_line_warnings():
+            self._manager = checkpoint.CheckpointManager(self.directory, options=options)
+        self._thread: concurrent.futures.Executor | None = None
+        if asynchronous and jax.process_count() == 1:
+            self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="jno-checkpoints")
+        self._pending: concurrent.futures.Future[None] | None = None
 
     @property
     def steps(self) -> list[int]:
         """The finished checkpoints, the oldest first; half-written ones are none."""
+        self._settle()
         return sorted(self._manager.all_steps())
 
     @property
     def best(self) -> int | None:
         """The step of the best finished checkpoint, None without one or without `best_fn`."""
+        self._settle()
         return self._manager.best_step()
 
     def metrics(self, step: int) -> dict[str, Any]:
         """What `save` was told of a step."""
+        self._settle()
         return dict(self._manager.metrics(step))
 
     def save(self, step: int, arrays: PyTree, metadata: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
@@ -75,9 +114,17 @@ class CheckpointFolder:
             OSError, ValueError, RuntimeError: what went wrong, also with an earlier one written in the background.
         """
         content = self._args.Composite(
-            state=self._args.StandardSave(arrays), metadata=self._args.JsonSave(dict(metadata))
+            state=self._args.StandardSave(_fixed(arrays)), metadata=self._args.JsonSave(dict(metadata))
         )
-        self._manager.save(step, args=content, metrics=dict(metrics), force=True)
+        if self._thread is None:
+            with _one_line_warnings():
+                self._manager.save(step, args=content, metrics=dict(metrics), force=True)
+            return
+        try:
+            self._join()
+        finally:
+            save = self._manager.save
+            self._pending = self._thread.submit(save, step, args=content, metrics=dict(metrics), force=True)
 
     def read(self, step: int | None = None) -> tuple[Any, dict[str, Any]]:
         """Arrays and metadata of a step, or of the newest one that can be read.
@@ -85,14 +132,15 @@ class CheckpointFolder:
         Raises:
             FileNotFoundError: no such step, or none at all that can be read.
         """
-        available = self.steps
+        available = self.steps  # when nothing is being written any more
         if step is not None and step not in available:
             raise FileNotFoundError(f"no checkpoint of step {step} in {self.directory}; there are {available}")
         items = self._args.Composite(state=self._args.StandardRestore(), metadata=self._args.JsonRestore())
         for candidate in reversed(available if step is None else [step]):
             try:
                 _check_arrays(self.directory / str(candidate) / "state")
-                content = self._manager.restore(candidate, args=items)
+                with _one_line_warnings():
+                    content = self._manager.restore(candidate, args=items)
             except Exception as error:  # Orbax documents no errors for files that are truncated or damaged
                 if step is not None:
                     raise FileNotFoundError(
@@ -105,13 +153,39 @@ class CheckpointFolder:
                 return content.state, dict(content.metadata)
         raise FileNotFoundError(f"{self.directory} holds no checkpoint that can be read")
 
+    def reload(self) -> None:
+        """Look at the directory anew: another process may have written there."""
+        self._settle()
+        self._manager.reload()
+
     def wait(self) -> None:
         """Wait for what is written in the background; raises what went wrong."""
+        self._join()
         self._manager.wait_until_finished()
 
     def close(self) -> None:
-        """Wait, and let go of the directory."""
-        self._manager.close()
+        """Wait, and let go of the directory; raises what went wrong."""
+        try:
+            self._join()
+        finally:
+            if self._thread is not None:
+                self._thread.shutdown()
+            self._manager.close()
+
+    def _settle(self) -> None:
+        """Wait for the thread; what went wrong is said by `wait`."""
+        if self._pending is not None:
+            concurrent.futures.wait([self._pending])
+
+    def _join(self) -> None:
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+
+
+def _fixed(arrays: PyTree) -> PyTree:
+    """Arrays that nobody changes while they are written."""
+    return jax.tree_util.tree_map(lambda leaf: leaf.copy() if isinstance(leaf, np.ndarray) else leaf, arrays)
 
 
 def _check_arrays(directory: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 _PATIENCE = 60.0
 """Seconds that one save waits for another of the same file."""
@@ -42,8 +42,7 @@ class WriterLock:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        # released by whichever thread closes what it protects
-        self._lock = FileLock(file, thread_local=False)
+        self._lock: BaseFileLock | None = None  # while we have it
 
     def acquire(self, patience: float = 0.0) -> bool:
         """Take the right, and say who has it; whether nobody else has it.
@@ -51,13 +50,18 @@ class WriterLock:
         Where the system refuses to make locks (a full disk, a folder that cannot be written) nothing is locked: what
         the lock is for will say that it cannot be written.
         """
+        if self._lock is not None:
+            return True
+        # another thread may release it
+        lock = FileLock(self._file, thread_local=False)
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=patience)
+            lock.acquire(timeout=patience)
         except Timeout:
             return False
         except (OSError, NotImplementedError):
             return True
+        self._lock = lock
         facts = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
         with contextlib.suppress(OSError):
             self._file.write_text(json.dumps(facts), encoding="utf-8")
@@ -65,7 +69,9 @@ class WriterLock:
 
     def release(self) -> None:
         """Give the right back, if it is ours."""
-        self._lock.release()
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
 
     @property
     def owner(self) -> str:
