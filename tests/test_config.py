@@ -258,6 +258,19 @@ def test_logger_levels(tmp_path, capsys):
     assert logger.path == tmp_path / "run"
 
 
+def test_a_full_disk_does_not_stop_what_logs(tmp_path, capsys):
+    file = tmp_path / "log.log"
+    file.symlink_to("/dev/full")
+    logger = Logger(tmp_path)
+    with pytest.warns(UserWarning, match=r"messages cannot be written to '.*log\.log' \(No space left on device\)"):
+        logger.info("first")
+    logger.info("second")  # said once
+    assert capsys.readouterr().out == "INFO: first\nINFO: second\n"
+    file.unlink()
+    logger.info("third")
+    assert file.read_text().endswith("INFO: third\n")
+
+
 def test_logger_verbose_shows_debug(capsys):
     Logger(verbose=True).debug("detail")
     assert capsys.readouterr().out == "DEBUG: detail\n"

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import dataclasses
 import pickle
 import resource
 import signal
@@ -11,6 +12,7 @@ import time
 import warnings
 
 import numpy as np
+import optax
 import pytest
 
 import jno
@@ -217,6 +219,48 @@ for start in range(0, 10**9, 7):
     assert {row["b"] for row in rows} == {str(1 / 3)}
 
 
+# --- going on from a checkpoint -----------------------------------------------------------------------------------
+def test_epochs_that_are_done_again_have_one_row(tmp_path):
+    """Killed after epoch 6, resumed from a checkpoint after 4 epochs; an earlier run in the same file stays."""
+    path = tmp_path / "loss.csv"
+    for _ in range(2):
+        killed = CSVLogger(path)
+        killed.begin(description(trackers=("a\nname, with all", "b")))
+        for epoch in range(7):
+            killed.log_value("a\nname, with all", epoch, np.arange(3.0))
+            log(killed, epoch, 1)
+    earlier, untouched = rows_of(path), path.read_bytes()
+    tracked = rows_of(killed.trackers_path)
+    resumed = CSVLogger(path)
+    resumed.begin(dataclasses.replace(description(first=4, trackers=("a\nname, with all", "b")), resumed=True))
+    assert untouched.startswith(path.read_bytes())
+    assert rows_of(path) == earlier[:11]
+    assert rows_of(killed.trackers_path) == tracked[:44]
+    log(resumed, 4, 2)
+    assert [int(row["epoch"]) for row in rows_of(path)] == [*range(7), *range(6)]
+
+
+def test_another_training_only_adds(tmp_path):
+    path = tmp_path / "loss.csv"
+    for _ in range(2):
+        logger = CSVLogger(path)
+        logger.begin(description())
+        log(logger, 0, 3)
+    assert [int(row["epoch"]) for row in rows_of(path)] == [0, 1, 2, 0, 1, 2]
+
+
+def test_training_says_that_it_goes_on(tmp_path):
+    """The rows of 30 epochs, of which 5 were done twice."""
+    k = jno.np.parameter((), name="k").initialize(0.0).optimizer(optax.sgd(1e-2))
+    crux = jno.core([(k - 1.0).mse], domain=jno.domain.line(mesh_size=0.5))
+    keep = jno.callbacks.checkpoint(tmp_path / "checkpoints", save_interval_epochs=10)
+    crux.solve(25, callbacks=[keep, jno.loggers.csv(tmp_path / "loss.csv")])
+    crux.restore_checkpoint(tmp_path / "checkpoints")
+    crux.solve(10, callbacks=[jno.loggers.csv(tmp_path / "loss.csv")])
+    keep.close()
+    assert [int(row["epoch"]) for row in rows_of(tmp_path / "loss.csv")] == list(range(30))
+
+
 # --- a disk that fails --------------------------------------------------------------------------------------------
 @contextlib.contextmanager
 def longest_file(size):
@@ -255,7 +299,7 @@ def test_a_disk_that_is_full_from_the_start(tmp_path):
         with pytest.warns(UserWarning, match=r"File too large\): training goes on"):
             logger.begin(description())
         log(logger, 0, 3)
-    assert logger.path.read_bytes() == b""
+    assert not logger.path.exists()
 
 
 def test_a_place_that_cannot_be_written(tmp_path):

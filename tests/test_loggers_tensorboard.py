@@ -1,5 +1,6 @@
 """TensorBoardLogger, called as training calls it; the event files are read back record by record."""
 
+import dataclasses
 import resource
 import struct
 import sys
@@ -89,6 +90,14 @@ def test_losses_come_back(logger):
         "- batchsize: None",
     ]
     assert text(events, "ended_early") == []
+
+
+def test_epochs_that_are_done_again_are_hidden(logger):
+    """TensorBoard drops what it has read of this and later steps when it meets the start of a session."""
+    logger.begin(dataclasses.replace(description(first=4), resumed=True))
+    logger.end(None)
+    (start,) = [event for event in events_of(logger.directory) if event.HasField("session_log")]
+    assert (start.step, start.session_log.status) == (4, start.session_log.START)
 
 
 def test_names_that_tensorboardx_would_merge(logger):

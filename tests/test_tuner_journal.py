@@ -1,7 +1,10 @@
 """A sweep writes what has finished, and goes on from it."""
 
+import contextlib
 import json
 import math
+import os
+import resource
 
 import pytest
 
@@ -174,3 +177,99 @@ def test_outcomes_survive_the_file(tmp_path):
     assert again.in_flight == 1
     assert again.outcome_of(Trial(0, {}, labels)) == outcome
     assert again.outcome_of(Trial(1, {}, labels)) is None
+
+
+# --- full disks, other processes ----------------------------------------------------------------------------------
+@contextlib.contextmanager
+def longest_file(size):
+    """Within the block this process cannot make files longer than so many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+class FullDisk(Run):
+    """The disk is full while these trials finish."""
+
+    def __init__(self, full, path, stack):
+        super().__init__()
+        self.full, self.path, self.stack = full, path, stack
+
+    def __call__(self, trial, *, rule):
+        self.stack.close()
+        outcome = super().__call__(trial, rule=rule)
+        if trial.number in self.full:
+            # room for a part of the line: it is written, and taken back
+            self.stack.enter_context(longest_file(self.path.stat().st_size + 10))
+        return outcome
+
+
+@pytest.fixture
+def stack():
+    with contextlib.ExitStack() as contexts:
+        yield contexts
+
+
+@pytest.mark.filterwarnings("ignore:messages cannot be written to standard output")  # pytest captures it in a file
+def test_a_full_disk_does_not_end_a_sweep(tmp_path, stack):
+    path = tmp_path / "sweep.jsonl"
+    run = FullDisk({2, 3, 4}, path, stack)
+    with pytest.warns(
+        UserWarning, match=r"sweep\.jsonl cannot be written \(File too large\): the sweep goes on"
+    ) as caught:
+        history = swept(run, Halving(), path)
+    assert len([warning for warning in caught if "sweep.jsonl" in str(warning.message)]) == 1
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [line["number"] for line in lines[1:]] == list(range(8))  # written when there was space again
+    again = Run()
+    assert swept(again, Halving(), path).outcomes == history.outcomes
+    assert again.numbers == []
+
+
+@pytest.mark.filterwarnings("ignore:messages cannot be written to standard output")
+def test_trials_that_cannot_be_written_to_the_end_are_named(tmp_path, stack):
+    path = tmp_path / "sweep.jsonl"
+    run = FullDisk({6, 7}, path, stack)
+    with pytest.warns(UserWarning, match="sweep.jsonl") as caught:
+        swept(run, Halving(), path)
+    stack.close()
+    assert f"{path} lacks the finished trials 6, 7: the next sweep with it will run them again" in str(
+        caught[-1].message
+    )
+    again = Run()
+    swept(again, Halving(), path)
+    assert again.numbers == [6, 7]
+
+
+def test_a_disk_that_is_full_from_the_start_is_an_error(tmp_path):
+    path = tmp_path / "sweep.jsonl"
+    with longest_file(10), pytest.raises(OSError, match=rf"File too large: '{path}'"):
+        swept(Run(), Halving(), path)
+    assert not path.exists()
+    swept(Run(), Halving(), path)
+
+
+def test_a_journal_that_another_sweep_writes_is_refused(tmp_path):
+    path = tmp_path / "sweep.jsonl"
+    with Journal(path, ABOUT, 1):
+        with path.open("a") as stream:
+            stream.write('{"number": 0, "lab')  # being written
+        content = path.read_bytes()
+        whose = (
+            rf"the journal {path} is being written by process {os.getpid()} on .* since .* ago\): use another journal="
+        )
+        with pytest.raises(RuntimeError, match=whose):
+            swept(Run(), Halving(), path)
+        assert path.read_bytes() == content
+    assert len(swept(Run(), Halving(), path)) == 8
+
+
+def test_a_journal_that_is_refused_is_free_again(tmp_path):
+    path = tmp_path / "sweep.jsonl"
+    path.write_text("no journal\n")
+    for _ in range(2):
+        with pytest.raises(ValueError, match="line 1 is damaged"):
+            swept(Run(), Halving(), path)

@@ -32,7 +32,8 @@ class CSVLogger(MetricLogger):
     `<path without extension>.trackers.csv` with the columns `epoch`, `name`, `statistic`, `value`: a number has one row
     with the statistic `value`, an array four, `mean`, `std`, `min`, `max` over all its entries.
 
-    Later `solve` calls add rows. Rows are written as training goes, whole rows only: what a killed process wrote can
+    Later `solve` calls add rows; one that goes on from a checkpoint first removes the last rows of epochs that it does
+    again. Rows are written as training goes, whole rows only: what a killed process wrote can
     be read and is added to. Losses are written with the digits that identify them in their precision.
 
     Args:
@@ -75,8 +76,13 @@ class CSVLogger(MetricLogger):
 
     def begin(self, run: RunDescription) -> None:
         """Write the headers, or check those of existing files."""
-        self._losses = self._started(Table(self.path, distinct_names((*_COLUMNS, *run.constraint_names))))
-        self._values = self._started(Table(self.trackers_path, _TRACKER_COLUMNS)) if run.tracker_names else None
+        repeated_from = run.first_epoch if run.resumed else None
+        self._losses = self._started(
+            Table(self.path, distinct_names((*_COLUMNS, *run.constraint_names))), repeated_from
+        )
+        self._values = None
+        if run.tracker_names:
+            self._values = self._started(Table(self.trackers_path, _TRACKER_COLUMNS), repeated_from)
 
     def log_losses(
         self, epochs: Int[np.ndarray, " m"], losses: Float[np.ndarray, "m C"], seconds: Float[np.ndarray, " m"]
@@ -98,9 +104,11 @@ class CSVLogger(MetricLogger):
     def end(self, reason: str | None) -> None:
         """Nothing is left to write."""
 
-    def _started(self, table: Table) -> Table | None:
+    def _started(self, table: Table, repeated_from: int | None) -> Table | None:
         try:
             table.start(keep=self._append or table.path in self._begun)
+            if repeated_from is not None:
+                table.cut_from(repeated_from)
         except OSError as error:
             self._warn(table, error)
             return None

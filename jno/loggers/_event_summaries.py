@@ -23,6 +23,13 @@ def text(tag: str, content: str) -> Any:
     return text_summary(tag, content)
 
 
+def restart() -> Any:
+    """Return what makes TensorBoard hide the events of this and later steps that were written before."""
+    from tensorboardX.proto.event_pb2 import SessionLog
+
+    return SessionLog(status=SessionLog.SessionStatus.START)
+
+
 def histogram(
     array: Float[np.ndarray, ...], counts: Int[np.ndarray, " bins"], edges: Float[np.ndarray, " bins+1"]
 ) -> Any:

@@ -24,6 +24,8 @@ class RunDescription:
         parameter_counts: e.g. `{"trainable_params": 1000, "frozen_params": 0}`. Default none.
         seed: seed of the random streams. Default None: not known.
         options: options of the `solve` call and other facts about the run (default: none).
+        resumed: whether it goes on from a checkpoint, so that epochs which were logged before may come again. Default
+            False.
 
     Raises:
         ValueError: a name appears twice, or `planned_epochs` is below 1.
@@ -42,6 +44,7 @@ class RunDescription:
     parameter_counts: Mapping[str, int] = field(default_factory=dict)
     seed: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    resumed: bool = False
 
     def __post_init__(self) -> None:
         if self.planned_epochs < 1:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jno.utils import write_atomically
+from jno.utils import append_whole, write_atomically
 
 _SHOWN = 200
 """Bytes of a foreign file that an error message shows."""
@@ -58,25 +58,23 @@ class Table:
         Raises:
             OSError: they cannot be written.
         """
-        content = _encoded(rows)
-        # "r+b": appending would make a file without a header where the file was removed meanwhile
-        with self.path.open("r+b", buffering=0) as stream:
-            size = stream.seek(0, os.SEEK_END)
-            try:
-                _write_all(stream, content)
-            except OSError:
-                stream.truncate(size)
-                raise
+        append_whole(self.path, _encoded(rows))
+
+    def cut_from(self, epoch: int) -> None:
+        """Remove the last rows whose first column is an epoch from this one on: they come again.
+
+        Raises:
+            OSError: the file cannot be read or written.
+        """
+        rows = list(csv.reader(io.StringIO(self.path.read_text(encoding="utf-8"), newline="")))
+        count = len(rows)
+        while count > 1 and rows[count - 1][:1] and rows[count - 1][0].isdecimal() and int(rows[count - 1][0]) >= epoch:
+            count -= 1
+        if count < len(rows):
+            write_atomically(self.path, _encoded(rows[:count]))
 
 
 def _encoded(rows: Iterable[Sequence[Any]]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()
-
-
-def _write_all(stream: io.FileIO, content: bytes) -> None:
-    """Write in as few calls as the system needs: one, unless the disk is full or the content very long."""
-    view = memoryview(content)
-    while view:
-        view = view[stream.write(view) :]

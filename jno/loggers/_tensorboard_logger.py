@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from jno.utils import user_path
 
 from ._dropped import Dropped
-from ._event_summaries import histogram, scalars, text
+from ._event_summaries import histogram, restart, scalars, text
 from ._metric_logger import MetricLogger, RunDescription, checked_interval
 from ._values import SCALAR, as_real_array, histogram_of, statistics_of
 
@@ -30,8 +30,9 @@ class TensorBoardLogger(MetricLogger):
     Curves are `total_loss`, `loss/<constraint>`, `seconds`, `tracker/<name>` and, for arrays, `tracker_mean/<name>`
     (also `std`, `min`, `max`) and a histogram of the finite entries, `tracker/<name>`; the epoch is the step.
     TensorBoard stores numbers in single precision. The description of each `solve` call and why it ended early are the
-    texts `run` and `ended_early`. Every `solve` call writes a separate file into the directory; TensorBoard joins
-    them. A process that is killed loses the events of its last seconds.
+    texts `run` and `ended_early`. Every `solve` call writes a separate file into the directory; TensorBoard joins them,
+    and shows epochs that are done again after going on from a checkpoint once. A process that is killed loses the
+    events of its last seconds.
 
     Events are written by the training process itself, not by a thread with a queue (as tensorboardX's `SummaryWriter`
     does), so that a full disk cannot block training.
@@ -78,6 +79,8 @@ class TensorBoardLogger(MetricLogger):
         self._epoch = run.first_epoch
         self._guarded(self._open)
         self._write(self._started, file_version=_VERSION)
+        if run.resumed:
+            self._write(self._started, step=run.first_epoch, session_log=restart())
         facts = {
             "seed": run.seed,
             "first epoch": run.first_epoch,

@@ -15,7 +15,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
-from jno.utils import BeforeUpdate, Callback, CheckpointCallback, EpochEnd, Event, SolveEnd, get_logger
+from jno.utils import (
+    BeforeUpdate,
+    Callback,
+    CheckpointCallback,
+    EpochEnd,
+    Event,
+    SolveEnd,
+    check_interruption,
+    get_logger,
+)
 
 from ._alike import check_like
 from ._batches import Feed
@@ -153,6 +162,7 @@ class Run:
         pace, done = _Pace(), 0
         losses = np.zeros((0, len(self._names)))
         while done < epochs:
+            check_interruption()
             epoch = self._first_epoch + done
             self._before(epoch)
             count = self._until_next_event(epoch, done, epochs - done, pace)

@@ -265,6 +265,7 @@ class Solver:
             parameter_counts=parameter_counts(plan.program.models, plan.state.parameters),
             seed=self._seed,
             options=plan.options.described(),
+            resumed=plan.resumed,
         )
         # of several processes, all of which have the whole history, one logs it
         loggers = (ConsoleLogger(), *active_loggers(), *plan.options.loggers) if jax.process_index() == 0 else ()

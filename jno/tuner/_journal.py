@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any, final
 
-from jno.utils import user_path
+from jno.utils import WriterLock, append_whole, get_logger, user_path, write_atomically
 
 from ._trial import Outcome, Trial
 
@@ -20,7 +22,9 @@ _FORMAT = 1
 class Journal:
     """The file of one sweep: a first line that describes it, then one line for each finished trial.
 
-    A line counts when it is complete: what a crash cut off is removed.  Failed trials are finished ones.
+    A line counts when it is complete: what a crash cut off is removed.  Failed trials are finished ones.  One sweep
+    has the file at a time.  When the disk is full the sweep goes on: it is said once, and the trials that are not
+    written are written with the next one for which there is space.
 
     Args:
         path: the file; missing directories are created.  An existing journal is resumed.
@@ -30,21 +34,48 @@ class Journal:
 
     Raises:
         ValueError: the file is the journal of another sweep (naming what differs), damaged or no journal.
+        RuntimeError: another sweep is writing it; the message says in which process, on which machine, since when.
+        OSError: it cannot be read or begun.
     """
 
     def __init__(self, path: str | os.PathLike[str], description: Mapping[str, Any], in_flight: int) -> None:
         self.path = user_path(path)
         self._outcomes: dict[int, Outcome] = {}
+        self._unwritten: list[Outcome] = []
+        self._warned = False
+        self._lock = WriterLock(self.path.with_name(f".{self.path.name}.lock"))
+        if not self._lock.acquire():
+            raise RuntimeError(
+                f"the journal {self.path} is being written {self._lock.owner}: use another journal=, or wait until "
+                "that sweep ends"
+            )
+        try:
+            self.in_flight = self._read_or_begun(description, in_flight)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _read_or_begun(self, description: Mapping[str, Any], in_flight: int) -> int:
+        """How many trials are proposed before the first is reported."""
         lines = _complete_lines(self.path)
-        if lines:
-            self.in_flight = self._check(self._parsed(0, lines[0]), description)
-            for number, line in enumerate(lines[1:], 1):
-                outcome = self._outcome(number, line)
-                self._outcomes[outcome.number] = outcome
-        else:
-            self.in_flight = in_flight
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._append({"jno_sweep": _FORMAT, "in_flight": in_flight, "description": description})
+        if not lines:
+            write_atomically(
+                self.path, _line({"jno_sweep": _FORMAT, "in_flight": in_flight, "description": description})
+            )
+            return in_flight
+        in_flight = self._check(self._parsed(0, lines[0]), description)
+        for number, line in enumerate(lines[1:], 1):
+            outcome = self._outcome(number, line)
+            self._outcomes[outcome.number] = outcome
+        return in_flight
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def __len__(self) -> int:
         """Number of finished trials."""
@@ -66,15 +97,38 @@ class Journal:
         return outcome
 
     def add(self, outcome: Outcome) -> None:
-        """Write a finished trial."""
+        """Write a finished trial, and those before it that could not be written."""
         self._outcomes[outcome.number] = outcome
-        self._append(dataclasses.asdict(outcome))
+        self._unwritten.append(outcome)
+        self._write()
 
-    def _append(self, entry: Mapping[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(_text(entry) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+    def close(self) -> None:
+        """Write what could not be written before, if there is space now, and let others have the file."""
+        if self._unwritten:
+            self._write()
+        if self._unwritten:
+            numbers = ", ".join(str(outcome.number) for outcome in self._unwritten)
+            self._say(f"{self.path} lacks the finished trials {numbers}: the next sweep with it will run them again")
+        self._lock.release()
+
+    def _write(self) -> None:
+        lines = b"".join(_line(dataclasses.asdict(outcome)) for outcome in self._unwritten)
+        try:
+            append_whole(self.path, lines, to_disk=True)
+        except OSError as error:
+            if not self._warned:
+                self._say(
+                    f"{self.path} cannot be written ({error.strerror}): the sweep goes on, and its finished trials are "
+                    "written when there is space again. Free the disk"
+                )
+            self._warned = True
+        else:
+            self._unwritten.clear()
+            self._warned = False
+
+    def _say(self, message: str) -> None:
+        get_logger().warning(message)
+        warnings.warn(message, stacklevel=2)
 
     def _check(self, head: object, description: Mapping[str, Any]) -> int:
         if not isinstance(head, dict) or head.get("jno_sweep") != _FORMAT:
@@ -116,6 +170,10 @@ def _complete_lines(path: Path) -> list[str]:
     if len(complete) < len(content):
         os.truncate(path, len(complete))
     return complete.decode("utf-8").splitlines()
+
+
+def _line(entry: Mapping[str, Any]) -> bytes:
+    return f"{_text(entry)}\n".encode()
 
 
 def _text(value: object) -> str:

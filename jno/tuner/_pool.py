@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 import warnings
 from abc import ABC, abstractmethod
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -10,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import final
 
-from jno.utils import dumps, is_integer
+from jno.utils import dumps, interrupted_by, is_integer
 
 from ._device_config import DeviceConfig
 from ._job import Job
@@ -77,18 +78,24 @@ class Threads(Pool):
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="jno-trials")
+        self._abandoned = threading.Event()
 
     def submit(self, job: Job) -> Future[Outcome]:
         """Start it in a free thread."""
-        return self._threads.submit(job)
+        return self._threads.submit(self._run, job)
 
     def close(self) -> None:
         """Wait for the threads."""
         self._threads.shutdown()
 
     def abandon(self) -> None:
-        """Threads cannot be stopped: trials that run go on to their end, unseen."""
+        """Trials that train end after the epochs that the device is computing; what else they do ends by itself."""
+        self._abandoned.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, job: Job) -> Outcome:
+        with interrupted_by(self._abandoned):
+            return job()
 
 
 @final

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Mapping
@@ -68,21 +69,25 @@ def search(
 
     Raises:
         TypeError, ValueError: an option that cannot be honoured; a journal of another sweep.
+        RuntimeError: another sweep is writing the journal.
         KeyboardInterrupt: after what runs was stopped; the journal keeps what had finished.
     """
     # without devices= an executor's workers use what they find, which may be another machine's
     found_by_workers = resources.devices is None and resources.executor is not None
     devices = None if found_by_workers else DeviceConfig.from_spec(resources.devices)
     pool = pool_of(resources.executor, resources.workers, devices)
-    journal = None if resources.journal is None else Journal(resources.journal, description, pool.workers)
-    in_flight = pool.workers if journal is None else journal.in_flight
-    if journal is not None and len(journal):
-        get_logger().info(f"going on from {journal.path}: {len(journal)} trials are done")
-    jobs = Jobs(run, devices, Settings.current(), resources.prune)
-    with Progress(strategy.total) as progress, pool:
+    with contextlib.ExitStack() as stack:
+        journal = None
+        if resources.journal is not None:
+            journal = stack.enter_context(Journal(resources.journal, description, pool.workers))
+            if len(journal):
+                get_logger().info(f"going on from {journal.path}: {len(journal)} trials are done")
+        jobs = Jobs(run, devices, Settings.current(), resources.prune)
+        progress = stack.enter_context(Progress(strategy.total))
+        stack.enter_context(pool)
         loop = Loop(strategy, labels, pool, journal, progress, jobs)
         try:
-            loop.go(in_flight)
+            loop.go(pool.workers if journal is None else journal.in_flight)
         except KeyboardInterrupt:
             fate = "lost, as there is no journal=" if journal is None else f"in {journal.path}: sweep again to go on"
             get_logger().warning(f"the sweep was interrupted; its {len(loop.done)} trials are {fate}")

@@ -4,6 +4,7 @@
 re-exported here.
 """
 
+from jno.utils._atomic_files import append_whole as append_whole
 from jno.utils._atomic_files import replaced_file as replaced_file
 from jno.utils._atomic_files import save_figure as save_figure
 from jno.utils._atomic_files import write_atomically as write_atomically
@@ -34,6 +35,8 @@ from jno.utils._config import get_stop_on_nonfinite as get_stop_on_nonfinite
 from jno.utils._config import load_config as load_config
 from jno.utils._config import set_network_seed as set_network_seed
 from jno.utils._documentation import SharedDocumentation as SharedDocumentation
+from jno.utils._interruption import check_interruption as check_interruption
+from jno.utils._interruption import interrupted_by as interrupted_by
 from jno.utils._jax_versions import InconclusiveDimensionOperation as InconclusiveDimensionOperation
 from jno.utils._jax_versions import bind_equation as bind_equation
 from jno.utils._jax_versions import scan_counts as scan_counts

@@ -41,6 +41,32 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def append_whole(path: Path, content: bytes, *, to_disk: bool = False) -> None:
+    """Append to a file that exists, all or nothing.
+
+    Args:
+        path: the file; it must not be written by somebody else at the same time.
+        content: what is added.
+        to_disk: wait until it is safe from a power cut (default: it is safe from a killed process only).
+
+    Raises:
+        OSError: naming the file, which is as before.
+    """
+    # not "a", which would make a file that lacks its beginning where it was removed meanwhile
+    with _errors_of(path), path.open("r+b", buffering=0) as stream:
+        size = stream.seek(0, os.SEEK_END)
+        try:
+            # in as few calls as the system needs: one, unless the disk is full or the content very long
+            view = memoryview(content)
+            while view:
+                view = view[stream.write(view) :]
+            if to_disk:
+                os.fsync(stream.fileno())
+        except BaseException:
+            stream.truncate(size)
+            raise
+
+
 def save_figure(figure: Figure, path: Path, dpi: int) -> None:
     """Write a figure of matplotlib as `write_atomically` does, in the format of its suffix (``.png`` is added)."""
     target = path if path.suffix else path.with_name(f"{path.name.rstrip('.')}.png")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -62,6 +63,9 @@ class Logger:
     Raises:
         ValueError: `path` is an existing file that does not end in `.log`.
 
+    Warns:
+        UserWarning: once when the file, or standard output, cannot be written (a full disk); whatever logs goes on.
+
     Example:
         >>> from jno.utils import Logger
         >>> Logger().info("ready")
@@ -96,12 +100,35 @@ class Logger:
     def _emit(self, level: str, message: object, *, console: bool = True) -> None:
         to_file, to_console = self.log_print
         if to_console and console and not _quiet.get():
-            # sys.stdout at call time: it may be redirected after the logger was made
-            print(f"{level}: {message}", file=sys.stdout, flush=True)
+            self._print(f"{level}: {message}")
         if to_file and self.file is not None:
             stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-            with self.file.open("a", encoding="utf-8") as stream:
-                stream.write(f"{stamp} {self.name} {level}: {message}\n")
+            self._append(self.file, f"{stamp} {self.name} {level}: {message}\n")
+
+    def _print(self, line: str) -> None:
+        try:
+            # sys.stdout at call time: it may be redirected after the logger was made
+            print(line, file=sys.stdout, flush=True)
+        except BrokenPipeError:
+            raise  # nobody reads any more
+        except OSError as error:
+            self._warn_once("standard output", error)
+
+    def _append(self, file: Path, line: str) -> None:
+        try:
+            with file.open("a", encoding="utf-8") as stream:
+                stream.write(line)
+        except OSError as error:
+            self._warn_once(repr(str(file)), error)
+
+    def _warn_once(self, destination: str, error: OSError) -> None:
+        if destination not in self._said:
+            self._said.add(destination)
+            warnings.warn(
+                f"messages cannot be written to {destination} ({error.strerror}): what logs goes on, and those "
+                "that come when it can be written again are written",
+                stacklevel=5,
+            )
 
     def __call__(self, message: object) -> None:
         """Log at level INFO."""
