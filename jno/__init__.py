@@ -38,6 +38,7 @@ from .trace import Model as Model
 from .trace import NetworkGradient as NetworkGradient
 from .trace import Placeholder as Placeholder
 from .trace import Variable as Variable
+from .trace import lag as lag
 from .training import NonFiniteLossWarning as NonFiniteLossWarning
 from .training import SamplingWarning as SamplingWarning
 from .utils import Callback as Callback
@@ -97,6 +98,7 @@ __all__ = [
     "get_runs_base_dir",
     "get_seed",
     "iree",
+    "lag",
     "load",
     "load_config",
     "logger",

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact, Shaped
 
 from jno.domain import domain as Domain
-from jno.trace import FieldValue, Model, Node, TensorTag, Variable, is_normal, point_tag, title, walk
+from jno.trace import CELL_SIZE, FieldValue, Model, Node, TensorTag, Variable, is_normal, point_tag, title, walk
 
 from ._collapse import collapse
 from ._facts import analyse
@@ -76,6 +76,9 @@ class PointFunction:
         fields: FieldArrays,
         modules: Modules,
         data: Mapping[str, Array],
+        sizes: Float[Array, "Q 1"] | None = None,
+        *,
+        lags: bool = False,
     ) -> Value:
         """The value at the points; pure, to be traced.
 
@@ -86,8 +89,12 @@ class PointFunction:
             fields: what is tabulated of every field.
             modules: by ``Model.layer_id``.
             data: arrays by tag.
+            sizes: of the cells that the points lie in (ones).
+            lags: see `jno.lag`.
         """
         table = {tag: normals if tag in self._normal_tags else points for tag in self._tags}
+        if CELL_SIZE in table:
+            table[CELL_SIZE] = jnp.ones((len(points), 1), points.dtype) if sizes is None else sizes
         times = dict.fromkeys(self._times, jnp.reshape(jnp.asarray(time, points.dtype), (1, 1)))
         setting = Setting(
             self._graph,
@@ -101,6 +108,7 @@ class PointFunction:
             pairings=Pairings([], {}),
             quadratures=self._quadratures,
             fields=fields,
+            lags=lags,
         )
         return Scope(setting, Bindings(table, times, dict(data), {}, {})).value(self._root)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jno.trace import AdaptiveWeight, Bound, Constant, FieldValue, Literal, Noise, TensorTag, Variable, WeakValue
+from jno.trace import AdaptiveWeight, Bound, Constant, FieldValue, Lag, Literal, Noise, TensorTag, Variable, WeakValue
 
 from ._graph import weights_key
 from ._pairing import ANY
@@ -84,6 +85,14 @@ def field_value(node: FieldValue, scope: Scope, *variables: Value) -> Value:
             "forms are those of the elements; leave scheme= and the configured AD mode out"
         )
     return scope.tabulated(node, Channel())
+
+
+@lowers(Lag)
+def lagged(node: Lag, scope: Scope, target: Value) -> Value:
+    """The same value, without a derivative in a linearisation."""
+    if not scope.setting.lags:
+        return target
+    return dataclasses.replace(target, array=jax.lax.stop_gradient(target.array))
 
 
 @lowers(WeakValue)

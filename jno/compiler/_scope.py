@@ -109,6 +109,8 @@ class Setting:
     """Quadrature rules of the domain's regions."""
     fields: FieldTable = dataclasses.field(default_factory=dict)
     """Fields of weak forms, tabulated at the points."""
+    lags: bool = False
+    """Whether coefficients that a linearisation takes as known have no derivative."""
     stencils: Stencils | None = None
     """Finite-difference stencils of the domain's meshes, or None without one."""
     all_levels: bool = True

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from jno.trace import CELL_SIZE, Variable
+
 from . import _regions, _variable, fields, io, sampling
 from ._time import TimeAxis
 from .geometry import GeometryBatch
@@ -41,6 +43,15 @@ class AbstractDomain(DomainView):
     variational_symbols = fields.fem_symbols
     test_function = fields.test_function
     trial_function = fields.trial_function
+
+    @property
+    def cell_size(self) -> Variable:
+        """The size of the cell that a quadrature point of a weak form lies in, ``|det J| ** (1 / D)``.
+
+        ``J`` maps the reference simplex to the cell; on a boundary it is the cell of the facet. For terms of `jno.fem`
+        only, e.g. stabilisations.
+        """
+        return Variable(CELL_SIZE, (0, 1), self)
 
     # -- files and pictures: io ----
     export = io.export

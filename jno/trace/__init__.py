@@ -28,11 +28,14 @@ from ._derivatives import Jacobian as Jacobian
 from ._derivatives import NetworkGradient as NetworkGradient
 from ._derivatives import is_finite_difference as is_finite_difference
 from ._evaluated_at import EvaluatedAt as EvaluatedAt
+from ._fields import CELL_SIZE as CELL_SIZE
 from ._fields import Field as Field
 from ._fields import FieldValue as FieldValue
+from ._fields import Lag as Lag
 from ._fields import Pin as Pin
 from ._fields import WeakProblem as WeakProblem
 from ._fields import WeakValue as WeakValue
+from ._fields import lag as lag
 from ._flatten import flatten as flatten
 from ._flatten import unflatten as unflatten
 from ._integrals import Integral as Integral
@@ -51,6 +54,7 @@ from ._model import export_network as export_network
 from ._model import has_numbered_name as has_numbered_name
 from ._model import print_model as print_model
 from ._model_call import ModelCall as ModelCall
+from ._model_call import build_regularization as build_regularization
 from ._node import Node as Node
 from ._node import Pointwise as Pointwise
 from ._operations import BinaryOp as BinaryOp

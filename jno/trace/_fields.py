@@ -9,9 +9,12 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 import numpy as np
 
 from ._bound import Bound, bound, component, freeze_field, with_names
-from ._leaves import TensorTag, Variable
+from ._leaves import TensorTag, Variable, as_node
 from ._node import Pointwise
 from ._placeholder import Placeholder
+
+CELL_SIZE = "__cell_size__"
+"""Tag of the variable that stands for the size of the cell a quadrature point lies in."""
 
 Role = Literal["trial", "test", "coefficient"]
 
@@ -129,6 +132,45 @@ class FieldValue(Placeholder):
                 "components; prescribe them at a domain.point_region(...)"
             )
         return Pin(self, float(value))
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Lag(Placeholder):
+    """A coefficient that Newton's method takes as known in every linearisation."""
+
+    child_fields: ClassVar[tuple[str, ...]] = ("target",)
+    target: Placeholder
+
+    def describe(self) -> str:
+        return "lag"
+
+    def pointwise(self) -> Pointwise:
+        return Pointwise.YES
+
+
+def lag(expression: object) -> Lag:
+    """A coefficient that is frozen in each linearisation of a weak form: ``jno.lag(k(u)) * u.x * v.x``.
+
+    The solution and its derivatives by parameters are the same; only the way to it is another, Picard's iteration for
+    a coefficient of the solution, which converges from farther away and more slowly.
+
+    Args:
+        expression: any expression.
+
+    Returns:
+        An expression of the same value.
+
+    Example:
+        >>> import jno
+        >>> domain = jno.domain.line(mesh_size=0.25)
+        >>> x, _ = domain.variable("interior")
+        >>> xb, _ = domain.variable("boundary")
+        >>> u, v = domain.fem_symbols()
+        >>> problem = jno.fem([jno.lag(1 + u**2) * u.d(x) * v.d(x) - 2 * v, u(xb) - 0.0])
+        >>> problem.solve()[2].round(4).item()
+        0.2437
+    """
+    return Lag(as_node(expression))
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

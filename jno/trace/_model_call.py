@@ -11,8 +11,11 @@ from ._leaves import as_node
 from ._model import Model, call_model
 from ._node import Pointwise
 from ._placeholder import Placeholder
+from ._services import Service
 
 P = ParamSpec("P")
+
+build_regularization: Service[..., Placeholder] = Service("regularisation terms", "jno.weak")
 
 
 def _on_model(method: Callable[Concatenate[Model, P], Model]) -> Callable[Concatenate[ModelCall, P], ModelCall]:
@@ -54,6 +57,26 @@ class ModelCall(Placeholder):
         if not self.args:
             self.model.name = label
         return self
+
+    def regularize(self, kind: str, *variables: object, **options: Any) -> Placeholder:
+        """A regularisation term of an unknown coefficient, to be added to the constraints.
+
+        Args:
+            kind: of a nodal field ``jno.np.parameter(symbol)``: ``"h1seminorm"`` (``"h1"``, ``"smooth"``), ``"l2"``
+                (``"tikhonov"``, ``"ridge"``; ``ref=``), ``"tv"`` (``eps=1e-8``), vectors whose **sum** is the integral
+                of the squared gradient, of the square of ``k - ref``, of the length of the gradient; ``"nonneg"``
+                (``strength=1``) and ``"bounded"`` (``lo=``, ``hi=``), penalties for every entry. Of a network
+                ``"smooth"`` and ``"tv"`` at its points, ``"nonneg"`` and ``"bounded"``.
+            *variables: coordinates, of a network.
+            **options: see above.
+
+        Returns:
+            An expression. Take ``.sum`` of a vector of a nodal field: its mean depends on the number of nodes.
+
+        Raises:
+            ValueError: an unknown kind or option, or missing variables.
+        """
+        return build_regularization(self, kind, variables, options)
 
     @property
     def module(self) -> Any:

@@ -3,3 +3,4 @@
 from ._fem import FEM as FEM
 from ._fem import fem as fem
 from ._linear import SingularSystemError as SingularSystemError
+from ._regularization import regularization as regularization

@@ -408,8 +408,8 @@ def _check_conditions(conditions: Sequence[Condition]) -> None:
         label = condition.label.partition("[")[0]
         if condition.component is not None and (condition.space, label) in whole:
             raise ValueError(
-                f"jno.fem: {condition.space.field.name!r} is prescribed twice on one region, as a whole ({label}) and by "
-                f"component ({condition.label}); list one of the two"
+                f"jno.fem: {condition.space.field.name!r} is prescribed twice on one region, as a whole ({label}) and "
+                f"by component ({condition.label}); list one of the two"
             )
 
 

@@ -164,7 +164,7 @@ class FEM:
                 return position
         raise KeyError(f"{symbol!r} is not part of this system")
 
-    def nodal_values(self, solution: object, symbol: object = None) -> Float[np.ndarray, "N *C"]:
+    def nodal_values(self, solution: object, symbol: object = None) -> Float[np.ndarray, N * C]:
         """The values of one unknown at the vertices of the mesh: for `domain.interpolate`, plots and VTU files.
 
         Args:

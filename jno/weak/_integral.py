@@ -45,12 +45,14 @@ class State:
         time: the time.
         modules: modules by ``Model.layer_id``.
         data: arrays by tag.
+        lags: whether lagged coefficients have no derivative.
     """
 
     unknowns: Sequence[Float[Array, " N"]]
     time: Any
     modules: Mapping[int, Any]
     data: Mapping[str, Any]
+    lags: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -161,6 +163,7 @@ class _Geometry:
     weights: Float[Array, "Q E"]
     facets: Int[Array, " E"] | None
     normals: Float[Array, "D Q E"] | None
+    sizes: Float[Array, "Q E"]
 
 
 class TermIntegral:
@@ -236,7 +239,8 @@ class TermIntegral:
         normals = block.get("normals")
         if normals is not None:
             normals = jnp.broadcast_to(normals.T[:, None], points.shape)
-        return _Geometry(points, inverse, weights, facets, normals)
+        sizes = jnp.broadcast_to(jnp.abs(determinant) ** (1.0 / edges.shape[0]), weights.shape)
+        return _Geometry(points, inverse, weights, facets, normals, sizes)
 
     def _basis(self, field: FieldValue, geometry: _Geometry) -> dict[Channel, Float[Array, "n Q E"]]:
         spaces = {channel.space for channel in self.channels[field]}
@@ -257,7 +261,10 @@ class TermIntegral:
                 f: dict(zip(self.channels[f], row, strict=True)) for f, row in zip(self.tests, arrays, strict=True)
             }
             fields = {**fixed, **tests}
-            value = self.function(points, normals, state.time, fields, state.modules, state.data)
+            sizes = geometry.sizes.reshape(-1, 1)
+            value = self.function(
+                points, normals, state.time, fields, state.modules, state.data, sizes, lags=state.lags
+            )
             return self.function.scalar(value, count)
 
         # lists: fields have no order, by which dictionaries would be flattened

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -85,13 +86,16 @@ class SteadySolution:
             fixed = system.values(jnp.zeros(()), *theta)
             return jnp.where(system.prescribed, u - fixed, system.residual(state(u, theta)))
 
-        def matrix(u: Array, theta: Any) -> Array:
-            return system.matrix(state(u, theta), jnp.array([1.0, 0.0, 0.0], u.dtype))
+        def matrix(u: Array, theta: Any, *, lags: bool = False) -> Array:
+            at = dataclasses.replace(state(u, theta), lags=lags)
+            return system.matrix(at, jnp.array([1.0, 0.0, 0.0], u.dtype))
+
+        linearised = functools.partial(matrix, lags=True)
 
         def prescribed(theta: Any) -> Array:
             return system.values(jnp.zeros(()), *theta)
 
-        return Equation(residual, matrix, prescribed, self.form.affine, self.solver, self.newton)
+        return Equation(residual, matrix, linearised, prescribed, self.form.affine, self.solver, self.newton)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -192,16 +196,19 @@ class Trajectory:
             fixed = system.values(begin + length, *theta)
             return jnp.where(system.prescribed, u - fixed, system.residual(self._state(u, inputs)))
 
-        def matrix(u: Array, inputs: Any) -> Array:
+        def matrix(u: Array, inputs: Any, *, lags: bool = False) -> Array:
             if inputs[5] is not None:
                 return jnp.asarray(inputs[5])
-            return system.matrix(self._state(u, inputs), self._weights(inputs[4]))
+            at = dataclasses.replace(self._state(u, inputs), lags=lags)
+            return system.matrix(at, self._weights(inputs[4]))
+
+        linearised = functools.partial(matrix, lags=True)
 
         def prescribed(inputs: Any) -> Array:
             theta, _, _, begin, length, _ = inputs
             return system.values(begin + length, *theta)
 
-        return Equation(residual, matrix, prescribed, self.form.affine, self.solver, self.newton)
+        return Equation(residual, matrix, linearised, prescribed, self.form.affine, self.solver, self.newton)
 
     def _matrix(self, start: tuple[Array, Array], begin: Array, length: Array, theta: Any) -> Float[Array, " nnz"]:
         """The matrix of a step, where all steps have the same."""

@@ -41,6 +41,7 @@ class Equation:
     Attributes:
         residual: the left side, in which prescribed unknowns stand as ``u - g``.
         matrix: entries of its derivative by ``u``, without what prescribed unknowns add to other rows.
+        linearised: the same in which lagged coefficients have no derivative, for Newton's method.
         prescribed: the prescribed values at their places, zero elsewhere.
         affine: whether the derivative does not depend on ``u``: then one step solves it.
         solver: of linear systems.
@@ -49,6 +50,7 @@ class Equation:
 
     residual: Callable[[Array, Theta], Float[Array, " N"]]
     matrix: Callable[[Array, Theta], Float[Array, " nnz"]]
+    linearised: Callable[[Array, Theta], Float[Array, " nnz"]]
     prescribed: Callable[[Theta], Float[Array, " N"]]
     affine: bool
     solver: LinearSolver
@@ -100,7 +102,7 @@ class Equation:
 
         def advance(carry: Any) -> Any:
             u, residual, norms, step, _ = carry
-            direction = self.solver(self.matrix(u, theta), -residual)
+            direction = self.solver(self.linearised(u, theta), -residual)
             u, residual, size, stuck = self._line_search(u, direction, jnp.linalg.norm(residual), theta)
             return u, residual, norms.at[step + 1].set(size), step + 1, stuck
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from jno.domain import domain as Domain
 from jno.trace import (
+    CELL_SIZE,
     Bound,
     FieldValue,
     ModelCall,
@@ -152,7 +153,7 @@ def _tag_of(entry: Node, domain: Domain) -> str:
     """
     tags: dict[str, None] = {}
     for variable in free_variables(entry):
-        if variable.axis == "spatial":
+        if variable.axis == "spatial" and variable.tag != CELL_SIZE:
             tags.setdefault(point_tag(variable))
     regions = sorted({region_name(domain, tag) for tag in tags})
     if len(regions) > 1:
@@ -178,7 +179,7 @@ def _in_variables_of(entry: Node, tag: str, domain: Domain) -> Node:
             return dataclasses.replace(node, variables=(*columns, *time))
         if isinstance(node, ModelCall) and node.model.space is not None:
             return FieldValue(node.model.space, "coefficient", (*columns, *time), source=node.model)
-        if not isinstance(node, Variable) or id(node) not in free:
+        if not isinstance(node, Variable) or id(node) not in free or node.tag == CELL_SIZE:
             return node
         if node.axis == "temporal":
             return Variable("__time__", node.dim, domain, "temporal")

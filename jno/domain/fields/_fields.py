@@ -7,10 +7,11 @@ from numbers import Real
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from jno.trace import FunctionCall, Placeholder, Variable
+from jno.trace import FunctionCall, Placeholder, Variable, as_node
 
 from ..geometry import Geometry, exact_distance, smooth_distance
 from ..mesh import Facets, boundary_facets, check_tag_name, right_unit_normals, straight_runs
@@ -80,9 +81,9 @@ def by_region(self: DomainView, values: object, default: object = None, *, tag: 
     """A coefficient that is constant on every region.
 
     Args:
-        values: region -> number; a region is an interior tag, or the name of a source region of a polygon domain.
-            Where regions overlap or touch, the first one named counts.
-        default: the number elsewhere (0).
+        values: region -> number, or expression such as a trainable parameter; a region is an interior tag, or the
+            name of a source region of a polygon domain. Where regions overlap or touch, the first one named counts.
+        default: the number or expression elsewhere (0).
         tag: the sampled tag whose coordinates the expression is written in (`interior`).
 
     Returns:
@@ -103,10 +104,22 @@ def by_region(self: DomainView, values: object, default: object = None, *, tag: 
     geometry = _single_geometry(self, "by_region()")
     if not isinstance(values, Mapping) or not values:
         raise ValueError(f"by_region(values) needs a dict region -> number, not empty; got {values!r}.")
+    if any(isinstance(value, Placeholder) for value in (*values.values(), default)):
+        which = by_region(self, {name: float(number) for number, name in enumerate(values, start=1)}, tag=tag)
+        options = [0.0 if default is None else default, *values.values()]
+        return FunctionCall(_option, [which, *map(as_node, options)], "by_region", align="broadcast")
     numbers = [_number(name, value) for name, value in values.items()]
     elsewhere = 0.0 if default is None else _number("default", default)
     function = chosen_value([_outline(self, geometry, name) for name in values], numbers, elsewhere, geometry.slack)
     return FunctionCall(function, _coordinates(self, tag), "by_region", align="broadcast")
+
+
+def _option(which: Float[jax.Array, "N 1"], elsewhere: Any, *options: Any) -> Float[jax.Array, "N _"]:
+    """The option whose number, counted from 1, stands at a point."""
+    chosen = jnp.asarray(elsewhere, which.dtype)
+    for number, option in enumerate(options, start=1):
+        chosen = jnp.where(which == number, option, chosen)
+    return jnp.broadcast_to(chosen, (len(which), chosen.shape[-1] if chosen.ndim else 1))
 
 
 def _number(name: object, value: object) -> float:
