@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from jno._compiled_problem import CompiledProblem
+from jno._evaluator import expression_names
+from jno.architectures import weights_as_data
 from jno.compiler import Counterparts
-from jno.trace import Model, Node, flatten, unflatten
+from jno.trace import Model, Node, dump_tree, flatten, unflatten
 from jno.training import Memory
-from jno.utils import PROCESS
+from jno.utils import PROCESS, data_of
 from jno.utils import load as load_object
 from jno.utils import save as save_object
+from jno.utils.statistics import statistics
 
 _SAVED = ("domain", "seed", "training_logs", "log", "best_config", "best_arch", "tuning_history")
 """Attributes that files hold as they are."""
@@ -81,10 +84,19 @@ class StoredProblem(CompiledProblem):
     """A problem that files hold: with its weights, its history and where its training stands."""
 
     def save(
-        self: S, path: str | Path, public_key_path: str | Path | None = None, private_key_path: str | Path | None = None
+        self: S,
+        path: str | Path,
+        public_key_path: str | Path | None = None,
+        private_key_path: str | Path | None = None,
+        *,
+        data_only: object = False,
     ) -> S:
-        """Write expressions, domain, weights and history to a file, signed with a private key; see `jno.save`."""
-        save_object(self, path, public_key_path, private_key_path)
+        """Write expressions, domain, weights and history to a file, signed with a private key; see `jno.save`.
+
+        With ``data_only=True`` the file holds weights, a description of the problem and the history, and cannot run
+        code: ``jno.load(path, trusted=False)`` reads it, and ``net.initialize("path::name")`` takes its weights.
+        """
+        save_object(self, path, public_key_path, private_key_path, data_only=data_only)
         return self
 
     @classmethod
@@ -109,3 +121,48 @@ class StoredProblem(CompiledProblem):
         self._take_expressions(parts.expressions)
         self._module_seed = self.seed
         self.compile()
+
+
+def as_data(
+    expressions: Mapping[str, Node], models: Sequence[Model], memory: Memory, attributes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What of a core is saved without a pickle: weights, a description of the problem, and the history.
+
+    Expressions and the domain are text: they refer to functions and classes, which only a script or a pickle can bring.
+
+    Args:
+        expressions: constraints and trackers by name.
+        models: of the core.
+        memory: for the number of epochs.
+        attributes: of the core.
+
+    Raises:
+        ValueError: two models of the same name.
+    """
+    names = [model.model_key for model in models]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two models have the same name, so a file cannot tell their weights apart: {names}")
+    modules = dict(zip(names, [model.module for model in models], strict=True))
+    options = attributes["best_config"]
+    return {
+        **weights_as_data(modules),
+        "configuration": {
+            "seed": attributes["seed"],
+            "epoch": memory.epoch,
+            "expressions": {name: dump_tree(expression) for name, expression in expressions.items()},
+            "models": {name: type(module).__qualname__ for name, module in modules.items()},
+            "domain": repr(attributes["domain"]),
+            "best_config": None if options is None else {name: _plain(value) for name, value in options.items()},
+        },
+        "history": statistics(attributes["training_logs"]),
+    }
+
+
+def _plain(value: object) -> bool | int | float | str | None:
+    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
+
+
+@data_of.register
+def _(problem: StoredProblem) -> dict[str, Any]:
+    expressions = dict(zip(expression_names(problem.all_ops), problem.all_ops, strict=True))
+    return as_data(expressions, problem._models, problem._memory, {name: problem.__dict__[name] for name in _SAVED})

@@ -24,6 +24,7 @@ def keys(tmp_path_factory):
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = pem_format.Encoding.PEM
     secret = key.private_bytes(pem, pem_format.PrivateFormat.PKCS8, pem_format.NoEncryption())
+    (folder / "private.pem").touch(mode=0o600)
     (folder / "private.pem").write_bytes(secret)
     public = key.public_key().public_bytes(pem, pem_format.PublicFormat.SubjectPublicKeyInfo)
     (folder / "public.pem").write_bytes(public)

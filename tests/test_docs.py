@@ -16,6 +16,7 @@ PAGES = Path(__file__).parent.parent / "docs"
         ("deployment.md", r"# (\(2, 1\) 0\.0)"),
         ("derivatives.md", r"```\n(pass over.*?)…"),
         ("domains.md", r"# (0\.4142)"),
+        ("files.md", r"# (\(1, 2, 1\))"),
         ("logging.md", r"# (2 0\.5 0\.25)"),
         ("models.md", r"\(tuned\.module\)\)  # (\d)"),
         ("resampling.md", r"# (\(1, 1, 20, 1\))"),

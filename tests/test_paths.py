@@ -120,6 +120,7 @@ def test_signed_files(home):
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption())
+    (home / "private.pem").touch(mode=0o600)
     (home / "private.pem").write_bytes(private)
     public = key.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo)
     (home / "public.pem").write_bytes(public)

@@ -192,6 +192,7 @@ class Keys:
         protection = protection or pem_format.NoEncryption()
         private = key.private_bytes(pem, pem_format.PrivateFormat.PKCS8, protection)
         public = key.public_key().public_bytes(pem, pem_format.PublicFormat.SubjectPublicKeyInfo)
+        self.private(name).touch(mode=0o600)
         self.private(name).write_bytes(private)
         self.public(name).write_bytes(public)
 
@@ -348,8 +349,10 @@ def unusable(tmp_path, keys):
     made.pair("protected", first, pem_format.BestAvailableEncryption(b"secret"))
     for path in (made.private("text"), made.public("text")):
         path.write_text("no key")
+        path.chmod(0o600)
     for path in (made.private("damaged"), made.public("damaged")):
         path.write_bytes(keys.public().read_bytes()[:200])
+        path.chmod(0o600)
     return made
 
 
@@ -379,8 +382,11 @@ def test_protected_private_key(unusable, tmp_path):
 def test_the_other_key_of_the_pair(signed, keys, tmp_path):
     with pytest.raises(SignatureError, match="is no public key in PEM format"):
         load(signed, keys.private())
+    public = tmp_path / "public.pem"
+    public.write_bytes(keys.public().read_bytes())
+    public.chmod(0o600)
     with pytest.raises(SignatureError, match="is no private key in PEM format"):
-        save(1, tmp_path / "y", private_key_path=keys.public())
+        save(1, tmp_path / "y", private_key_path=public)
 
 
 def test_an_empty_path_is_no_way_around(signed, tmp_path):

@@ -25,4 +25,5 @@ from ._search_space import ArchSpace as ArchSpace
 from ._search_space import check_training as check_training
 from ._summary import print_summary as print_summary
 from ._tunable import TunableModule as TunableModule
+from ._weight_files import weights_as_data as weights_as_data
 from .models import nn as nn

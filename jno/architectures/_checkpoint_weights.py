@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxtyping import PyTree
 
-from jno.utils import CheckpointFolder, orbax
+from jno.utils import CheckpointFolder, orbax, shown_path
 
 from ._leaves import DoesNotFitError, misfits, misfits_of_adapters, replaced
 
@@ -39,19 +39,23 @@ def from_checkpoint(module: PyTree, path: Path, model_name: str, name: str) -> P
             has, leaves and adapters that do not fit.
     """
     if not path.is_dir():
-        raise FileNotFoundError(f"initialize() of {name}: no such checkpoint directory: {path}")
-    models = _models(path)
+        raise FileNotFoundError(f"initialize() of {name}: no such checkpoint directory: {shown_path(path)}")
+    return with_stored(module, _models(path), path, model_name, name)
+
+
+def with_stored(module: PyTree, models: Mapping[str, StoredWeights], path: Path, model_name: str, name: str) -> PyTree:
+    """``module`` with the weights of one of several models; arguments and errors are those of `from_checkpoint`."""
     if not model_name and len(models) > 1:
         raise ValueError(
-            f"initialize({str(path)!r}) of {name}: the checkpoint holds several models; write "
-            f"'{path}::model' with one of {', '.join(models)}"
+            f"initialize({shown_path(path)!r}) of {name}: the checkpoint holds several models; write "
+            f"'{shown_path(path)}::model' with one of {', '.join(models)}"
         )
     names = (model_name, f"model_{model_name}") if model_name else models
     entry = next((key for key in names if key in models), None)
     if entry is None:
         raise ValueError(
-            f"initialize('{path}::{model_name}') of {name}: no model {model_name!r} in the checkpoint; it has "
-            f"{', '.join(models)}"
+            f"initialize('{shown_path(path)}::{model_name}') of {name}: no model {model_name!r} in the checkpoint; "
+            f"it has {', '.join(models)}"
         )
     arrays, adapters = dict(_flat(models[entry].arrays)), models[entry].adapters
     problems = misfits(module, arrays, "in the checkpoint")

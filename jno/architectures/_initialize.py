@@ -15,11 +15,12 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, PyTree
 
 from jno.lora import adapter_settings
-from jno.utils import Key, user_path
+from jno.utils import Key, check_arrays, is_jno_file, shown_path, user_path
 
-from ._checkpoint_weights import from_checkpoint
+from ._checkpoint_weights import from_checkpoint, with_stored
 from ._leaves import DoesNotFitError, misfits, misfits_of_adapters, replaced
 from ._masks import leaf_paths
+from ._weight_files import read_weights
 
 
 def initialized(module: PyTree, weights: object, key: Key, name: str) -> PyTree:
@@ -32,6 +33,8 @@ def initialized(module: PyTree, weights: object, key: Key, name: str) -> PyTree:
     if isinstance(weights, str | Path):
         location, _, key_in_file = str(weights).partition("::")
         path = user_path(location)
+        if is_jno_file(path):
+            return with_stored(module, read_weights(path, name), path, key_in_file, name)
         if key_in_file or path.is_dir():
             return from_checkpoint(module, path, key_in_file, name)
         return _from_file(module, path, name)
@@ -49,22 +52,23 @@ def _is_array_like(weights: object) -> TypeGuard[ArrayLike]:
 def _from_file(module: PyTree, path: Path, name: str) -> PyTree:
     if path.suffix != ".eqx":
         raise ValueError(
-            f"initialize({str(path)!r}) of {name}: expected an Equinox '.eqx' file or a checkpoint directory, for one "
-            "of several models written 'directory::model'"
+            f"initialize({shown_path(path)!r}) of {name}: expected an Equinox '.eqx' file or a checkpoint directory, "
+            "for one of several models written 'directory::model'"
         )
     if not path.exists():
-        raise FileNotFoundError(f"initialize() of {name}: no such file: {path}")
+        raise FileNotFoundError(f"initialize() of {name}: no such file: {shown_path(path)}")
     try:
+        check_arrays(path, "the file")
         with path.open("rb") as file:
             loaded = eqx.tree_deserialise_leaves(file, module)
             surplus = file.read(1)
     except (RuntimeError, ValueError, EOFError, OSError) as error:
         raise DoesNotFitError(
-            f"initialize() of {name}: {path} does not hold weights of this module: {error}"
+            f"initialize() of {name}: {shown_path(path)} does not hold weights of this module: {error}"
         ) from error
     if surplus:
         raise DoesNotFitError(
-            f"initialize() of {name}: {path} does not hold weights of this module: it has more arrays"
+            f"initialize() of {name}: {shown_path(path)} does not hold weights of this module: it has more arrays"
         )
     return loaded
 

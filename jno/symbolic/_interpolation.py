@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from jno.trace import Constant, FunctionCall, Placeholder
+from jno.utils import read_npz, shown_path, user_path
 
 from ._splines import DEGREES, fitted
 
@@ -83,7 +84,7 @@ def interpn(coordinates: Any, axes: Any, values: object = None, method: str = "l
     if isinstance(axes, str | Path):
         if values is not None:
             raise ValueError("interpn: the file has the values; leave values= out, or give the axes as arrays")
-        axes, values = _read_grid(Path(axes), len(listed))
+        axes, values = _read_grid(user_path(axes), len(listed))
     if values is None:
         raise ValueError("interpn needs the values on the grid")
     return _interpolated("interpn", listed, list(axes), values, method)
@@ -134,11 +135,11 @@ def _numbers(name: str, values: object) -> np.ndarray:
 def _read_grid(path: Path, count: int) -> tuple[list[np.ndarray], np.ndarray]:
     """Axes and values of a ``.npz`` file."""
     if path.suffix != ".npz":
-        raise ValueError(f"interpn reads .npz files with the arrays x, y, (z,) values, not {str(path)!r}")
+        raise ValueError(f"interpn reads .npz files with the arrays x, y, (z,) values, not {shown_path(path)!r}")
     names = [*_AXES[:count], "values"]
-    with np.load(path, allow_pickle=False) as archive:
-        missing = [name for name in names if name not in archive.files]
-        if missing:
-            raise ValueError(f"{str(path)!r} lacks the arrays {missing}; it has {archive.files}")
-        *axes, values = (archive[name] for name in names)
+    arrays = read_npz(path, repr(shown_path(path)))
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise ValueError(f"{shown_path(path)!r} lacks the arrays {missing}; it has {list(arrays)}")
+    *axes, values = (arrays[name] for name in names)
     return axes, values

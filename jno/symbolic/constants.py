@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import copy
-import json
 import pickle
-import re
-import tomllib
 from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,19 @@ import jax
 import numpy as np
 
 from jno.trace import Constant
-from jno.utils import user_path
+from jno.utils import (
+    SignatureError,
+    bounded_bytes,
+    get_limits,
+    get_rsa_public_key,
+    parsed_json,
+    parsed_toml,
+    parsed_yaml,
+    read_npy,
+    read_npz,
+    shown_path,
+    user_path,
+)
 
 
 class ConstantNamespace:
@@ -100,14 +109,16 @@ def constant(tag: str, source: object) -> ConstantNamespace | Constant:
         tag: name shown in expression trees.
         source: a dictionary (nested for groups), or the path of a file: ``.json``, ``.yaml``/``.yml`` (needs
             PyYAML), ``.toml``, ``.npz``, ``.npy``, ``.pkl``/``.pickle`` (**reading a pickle runs the code it
-            contains: only use files you trust**). A number or an array makes a single constant.
+            contains: only use files you trust**; refused where a public key is configured). A number or an array makes
+            a single constant.
 
     Returns:
         `ConstantNamespace`; for a ``.npy`` file, a number or an array one `Constant` node.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: unsupported suffix, or a damaged file.
+        ValueError: unsupported suffix, a damaged file, or one above a limit (`jno.utils.get_limits`).
+        SignatureError: a pickle, and a public key is configured (`jno.get_rsa_public_key`).
         TypeError: ``source`` is something else, or the file does not hold a table of names.
         ImportError: a YAML file without PyYAML.
 
@@ -177,66 +188,59 @@ def _frozen(value: object, name: str) -> Any:
 
 
 def _read_file(path: Path) -> Any:
+    name = repr(shown_path(path))
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise ValueError(f"cannot read constants from {str(path)!r}: supported suffixes are {', '.join(_READERS)}")
+        raise ValueError(f"cannot read constants from {name}: supported suffixes are {', '.join(_READERS)}")
     if not path.is_file():
-        raise FileNotFoundError(f"no file of constants at {str(path)!r} (working directory: {Path.cwd()})")
+        raise FileNotFoundError(f"no file of constants at {name} (working directory: {shown_path(Path.cwd())})")
     try:
-        return reader(path)
-    except (ValueError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f"cannot read constants from {str(path)!r}: {error}") from error
+        return reader(path, name)
+    except SignatureError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"cannot read constants from {name}: {error}") from error
 
 
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+def _read_json(path: Path, origin: str) -> Any:
+    return parsed_json(_text(path, origin), origin, get_limits())
 
 
-def _read_toml(path: Path) -> Any:
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+def _read_toml(path: Path, origin: str) -> Any:
+    return parsed_toml(_text(path, origin), origin, get_limits())
 
 
-def _read_npz(path: Path) -> dict[str, Any]:
-    with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+def _read_yaml(path: Path, origin: str) -> Any:
+    return parsed_yaml(_text(path, origin), origin, get_limits())
 
 
-def _read_npy(path: Path) -> Any:
-    return np.load(path, allow_pickle=False)
+def _text(path: Path, origin: str) -> bytes:
+    return bounded_bytes(path, origin, get_limits())
 
 
-def _read_pickle(path: Path) -> Any:
-    with path.open("rb") as file:
-        content = pickle.load(file)
+def _read_pickle(path: Path, origin: str) -> Any:
+    if get_rsa_public_key() is not None:
+        raise SignatureError(
+            f"{origin} is a pickle, which cannot be signed, and with a configured public key only signed files may run "
+            "code. Use .json, .toml, .yaml or .npz; or jno.save(constants, 'constants.jno') and then "
+            "constant(tag, jno.load('constants.jno'))."
+        )
+    try:
+        content = pickle.loads(path.read_bytes())
+    except Exception as error:  # a pickle may call anything, so anything may be raised
+        raise ValueError(f"it is damaged or no pickle ({type(error).__name__}: {error})") from error
     if not isinstance(content, Mapping):
-        raise TypeError(f"the pickle {str(path)!r} must hold a dictionary, got {type(content).__name__}")
+        raise TypeError(f"the pickle {origin} must hold a dictionary, got {type(content).__name__}")
     return content
 
 
-def _read_yaml(path: Path) -> Any:
-    try:
-        import yaml
-    except ImportError as error:
-        raise ImportError("reading constants from YAML needs PyYAML: pip install pyyaml") from error
-
-    class Loader(yaml.SafeLoader):
-        """Safe loader that also takes ``1e-3`` for a number, as YAML 1.2 does; PyYAML wants ``1.0e-3``."""
-
-    exponent_form = re.compile(r"^[-+]?(?:\d+(?:\.\d*)?|\.\d+)[eE][-+]?\d+$")
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", exponent_form, list("-+.0123456789"))
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from error
-
-
-_READERS: dict[str, Callable[[Path], Any]] = {
+_READERS: dict[str, Callable[[Path, str], Any]] = {
     ".json": _read_json,
     ".yaml": _read_yaml,
     ".yml": _read_yaml,
     ".toml": _read_toml,
-    ".npz": _read_npz,
-    ".npy": _read_npy,
+    ".npz": read_npz,
+    ".npy": read_npy,
     ".pkl": _read_pickle,
     ".pickle": _read_pickle,
 }

@@ -388,8 +388,9 @@ class Model:
         """Load weights when the next core is built; the last call wins.
 
         Args:
-            weights: path of an Equinox ``.eqx`` file; directory of a checkpoint (of `jno.callbacks.checkpoint`, newest
-                or that of one step, or of any module saved by Orbax), with several models ``"directory::model"``; a
+            weights: path of an Equinox ``.eqx`` file, or of a file that `jno.save` wrote with ``data_only=True``;
+                directory of a checkpoint (of `jno.callbacks.checkpoint`, newest or that of one step, or of any module
+                saved by Orbax); with several models ``"path::model"``; a
                 pytree like the module; an array or number (for a parameter); or an initializer
                 ``(key, shape, dtype) -> array`` applied to every floating leaf.  For a model with :meth:`bayesian` also
                 `jno.bayesian.pathfinder`, ``laplace`` or ``svgd``, which choose where its chains start, from the

@@ -11,7 +11,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
-from jno.utils import WriterLock, append_whole, get_logger, user_path, write_atomically
+from jno.utils import (
+    WriterLock,
+    append_whole,
+    get_limits,
+    get_logger,
+    is_integer,
+    parsed_json,
+    user_path,
+    write_atomically,
+)
 
 from ._trial import Outcome, Trial
 
@@ -133,7 +142,9 @@ class Journal:
     def _check(self, head: object, description: Mapping[str, Any]) -> int:
         if not isinstance(head, dict) or head.get("jno_sweep") != _FORMAT:
             raise ValueError(f"{self.path} is no journal of a sweep: its first line is {_shortened(_text(head))}")
-        recorded: dict[str, Any] = head["description"]
+        recorded, in_flight = head.get("description"), head.get("in_flight")
+        if not isinstance(recorded, dict) or not is_integer(in_flight, 1):
+            raise ValueError(f"{self.path}, line 1 is damaged: it lacks the description of the sweep")
         different = [
             f"{name} was {_shortened(_text(recorded.get(name)))}, is {_shortened(_text(description.get(name)))}"
             for name in dict.fromkeys([*recorded, *description])
@@ -144,19 +155,21 @@ class Journal:
                 f"{self.path} is the journal of another sweep: {'; '.join(different)}. Use another journal=, or remove "
                 "the file"
             )
-        return int(head["in_flight"])
+        return in_flight
 
     def _outcome(self, number: int, line: str) -> Outcome:
         entry = self._parsed(number, line)
         names = {field.name for field in dataclasses.fields(Outcome)}
-        if not isinstance(entry, dict) or set(entry) != names:
+        if not isinstance(entry, dict) or set(entry) != names or not _has_types(entry):
             raise ValueError(f"{self.path}, line {number + 1} is no finished trial: {_shortened(line)}")
         # JSON has no numbers as keys
         return Outcome(**{**entry, "rungs": {int(rung): loss for rung, loss in entry["rungs"].items()}})
 
     def _parsed(self, number: int, line: str) -> Any:
+        limits, origin = get_limits(), f"{self.path}, line {number + 1}"
+        limits.check("text_bytes", len(line), origin, f"is text of {len(line):,} characters")
         try:
-            return json.loads(line)
+            return parsed_json(line, origin, limits)
         except json.JSONDecodeError as error:
             raise ValueError(f"{self.path}, line {number + 1} is damaged: {_shortened(line)} ({error})") from error
 
@@ -169,7 +182,22 @@ def _complete_lines(path: Path) -> list[str]:
     complete = content[: content.rfind(b"\n") + 1]
     if len(complete) < len(content):
         os.truncate(path, len(complete))
-    return complete.decode("utf-8").splitlines()
+    try:
+        return complete.decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is damaged, or no journal of a sweep: {error}") from error
+
+
+def _has_types(entry: Mapping[str, Any]) -> bool:
+    """Whether the values of a finished trial are of the types of `Outcome`."""
+    number = int | float | None
+    texts = all(isinstance(entry[name], str | None) for name in ("error", "traceback"))
+    numbers = all(isinstance(entry[name], number) for name in ("objective", "seconds", "pruned_at"))
+    rungs = entry["rungs"]
+    if not (texts and numbers and isinstance(entry["labels"], dict) and isinstance(rungs, dict)):
+        return False
+    fits = all(rung.isdecimal() and isinstance(loss, number) for rung, loss in rungs.items())
+    return fits and is_integer(entry["number"], 0) and entry["seconds"] is not None
 
 
 def _line(entry: Mapping[str, Any]) -> bytes:

@@ -4,6 +4,9 @@
 re-exported here.
 """
 
+from jno.utils._array_files import check_arrays as check_arrays
+from jno.utils._array_files import read_npy as read_npy
+from jno.utils._array_files import read_npz as read_npz
 from jno.utils._atomic_files import append_whole as append_whole
 from jno.utils._atomic_files import replaced_file as replaced_file
 from jno.utils._atomic_files import save_figure as save_figure
@@ -25,15 +28,16 @@ from jno.utils._checks import require_one_of as require_one_of
 from jno.utils._checks import require_positive as require_positive
 from jno.utils._config import get_config as get_config
 from jno.utils._config import get_config_path as get_config_path
+from jno.utils._config import get_limits as get_limits
 from jno.utils._config import get_network_seed as get_network_seed
-from jno.utils._config import get_rsa_private_key as get_rsa_private_key
-from jno.utils._config import get_rsa_public_key as get_rsa_public_key
 from jno.utils._config import get_runs_base_dir as get_runs_base_dir
 from jno.utils._config import get_seed as get_seed
 from jno.utils._config import get_setting as get_setting
 from jno.utils._config import get_stop_on_nonfinite as get_stop_on_nonfinite
 from jno.utils._config import load_config as load_config
 from jno.utils._config import set_network_seed as set_network_seed
+from jno.utils._data_format import data_of as data_of
+from jno.utils._data_format import register_record as register_record
 from jno.utils._documentation import SharedDocumentation as SharedDocumentation
 from jno.utils._interruption import check_interruption as check_interruption
 from jno.utils._interruption import interrupted_by as interrupted_by
@@ -43,6 +47,9 @@ from jno.utils._jax_versions import scan_counts as scan_counts
 from jno.utils._jaxprs import equations_within as equations_within
 from jno.utils._jaxprs import evaluate_jaxpr as evaluate_jaxpr
 from jno.utils._jaxprs import shape_of as shape_of
+from jno.utils._keys import get_rsa_private_key as get_rsa_private_key
+from jno.utils._keys import get_rsa_public_key as get_rsa_public_key
+from jno.utils._limits import Limits as Limits
 from jno.utils._locks import WriterLock as WriterLock
 from jno.utils._logger import Logger as Logger
 from jno.utils._logger import console_is_quiet as console_is_quiet
@@ -51,14 +58,20 @@ from jno.utils._logger import init_default_logger as init_default_logger
 from jno.utils._logger import quiet_console as quiet_console
 from jno.utils._monitor import TOTAL as TOTAL
 from jno.utils._monitor import Monitor as Monitor
+from jno.utils._paths import shown_path as shown_path
 from jno.utils._paths import text_output as text_output
 from jno.utils._paths import user_path as user_path
 from jno.utils._pickling import PROCESS as PROCESS
 from jno.utils._pickling import dumps as dumps
 from jno.utils._progress_bar import ProgressBar as ProgressBar
+from jno.utils._serialization import is_jno_file as is_jno_file
 from jno.utils._serialization import load as load
 from jno.utils._serialization import save as save
 from jno.utils._signatures import SignatureError as SignatureError
+from jno.utils._structured_text import bounded_bytes as bounded_bytes
+from jno.utils._structured_text import parsed_json as parsed_json
+from jno.utils._structured_text import parsed_toml as parsed_toml
+from jno.utils._structured_text import parsed_yaml as parsed_yaml
 from jno.utils._types import Axes as Axes
 from jno.utils._types import Figure as Figure
 from jno.utils._types import Key as Key

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import json
 import logging
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
+from ._config import get_limits
 from ._logger import get_logger
 
 
@@ -189,16 +193,22 @@ def _fixed(arrays: PyTree) -> PyTree:
 
 
 def _check_arrays(directory: Path) -> None:
-    """Read all arrays one after the other.
+    """Read all arrays one after the other, as they are stored, and compare what they claim with that.
 
     Orbax reads them at once, and where one is damaged the others find its event loop closed, which can end the process.
 
     Raises:
-        ValueError: one cannot be read.
+        ValueError: one cannot be read, or together they claim far more memory than is stored (`Limits.unpacked_bytes`).
     """
     import tensorstore  # comes with Orbax
 
     base = {"driver": "file", "path": f"{directory}/"}
     store = tensorstore.KvStore.open({"driver": "ocdbt", "base": base}).result()
+    claim, size = 0, 0
     for key in store.list().result():
-        store.read(key).result()
+        content = store.read(key).result().value
+        size += len(content)
+        if key.endswith(b".zarray"):
+            description = json.loads(content)
+            claim += math.prod(description["shape"]) * jnp.dtype(description["dtype"]).itemsize
+    get_limits().check_unpacked(claim, size, "it")

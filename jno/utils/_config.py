@@ -1,7 +1,12 @@
-"""Settings: environment variables over `./.jno.toml` over `~/.jno/config.toml` over defaults."""
+"""Settings: environment variables over `./.jno.toml` over `~/.jno/config.toml` over defaults.
+
+The working directory may be somebody else's, so its file may not undo what protects the user: limits it may only lower
+(`get_limits`), and keys have rules of their own (`_keys.py`).
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tomllib
 import warnings
@@ -10,7 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jno.utils._paths import user_path
+from jno.utils._limits import Limits, raising
+from jno.utils._paths import shown_path
+from jno.utils._structured_text import bounded_bytes, parsed_toml
 
 DEFAULT_SEED = 42
 DEFAULT_RUNS_BASE_DIR = "./runs"
@@ -20,17 +27,18 @@ _SCHEMA: dict[str, dict[str, type]] = {
     "jno": {"seed": int, "diff_type": str, "hessian_type": str, "stop_on_nonfinite": bool},
     "runs": {"base_dir": str},
     "rsa": {"public_key": str, "private_key": str, "path": str},
+    "limits": dict.fromkeys((entry.name for entry in dataclasses.fields(Limits)), int),
 }
 _BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 
 
 @dataclass
 class _Cache:
-    """The tables read last and the files they came from; `warned` outlives re-reading."""
+    """The tables read last, each with the file they came from; `warned` outlives re-reading."""
 
     sources: tuple[Path, Path] | None = None
-    tables: dict[str, Any] = field(default_factory=dict)
-    warned: set[tuple[Path, str]] = field(default_factory=set)
+    tables: dict[Path, dict[str, Any]] = field(default_factory=dict)
+    warned: set[tuple[str, str]] = field(default_factory=set)
 
 
 @dataclass
@@ -48,24 +56,25 @@ def _user_file() -> Path:
     return Path.home() / ".jno" / "config.toml"
 
 
-def _candidates() -> tuple[Path, Path]:
-    """Return the two configuration files, the stronger one first."""
+def config_files() -> tuple[Path, Path]:
+    """Return the two configuration files, that of the project first."""
     return Path.cwd() / ".jno.toml", _user_file()
 
 
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
+    name, defaults = shown_path(path), Limits()  # it cannot set its own limits
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = parsed_toml(bounded_bytes(path, name, defaults), name, defaults)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         # the text of both errors carries the position
-        raise ValueError(f"Malformed TOML in {path}: {error}. Correct the file or remove it.") from error
-    _check_tables(tables, path)
+        raise ValueError(f"Malformed TOML in {name}: {error}. Correct the file or remove it.") from error
+    _check_tables(tables, name)
     return tables
 
 
-def _check_tables(tables: Mapping[str, Any], path: Path) -> None:
+def _check_tables(tables: Mapping[str, Any], path: str) -> None:
     for table, entries in tables.items():
         if table not in _SCHEMA:
             _warn_unknown(path, f"[{table}]", [f"[{name}]" for name in _SCHEMA])
@@ -75,16 +84,30 @@ def _check_tables(tables: Mapping[str, Any], path: Path) -> None:
             _check_entries(table, entries, path)
 
 
-def _check_entries(table: str, entries: Mapping[str, Any], path: Path) -> None:
+def _check_entries(table: str, entries: Mapping[str, Any], path: str) -> None:
     schema = _SCHEMA[table]
     for key, value in entries.items():
         if key not in schema:
             _warn_unknown(path, f"[{table}] {key}", list(schema))
         elif type(value) is not schema[key]:  # exact: `seed = true` is not an integer
-            raise ValueError(f"{path}: [{table}] {key} must be of type {schema[key].__name__}, got {value!r}.")
+            shown = type(value).__name__ if table == "rsa" else repr(value)
+            raise ValueError(f"{path}: [{table}] {key} must be of type {schema[key].__name__}, got {shown}.")
+        else:
+            _check_protection(table, key, value, path)
 
 
-def _warn_unknown(path: Path, what: str, names: list[str]) -> None:
+def _check_protection(table: str, key: str, value: Any, path: str) -> None:
+    """Refuse values that would switch off what protects the user."""
+    if table == "rsa" and not value.strip():
+        raise ValueError(
+            f"{path}: [rsa] {key} is empty, and an empty key does not switch a check off. Remove the line or name a "
+            "file."
+        )
+    if table == "limits" and value < 1:
+        raise ValueError(f"{path}: [limits] {key} must be at least 1, got {value}.")
+
+
+def _warn_unknown(path: str, what: str, names: list[str]) -> None:
     if (path, what) in _cache.warned:
         return
     _cache.warned.add((path, what))
@@ -94,7 +117,8 @@ def _warn_unknown(path: Path, what: str, names: list[str]) -> None:
 def load_config(force: bool = False) -> dict[str, Any]:
     """Read `./.jno.toml` and `~/.jno/config.toml`; a key in the first beats the same key in the second.
 
-    The result is cached for the current working directory.
+    In the tables that protect the user it is the other way round: in `[rsa]` the second beats the first, in `[limits]`
+    the smaller number counts.  The result is cached for the current working directory.
 
     Args:
         force: read the files again even when they were read before. Default False.
@@ -113,17 +137,31 @@ def load_config(force: bool = False) -> dict[str, Any]:
         >>> isinstance(jno.load_config(), dict)
         True
     """
-    sources = _candidates()
+    sources = config_files()
     if force or _cache.sources != sources:
-        merged: dict[str, Any] = {}
-        for path in reversed(sources):
-            for table, entries in _read(path).items():
-                is_table = isinstance(entries, Mapping)
-                merged[table] = {**merged.get(table, {}), **entries} if is_table else entries
-        _cache.tables, _cache.sources = merged, sources
-    return {
-        table: dict(entries) if isinstance(entries, Mapping) else entries for table, entries in _cache.tables.items()
-    }
+        _cache.tables, _cache.sources = {path: _read(path) for path in reversed(sources)}, sources
+    merged: dict[str, Any] = {}
+    for path in reversed(sources):
+        for table, entries in _cache.tables[path].items():
+            is_table = isinstance(entries, Mapping)
+            merged[table] = _merged(table, merged.get(table, {}), entries) if is_table else entries
+    return merged
+
+
+def _merged(table: str, of_user: Mapping[str, Any], of_project: Mapping[str, Any]) -> dict[str, Any]:
+    """What two files say in one table; the first belongs to the user, the other to the working directory."""
+    if table == "rsa":
+        return {**of_project, **of_user}
+    if table == "limits":
+        return {**of_user, **{name: min(limit, of_user.get(name, limit)) for name, limit in of_project.items()}}
+    return {**of_user, **of_project}
+
+
+def entries_of(path: Path, table: str) -> Mapping[str, Any]:
+    """Return what one of the two configuration files says in a table."""
+    load_config()
+    entries: Mapping[str, Any] = _cache.tables.get(path, {}).get(table, {})
+    return entries
 
 
 def get_config() -> dict[str, Any]:
@@ -146,7 +184,7 @@ def get_config_path() -> Path | None:
         >>> path is None or path.is_file()
         True
     """
-    return next((path for path in _candidates() if path.is_file()), None)
+    return next((path for path in config_files() if path.is_file()), None)
 
 
 def get_setting(table: str, key: str, default: Any = None) -> Any:
@@ -198,7 +236,7 @@ def get_seed() -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"Invalid JNO_SEED: {text!r} is not an integer; set e.g. JNO_SEED=42.") from None
+        raise ValueError("Invalid JNO_SEED: it is not an integer; set e.g. JNO_SEED=42.") from None
 
 
 def get_stop_on_nonfinite() -> bool:
@@ -216,7 +254,7 @@ def get_stop_on_nonfinite() -> bool:
     if text is None:
         return bool(get_setting("jno", "stop_on_nonfinite", True))
     if text.lower() not in _BOOLEANS:
-        raise ValueError(f"Invalid JNO_STOP_ON_NONFINITE: {text!r}; allowed: {', '.join(_BOOLEANS)}.")
+        raise ValueError(f"Invalid JNO_STOP_ON_NONFINITE; allowed: {', '.join(_BOOLEANS)}.")
     return _BOOLEANS[text.lower()]
 
 
@@ -232,41 +270,37 @@ def get_runs_base_dir() -> str:
     return os.path.expanduser(base)  # a path would lose the leading ./
 
 
-def _get_rsa_key(which: str) -> str | None:
-    """Environment before files; in each, the key itself before the folder that holds `<which>.pem`."""
-    sources = (
-        (os.environ.get(f"JNO_RSA_{which.upper()}_KEY"), os.environ.get("JNO_RSA_PATH")),
-        (get_setting("rsa", f"{which}_key"), get_setting("rsa", "path")),
-    )
-    for key, folder in sources:
-        if key:
-            return str(user_path(key))
-        if folder:
-            return str(user_path(folder) / f"{which}.pem")
-    return None
+def get_limits() -> Limits:
+    """Return what files may demand: `JNO_LIMIT_<NAME>`, else `[limits]`, else the defaults of `Limits`.
 
+    The file of the working directory may lower a limit, not raise it above that of the user's file or the default.
 
-def get_rsa_public_key() -> str | None:
-    """Return the path of the RSA public key, None when none is configured.
-
-    Looked up in `JNO_RSA_PUBLIC_KEY`, `JNO_RSA_PATH` (a folder with `public.pem`), `[rsa] public_key` and
-    `[rsa] path`, in this order.
+    Raises:
+        ValueError: a variable is not a positive integer, or the file of the working directory raises a limit.
 
     Example:
-        >>> import jno
-        >>> key = jno.get_rsa_public_key()
+        >>> from jno.utils import get_limits
+        >>> get_limits().depth
+        100
     """
-    return _get_rsa_key("public")
+    defaults = Limits()
+    names = [entry.name for entry in dataclasses.fields(Limits)]
+    return Limits(**{name: _limit(name, getattr(defaults, name)) for name in names})
 
 
-def get_rsa_private_key() -> str | None:
-    """Return the path of the RSA private key, None when none is configured.
-
-    Looked up in `JNO_RSA_PRIVATE_KEY`, `JNO_RSA_PATH` (a folder with `private.pem`), `[rsa] private_key`
-    and `[rsa] path`, in this order.
-
-    Example:
-        >>> import jno
-        >>> key = jno.get_rsa_private_key()
-    """
-    return _get_rsa_key("private")
+def _limit(name: str, default: int) -> int:
+    variable = f"JNO_LIMIT_{name.upper()}"
+    if (text := os.environ.get(variable)) is not None:
+        if not text.isdecimal() or int(text) < 1:
+            raise ValueError(f"Invalid {variable}: it must be a positive integer, such as {default}.")
+        return int(text)
+    project_file, user_file = config_files()
+    limit: int = entries_of(user_file, "limits").get(name, default)
+    lowered: int = entries_of(project_file, "limits").get(name, limit)
+    if lowered > limit:
+        source = shown_path(user_file) if name in entries_of(user_file, "limits") else "the default"
+        raise ValueError(
+            f"{shown_path(project_file)}: [limits] {name} = {lowered} is above the {limit} of {source}; the file of a "
+            f"working directory may only lower limits. {raising(name)}"
+        )
+    return lowered

@@ -11,6 +11,10 @@ from typing import Any
 
 from ._atomic_files import replaced_file
 
+_PATH_VARIABLES = ("JNO_RSA_PUBLIC_KEY", "JNO_RSA_PRIVATE_KEY", "JNO_RSA_PATH")
+_KEY_CONTENT = "-----BEGIN"
+"""Of a PEM file: somebody passed the key where its path belongs."""
+
 
 def user_path(path: str | os.PathLike[str]) -> Path:
     """A path that a user wrote, with ``~`` for the home directory.
@@ -24,6 +28,29 @@ def user_path(path: str | os.PathLike[str]) -> Path:
         True
     """
     return Path(path).expanduser()
+
+
+def shown_path(path: str | os.PathLike[str]) -> str:
+    """A path as messages and logs show it: without the home directory, the value of a variable, or a key.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from jno.utils import shown_path
+        >>> shown_path(Path.home() / "runs" / "a.jno")
+        '~/runs/a.jno'
+    """
+    text = os.fspath(path)
+    if _KEY_CONTENT in text:
+        return "<the content of a key>"
+    named = {os.path.expanduser("~"): "~"}
+    for name in _PATH_VARIABLES:
+        if value := os.environ.get(name, "").rstrip(os.sep):
+            named |= {value: f"${name}", os.path.expanduser(value): f"${name}"}
+    # the longest first: one folder may be inside another
+    for folder in sorted(named, key=len, reverse=True):
+        if text == folder or text.startswith(folder + os.sep):
+            return named[folder] + text[len(folder) :]
+    return text
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
 """jno.save and jno.load: one object in one self-describing file.
 
-Layout: 8 bytes magic, 4 bytes header length (big endian), header (JSON), payload (cloudpickle). Everything
-that can be wrong with a file is found from magic, header and digest before a single byte is unpickled. With RSA keys
-the file's signature stands beside it (see `_signatures.py`).
+Layout: 8 bytes magic, 4 bytes header length (big endian), header (JSON), payload (a pickle, or plain data where the
+header has `"payload": "data"`). Everything that can be wrong with a file is found from magic, header and digest before
+a single byte is unpickled. With RSA keys the file's signature stands beside it (see `_signatures.py`).
 """
 
 from __future__ import annotations
@@ -19,17 +19,23 @@ from pathlib import Path
 from typing import Any
 
 from jno.utils._atomic_files import write_atomically
-from jno.utils._config import get_rsa_private_key, get_rsa_public_key
-from jno.utils._paths import user_path
+from jno.utils._checks import require_bool
+from jno.utils._config import get_limits
+from jno.utils._data_format import decoded_data, encoded_data
+from jno.utils._keys import get_rsa_private_key, get_rsa_public_key
+from jno.utils._paths import shown_path, user_path
 from jno.utils._pickling import dumps
 from jno.utils._signatures import SignatureError, default_signature_path, signed, verify, write_signed
+from jno.utils._structured_text import parsed_json
 
 # As in PNG: a non-ASCII byte, then line ends, so that a transfer in text mode breaks the magic itself.
 _MAGIC = b"\x93JNO\r\n\x1a\n"
 _FORMAT_VERSION = 1
 _LENGTH = struct.Struct(">I")
 _DISTRIBUTIONS = {"jno": "jno-jax", "jax": "jax", "equinox": "equinox"}
-_HEADER_KEYS = ("format", "kind", "versions", "sha256", "length")
+_HEADER_TYPES = {"format": int, "kind": str, "versions": dict, "sha256": str, "length": int}
+_DATA = "data"
+"""What the header calls a payload that is no pickle."""
 
 
 def save(
@@ -37,6 +43,8 @@ def save(
     filepath: str | os.PathLike[str],
     public_key_path: str | os.PathLike[str] | None = None,
     private_key_path: str | os.PathLike[str] | None = None,
+    *,
+    data_only: object = False,
 ) -> None:
     """Write an object (a solved `core`, a `domain`, a `statistics`, …) to a file.
 
@@ -55,8 +63,14 @@ def save(
             configured one (`jno.get_rsa_public_key`), if any.
         private_key_path: PEM file of the RSA private key, without a password, that signs. Default None: the
             configured one (`jno.get_rsa_private_key`); without one the file is not signed.
+        data_only: write plain data instead of a pickle (default False): numbers, texts, lists, tuples, dictionaries,
+            arrays and histories as they are; of a network its arrays by path; of a `core` a dictionary with
+            ``weights``, ``configuration`` and ``history``. Such a file runs no code when it is read, and is what
+            `jno.load` reads with ``trusted=False`` and what `Model.initialize` takes.
 
     Raises:
+        TypeError: `data_only` and something is not data, such as a function; naming where.
+        ValueError: `data_only` and it is nested deeper, or has more text, than is read (`jno.utils.get_limits`).
         SignatureError: a key is missing, unreadable, protected by a password, no RSA key or shorter than 2048 bits,
             the two are not a pair, or `public_key_path` was given without a private key. Nothing is written.
         ImportError: signing without `cryptography`.
@@ -72,13 +86,15 @@ def save(
         >>> jno.load(file)
         {'answer': 42}
     """
-    payload = dumps(obj)
+    require_bool(data_only, "save(data_only)")
+    payload = encoded_data(obj, get_limits()) if data_only else dumps(obj)
     header = {
         "format": _FORMAT_VERSION,
         "kind": _kind(type(obj)),
         "versions": _versions(),
         "sha256": hashlib.sha256(payload).hexdigest(),
         "length": len(payload),
+        **({"payload": _DATA} if data_only else {}),
     }
     encoded = json.dumps(header).encode()
     content = b"".join((_MAGIC, _LENGTH.pack(len(encoded)), encoded, payload))
@@ -96,12 +112,14 @@ def load(
     signature_path: str | os.PathLike[str] | None = None,
     *,
     expected_type: type | None = None,
+    trusted: object = True,
 ) -> Any:
     """Read an object that `jno.save` wrote.
 
     Warning:
-        The payload is a pickle, and unpickling runs code that the file contains. The digest in the file finds
-        damage, not malice: load only files from people you trust, or only files that they signed.
+        Unless it was saved with `data_only`, the payload is a pickle, and unpickling runs code that the file contains.
+        The digest in the file finds damage, not malice: load only files from people you trust, only files that they
+        signed, or with ``trusted=False``.
 
     As soon as a public key is given or configured, the file must have a valid signature of that key's owner: a
     missing, damaged or foreign one is an error, and nothing is unpickled before the signature of all bytes of the
@@ -113,16 +131,18 @@ def load(
             one (`jno.get_rsa_public_key`); without one no signature is looked for.
         signature_path: the signature. Default None: `<filepath>.sig`.
         expected_type: the class the object must be an instance of. Default None: any.
+        trusted: whether a pickle may be read (default True). With False only files that were saved with `data_only` are
+            read, and no code can run, whoever wrote the file.
 
     Returns:
-        The object.
+        The object; of a file with plain data what `save` says, its arrays as NumPy arrays.
 
     Raises:
         FileNotFoundError: there is no such file.
         SignatureError: the signature is missing, damaged or not valid for this file and key, the key cannot be
             used, or `signature_path` was given without a public key.
-        ValueError: not a jNO file, damaged, written in a newer format, or written with versions of packages
-            that define its objects differently.
+        ValueError: not a jNO file, damaged, written in a newer format, written with versions of packages that define
+            its objects differently, above a limit (`jno.utils.get_limits`), or a pickle with ``trusted=False``.
         TypeError: the object is not an instance of `expected_type`.
         ImportError: verifying without `cryptography`.
 
@@ -133,9 +153,10 @@ def load(
         >>> jno.load(file, expected_type=list)
         [1, 2]
     """
+    require_bool(trusted, "load(trusted)")
     path = user_path(filepath)
     if not path.is_file():
-        raise FileNotFoundError(f"No such file: {str(path)!r}; jno.load reads a file that jno.save wrote.")
+        raise FileNotFoundError(f"No such file: {shown_path(path)!r}; jno.load reads a file that jno.save wrote.")
     content = path.read_bytes()
     try:
         _verify(path, content, public_key_path, signature_path)
@@ -146,13 +167,33 @@ def load(
             raise
         _verify(path, content, public_key_path, signature_path)
     header, payload = _split(path, content)
-    obj = _unpickle(path, header, payload)
+    is_data = header.get("payload") == _DATA
+    if not is_data and not trusted:
+        raise ValueError(
+            f"{shown_path(path)!r} holds a {header['kind']} as a pickle, and reading a pickle runs the code in it; "
+            "with trusted=False only files are read that were saved with data_only=True. Ask for such a file, or load "
+            "it with trusted=True if you trust whoever wrote it."
+        )
+    obj = decoded_data(payload, repr(shown_path(path)), get_limits()) if is_data else _unpickle(path, header, payload)
     if expected_type is not None and not isinstance(obj, expected_type):
+        if is_data:
+            raise TypeError(
+                f"{shown_path(path)!r} holds the plain data of a {header['kind']}, expected {_kind(expected_type)}; "
+                "read it with jno.load, and give its weights to networks with initialize('path::name')."
+            )
         raise TypeError(
-            f"{str(path)!r} holds an object of type {_kind(type(obj))}, expected {_kind(expected_type)}; "
+            f"{shown_path(path)!r} holds an object of type {_kind(type(obj))}, expected {_kind(expected_type)}; "
             "pass the matching expected_type or none."
         )
     return obj
+
+
+def is_jno_file(path: Path) -> bool:
+    """Whether a file begins as those that `save` wrote."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(len(_MAGIC)) == _MAGIC
 
 
 def _sign(
@@ -166,12 +207,14 @@ def _sign(
         return signed(content, user_path(private), None if public is None else user_path(public))
     if public_key_path is not None:
         raise SignatureError(
-            f"public_key_path={str(public_key_path)!r} alone signs nothing: give private_key_path too, or neither."
+            f"public_key_path={shown_path(public_key_path)!r} alone signs nothing: give private_key_path too, or "
+            "neither."
         )
     if public is not None:
         warnings.warn(
-            f"A public key is configured ({public!r}) but no private key: the file is not signed, and jno.load will "
-            "refuse it under this configuration. Configure the private key (JNO_RSA_PRIVATE_KEY) to sign.",
+            f"A public key is configured ({shown_path(public)!r}) but no private key: the file is not signed, and "
+            "jno.load will refuse it under this configuration. Configure the private key (JNO_RSA_PRIVATE_KEY) to "
+            "sign.",
             stacklevel=3,
         )
     return None
@@ -189,8 +232,8 @@ def _verify(
         verify(path, content, signature, user_path(public))
     elif signature_path is not None:
         raise SignatureError(
-            f"signature_path={str(signature_path)!r} needs a public key to verify it: give public_key_path or set "
-            "JNO_RSA_PUBLIC_KEY."
+            f"signature_path={shown_path(signature_path)!r} needs a public key to verify it: give public_key_path or "
+            "set JNO_RSA_PUBLIC_KEY."
         )
 
 
@@ -213,11 +256,14 @@ def _versions() -> dict[str, str]:
 def _split(path: Path, content: bytes) -> tuple[dict[str, Any], bytes]:
     """Return header and payload of a file's content after every check that needs no unpickling."""
     if not content.startswith(_MAGIC):
-        raise ValueError(f"{str(path)!r} is not a jNO file; jno.load reads files that jno.save wrote.")
+        raise ValueError(f"{shown_path(path)!r} is not a jNO file; jno.load reads files that jno.save wrote.")
     start = len(_MAGIC) + _LENGTH.size
     if len(content) < start:
         raise _damaged(path, "it ends before its header")
-    end = start + _LENGTH.unpack(content[len(_MAGIC) : start])[0]
+    length = _LENGTH.unpack(content[len(_MAGIC) : start])[0]
+    end = start + length
+    if end <= len(content):
+        get_limits().check("header_bytes", length, repr(shown_path(path)), f"claims a header of {length:,} bytes")
     header = _parse_header(path, content[start:end], complete=end <= len(content))
     payload = content[end:]
     if len(payload) != header["length"]:
@@ -231,7 +277,7 @@ def _parse_header(path: Path, encoded: bytes, *, complete: bool) -> dict[str, An
     if not complete:
         raise _damaged(path, "it ends within its header")
     try:
-        header = json.loads(encoded)
+        header = parsed_json(encoded, "the header", get_limits())
     except ValueError as error:
         raise _damaged(path, "its header is unreadable") from error
     if not isinstance(header, dict) or not isinstance(header.get("format"), int):
@@ -239,27 +285,33 @@ def _parse_header(path: Path, encoded: bytes, *, complete: bool) -> dict[str, An
     # before the other keys: a newer format may have other ones
     if header["format"] > _FORMAT_VERSION:
         raise ValueError(
-            f"{str(path)!r} has file format {header['format']}, this jNO reads up to {_FORMAT_VERSION}; "
+            f"{shown_path(path)!r} has file format {header['format']}, this jNO reads up to {_FORMAT_VERSION}; "
             "install the newer jNO that wrote it."
         )
-    if any(key not in header for key in _HEADER_KEYS):
+    if not all(isinstance(header.get(key), kind) for key, kind in _HEADER_TYPES.items()):
         raise _damaged(path, "its header is incomplete")
     return header
 
 
 def _damaged(path: Path, how: str) -> ValueError:
-    return ValueError(f"{str(path)!r} is truncated or damaged: {how}. Copy it again or save the object again.")
+    name = shown_path(path)
+    return ValueError(f"{name!r} is truncated or damaged: {how}. Copy it again or save the object again.")
 
 
 def _unpickle(path: Path, header: dict[str, Any], payload: bytes) -> Any:
     try:
         return pickle.loads(payload)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # a pickle may call anything, so anything may be raised
         raise ValueError(
-            f"{str(path)!r} holds a {header['kind']} that cannot be rebuilt here ({error}). "
+            f"{shown_path(path)!r} holds a {header['kind']} that cannot be rebuilt here ({_reason(error)}). "
             f"It was written with {_listed(header['versions'])}; installed: {_listed(_versions())}. "
-            "Load it with the versions it was written with, and with the same modules importable."
+            "Load it with the versions it was written with, and with the same modules importable; if these are the "
+            "same, the file was damaged before it was signed or digested: save the object again."
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: {error}"
 
 
 def _listed(versions: dict[str, str]) -> str:

@@ -8,12 +8,16 @@ killed leaves a file that can be verified.
 from __future__ import annotations
 
 import os
+import stat
 import struct
+import warnings
 from pathlib import Path
 from typing import Any
 
 from jno.utils._atomic_files import write_atomically
+from jno.utils._config import get_limits
 from jno.utils._locks import exclusive
+from jno.utils._paths import shown_path
 
 _PREFIX = b"PYLOTTE-SP\x01"
 _LENGTH = struct.Struct(">I")
@@ -35,8 +39,8 @@ def signed(content: bytes, private_key: Path, public_key: Path | None) -> bytes:
     key = _load_private_key(private_key)
     if public_key is not None and _load_public_key(public_key).public_numbers() != key.public_key().public_numbers():
         raise SignatureError(
-            f"The public key {str(public_key)!r} does not belong to the private key {str(private_key)!r}: what one "
-            "signs the other refuses. Give the two files of one pair."
+            f"The public key {shown_path(public_key)!r} does not belong to the private key "
+            f"{shown_path(private_key)!r}: what one signs the other refuses. Give the two files of one pair."
         )
     return _record(key.sign(content, *_scheme()))
 
@@ -48,8 +52,9 @@ def verify(path: Path, content: bytes, signature_file: Path, public_key: Path) -
 
     if not signature_file.is_file():
         raise SignatureError(
-            f"{str(path)!r} is not signed: there is no {str(signature_file)!r}, and with a public key "
-            f"({str(public_key)!r}) only signed files are loaded. Give signature_path if the signature is elsewhere."
+            f"{shown_path(path)!r} is not signed: there is no {shown_path(signature_file)!r}, and with a public key "
+            f"({shown_path(public_key)!r}) only signed files are loaded. Give signature_path if the signature is "
+            "elsewhere."
         )
     failure = InvalidSignature()
     for signature in _signatures(signature_file):
@@ -58,8 +63,8 @@ def verify(path: Path, content: bytes, signature_file: Path, public_key: Path) -
         except InvalidSignature as error:
             failure = error
     raise SignatureError(
-        f"The signature {str(signature_file)!r} does not fit {str(path)!r} and the public key "
-        f"{str(public_key)!r}: the file was changed or saved again after signing, the signature was changed, or "
+        f"The signature {shown_path(signature_file)!r} does not fit {shown_path(path)!r} and the public key "
+        f"{shown_path(public_key)!r}: the file was changed or saved again after signing, the signature was changed, or "
         "another key signed. Nothing was unpickled."
     ) from failure
 
@@ -89,14 +94,19 @@ def _record(signature: bytes) -> bytes:
 
 def _signatures(file: Path) -> list[bytes]:
     """The signatures in a file, at least one."""
+    try:
+        size = file.stat().st_size
+        get_limits().check("header_bytes", size, f"The signature {shown_path(file)!r}", f"has {size:,} bytes")
+    except ValueError as error:
+        raise SignatureError(str(error)) from error
     content, signatures = file.read_bytes(), []
     if not content.startswith(_PREFIX):
-        raise SignatureError(f"{str(file)!r} is not a signature that this jNO reads; jno.save writes it.")
+        raise SignatureError(f"{shown_path(file)!r} is not a signature that this jNO reads; jno.save writes it.")
     while content:
         start = len(_PREFIX) + _LENGTH.size
         end = start + (_LENGTH.unpack(content[len(_PREFIX) : start])[0] if len(content) >= start else 1)
         if not content.startswith(_PREFIX) or len(content) < end:
-            raise SignatureError(f"The signature {str(file)!r} is truncated or damaged. Copy it again.")
+            raise SignatureError(f"The signature {shown_path(file)!r} is truncated or damaged. Copy it again.")
         signatures.append(content[start:end])
         content = content[end:]
     return signatures
@@ -117,7 +127,7 @@ def _load_private_key(path: Path) -> Any:
         key = serialization.load_pem_private_key(content, password=None)
     except TypeError as error:  # what cryptography raises for an encrypted key without a password
         raise SignatureError(
-            f"The private key {str(path)!r} is protected by a password; give one without, readable only by you."
+            f"The private key {shown_path(path)!r} is protected by a password; give one without, readable only by you."
         ) from error
     except (ValueError, unsupported) as error:
         raise _not_a_key(path, "private") from error
@@ -145,30 +155,48 @@ def _import_cryptography() -> tuple[Any, Any, type[Exception]]:
 
 
 def _pem(path: Path, which: str) -> bytes:
+    if "-----BEGIN" in str(path):
+        raise SignatureError(
+            f"The {which} key is given as its content, where the path of its PEM file belongs. Write it to a file that "
+            "only you can read, and give the path."
+        )
     if not path.is_file():
         raise SignatureError(
-            f"The {which} key {str(path)!r} does not exist. Create it, or correct {which}_key_path, "
+            f"The {which} key {shown_path(path)!r} does not exist. Create it, or correct {which}_key_path, "
             f"JNO_RSA_{which.upper()}_KEY, JNO_RSA_PATH (a folder with both keys) or the table [rsa] of the "
             "configuration file."
         )
+    if which == "private":
+        _warn_if_others_can_read(path)
     return path.read_bytes()
+
+
+def _warn_if_others_can_read(path: Path) -> None:
+    """Warn of a private key that other users of the machine can read or replace."""
+    shared = stat.S_IRWXG | stat.S_IRWXO
+    if os.name == "posix" and path.stat().st_mode & shared:
+        warnings.warn(
+            f"The private key {shown_path(path)!r} can be used by others on this machine: whoever reads it can sign as "
+            f"you. Run: chmod 600 {shown_path(path)}",
+            stacklevel=2,
+        )
 
 
 def _not_a_key(path: Path, which: str) -> SignatureError:
     return SignatureError(
-        f"{str(path)!r} is no {which} key in PEM format. Make a pair with: openssl genrsa -out private.pem 3072; "
-        "openssl rsa -in private.pem -pubout -out public.pem"
+        f"{shown_path(path)!r} is no {which} key in PEM format. Make a pair with: "
+        "openssl genrsa -out private.pem 3072; openssl rsa -in private.pem -pubout -out public.pem"
     )
 
 
 def _checked(path: Path, which: str, key: Any, kind: Any) -> Any:
     if not isinstance(key, kind):
         raise SignatureError(
-            f"The {which} key {str(path)!r} is a {type(key).__name__}; files are signed with RSA keys."
+            f"The {which} key {shown_path(path)!r} is a {type(key).__name__}; files are signed with RSA keys."
         )
     if key.key_size < _MINIMUM_BITS:
         raise SignatureError(
-            f"The {which} key {str(path)!r} has {key.key_size} bits; at least {_MINIMUM_BITS} are needed."
+            f"The {which} key {shown_path(path)!r} has {key.key_size} bits; at least {_MINIMUM_BITS} are needed."
         )
     return key
 

@@ -14,8 +14,9 @@ from jaxtyping import Num
 
 from jno.utils._atomic_files import save_figure
 from jno.utils._config import get_runs_base_dir
+from jno.utils._data_format import register_record
 from jno.utils._logger import get_logger
-from jno.utils._paths import user_path
+from jno.utils._paths import shown_path, user_path
 from jno.utils._serialization import load as _load
 from jno.utils._serialization import save as _save
 
@@ -111,7 +112,7 @@ class statistics:
         target = self._default_figure_path() if path is None else user_path(path)
         save_figure(history_figure(self.training_logs), target, _DPI)
         if path is None:
-            get_logger().info(f"training history plotted to {target}")
+            get_logger().info(f"training history plotted to {shown_path(target)}")
         return self
 
     @staticmethod
@@ -136,11 +137,12 @@ class statistics:
         Console(file=sys.stdout).print(history_table(self.training_logs, self.total_loss_history))
         return self
 
-    def save(self, path: str | os.PathLike[str]) -> statistics:
+    def save(self, path: str | os.PathLike[str], *, data_only: object = False) -> statistics:
         """Write the history to a file, as `jno.save` does: signed when a private key is configured.
 
         Args:
             path: the file; missing directories are created, an existing file is replaced.
+            data_only: write plain data, which ``load(path, trusted=False)`` reads, instead of a pickle (default False).
 
         Returns:
             self, for chaining.
@@ -153,17 +155,18 @@ class statistics:
             >>> statistics.load(file).total_loss
             0.1
         """
-        _save(self, path)
+        _save(self, path, data_only=data_only)
         return self
 
     @classmethod
-    def load(cls, filepath: str | os.PathLike[str]) -> statistics:
+    def load(cls, filepath: str | os.PathLike[str], *, trusted: object = True) -> statistics:
         """Read a history that `save` wrote. As with `jno.load`, load only files you trust.
 
         With a configured public key (`jno.get_rsa_public_key`) the file must have a valid signature.
 
         Args:
             filepath: the file.
+            trusted: whether a pickle may be read (default True), see `jno.load`.
 
         Returns:
             The history.
@@ -174,4 +177,7 @@ class statistics:
             ValueError: not a jNO file, or damaged.
             TypeError: the file holds something else.
         """
-        return _load(filepath, expected_type=cls)
+        return _load(filepath, expected_type=cls, trusted=trusted)
+
+
+register_record("history", statistics, lambda history: history.training_logs, statistics)

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 
+from jno.utils import read_npy, shown_path
+
 from ..mesh import Mesh
 
 
@@ -136,14 +138,16 @@ def nodal_values(source: object, mesh: Mesh, field: str | None) -> np.ndarray:
 def _read(path: Path, mesh: Mesh, field: str | None) -> Any:
     """Nodal values of a `.npy` file, or point data of a mesh file."""
     if path.suffix == ".npy":
-        return np.load(path, allow_pickle=False)
-    from ..io import import_meshio
+        return read_npy(path, f"interpolate({shown_path(path)!r}): the file")
+    from ..io import meshio_mesh
 
-    data = import_meshio(f"Reading {path.suffix} files").read(path)
+    data = meshio_mesh(path, f"interpolate({shown_path(path)!r}): the file")
     if field is None and len(data.point_data) == 1:
         field = next(iter(data.point_data))
     if field not in data.point_data:
-        raise ValueError(f"interpolate({str(path)!r}): field={field!r}, and the file has {sorted(data.point_data)}.")
+        raise ValueError(
+            f"interpolate({shown_path(path)!r}): field={field!r}, and the file has {sorted(data.point_data)}."
+        )
     return np.asarray(data.point_data[field])[_places(np.asarray(data.points), mesh, path)]
 
 
@@ -151,12 +155,13 @@ def _places(points: np.ndarray, mesh: Mesh, path: Path) -> np.ndarray:
     """Where the nodes of the mesh are among the points of a file."""
     from scipy.spatial import cKDTree
 
+    name = shown_path(path)
     distance, places = cKDTree(points[:, : mesh.dimension]).query(mesh.points)
     size = float(np.linalg.norm(np.ptp(mesh.points, axis=0)))
     if np.max(distance) > 1e-6 * size:
         raise ValueError(
-            f"interpolate({str(path)!r}): the file has no point at some nodes of this domain's mesh (the furthest is "
-            f"{np.max(distance):.3g} away). Build the domain from that file, jno.domain({str(path)!r}), or interpolate "
+            f"interpolate({name!r}): the file has no point at some nodes of this domain's mesh (the furthest is "
+            f"{np.max(distance):.3g} away). Build the domain from that file, jno.domain({name!r}), or interpolate "
             "to domain.points first, e.g. by scipy.interpolate.griddata."
         )
     return places

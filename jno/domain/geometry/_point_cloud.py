@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+
+from jno.utils import read_npz, shown_path
 
 from ..mesh import Tag, check_tag_name
 from ._geometry import Geometry
@@ -57,11 +57,10 @@ def cloud_geometry(tags: Mapping[str, Any]) -> Geometry:
 def load_npz(path: str) -> Geometry:
     """Every key of the archive is a tag."""
     if not Path(path).is_file():
-        raise FileNotFoundError(f"There is no point-cloud file {path!r}.")
-    if not zipfile.is_zipfile(path):  # np.load takes other files for pickles
-        raise ValueError(f"The point-cloud file {path!r} is truncated or no .npz archive.")
+        raise FileNotFoundError(f"There is no point-cloud file {shown_path(path)!r}.")
+    origin = f"The point-cloud file {shown_path(path)!r}"
+    arrays = read_npz(Path(path), origin)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return cloud_geometry({name: arrays[name] for name in arrays.files})
-    except (ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise ValueError(f"The point-cloud file {path!r} cannot be used: {error}") from error
+        return cloud_geometry(arrays)
+    except ValueError as error:
+        raise ValueError(f"{origin} cannot be used: {error}") from error

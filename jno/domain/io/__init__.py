@@ -10,4 +10,5 @@ from ._exports import plot_mesh as plot_mesh
 from ._mesh_files import from_meshio as from_meshio
 from ._mesh_files import import_meshio as import_meshio
 from ._mesh_files import load_mesh as load_mesh
+from ._mesh_files import meshio_mesh as meshio_mesh
 from ._summary import summary as summary

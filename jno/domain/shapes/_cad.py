@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jno.utils import get_logger
+from jno.utils import get_logger, shown_path
 
 from ..geometry import Geometry, build_geometry
 from ..mesh import MeshFileError, generate, gmsh_model, numbered_names, physical_names, read_model
@@ -40,7 +40,7 @@ def cad_geometry(path: Path, *, mesh_size: object, algorithm: int) -> Geometry:
 
     Without a mesh size the diagonal of the bounding box is divided into 20.
     """
-    origin = f"The CAD file {str(path)!r}"
+    origin = f"The CAD file {shown_path(path)!r}"
     size = None if mesh_size is None else checked_size(mesh_size)
     _check_complete(path, origin)
     with gmsh_model("Reading CAD files") as gmsh:

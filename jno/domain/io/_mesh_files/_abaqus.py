@@ -14,6 +14,7 @@ from ...geometry import EXTRA_NODES
 from ...mesh import KINDS, Block, MeshFileError, RawMesh, face_kind, positions
 from ._abaqus_keywords import AbaqusKeyword, keywords
 from ._abaqus_model import AbaqusModel, Instance, NamedSet, SetMembers
+from ._claims import check_claim
 
 
 def read_inp(path: Path, origin: str) -> RawMesh:
@@ -22,7 +23,13 @@ def read_inp(path: Path, origin: str) -> RawMesh:
     Sets of the assembly, or of a file without parts, keep their names. So do those of the only instance; those of
     several instances are named `instance.set`. Sets that Abaqus/CAE marks as internal are used but are not sets.
     """
-    return _Assembled(AbaqusModel(keywords(path, origin)), origin).raw_mesh()
+    try:
+        size = path.stat().st_size
+        return _Assembled(AbaqusModel(keywords(path, origin), size), origin, size).raw_mesh()
+    except OverflowError as error:
+        raise MeshFileError(f"{origin} is corrupt: it has a label that is no 64-bit integer ({error}).") from error
+    except RecursionError as error:
+        raise MeshFileError(f"{origin} has sets of sets that are nested too deep; list their members.") from error
 
 
 @dataclass
@@ -45,8 +52,10 @@ class _Placed:
 class _Assembled:
     """The nodes and elements of all instances in one numbering, and the members of their sets."""
 
-    def __init__(self, model: AbaqusModel, origin: str) -> None:
-        self._origin = origin
+    def __init__(self, model: AbaqusModel, origin: str, size: int) -> None:
+        self._origin, self._size = origin, size
+        self._claimed = 0
+        self._known_members: dict[tuple[str, bool, str], np.ndarray] = {}
         self._points: list[np.ndarray] = []
         self._blocks: list[Block] = []
         self._first: list[int] = []  # the first element of every block
@@ -71,6 +80,9 @@ class _Assembled:
 
     def _place(self, instance: Instance) -> None:
         part = instance.part
+        arrays = [points for _, points in part.nodes] + [nodes for _, _, nodes, _ in part.elements]
+        self._claimed += sum(array.nbytes for array in arrays)  # many instances may repeat one part
+        check_claim(self._claimed, self._size, self._origin)
         labels = np.concatenate([np.zeros(0, dtype=np.int64), *(labels for labels, _ in part.nodes)])
         points = np.concatenate([np.zeros((0, 3)), *(points for _, points in part.nodes)])
         labels, points = self._distinct(labels, points)
@@ -128,10 +140,13 @@ class _Assembled:
         """Positions of the nodes or elements of a set."""
         if one.name in trail:
             raise MeshFileError(f"{self._origin}: the set {one.name!r} contains itself.")
-        parts = [np.zeros(0, dtype=np.int64)]
-        for entry in one.entries:
-            parts += self._entry(placed, one, entry, of_elements, (*trail, one.name))
-        return np.unique(np.concatenate(parts))
+        key = (placed.instance.name.upper(), of_elements, one.name.upper())
+        if key not in self._known_members:  # sets that name each other would be gathered again and again
+            parts = [np.zeros(0, dtype=np.int64)]
+            for entry in one.entries:
+                parts += self._entry(placed, one, entry, of_elements, (*trail, one.name))
+            self._known_members[key] = np.unique(np.concatenate(parts))
+        return self._known_members[key]
 
     def _entry(
         self, placed: _Placed, one: NamedSet, entry: SetMembers, of_elements: bool, trail: tuple[str, ...]

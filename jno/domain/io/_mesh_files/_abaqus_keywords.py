@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jno.utils import shown_path
+
 from ...mesh import MeshFileError
+from ._claims import check_claim
 
 
 @dataclass
@@ -43,31 +46,55 @@ class AbaqusKeyword:
         return self.options[option]
 
 
-def keywords(path: Path, origin: str, depth: int = 0) -> Iterator[AbaqusKeyword]:
+class IncludedText:
+    """Reads a file and those that it includes; a few that include each other many times would fill the memory.
+
+    Args:
+        path: the file that includes the others.
+        origin: names it in messages.
+    """
+
+    def __init__(self, path: Path, origin: str) -> None:
+        self._size, self._origin, self._total = path.stat().st_size, origin, 0
+
+    def read(self, path: Path) -> str:
+        """The text of one of the files.
+
+        Raises:
+            OSError: it cannot be read.
+            MeshFileError: all that were read are far more than the first has bytes.
+        """
+        self._total += path.stat().st_size
+        check_claim(self._total, self._size, f"{self._origin}, with what it includes,")
+        return path.read_text(encoding="utf-8", errors="replace")
+
+
+def keywords(path: Path, origin: str, depth: int = 0, source: IncludedText | None = None) -> Iterator[AbaqusKeyword]:
     """All keywords of a file and of those that it includes."""
     if depth > 20:
         raise MeshFileError(f"{origin} includes itself, or more than twenty files in each other.")
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        source = source or IncludedText(path, origin)
+        text = source.read(path)
     except OSError as error:
         raise MeshFileError(f"{origin} cannot be read ({error}).") from error
     current: AbaqusKeyword | None = None
     for keyword in _parsed(text, origin):
         if keyword.name == "INCLUDE":
             included = path.parent / keyword.required("INPUT")
-            yield from keywords(included, f"{origin}: the included file {str(included)!r}", depth + 1)
+            yield from keywords(included, f"{origin}: the included file {shown_path(included)!r}", depth + 1, source)
             continue
         if keyword.options.get("INPUT"):  # the data lines are in another file
-            _append_rows(keyword, path.parent / keyword.options["INPUT"])
+            _append_rows(keyword, path.parent / keyword.options["INPUT"], source)
         current = keyword
         yield keyword
     if current is None and depth == 0:
         raise MeshFileError(f"{origin} is corrupt or not an .inp file: it has no keywords such as *NODE.")
 
 
-def _append_rows(keyword: AbaqusKeyword, path: Path) -> None:
+def _append_rows(keyword: AbaqusKeyword, path: Path, source: IncludedText) -> None:
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = source.read(path)
     except OSError as error:
         raise keyword.error(f"cannot read its INPUT file ({error})") from error
     for number, line in enumerate(text.splitlines(), 1):

@@ -9,6 +9,7 @@ import numpy as np
 
 from ._abaqus_elements import element_type
 from ._abaqus_keywords import AbaqusKeyword
+from ._claims import check_claim
 
 # keywords that make nodes or elements of others
 _GENERATORS = {"NGEN", "NFILL", "NCOPY", "NMAP", "ELGEN", "ELCOPY", "SYSTEM", "IMPORT", "SYMMETRIC MODEL GENERATION"}
@@ -122,9 +123,15 @@ def _real(word: str) -> float:
 
 
 class AbaqusModel:
-    """The parts and the instances of a file; `assembly` holds what is outside of all parts."""
+    """The parts and the instances of a file; `assembly` holds what is outside of all parts.
 
-    def __init__(self, keywords: Iterable[AbaqusKeyword]) -> None:
+    Args:
+        keywords: of the file.
+        size: bytes of the file.
+    """
+
+    def __init__(self, keywords: Iterable[AbaqusKeyword], size: int) -> None:
+        self._size, self._generated = size, 0
         self.assembly = AbaqusPart()
         self.instances: list[Instance] = []
         self._parts: dict[str, AbaqusPart] = {}
@@ -196,7 +203,7 @@ class AbaqusModel:
         instance = keyword.options.get("INSTANCE", "")
         none = np.zeros(0, dtype=np.int64)
         if "GENERATE" in keyword.options:
-            entry = SetMembers(keyword, _generated(keyword), instance=instance, generated=True)
+            entry = SetMembers(keyword, self._ranges(keyword), instance=instance, generated=True)
         else:
             words = [word for row in keyword.rows for word in row if word]
             labels = np.array([int(word) for word in words if word.isdigit()], dtype=np.int64)
@@ -206,6 +213,20 @@ class AbaqusModel:
         table[name.upper()].internal |= "INTERNAL" in keyword.options
         if keyword.name == "NSET" and (elements := keyword.options.get("ELSET")):
             self._entry(table, name, SetMembers(keyword, none, [elements], instance, of_elements=True))
+
+    def _ranges(self, keyword: AbaqusKeyword) -> np.ndarray:
+        """The labels of `first, last, increment` in every data line."""
+        parts = [np.zeros(0, dtype=np.int64)]
+        for row, words in enumerate(keyword.rows):
+            try:
+                start, stop, *step = (int(word) for word in words if word)
+                labels = range(start, stop + 1, *step[:1])
+            except (ValueError, ZeroDivisionError, TypeError):
+                raise keyword.error("must be the first label, the last one and an increment", row) from None
+            self._generated += max(0, -(-(labels.stop - labels.start) // labels.step))
+            check_claim(self._generated * parts[0].itemsize, self._size, keyword.where)
+            parts.append(np.arange(labels.start, labels.stop, labels.step, dtype=np.int64))
+        return np.concatenate(parts)
 
 
 def _is_node(words: list[str]) -> bool:
@@ -231,15 +252,3 @@ def _element_table(keyword: AbaqusKeyword, width: int) -> tuple[np.ndarray, np.n
         )
     table = numbers.reshape(-1, width + 1)
     return table[:, 0], table[:, 1:]
-
-
-def _generated(keyword: AbaqusKeyword) -> np.ndarray:
-    """The labels of `first, last, increment` in every data line."""
-    parts = [np.zeros(0, dtype=np.int64)]
-    for row, words in enumerate(keyword.rows):
-        try:
-            start, stop, *step = (int(word) for word in words if word)
-            parts.append(np.arange(start, stop + 1, *step[:1], dtype=np.int64))
-        except (ValueError, ZeroDivisionError, TypeError):
-            raise keyword.error("must be the first label, the last one and an increment", row) from None
-    return np.concatenate(parts)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from jno.utils import shown_path
+
 from ...geometry import Geometry, build_geometry
 from ...mesh import MeshFileError, RawMesh
 from ._abaqus import read_inp
+from ._claims import check_hdf5
 from ._gmsh_reader import read_with_gmsh
 from ._meshio_reader import read_with_meshio
 from ._msh_text import is_text_msh, parse_msh
@@ -18,15 +21,16 @@ _VERSIONS = "The versions 2.2, 4.0 and 4.1 of gmsh's format are read; save it as
 
 def load_mesh(path: Path, *, keep_orphan_nodes: bool = False) -> Geometry:
     """The geometry in a mesh file; its named sets become tags."""
-    origin = f"The mesh file {str(path)!r}"
+    origin = f"The mesh file {shown_path(path)!r}"
     if not path.is_file():
-        raise FileNotFoundError(f"There is no mesh file {str(path)!r}.")
+        raise FileNotFoundError(f"There is no mesh file {shown_path(path)!r}.")
     if not path.stat().st_size:
         raise MeshFileError(f"{origin} is empty.")
     return build_geometry(_read(path, origin), origin, keep_orphan_nodes=keep_orphan_nodes)
 
 
 def _read(path: Path, origin: str) -> RawMesh:
+    check_hdf5(path, origin)
     reader = _READERS.get(path.suffix.lower(), read_with_meshio)
     return reader(path, origin)
 

@@ -17,6 +17,7 @@ from jno.utils import get_logger
 
 from ...geometry import EXTRA_NODES
 from ...mesh import Block, MeshFileError, RawMesh, dimension_of, linear_kind
+from ._claims import check_hdf5
 from ._vtk_cells import TAG_PREFIX
 
 # What meshio's parsers raise on bytes that are not what they expect; SystemExit is its way to give up.
@@ -55,11 +56,22 @@ def import_meshio(purpose: str) -> Any:
 
 def read_with_meshio(path: Path, origin: str) -> RawMesh:
     """Any other file format."""
+    return from_meshio(meshio_mesh(path, origin), origin)
+
+
+def meshio_mesh(path: Path, origin: str) -> MeshioMesh:
+    """What meshio reads.
+
+    Raises:
+        MeshFileError: the kind of file is unknown, or the file damaged.
+        ImportError: a library is missing.
+    """
     meshio = import_meshio(f"Reading {path.suffix} files")
     readable = sorted(meshio.extension_to_filetypes)
     if path.suffix.lower() not in readable:
         raise MeshFileError(f"{origin}: unknown kind of file {path.suffix!r}; known are .npz {' '.join(readable)}.")
     _refuse_endless(path, origin)
+    check_hdf5(path, origin)
     said = io.StringIO()
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), np.errstate(all="ignore"):
@@ -73,7 +85,7 @@ def read_with_meshio(path: Path, origin: str) -> RawMesh:
         raise MeshFileError(f"{origin} is corrupt, truncated or not a {path.suffix} file ({detail}).") from error
     if said.getvalue().strip():
         get_logger().warning(f"{origin}: meshio says: {' '.join(said.getvalue().split())}")
-    return from_meshio(mesh, origin)
+    return mesh
 
 
 def _refuse_endless(path: Path, origin: str) -> None:

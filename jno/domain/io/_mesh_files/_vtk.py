@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -9,6 +10,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from ...mesh import MeshFileError, RawMesh
+from ._claims import check_claim
 from ._vtk_cells import VtkMesh, raw_mesh
 from ._vtk_stream import VtkStream
 
@@ -24,6 +26,8 @@ _COMPONENTS = {
     "PEDIGREE_IDS": 1,
     "EDGE_FLAGS": 1,
 }
+_BYTES_PER_POINT = 96
+"""Of a structured grid: a number, three coordinates and the eight corners of a cell."""
 _STRUCTURED = ("STRUCTURED_POINTS", "STRUCTURED_GRID", "RECTILINEAR_GRID")
 
 
@@ -46,7 +50,10 @@ class _Contents:
 def read_vtk(path: Path, origin: str) -> RawMesh:
     """The mesh of an unstructured grid, of polygons or of a structured grid; data named `tag:<name>` are sets."""
     try:
-        return raw_mesh(_mesh(_read(VtkStream(path.read_bytes()))), origin)
+        contents = _read(VtkStream(path.read_bytes()))
+        if contents.dataset in _STRUCTURED:
+            _check_grid(contents, path.stat().st_size, origin)
+        return raw_mesh(_mesh(contents), origin)
     except (ValueError, IndexError, KeyError, EOFError, OverflowError) as error:
         if isinstance(error, MeshFileError):
             raise
@@ -58,6 +65,14 @@ def _read(stream: VtkStream) -> _Contents:
     while (words := stream.words()) is not None:
         _section(words, contents, stream)
     return contents
+
+
+def _check_grid(contents: _Contents, size: int, origin: str) -> None:
+    """Refuse a grid whose dimensions, a few numbers, stand for more points and cells than the machine should hold."""
+    shape = [int(word) for word in contents.settings["DIMENSIONS"]]
+    if len(shape) != 3 or min(shape) < 1:
+        raise ValueError(f"DIMENSIONS {' '.join(map(str, shape))} are not three numbers above zero")
+    check_claim(math.prod(shape) * _BYTES_PER_POINT, size, origin)
 
 
 def _section(words: list[str], contents: _Contents, stream: VtkStream) -> None:
@@ -148,6 +163,8 @@ def _starts(flat: np.ndarray, count: int) -> np.ndarray:
     """Where the cells start, each being the number of its nodes and these."""
     if count and len(flat) % count == 0 and np.all(flat[:: len(flat) // count] == len(flat) // count - 1):
         return np.arange(count) * (len(flat) // count)
+    if count > len(flat):
+        raise ValueError(f"{count} cells announced, in {len(flat)} numbers")
     starts = np.zeros(count, dtype=np.int64)
     at = 0
     for cell in range(count):

@@ -111,6 +111,8 @@ class VtkStream:
         return np.frombuffer(data, dtype=f">{code}")
 
     def _skip_string(self) -> None:
+        if self._at >= len(self._contents):
+            raise EOFError("the file ends inside an array of strings")
         if not self.binary:
             self._line()
             return

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from ...mesh import MeshFileError, RawMesh
+from ._claims import check_claim
 from ._vtk_cells import TAG_PREFIX, VtkMesh, joined, raw_mesh
 
 _APPENDED = re.compile(rb"<AppendedData([^>]*)>\s*_")
@@ -55,7 +56,7 @@ def _read(contents: bytes, origin: str) -> VtkMesh:
             "mesh.cast_to_unstructured_grid()."
         )
     encoded = match is None or b"base64" in match[1]
-    arrays = _Arrays(root, appended, encoded, origin)
+    arrays = _Arrays(root, appended, encoded, origin, len(contents))
     pieces = [_piece(piece, arrays, origin) for piece in root.iterfind("UnstructuredGrid/Piece")]
     if not pieces:
         raise MeshFileError(f"{origin} has no points: there is no Piece in it.")
@@ -101,11 +102,12 @@ def _data(piece: ElementTree.Element, section: str, rows: int, arrays: _Arrays) 
 class _Arrays:
     """Decodes the arrays of a file."""
 
-    def __init__(self, root: ElementTree.Element, appended: bytes, encoded: bool, origin: str) -> None:
+    def __init__(self, root: ElementTree.Element, appended: bytes, encoded: bool, origin: str, size: int) -> None:
         self._big = root.get("byte_order", "LittleEndian") == "BigEndian"
         self._header = self._dtype(root.get("header_type", "UInt32"))
         self._appended, self._encoded = appended, encoded
         self._compressor, self._origin = root.get("compressor"), origin
+        self._size, self._unpacked = size, 0
 
     def _dtype(self, name: str) -> np.dtype[Any]:
         if name not in _TYPES:
@@ -136,9 +138,15 @@ class _Arrays:
         lengths = [block] * count
         if count and last:
             lengths[-1] = last
+        self._check(sum(lengths))
         return b"".join(
             decompress(data[end - part : end], length) for end, part, length in zip(ends, sizes, lengths, strict=True)
         )
+
+    def _check(self, claim: int) -> None:
+        """Refuse a file whose compressed arrays claim, together, far more bytes than it has."""
+        self._unpacked += claim
+        check_claim(self._unpacked, self._size, self._origin)
 
 
 class _Stream:
@@ -173,9 +181,9 @@ class _Stream:
 def _decompressor(name: str, origin: str) -> Callable[[bytes, int], bytes]:
     """A function of the bytes of a block and of their number when decompressed."""
     if name == "vtkZLibDataCompressor":
-        return lambda data, size: zlib.decompress(data)
+        return lambda data, size: _bounded(zlib.decompressobj(), data, size)
     if name == "vtkLZMADataCompressor":
-        return lambda data, size: lzma.decompress(data)
+        return lambda data, size: _bounded(lzma.LZMADecompressor(), data, size)
     if name != "vtkLZ4DataCompressor":
         raise MeshFileError(f"{origin} is compressed by the unknown {name!r}; save it with zlib.")
     try:
@@ -183,3 +191,11 @@ def _decompressor(name: str, origin: str) -> Callable[[bytes, int], bytes]:
     except ImportError as error:
         raise ImportError(f"{origin} is compressed with LZ4: pip install lz4, or save it with zlib.") from error
     return lambda data, size: bytes(lz4.block.decompress(data, uncompressed_size=size))
+
+
+def _bounded(decompressor: Any, data: bytes, size: int) -> bytes:
+    """The bytes of a block; those beyond the announced number are never made."""
+    block: bytes = decompressor.decompress(data, size + 1)
+    if len(block) != size:
+        raise ValueError(f"a block of {size} bytes announced, {'more' if len(block) > size else len(block)} compressed")
+    return block
