@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import importlib.util
+import inspect
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +22,9 @@ DEMOS = {
     "bpinn_poisson": "uncertainty: Poisson equation with noisy source and boundary values, Hamiltonian Monte Carlo",
     "deeponet": "operator learning over 100 conductivities, physics only",
     "darcy_fno": "operator learning from 500 solved permeability fields, Fourier neural operator",
+    "fem_elasticity": "finite elements: plate with a hole in tension, stress concentration",
+    "fem_cylinder_flow": "finite elements: steady flow around a cylinder, drag and lift (benchmark 2D-1)",
+    "vpinn_poisson": "variational network: Poisson equation in weak form with a given flux",
 }
 _PACKAGES = ("jax", "jaxlib", "equinox", "optax", "foundax", "paramax", "numpy", "scipy", "shapely", "matplotlib")
 _OPTIONAL = {
@@ -154,6 +158,8 @@ def _demo(options: argparse.Namespace) -> int:
     if options.data is not None and name != "inverse":
         return _fail(f"--data belongs to the demo 'inverse'; {name!r} reads no data")
     example = load_example(name)
+    if options.epochs is not None and "epochs" not in inspect.signature(example.main).parameters:
+        return _fail(f"--epochs belongs to demos that train; {name!r} solves its equations")
     keywords: dict[str, Any] = {"out": str(user_path(options.out or Path(get_runs_base_dir()) / name))}
     if options.epochs is not None:
         keywords["epochs"] = options.epochs

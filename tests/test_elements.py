@@ -96,7 +96,11 @@ def test_the_number_of_nodes_is_that_of_eulers_formula(dimension, order):
     mesh = mesh_in(dimension)
     numbering = number_dofs(lagrange(dimension, order), mesh.points, mesh.cells)
     simplices = [
-        {tuple(sorted(cell[list(part)])) for cell in mesh.cells for part in itertools.combinations(range(dimension + 1), k)}
+        {
+            tuple(sorted(cell[list(part)]))
+            for cell in mesh.cells
+            for part in itertools.combinations(range(dimension + 1), k)
+        }
         for k in range(1, dimension + 2)
     ]
     inside = [math.comb(order - 1, k) for k in range(dimension + 1)]

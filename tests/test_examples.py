@@ -16,6 +16,9 @@ burgers, darcy_fno, deeponet, inverse, poisson = map(
 bpinn_poisson, burgers_ssbroyden, poisson_engd = map(
     load_example, ("bpinn_poisson", "burgers_ssbroyden", "poisson_engd")
 )
+fem_cylinder_flow, fem_elasticity, vpinn_poisson = map(
+    load_example, ("fem_cylinder_flow", "fem_elasticity", "vpinn_poisson")
+)
 
 
 def picture(folder, name):
@@ -43,6 +46,8 @@ SHORT = {
         {"relative_l2": 0.35},
         "mean relative L2 error at 5 unseen permeabilities: ",
     ),
+    "vpinn_poisson": ({"epochs": 150, "mesh_size": 0.2, "width": 16}, {"relative_l2": 0.2}, "relative L2 error: "),
+    "fem_elasticity": ({"mesh_size": 0.8}, {"relative_l2": 0.01}, "stress at the top of the hole: "),
 }
 
 
@@ -106,7 +111,7 @@ def test_defaults_of_poisson_engd(seed, tmp_path):
     assert poisson_engd.main(out=tmp_path, seed=seed)["relative_l2"] < 1e-6 / 3
 
 
-# --- the eight demos, shortened to what reaches a small error -----------------------------------------------------
+# --- the first eight demos, shortened to what reaches a small error -----------------------------------------------
 @pytest.mark.slow
 def test_poisson(tmp_path, capsys):
     numbers = poisson.main(epochs=1200, out=tmp_path, mesh_size=0.1)
@@ -180,6 +185,58 @@ def test_bpinn_poisson(tmp_path, capsys):
     assert numbers["largest_error"] < 0.3
     picture(tmp_path, "bpinn_poisson")
     assert capsys.readouterr().out.splitlines()[-1].startswith("the 95 % band of u covers the exact solution at ")
+
+
+# --- finite elements: the numbers of the closed form and of the benchmark -------------------------------------
+def test_stress_concentration_comes_nearer_with_the_mesh(tmp_path):
+    coarse, fine = (fem_elasticity.main(out=tmp_path, mesh_size=h) for h in (0.8, 0.4))
+    assert abs(coarse["concentration"] / 3 - 1) < 0.03
+    assert abs(fine["concentration"] / 3 - 1) < 0.007
+    assert fine["relative_l2"] < coarse["relative_l2"] / 2
+
+
+@pytest.mark.slow
+def test_stress_concentration(tmp_path):
+    numbers = fem_elasticity.main(out=tmp_path)
+    assert numbers["concentration"] == pytest.approx(3, rel=3e-3)
+    assert numbers["relative_l2"] < 1e-3
+
+
+def test_kirsch_solves_the_equations_of_elasticity():
+    h = 1e-4
+    x, y = 1.5, 0.7
+    along_x = (np.subtract(fem_elasticity.kirsch(x + h, y), fem_elasticity.kirsch(x - h, y))) / (2 * h)
+    along_y = (np.subtract(fem_elasticity.kirsch(x, y + h), fem_elasticity.kirsch(x, y - h))) / (2 * h)
+    assert along_x[0] + along_y[2] == pytest.approx(0, abs=1e-7)
+    assert along_x[2] + along_y[1] == pytest.approx(0, abs=1e-7)
+    angle = np.linspace(0, np.pi / 2, 7)
+    c, s = np.cos(angle), np.sin(angle)
+    σxx, σyy, σxy = fem_elasticity.kirsch(c, s)
+    np.testing.assert_allclose([σxx * c + σxy * s, σxy * c + σyy * s], 0, atol=1e-12)  # the hole is free
+    assert fem_elasticity.kirsch(0.0, 1.0)[0] == pytest.approx(3)
+
+
+def test_forces_on_the_cylinder_on_a_coarse_mesh(tmp_path, capsys):
+    numbers = fem_cylinder_flow.main(out=tmp_path, mesh_size=0.08, segments=24)
+    assert numbers["drag"] == pytest.approx(fem_cylinder_flow.PUBLISHED["drag"], rel=0.01)
+    difference = fem_cylinder_flow.PUBLISHED["pressure_difference"]
+    assert numbers["pressure_difference"] == pytest.approx(difference, rel=0.01)
+    assert abs(numbers["lift"]) < 0.02
+    picture(tmp_path, "fem_cylinder_flow")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("pressure difference 0.117")
+
+
+@pytest.mark.slow
+def test_forces_on_the_cylinder(tmp_path):
+    numbers = fem_cylinder_flow.main(out=tmp_path)
+    for name, bound in {"drag": 2e-4, "lift": 5e-3, "pressure_difference": 2e-4}.items():
+        assert numbers[name] == pytest.approx(fem_cylinder_flow.PUBLISHED[name], rel=bound), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_defaults_of_vpinn_poisson(seed, tmp_path):
+    assert vpinn_poisson.main(out=tmp_path, seed=seed)["relative_l2"] < 1e-3
 
 
 def test_every_example_is_a_demo():

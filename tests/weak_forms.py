@@ -65,7 +65,13 @@ def oracle_dofs(problem: Any, bases: list[Any], components: list[int]) -> np.nda
 
 
 def l2_and_h1_errors(
-    problem: Any, values: Any, exact: Callable[..., Any], gradient: Callable[..., Any], *, field: int = 0, degree: int = 8
+    problem: Any,
+    values: Any,
+    exact: Callable[..., Any],
+    gradient: Callable[..., Any],
+    *,
+    field: int = 0,
+    degree: int = 8,
 ) -> tuple[float, float]:
     """Errors of one scalar unknown in L2, and of its gradient, by a quadrature of high degree.
 
