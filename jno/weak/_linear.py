@@ -78,10 +78,14 @@ class DirectSolver:
         """Solve inside a traced function."""
 
         def host(values: Any, vector: Any) -> np.ndarray:
-            return self.solve_on_host(values, vector, transposed=transposed)
+            numbers = (np.asarray(words).view(right.dtype).reshape(-1) for words in (values, vector))
+            return self.solve_on_host(*numbers, transposed=transposed).view(np.uint32).reshape(shape.shape)
 
-        shape = jax.ShapeDtypeStruct(right.shape, right.dtype)
-        return jax.pure_callback(host, shape, entries, right, vmap_method="sequential")
+        # as words of 32 bits: the thread of a callback does not know jax.enable_x64(True) as a context, and would round
+        words = [jax.lax.bitcast_convert_type(array, jnp.uint32) for array in (entries.astype(right.dtype), right)]
+        shape = jax.ShapeDtypeStruct(words[1].shape, jnp.uint32)
+        solution = jax.pure_callback(host, shape, *words, vmap_method="sequential")
+        return jax.lax.bitcast_convert_type(solution, right.dtype)
 
     def forget(self) -> None:
         """Drop all factors."""
@@ -108,21 +112,26 @@ def factorised(pattern: Pattern, entries: Float[np.ndarray, " nnz"]) -> Any:
     difference = np.abs(entries - entries[pattern.transposition]).max(initial=0.0)
     symmetric = difference <= 1e-10 * np.abs(entries).max(initial=1.0)
     diagonal = entries[pattern.diagonal]
-    # without pivoting the factors stay sparse, which is safe where the diagonal dominates enough; a saddle point is not
-    definite = symmetric and bool(np.all(diagonal > 0) or np.all(diagonal < 0))
-    options: dict[str, Any] = {"permc_spec": "MMD_AT_PLUS_A"}
-    if definite:
-        options |= {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
-    try:
-        factor = splu(matrix, **options)
-    except RuntimeError as error:
-        raise singular() from error
-    if _is_singular(factor, matrix):
-        raise singular()
-    return factor
+    one_sign = bool(np.all(diagonal > 0) or np.all(diagonal < 0))
+    # Pivoting by rows fills the factors.  A definite matrix needs none, others little: entries of a tenth are good
+    # enough.  Columns are ordered for the pattern of A + Aᵀ, and for any choice of rows where the diagonal has zeros,
+    # as that of a saddle point has.
+    choices: list[dict[str, Any]] = [{"permc_spec": "COLAMD", "diag_pivot_thresh": 1.0}]
+    if symmetric and one_sign:
+        choices.insert(0, {"permc_spec": "MMD_AT_PLUS_A", "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}})
+    else:
+        choices.insert(0, {"permc_spec": "MMD_AT_PLUS_A" if one_sign else "COLAMD", "diag_pivot_thresh": 0.1})
+    for options in choices:
+        try:
+            factor = splu(matrix, **options)
+        except RuntimeError:
+            continue
+        if not _is_inaccurate(factor, matrix):
+            return factor
+    raise singular()
 
 
-def _is_singular(factor: Any, matrix: Any) -> bool:
+def _is_inaccurate(factor: Any, matrix: Any) -> bool:
     """Whether the factors fail to solve a system."""
     x = np.cos(np.arange(matrix.shape[0]))
     back = factor.solve(matrix @ x)

@@ -1,0 +1,74 @@
+"""Linear systems of weak forms: precision, fill of the factors, and what cannot be solved."""
+
+import jax
+import numpy as np
+import pytest
+from scipy.sparse.linalg import splu
+
+import jno
+from jno.weak._linear import SingularSystemError, factorised
+
+
+def stokes(mesh_size):
+    """Flow in a driven cavity, with quadratic velocities and linear pressures."""
+    domain = jno.domain.rect(mesh_size=mesh_size)
+    x, y, _ = domain.variable("interior")
+    xb, yb, _ = domain.variable("boundary")
+    u, v = domain.fem_symbols((2,), ("u", "v"), order=2)
+    p, q = domain.fem_symbols((), ("p", "q"))
+    ui, vi, pi, qi = u(x, y), v(x, y), p(x, y), q(x, y)
+    viscous = jno.np.inner(ui.x, vi.x) + jno.np.inner(ui.y, vi.y)
+    conditions = [u(xb, yb)[0] - 16 * xb**2 * (1 - xb) ** 2 * yb, u(xb, yb)[1] - 0.0, p.pin()]
+    return jno.fem([viscous - pi * vi.div() - qi * ui.div(), *conditions])
+
+
+def test_double_precision_as_a_context():
+    domain = jno.domain.rect(mesh_size=0.25)
+    x, y, _ = domain.variable("interior")
+    xb, yb, _ = domain.variable("boundary")
+    with jax.enable_x64(True):
+        u, v = domain.fem_symbols()
+        ui, vi = u(x, y), v(x, y)
+        fem = jno.fem([ui.x * vi.x + ui.y * vi.y, u(xb, yb) - (1 + xb - 2 * yb)])
+        solution = fem.solve()
+    points = domain.points
+    assert solution.dtype == np.float64
+    np.testing.assert_allclose(solution, 1 + points[:, 0] - 2 * points[:, 1], atol=1e-13)
+
+
+def test_factors_of_a_saddle_point_stay_sparse():
+    with jax.enable_x64(True):
+        fem = stokes(1 / 12)
+        pattern = fem._problem.system.pattern
+        matrix = fem.A_sparse
+    factor = factorised(pattern, matrix.data)
+    pivoted = splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=1.0)
+    assert factor.nnz < pivoted.nnz / 2
+    x = np.sin(np.arange(fem.dofs))
+    np.testing.assert_allclose(factor.solve(matrix @ x), x, atol=1e-9)
+
+
+def test_a_matrix_that_is_not_definite_is_pivoted():
+    # Helmholtz' equation above the first eigenvalues: symmetric, the diagonal has one sign, eigenvalues have both
+    domain = jno.domain.rect(mesh_size=0.1)
+    x, y, _ = domain.variable("interior")
+    xb, yb, _ = domain.variable("boundary")
+    with jax.enable_x64(True):
+        u, v = domain.fem_symbols()
+        ui, vi = u(x, y), v(x, y)
+        fem = jno.fem([ui.x * vi.x + ui.y * vi.y - 120 * ui * vi - vi, u(xb, yb) - 0.0])
+        matrix, right = fem.A_sparse, fem.b
+        solution = fem.solve()
+    assert np.linalg.eigvalsh(matrix.toarray()).min() < 0
+    np.testing.assert_allclose(matrix @ solution, right, atol=1e-12)
+
+
+def test_a_singular_system_is_refused():
+    domain = jno.domain.rect(mesh_size=0.25)
+    x, y, _ = domain.variable("interior")
+    with jax.enable_x64(True):
+        u, v = domain.fem_symbols()
+        ui, vi = u(x, y), v(x, y)
+        fem = jno.fem([ui.x * vi.x + ui.y * vi.y - (x - 0.5) * vi])
+        with pytest.raises(SingularSystemError, match=r"u\.pin\(\)"):
+            fem.solve()
