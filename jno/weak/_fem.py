@@ -23,7 +23,7 @@ from ._solution import NetworkResidual, SteadySolution, Trajectory, initial_stat
 from ._steps import NewtonOptions
 
 
-def fem(constraints: object, *, quad_degree: int | None = None, element_type: object = None, vec: object = None) -> Any:
+def fem(constraints: object, *, quad_degree: object = None, element_type: object = None, vec: object = None) -> Any:
     """A weak problem: terms with test functions, and conditions on the unknowns.
 
     A term is an expression ``a(u, v) - l(v)`` that is linear in a test function ``v``; it is integrated over the region
@@ -164,7 +164,7 @@ class FEM:
                 return position
         raise KeyError(f"{symbol!r} is not part of this system")
 
-    def nodal_values(self, solution: object, symbol: object = None) -> Float[np.ndarray, N * C]:
+    def nodal_values(self, solution: object, symbol: object = None) -> Float[np.ndarray, "V ..."]:
         """The values of one unknown at the vertices of the mesh: for `domain.interpolate`, plots and VTU files.
 
         Args:
