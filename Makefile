@@ -3,10 +3,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
+CALLS ?= 20000
 SOURCES := jno tests benchmarks docs examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-all test-latest test-lowest mutate lint bench docs clean
+.PHONY: help demo test test-fast test-all test-latest test-lowest mutate fuzz lint bench docs clean
 
 help:
 	@echo "make demo      solve a first problem"
@@ -15,6 +16,7 @@ help:
 	@echo "make test-all  lint and all tests, compiled with XLA's optimiser"
 	@echo "make test-latest, make test-lowest   fast tests with the newest and the oldest allowed packages"
 	@echo "make mutate ROOMS=training   which breaks of the code no test notices (without ROOMS: all)"
+	@echo "make fuzz CALLS=500    call the public functions with wrong arguments"
 	@echo "make bench     benchmark table"
 	@echo "make docs      documentation in site/"
 	@echo "make clean     remove .venv and everything generated"
@@ -65,6 +67,10 @@ test-lowest:
 
 mutate: .venv/.installed-dev
 	JOBS=$(JOBS) $(BIN)/python tests/mutate.py $(ROOMS)
+
+# 20,000 calls take a quarter of an hour; their table says what is not refused
+fuzz: .venv/.installed-dev
+	cd tests && ../$(BIN)/python -m fuzz --calls $(CALLS) --workers $(JOBS)
 
 bench: .venv/.installed-bench
 	$(BIN)/python -m benchmarks

@@ -1,0 +1,8 @@
+"""All recipes."""
+
+from ._recipes_domain import DOMAINS
+from ._recipes_expressions import EXPRESSIONS
+from ._recipes_other import OTHER
+from ._recipes_training import TRAINING
+
+RECIPES = [*EXPRESSIONS, *DOMAINS, *TRAINING, *OTHER]

@@ -1,0 +1,92 @@
+"""What right arguments are made of; what calls change is made anew."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+import optax
+
+import jno
+
+
+class World:
+    """Domains, variables, expressions and problems, as small as they can be."""
+
+    def __init__(self) -> None:
+        self.interval = jno.domain.line(mesh_size=0.5)
+        self.square = jno.domain.rect(mesh_size=0.5)
+        self.unsteady = jno.domain.rect(mesh_size=0.5, time=(0.0, 1.0, 3))
+        self.z, _ = self.interval.variable("interior")
+        self.x, self.y, _ = self.square.variable("interior")
+        self.xt, self.yt, self.t = self.unsteady.variable("interior")
+        self.u = jno.np.sin(self.x) * self.y
+        self.v = jno.np.cos(self.y) + self.x
+        self.ut = jno.np.sin(self.xt) * self.t
+        self.vector = jno.np.vector(self.u, self.v)
+        self.key = jax.random.PRNGKey(0)
+        self.points = np.asarray(self.square.points)[:, :2]
+        self.nodal = self.points[:, 0] ** 2
+
+    def shape(self) -> Any:
+        """A polygon domain without a mesh."""
+        return jno.domain.csg([(0, 0), (1, 0), (1, 1), (0, 1)])
+
+    def module(self) -> Any:
+        """A network of two layers."""
+        return eqx.nn.MLP(1, 1, 4, 1, key=self.key)
+
+    def model(self) -> jno.Model:
+        """A model that no call has changed."""
+        return jno.nn.wrap(self._module)
+
+    @functools.cached_property
+    def _module(self) -> Any:
+        return self.module()
+
+    def problem(self) -> jno.core:
+        """A problem with one trainable number."""
+        k = jno.np.parameter((), name="k").optimizer(optax.sgd(0.1))
+        return jno.core([((k - 1.0) * self.z).mse.name("loss")])
+
+    @functools.cached_property
+    def solved(self) -> jno.core:
+        """A problem after one epoch, for calls that do not change it."""
+        problem = self.problem()
+        problem.solve(1)
+        return problem
+
+    @functools.cached_property
+    def radiating(self) -> Any:
+        """A domain with two boundaries that see each other."""
+        domain = jno.domain.rect(mesh_size=0.5)
+        for tag in ("left", "right"):
+            domain.variable(tag, normals=True)
+        return domain
+
+    @functools.cached_property
+    def saved(self) -> str:
+        """The file of a problem."""
+        self.problem().save("problem.pkl")
+        return str(Path("problem.pkl").resolve())
+
+    @functools.cached_property
+    def checkpoints(self) -> str:
+        """The folder of a checkpoint."""
+        self.problem().solve(1, callbacks=[jno.callbacks.checkpoint("checkpoints", save_interval_epochs=1)])
+        return str(Path("checkpoints").resolve())
+
+    @functools.cached_property
+    def saved_history(self) -> str:
+        """The file of a history."""
+        self.history.save("history.pkl")
+        return str(Path("history.pkl").resolve())
+
+    @functools.cached_property
+    def history(self) -> Any:
+        """The history of a training of one epoch."""
+        return self.problem().solve(1)
