@@ -301,7 +301,7 @@ class TermIntegral:
         return functools.reduce(jnp.add, terms)
 
     def matrices(
-        self, block: Mapping[str, Any], state: State, weights: Float[Array, 3]
+        self, block: Mapping[str, Any], state: State, weights: Float[Array, " 3"]
     ) -> list[Float[Array, "_ _ _ _ _"]]:
         """Element matrices of a block, derivatives of the vectors by the unknowns: of every pair, tests outside.
 
@@ -329,7 +329,7 @@ class TermIntegral:
         geometry: _Geometry,
         state: State,
         tables: tuple[Tabulated, Tabulated],
-        weights: Float[Array, 3],
+        weights: Float[Array, " 3"],
         bases: Mapping[FieldValue, Mapping[Channel, Array]],
     ) -> dict[FieldValue, Float[Array, "_ _ _ _"]]:
         """Element matrices of one component of an unknown: rows for every test function."""

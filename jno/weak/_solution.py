@@ -222,7 +222,7 @@ class Trajectory:
         acceleration = 2 * (rate - velocity) / length
         return State((theta * new + (1 - theta) * old, rate, acceleration), begin + theta * length, modules, data)
 
-    def _weights(self, length: Array) -> Float[Array, 3]:
+    def _weights(self, length: Array) -> Float[Array, " 3"]:
         return jnp.stack([jnp.asarray(self._theta, length.dtype), 1 / length, 2 / length**2])
 
     @property

@@ -143,7 +143,7 @@ class System:
                 total = total.at[rows].add(values.reshape(rows.shape))
         return total
 
-    def matrix(self, state: State, weights: Float[Array, 3]) -> Float[Array, " nnz"]:
+    def matrix(self, state: State, weights: Float[Array, " 3"]) -> Float[Array, " nnz"]:
         """Entries of the derivative of the residual by the unknowns, with unit rows for what is prescribed.
 
         Args:
