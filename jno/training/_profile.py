@@ -7,7 +7,7 @@ from types import TracebackType
 
 import jax
 
-from jno.utils import get_logger
+from jno.utils import get_logger, shown_path
 
 _STEPS = 50
 """Most steps of a trace."""
@@ -65,7 +65,7 @@ class ProfilerTrace:
             self._running = False
             self._left = 0
             jax.profiler.stop_trace()
-            get_logger().info(f"profiler trace written to {self._directory}")
+            get_logger().info(f"profiler trace written to {shown_path(str(self._directory))}")
 
     def __enter__(self) -> ProfilerTrace:
         return self

@@ -18,6 +18,7 @@ from jno.utils import (
     get_logger,
     is_integer,
     parsed_json,
+    shown_path,
     user_path,
     write_atomically,
 )
@@ -49,13 +50,14 @@ class Journal:
 
     def __init__(self, path: str | os.PathLike[str], description: Mapping[str, Any], in_flight: int) -> None:
         self.path = user_path(path)
+        self.name = shown_path(self.path)
         self._outcomes: dict[int, Outcome] = {}
         self._unwritten: list[Outcome] = []
         self._warned = False
         self._lock = WriterLock(self.path.with_name(f".{self.path.name}.lock"))
         if not self._lock.acquire():
             raise RuntimeError(
-                f"the journal {self.path} is being written {self._lock.owner}: use another journal=, or wait until "
+                f"the journal {self.name} is being written {self._lock.owner}: use another journal=, or wait until "
                 "that sweep ends"
             )
         try:
@@ -99,7 +101,7 @@ class Journal:
         outcome = self._outcomes.get(trial.number)
         if outcome is not None and _text(outcome.labels) != _text(trial.labels):
             raise ValueError(
-                f"{self.path}: trial {trial.number} was {_text(outcome.labels)}, this sweep tries "
+                f"{self.name}: trial {trial.number} was {_text(outcome.labels)}, this sweep tries "
                 f"{_text(trial.labels)}; the optimizer or its version has changed, or lines are missing: use another "
                 "journal="
             )
@@ -117,7 +119,7 @@ class Journal:
             self._write()
         if self._unwritten:
             numbers = ", ".join(str(outcome.number) for outcome in self._unwritten)
-            self._say(f"{self.path} lacks the finished trials {numbers}: the next sweep with it will run them again")
+            self._say(f"{self.name} lacks the finished trials {numbers}: the next sweep with it will run them again")
         self._lock.release()
 
     def _write(self) -> None:
@@ -127,7 +129,7 @@ class Journal:
         except OSError as error:
             if not self._warned:
                 self._say(
-                    f"{self.path} cannot be written ({error.strerror}): the sweep goes on, and its finished trials are "
+                    f"{self.name} cannot be written ({error.strerror}): the sweep goes on, and its finished trials are "
                     "written when there is space again. Free the disk"
                 )
             self._warned = True
@@ -141,10 +143,10 @@ class Journal:
 
     def _check(self, head: object, description: Mapping[str, Any]) -> int:
         if not isinstance(head, dict) or head.get("jno_sweep") != _FORMAT:
-            raise ValueError(f"{self.path} is no journal of a sweep: its first line is {_shortened(_text(head))}")
+            raise ValueError(f"{self.name} is no journal of a sweep: its first line is {_shortened(_text(head))}")
         recorded, in_flight = head.get("description"), head.get("in_flight")
         if not isinstance(recorded, dict) or not is_integer(in_flight, 1):
-            raise ValueError(f"{self.path}, line 1 is damaged: it lacks the description of the sweep")
+            raise ValueError(f"{self.name}, line 1 is damaged: it lacks the description of the sweep")
         different = [
             f"{name} was {_shortened(_text(recorded.get(name)))}, is {_shortened(_text(description.get(name)))}"
             for name in dict.fromkeys([*recorded, *description])
@@ -152,7 +154,7 @@ class Journal:
         ]
         if different:
             raise ValueError(
-                f"{self.path} is the journal of another sweep: {'; '.join(different)}. Use another journal=, or remove "
+                f"{self.name} is the journal of another sweep: {'; '.join(different)}. Use another journal=, or remove "
                 "the file"
             )
         return in_flight
@@ -161,17 +163,17 @@ class Journal:
         entry = self._parsed(number, line)
         names = {field.name for field in dataclasses.fields(Outcome)}
         if not isinstance(entry, dict) or set(entry) != names or not _has_types(entry):
-            raise ValueError(f"{self.path}, line {number + 1} is no finished trial: {_shortened(line)}")
+            raise ValueError(f"{self.name}, line {number + 1} is no finished trial: {_shortened(line)}")
         # JSON has no numbers as keys
         return Outcome(**{**entry, "rungs": {int(rung): loss for rung, loss in entry["rungs"].items()}})
 
     def _parsed(self, number: int, line: str) -> Any:
-        limits, origin = get_limits(), f"{self.path}, line {number + 1}"
+        limits, origin = get_limits(), f"{self.name}, line {number + 1}"
         limits.check("text_bytes", len(line), origin, f"is text of {len(line):,} characters")
         try:
             return parsed_json(line, origin, limits)
         except json.JSONDecodeError as error:
-            raise ValueError(f"{self.path}, line {number + 1} is damaged: {_shortened(line)} ({error})") from error
+            raise ValueError(f"{self.name}, line {number + 1} is damaged: {_shortened(line)} ({error})") from error
 
 
 def _complete_lines(path: Path) -> list[str]:
@@ -185,7 +187,7 @@ def _complete_lines(path: Path) -> list[str]:
     try:
         return complete.decode("utf-8").splitlines()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is damaged, or no journal of a sweep: {error}") from error
+        raise ValueError(f"{shown_path(path)} is damaged, or no journal of a sweep: {error}") from error
 
 
 def _has_types(entry: Mapping[str, Any]) -> bool:

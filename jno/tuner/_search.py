@@ -81,7 +81,7 @@ def search(
         if resources.journal is not None:
             journal = stack.enter_context(Journal(resources.journal, description, pool.workers))
             if len(journal):
-                get_logger().info(f"going on from {journal.path}: {len(journal)} trials are done")
+                get_logger().info(f"going on from {journal.name}: {len(journal)} trials are done")
         jobs = Jobs(run, devices, Settings.current(), resources.prune)
         progress = stack.enter_context(Progress(strategy.total))
         stack.enter_context(pool)
@@ -89,7 +89,7 @@ def search(
         try:
             loop.go(pool.workers if journal is None else journal.in_flight)
         except KeyboardInterrupt:
-            fate = "lost, as there is no journal=" if journal is None else f"in {journal.path}: sweep again to go on"
+            fate = "lost, as there is no journal=" if journal is None else f"in {journal.name}: sweep again to go on"
             get_logger().warning(f"the sweep was interrupted; its {len(loop.done)} trials are {fate}")
             raise
     return TuningHistory(loop.done)

@@ -16,7 +16,7 @@ from ._checkpoints import CheckpointFolder
 from ._locks import WriterLock
 from ._logger import get_logger
 from ._monitor import Monitor
-from ._paths import user_path
+from ._paths import shown_path, user_path
 
 
 def _metrics(kw: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,6 +98,7 @@ class CheckpointCallback(Callback):
         self._best: float | None = None
         self._pending: tuple[Any, dict[str, Any]] | None = None
         self.directory = user_path(directory)
+        self.location = shown_path(self.directory)
         self.save_interval_epochs = save_interval_epochs
         self._options: dict[str, Any] = {
             "max_to_keep": max_to_keep,
@@ -122,7 +123,7 @@ class CheckpointCallback(Callback):
         # of several processes that train together, one stands for all
         if jax.process_index() == 0 and not self._lock.acquire():
             raise RuntimeError(
-                f"checkpoints are being written to {self.directory} {self._lock.owner}: use another directory, or wait "
+                f"checkpoints are being written to {self.location} {self._lock.owner}: use another directory, or wait "
                 "until that training ends"
             )
         try:
@@ -137,7 +138,7 @@ class CheckpointCallback(Callback):
         newest = self.latest_step()
         if newest is not None and newest > epoch:
             raise ValueError(
-                f"{self.directory} holds a checkpoint after {newest} epochs, this training begins at epoch {epoch}: "
+                f"{self.location} holds a checkpoint after {newest} epochs, this training begins at epoch {epoch}: "
                 "use another directory, or go on with core(..., resume_from=...)"
             )
         self._newest = self._done = epoch
@@ -194,7 +195,7 @@ class CheckpointCallback(Callback):
         if self._monitor is None and self._done < self.save_interval_epochs and not self._warned_empty:
             self._warned_empty = True
             get_logger().warning(
-                f"no checkpoint was written to {self.directory}: {self._done} epochs are done, and one is written "
+                f"no checkpoint was written to {self.location}: {self._done} epochs are done, and one is written "
                 f"every {self.save_interval_epochs}; give a smaller save_interval_epochs="
             )
 
@@ -247,7 +248,7 @@ class CheckpointCallback(Callback):
         except _WRITE_ERRORS as error:
             if not self._failed:
                 reason = str(error).partition("\n")[0]
-                message = f"a checkpoint could not be written to {self.directory}, training goes on: {reason}"
+                message = f"a checkpoint could not be written to {self.location}, training goes on: {reason}"
                 get_logger().error(message)
                 warnings.warn(message, stacklevel=2)
             self._failed = True

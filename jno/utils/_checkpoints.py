@@ -19,6 +19,7 @@ from jaxtyping import PyTree
 
 from ._config import get_limits
 from ._logger import get_logger
+from ._paths import shown_path
 
 
 def orbax() -> Any:
@@ -80,6 +81,7 @@ class CheckpointFolder:
     ) -> None:
         checkpoint = orbax()
         self.directory = directory.absolute()
+        self.location = shown_path(self.directory)
         self._args = checkpoint.args
         options = checkpoint.CheckpointManagerOptions(
             max_to_keep=max_to_keep,
@@ -138,7 +140,7 @@ class CheckpointFolder:
         """
         available = self.steps  # when nothing is being written any more
         if step is not None and step not in available:
-            raise FileNotFoundError(f"no checkpoint of step {step} in {self.directory}; there are {available}")
+            raise FileNotFoundError(f"no checkpoint of step {step} in {self.location}; there are {available}")
         items = self._args.Composite(state=self._args.StandardRestore(), metadata=self._args.JsonRestore())
         for candidate in reversed(available if step is None else [step]):
             try:
@@ -148,14 +150,14 @@ class CheckpointFolder:
             except Exception as error:  # Orbax documents no errors for files that are truncated or damaged
                 if step is not None:
                     raise FileNotFoundError(
-                        f"the checkpoint of step {step} in {self.directory} cannot be read: {error}"
+                        f"the checkpoint of step {step} in {self.location} cannot be read: {error}"
                     ) from error
-                message = f"the checkpoint of step {candidate} in {self.directory} is unreadable and skipped: {error}"
+                message = f"the checkpoint of step {candidate} in {self.location} is unreadable and skipped: {error}"
                 get_logger().warning(message)
                 warnings.warn(message, stacklevel=3)
             else:
                 return content.state, dict(content.metadata)
-        raise FileNotFoundError(f"{self.directory} holds no checkpoint that can be read")
+        raise FileNotFoundError(f"{self.location} holds no checkpoint that can be read")
 
     def reload(self) -> None:
         """Look at the directory anew: another process may have written there."""

@@ -13,6 +13,8 @@ from typing import Any
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from jno.utils._paths import shown_path
+
 _PATIENCE = 60.0
 """Seconds that one save waits for another of the same file."""
 
@@ -26,7 +28,8 @@ def exclusive(path: Path) -> Iterator[None]:
     """
     lock = WriterLock(path.with_name(f".{path.name}.lock"))
     if not lock.acquire(_PATIENCE):
-        raise RuntimeError(f"{path} is written {lock.owner} for more than {_PATIENCE:.0f} s; save to another file")
+        name = shown_path(path)
+        raise RuntimeError(f"{name} is written {lock.owner} for more than {_PATIENCE:.0f} s; save to another file")
     try:
         yield
     finally:
