@@ -1,6 +1,7 @@
 """Files are written completely or not at all: killed processes, threads, full disks, links, permissions."""
 
 import os
+import resource
 import stat
 import subprocess
 import threading
@@ -242,6 +243,24 @@ def test_a_full_disk_leaves_what_was_there(tmp_path):
         named = "series_0000.vtu" if name == "series.pvd" else name
         assert message == f"[Errno 27] File too large: '{tmp_path / named}'"
     assert sorted(messages) == written
+
+
+def test_a_full_disk_leaves_a_signed_file_that_can_be_verified(tmp_path, keys):
+    """There is space for the signature, not for the file."""
+    path, private, public = tmp_path / "x", *keys
+    jno.save(1, path, private_key_path=private)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, hard))
+    try:
+        with pytest.raises(OSError, match=f"File too large: '{path}'"):
+            jno.save(bytes(10_000), path, private_key_path=private)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert jno.load(path, public) == 1
+    assert (tmp_path / "x.sig").stat().st_size == 2 * (15 + 256)
+    jno.save(2, path, private_key_path=private)
+    assert jno.load(path, public) == 2
+    assert (tmp_path / "x.sig").stat().st_size == 15 + 256
 
 
 def test_pictures_without_a_suffix_are_png(tmp_path):
