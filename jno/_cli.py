@@ -24,6 +24,8 @@ DEMOS = {
     "darcy_fno": "operator learning from 500 solved permeability fields, Fourier neural operator",
     "fem_elasticity": "finite elements: plate with a hole in tension, stress concentration",
     "fem_cylinder_flow": "finite elements: steady flow around a cylinder, drag and lift (benchmark 2D-1)",
+    "fem_inverse": "finite elements: a conductivity field from noisy temperature readings (--data FILE)",
+    "fem_operator": "finite elements make the data of a neural operator on an L-shaped plate",
     "vpinn_poisson": "variational network: Poisson equation in weak form with a given flux",
 }
 _PACKAGES = ("jax", "jaxlib", "equinox", "optax", "foundax", "paramax", "numpy", "scipy", "shapely", "matplotlib")
@@ -71,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("name", nargs="?", default="poisson", help="which one (default: poisson)")
     demo.add_argument("--epochs", type=_positive, help="number of epochs (default: the demo's own)")
     demo.add_argument("--out", metavar="DIR", help="folder of the picture and the log (default: runs/NAME)")
-    demo.add_argument("--data", metavar="FILE", help="sensor readings for `inverse`: CSV with the columns x, t, u")
+    demo.add_argument(
+        "--data", metavar="FILE", help="CSV file of sensor readings: `inverse` x, t, u; `fem_inverse` x, y, u"
+    )
     return parser
 
 
@@ -155,8 +159,8 @@ def _demo(options: argparse.Namespace) -> int:
     name = options.name
     if name not in DEMOS:
         return _fail(f"there is no demo {name!r}; choose one of {', '.join(DEMOS)}")
-    if options.data is not None and name != "inverse":
-        return _fail(f"--data belongs to the demo 'inverse'; {name!r} reads no data")
+    if options.data is not None and name not in ("inverse", "fem_inverse"):
+        return _fail(f"--data belongs to the demos 'inverse' and 'fem_inverse'; {name!r} reads no data")
     example = load_example(name)
     if options.epochs is not None and "epochs" not in inspect.signature(example.main).parameters:
         return _fail(f"--epochs belongs to demos that train; {name!r} solves its equations")

@@ -1,5 +1,6 @@
 """The console command: output, exit status, one-line errors, and what the wheel must contain."""
 
+import inspect
 import subprocess
 import sys
 import tomllib
@@ -86,7 +87,10 @@ def test_unknown_option(capsys):
 
 def test_data_belongs_to_inverse(capsys):
     assert main(["demo", "poisson", "--data", "x.csv"]) == 2
-    assert error_of(capsys) == "jno: error: --data belongs to the demo 'inverse'; 'poisson' reads no data"
+    assert (
+        error_of(capsys)
+        == "jno: error: --data belongs to the demos 'inverse' and 'fem_inverse'; 'poisson' reads no data"
+    )
 
 
 def test_default_demo_with_options(capsys, tmp_path):
@@ -131,7 +135,14 @@ def test_readings_that_do_not_exist(capsys, tmp_path):
 
 def test_demos_are_described_by_their_own_names():
     for name in DEMOS:
-        assert load_example(name).main.__defaults__[1] == f"runs/{name}"
+        assert inspect.signature(load_example(name).main).parameters["out"].default == f"runs/{name}"
+
+
+def test_epochs_belong_to_demos_that_train(capsys):
+    assert main(["demo", "fem_elasticity", "--epochs", "3"]) == 2
+    assert error_of(capsys) == (
+        "jno: error: --epochs belongs to demos that train; 'fem_elasticity' solves its equations"
+    )
 
 
 def test_module_is_the_command():

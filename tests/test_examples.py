@@ -16,8 +16,8 @@ burgers, darcy_fno, deeponet, inverse, poisson = map(
 bpinn_poisson, burgers_ssbroyden, poisson_engd = map(
     load_example, ("bpinn_poisson", "burgers_ssbroyden", "poisson_engd")
 )
-fem_cylinder_flow, fem_elasticity, vpinn_poisson = map(
-    load_example, ("fem_cylinder_flow", "fem_elasticity", "vpinn_poisson")
+fem_cylinder_flow, fem_elasticity, fem_inverse, fem_operator, vpinn_poisson = map(
+    load_example, ("fem_cylinder_flow", "fem_elasticity", "fem_inverse", "fem_operator", "vpinn_poisson")
 )
 
 
@@ -47,6 +47,16 @@ SHORT = {
         "mean relative L2 error at 5 unseen permeabilities: ",
     ),
     "vpinn_poisson": ({"epochs": 150, "mesh_size": 0.2, "width": 16}, {"relative_l2": 0.2}, "relative L2 error: "),
+    "fem_inverse": (
+        {"epochs": 300, "mesh_size": 1 / 8, "width": 16},
+        {"relative_l2": 0.26, "misfit": 0.015},
+        "relative L2 error of the conductivity: ",
+    ),
+    "fem_operator": (
+        {"epochs": 400, "samples": 30, "unseen": 5, "mesh_size": 0.25, "width": 32, "batchsize": 10},
+        {"relative_l2": 0.2},
+        "mean relative L2 error at 5 unseen conductivities: ",
+    ),
     "fem_elasticity": ({"mesh_size": 0.8}, {"relative_l2": 0.01}, "stress at the top of the hole: "),
 }
 
@@ -237,6 +247,50 @@ def test_forces_on_the_cylinder(tmp_path):
 @pytest.mark.parametrize("seed", range(3))
 def test_defaults_of_vpinn_poisson(seed, tmp_path):
     assert vpinn_poisson.main(out=tmp_path, seed=seed)["relative_l2"] < 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_defaults_of_fem_inverse(seed, tmp_path):
+    assert fem_inverse.main(out=tmp_path, seed=seed)["relative_l2"] < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+def test_defaults_of_fem_operator(seed, tmp_path):
+    assert fem_operator.main(out=tmp_path, seed=seed)["relative_l2"] < 0.03
+
+
+def test_values_at_places_of_a_mesh():
+    mesh = jno.domain.rect(mesh_size=0.2).mesh
+    places = np.random.default_rng(0).uniform(0, 1, (30, 2))
+    values = fem_inverse.weights_at(mesh, places) @ (3 + mesh.points @ [2.0, -1.0])
+    np.testing.assert_allclose(values, 3 + places @ [2.0, -1.0], atol=1e-12)
+
+
+def test_shipped_temperatures_are_those_of_the_true_conductivity(tmp_path):
+    fem_inverse.write_sensors(tmp_path / "temperatures.csv", mesh_size=1 / 20)
+    coarse, shipped = fem_inverse.read_sensors(tmp_path / "temperatures.csv"), fem_inverse.read_sensors()
+    np.testing.assert_array_equal(coarse[:, :2], shipped[:, :2])
+    np.testing.assert_allclose(coarse[:, 2], shipped[:, 2], atol=3e-3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x,y,u\n", "0 readings; a field needs at least ten"),
+        ("x,u\n0.1,0.2\n", "row 2, column y: a number is needed, got None"),
+        ("x,y,u\n0.1,0.2,0.3\n0.1,cold,0.3\n", "row 3, column y: a number is needed, got 'cold'"),
+        ("x,y,u\n1.5,0.2,1\n", "row 2, column x: 1.5 must be in [0, 1]"),
+        ("x,y,u\n0.5,0.5,inf\n", "row 2, column u: inf must be finite"),
+    ],
+)
+def test_mistakes_in_temperatures(tmp_path, text, message):
+    file = tmp_path / "data.csv"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=r"read|row") as caught:
+        fem_inverse.read_sensors(file)
+    assert str(caught.value) == f"{file}: {message}"
 
 
 def test_every_example_is_a_demo():
