@@ -4,11 +4,21 @@ import re
 import runpy
 from pathlib import Path
 
+import jax
 import pytest
 
 PAGES = Path(__file__).parent.parent / "docs"
 
 
+@pytest.fixture
+def precision():
+    """What a page does to the precision ends with the page."""
+    before = jax.config.jax_enable_x64
+    yield
+    jax.config.update("jax_enable_x64", before)
+
+
+@pytest.mark.usefixtures("precision")
 @pytest.mark.parametrize(
     ("page", "shown"),
     [
@@ -23,6 +33,7 @@ PAGES = Path(__file__).parent.parent / "docs"
         ("search.md", r"# (32 0\.01)"),
         ("training.md", r"# (20)"),
         ("uncertainty.md", r"# (\(4, 300, 1, 40, 1\))"),
+        ("weak-forms.md", r"# (\['volume', 'surface@right', 'dirichlet@left'\])"),
     ],
 )
 def test_programs_run(page, shown, capsys, tmp_path, monkeypatch):

@@ -168,7 +168,7 @@ def test_a_nonlinear_equation_in_time():
 
 def test_mass_that_depends_on_place_and_time():
     """(1 + t) (1 + x) u_t = (1 + x): u = log(1 + t), backward Euler sums 1 / (1 + t)."""
-    domain, x, t, u, v = line(5, end=1.0, cells=3, order=2)
+    _, x, t, u, v = line(5, end=1.0, cells=3, order=2)
     problem = jno.fem([(1 + t) * (1 + x) * u(x, t).t * v(x) - (1 + x) * v(x)])
     times = np.linspace(0, 1, 5)
     expected = np.concatenate([[0.0], np.cumsum(0.25 / (1 + times[1:]))])
