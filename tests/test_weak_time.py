@@ -206,3 +206,8 @@ def test_stokes_flow_in_time_has_no_mass_for_its_pressure():
     pressure = values[:, problem.blocks[1]]
     np.testing.assert_allclose(pressure[1:], np.broadcast_to(problem.field_points[1][:, 0], (3, 9)), atol=1e-8)
     assert np.all(problem.M[problem.blocks[1]] == 0)
+
+
+def test_the_pressure_at_the_start_is_consistent():
+    problem, values = stokes_in_time(2)
+    np.testing.assert_allclose(values[0, problem.blocks[1]], problem.field_points[1][:, 0], atol=1e-8)

@@ -189,25 +189,24 @@ def test_a_field_is_recovered_with_a_prior_on_its_slope():
     data = problem(inclusion).solve()
     k = jno.np.parameter(u, name="k").initialize(1.0).optimizer(optax.adam(optax.cosine_decay_schedule(0.03, 800)))
     sought = problem(k)
-    slope = jno.np.inner(k.grad(x, y), k.grad(x, y)) if hasattr(k, "space") else None
-    losses = [1e4 * (sought.solve() - data).mse]
-    assert slope is None or slope is not None
-    jno.core(losses, domain=domain).solve(800)
+    # the prior: the slope of k, as the vector of residuals of its Laplacian
+    smooth = jno.fem([k.bind(x=x, y=y).grad().dot(v(x, y).grad())])
+    jno.core([1e4 * (sought.solve() - data).mse, 1e-4 * smooth.mse], domain=domain).solve(800)
     a, b = sought.points.T
     exact = 1 + np.exp(-20 * ((a - 0.6) ** 2 + (b - 0.5) ** 2))
     error = np.linalg.norm(np.asarray(k.module.value).reshape(-1) - exact) / np.linalg.norm(exact)
     assert error < 0.05
 
 
+@pytest.mark.slow
 def test_a_law_is_learned_from_one_field():
     """1 + u^2 / 2 as 1 + net(u)."""
     s = Line(12, 2)
-    ends = [s.u(*s.left) - 0.0, s.u(*s.right) - 1.0]
-    data = jno.fem([(1 + s.ui**2 / 2) * s.ui.x * s.vi.x - 2 * s.vi, *ends]).solve()
-    net = network(1, width=12, seed=1)
-    net.optimizer(optax.adam(optax.cosine_decay_schedule(3e-2, 600)))
-    problem = jno.fem([(1 + net(s.ui)) * s.ui.x * s.vi.x - 2 * s.vi, *ends])
-    jno.core([1e3 * (problem.solve() - data).mse]).solve(600)
+    data = jno.fem([(1 + s.ui**2 / 2) * s.ui.x * s.vi.x - 12 * s.vi, s.zero]).solve()
+    net = network(1, width=16, layers=2, seed=1)
+    net.optimizer(jno.optimizers.soap(1e-2))
+    problem = jno.fem([(1 + net(s.ui)) * s.ui.x * s.vi.x - 12 * s.vi, s.zero])
+    jno.core([1e3 * (problem.solve() - data).mse]).solve(300)
     observed = np.linspace(0.0, data.max(), 20)
     learned = 1 + np.asarray(net.module(jnp.asarray(observed[:, None])))[:, 0]
     np.testing.assert_allclose(learned, 1 + observed**2 / 2, rtol=0.03)
@@ -215,7 +214,6 @@ def test_a_law_is_learned_from_one_field():
 
 def test_networks_that_are_known_functions():
     s = Line()
-    net = network(1)
     law = lambda z: jno.fn(lambda a: jnp.tanh(a) + 2, [z])  # noqa: E731
 
     class Known(eqx.Module):
@@ -245,13 +243,12 @@ def test_networks_that_are_known_functions():
     zero = jno.nn(Known(jnp.zeros(()))).freeze()
     without = jno.fem([s.ui.x * s.vi.x + zero(s.x) * s.ui * s.vi - s.vi, s.zero])
     np.testing.assert_allclose(without.A, jno.fem([s.ui.x * s.vi.x - s.vi, s.zero]).A, atol=1e-12)
-    assert net is not None
 
 
 def test_a_nodal_field_is_its_interpolation():
     s = Line(5, 2)
     nodes = jno.fem([s.ui * s.vi]).points[:, 0]
-    k = jno.np.parameter(s.u, name="k").initialize(lambda x: 1 + x**2).freeze()
+    k = jno.np.parameter(s.u, name="k").initialize(1 + nodes**2).freeze()
     one = jno.fem([k * s.ui.x * s.vi.x - s.vi, s.zero], quad_degree=6)
     other = jno.fem([(1 + s.x**2) * s.ui.x * s.vi.x - s.vi, s.zero], quad_degree=6)
     np.testing.assert_allclose(one.A, other.A, atol=1e-9)
