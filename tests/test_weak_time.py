@@ -209,5 +209,22 @@ def test_stokes_flow_in_time_has_no_mass_for_its_pressure():
 
 
 def test_the_pressure_at_the_start_is_consistent():
-    problem, values = stokes_in_time(2)
+    problem, values = stokes_in_time(4)
     np.testing.assert_allclose(values[0, problem.blocks[1]], problem.field_points[1][:, 0], atol=1e-8)
+
+
+@pytest.mark.parametrize("moves", [False, True])
+def test_the_operator_steps_as_the_solution_does(moves):
+    """Backward Euler on ``M du/dt + A u = c + f(t)`` by dense solves; the prescribed values may move."""
+    domain, x, t, u, v = line(9, 0.2)
+    (b, tb), start = domain.variable("boundary"), domain.variable("initial")[:1]
+    ui, vi = u(x, t), v(x, t)
+    edge, load = (tb * b, jno.np.cos(t) * x) if moves else (0.5 * b, x)
+    problem = jno.fem([ui.t * vi + ui.x * vi.x - load * vi, u(b) - edge, u(*start) - jno.np.sin(PI * start[0])])
+    system, state, step = problem.operator, problem.state0, problem.dt
+    assert (system.forcing_vector_fn is not None) == moves
+    for level in range(1, 9):
+        forcing = system.forcing_vector_fn(level * step) if moves else 0.0
+        right = problem.M @ state / step + system.affine_bias + forcing
+        state = np.linalg.solve(problem.M / step + system.A, right)
+    np.testing.assert_allclose(state, trajectory(problem)[-1], atol=1e-12)

@@ -10,7 +10,19 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact, Shaped
 
 from jno.domain import domain as Domain
-from jno.trace import CELL_SIZE, FieldValue, Model, Node, TensorTag, Variable, is_normal, point_tag, title, walk
+from jno.trace import (
+    CELL_SIZE,
+    Derivative,
+    FieldValue,
+    Model,
+    Node,
+    TensorTag,
+    Variable,
+    is_normal,
+    point_tag,
+    title,
+    walk,
+)
 
 from ._collapse import collapse
 from ._facts import analyse
@@ -60,8 +72,8 @@ class PointFunction:
 
     @property
     def reads_time(self) -> bool:
-        """Whether it contains the time."""
-        return bool(self._times)
+        """Whether the time occurs in it other than as what a derivative is taken by."""
+        return any(map(_is_time, _values_read(self._root)))
 
     @property
     def reads_normals(self) -> bool:
@@ -154,6 +166,25 @@ class PointFunction:
         # abstract evaluation: nothing is computed
         jax.eval_shape(lambda x: self(x, x, jnp.zeros((), dtype), recorders, modules, data).array, points)
         return {field: sorted(recorder.read) for field, recorder in recorders.items()}
+
+
+def _values_read(root: Node) -> Iterator[Node]:
+    """The nodes below an expression whose values it reads: not the coordinates of fields and of derivatives."""
+    stack, visited = [root], set[int]()
+    while stack:
+        node = stack.pop()
+        if id(node) in visited:
+            continue
+        visited.add(id(node))
+        yield node
+        if isinstance(node, Derivative):
+            stack.append(node.target)
+        elif not isinstance(node, FieldValue):
+            stack.extend(node.children())
+
+
+def _is_time(node: Node) -> bool:
+    return isinstance(node, Variable) and node.axis == "temporal"
 
 
 _ABSTRACT = 7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -72,6 +73,21 @@ def _check_overrides(problem: WeakForm, element_type: object, vec: object) -> No
     if vec is not None and vec not in {space.field.components for space in spaces}:
         counts = [space.field.components for space in spaces]
         raise ValueError(f"jno.fem(vec={vec!r}): the symbols have {counts} components; leave it out")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SemiDiscretisation:
+    """A linear system in time, ``M du/dt + A u = c + f(t)``; rows of prescribed unknowns say ``u = g(t)``.
+
+    Attributes:
+        A: dense, ``(dofs, dofs)``; rows of prescribed unknowns are those of the identity.
+        affine_bias: ``c``, ``(dofs,)``; zero where the load changes with time.
+        forcing_vector_fn: ``t -> f(t)``, None where the load does not change.
+    """
+
+    A: Float[np.ndarray, "N N"]
+    affine_bias: Float[np.ndarray, " N"]
+    forcing_vector_fn: Callable[[float], Float[np.ndarray, " N"]] | None
 
 
 class FEM:
@@ -235,6 +251,32 @@ class FEM:
         matrix = self._as_sparse(self._matrix(np.zeros(self.dofs), weights)).toarray()
         matrix[self._problem.system.prescribed] = 0.0
         return matrix
+
+    @property
+    def operator(self) -> SemiDiscretisation:
+        """A linear problem of first order in time as the system ``M du/dt + A u = c + f(t)``."""
+        self._require("operator", steady=False, linear=True)
+        if self._problem.time_order != 1:
+            raise AttributeError(
+                "FEM.operator belongs to a problem of first order in time, and this one is of second order"
+            )
+        system = self._problem.system
+        matrix = self._as_sparse(self._matrix(np.zeros(self.dofs), (1.0, 0.0, 0.0), self.t0)).toarray()
+        changes = any(term.integral.function.reads_time for term in system.terms)
+        if changes or any(condition.reads_time for condition in system.conditions):
+            return SemiDiscretisation(matrix, np.zeros(self.dofs), self._load)
+        return SemiDiscretisation(matrix, self._load(self.t0), None)
+
+    def _load(self, t: float) -> Float[np.ndarray, " N"]:
+        """Right-hand side of a problem in time, with what prescribed unknowns and their derivatives add to it."""
+        system = self._problem.system
+
+        def load(at: Array, modules: Mapping[int, Any], data: Mapping[str, Any]) -> Array:
+            fixed, rate = jax.jvp(lambda time: system.values(time, modules, data), (at,), (jnp.ones_like(at),))
+            residual = system.residual(State((fixed, rate, jnp.zeros_like(fixed)), at, modules, data))
+            return jnp.where(system.prescribed, fixed, -residual)
+
+        return np.asarray(self._compiled("load", load)(jnp.asarray(t, system.dtype), *self._inputs()))
 
     @property
     def state0(self) -> Float[np.ndarray, " N"]:

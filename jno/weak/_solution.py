@@ -183,7 +183,8 @@ class Trajectory:
         length = float(np.finfo(system.dtype).eps) ** (1 / 3) * float(np.diff(self.times).min())
         begin = jnp.asarray(self.times[0], system.dtype)
         inputs = (theta, values, velocities, begin, jnp.asarray(length, system.dtype), None)
-        stepped = dataclasses.replace(self, theta=1.0)._equation()(values, inputs)
+        guess = jnp.where(system.prescribed, system.values(begin + length, *theta), values)
+        stepped = dataclasses.replace(self, theta=1.0)._equation()(guess, inputs)
         for block in algebraic:
             values = values.at[block].set(stepped[block])
         return values, velocities
