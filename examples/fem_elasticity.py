@@ -36,7 +36,7 @@ def kirsch(x, y):
     return σxx, σyy, σxy
 
 
-def build(mesh_size=0.4):
+def build(mesh_size=0.2):
     """The problem, and the symbols of displacement and stress."""
     plate = jno.domain(box(0, 0, SIZE, SIZE), name="plate")
     hole = jno.domain(Point(0, 0).buffer(1, quad_segs=round(20 / mesh_size)), name="hole")
