@@ -33,7 +33,7 @@ from jno.trace import (
 )
 from jno.training import Devices, Memory, Solver
 from jno.tuner import Arch, TuningHistory
-from jno.utils import Key, get_logger, get_seed, text_output
+from jno.utils import Key, checked, get_logger, get_seed, integer, text_output
 
 P = TypeVar("P", bound="CompiledProblem")
 
@@ -147,12 +147,14 @@ class CompiledProblem:
         return len(self.constraints)
 
     # --- looking at it ----------------------------------------------------------------------------------------
+    @checked(min_consecutive=integer(1, 10**9))
     def print_shapes(self: P, min_consecutive: int | None = 1) -> P:
         """Print every constraint and tracker as a tree with per-sample shapes ``(N, D)``; returns ``self``."""
         if self.all_ops:
             print("\n".join(self._evaluator.shape_trees(min_consecutive)))
         return self
 
+    @checked(min_consecutive=integer(1, 10**9))
     def print_plan(self: P, file: object = None, min_consecutive: int | None = 1) -> P:
         """Print which derivatives are computed together; returns ``self``.
 

@@ -13,7 +13,7 @@ from jno.architectures import weights_as_data
 from jno.compiler import Counterparts
 from jno.trace import Model, Node, dump_tree, flatten, unflatten
 from jno.training import Memory
-from jno.utils import PROCESS, data_of
+from jno.utils import ANY_PATH, PATH, PROCESS, checked, data_of
 from jno.utils import load as load_object
 from jno.utils import save as save_object
 from jno.utils.statistics import statistics
@@ -83,6 +83,7 @@ S = TypeVar("S", bound="StoredProblem")
 class StoredProblem(CompiledProblem):
     """A problem that files hold: with its weights, its history and where its training stands."""
 
+    @checked(path=PATH, public_key_path=ANY_PATH, private_key_path=ANY_PATH)
     def save(
         self: S,
         path: str | Path,
@@ -100,6 +101,7 @@ class StoredProblem(CompiledProblem):
         return self
 
     @classmethod
+    @checked(path=PATH, public_key_path=ANY_PATH, signature_path=ANY_PATH)
     def load(
         cls: type[S],
         path: str | Path,

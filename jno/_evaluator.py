@@ -183,9 +183,12 @@ class Evaluator:
     def nodes(self, operation: object, method: str) -> list[Node]:
         """One expression or several as nodes over the models of the problem, with choices decided."""
         operations = operation if isinstance(operation, list | tuple) else [operation]
-        nodes = [untracked(as_expression(item, position)) for position, item in enumerate(operations)]
+        try:
+            nodes = [untracked(as_expression(item, position)) for position, item in enumerate(operations)]
+        except TypeError as error:
+            raise TypeError(f"{method}: {error}. An operation is an expression, or a list of them") from error
         if not nodes:
-            raise ValueError(f"{method} needs at least one expression")
+            raise ValueError(f"{method} needs at least one expression as its operation")
         nodes = [decided(node, self._choices) for node in nodes]
         return nodes if self._counterparts is None else [self._counterparts.translated(node) for node in nodes]
 

@@ -14,11 +14,11 @@ from jno.architectures import ArchSpace
 from jno.compiler import check_finite
 from jno.domain import domain as Domain
 from jno.export import ExportedFile, export_expressions
-from jno.trace import Node
+from jno.trace import Node, is_optimizer
 from jno.training import Memory
 from jno.tuner import Resources, SweepResult
 from jno.tuner import sweep as run_sweep
-from jno.utils import Key, get_network_seed, get_seed
+from jno.utils import KEY, PATH, TEXT, Key, checked, get_network_seed, get_seed, instance, integer
 from jno.utils.statistics import statistics
 
 
@@ -52,6 +52,7 @@ class core(StoredProblem):
     (1,)
     """
 
+    @checked(resume_from=PATH)
     def __init__(
         self,
         constraints: list[Any] | tuple[Any, ...],
@@ -61,7 +62,10 @@ class core(StoredProblem):
         domain: object = None,
     ) -> None:
         if not isinstance(constraints, list | tuple):
-            raise TypeError(f"core() takes a list of expressions, got {type(constraints).__name__}; write core([loss])")
+            raise TypeError(
+                f"core() takes a list of expressions, got {type(constraints).__name__} for constraints; write "
+                "core([loss])"
+            )
         if domain is not None and not isinstance(domain, Domain):
             raise TypeError(f"core(domain={type(domain).__name__}): a jno.domain is needed; points are for eval()")
         statements = [as_expression(item, position) for position, item in enumerate(constraints)]
@@ -75,6 +79,7 @@ class core(StoredProblem):
             self.restore_checkpoint(resume_from)
 
     # --- training ---------------------------------------------------------------------------------------------
+    @checked(directory=PATH, step=integer(0))
     def restore_checkpoint(self, directory: str | Path, step: int | None = None) -> core:
         """Let the next `solve` go on from a checkpoint: weights, optimizer states, random key and epoch.
 
@@ -91,12 +96,18 @@ class core(StoredProblem):
 
     def set_optimizer(self, opt_fn: object, *, scale: object = None) -> core:
         """Attach one optimizer (and scale) to every model."""
+        if not is_optimizer(opt_fn):
+            raise TypeError(
+                f"set_optimizer(opt_fn={opt_fn!r}): opt_fn must be an optax transform such as optax.adam(1e-3), or a "
+                "factory such as optax.adam"
+            )
         for model in self._models:
             model.optimizer(opt_fn)
             if scale is not None:
                 model.scale(scale)
         return self
 
+    @checked(min_consecutive=integer(1, 10**9), callbacks=instance("a list of callbacks", list, tuple))
     def solve(
         self,
         epochs: int = 1000,
@@ -155,6 +166,7 @@ class core(StoredProblem):
         )
         return statistics(self.training_logs)
 
+    @checked(journal=PATH)
     def sweep(
         self,
         space: ArchSpace,
@@ -239,6 +251,7 @@ class core(StoredProblem):
         return statistics(self.training_logs[-1:])
 
     # --- evaluation -------------------------------------------------------------------------------------------
+    @checked(min_consecutive=integer(1, 10**9), key=KEY, samples=TEXT)
     def eval(
         self,
         operation: object,
@@ -280,6 +293,7 @@ class core(StoredProblem):
         """
         return self._evaluator.evaluate(operation, domain, min_consecutive, key, samples)
 
+    @checked(name=TEXT)
     def expression(self, name: str) -> Any:
         """The expression that was given a name with ``.name(name)``, for `eval` after loading.
 
@@ -299,6 +313,7 @@ class core(StoredProblem):
         """
         return self._evaluator.named(name)
 
+    @checked(path=PATH, format=TEXT)
     def export(
         self,
         operation: object,

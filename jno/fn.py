@@ -107,6 +107,7 @@ from jno.symbolic.pdes import navier_stokes_incompressible_2d as navier_stokes_i
 from jno.symbolic.pdes import poisson as poisson
 from jno.symbolic.pdes import wave as wave
 from jno.trace import FunctionCall
+from jno.utils import FUNCTION, TEXT, checked, integer
 
 
 def _module_call(
@@ -140,6 +141,7 @@ def _module_call(
 class _CallableModule(types.ModuleType):
     """A module that can be called."""
 
+    @checked("jno.fn", fn=FUNCTION, name=TEXT, reduces_axis=integer(-64, 64))
     def __call__(
         self,
         fn: Callable[..., Any],

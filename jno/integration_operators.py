@@ -48,6 +48,8 @@ class IntegrationOperators:
             >>> print(IntegrationOperators.nodal_volumes(mesh))
             [0.5 1.5 1. ]
         """
+        if not isinstance(mesh_connectivity, Mapping):
+            raise TypeError(f"mesh_connectivity must be that of a domain, a mapping; got {mesh_connectivity!r}.")
         stored = mesh_connectivity.get("nodal_volumes")
         if stored is not None:
             weights = np.asarray(stored)

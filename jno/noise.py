@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from jno.trace import Noise
+from jno.utils import NUMBER, checked, integer
 
 
+@checked(std=NUMBER, ndim=integer())
 def gaussian(std: float | int = 1.0, ndim: int = 1) -> Noise:
     r"""Normal noise :math:`\mathcal N(0, \sigma^2)`.
 
@@ -27,6 +29,7 @@ def gaussian(std: float | int = 1.0, ndim: int = 1) -> Noise:
     return Noise("gaussian", std=std, ndim=ndim)
 
 
+@checked(low=NUMBER, high=NUMBER, ndim=integer())
 def uniform(low: float | int = -1.0, high: float | int = 1.0, ndim: int = 1) -> Noise:
     """Uniform noise in ``[low, high)``.
 
@@ -49,6 +52,7 @@ def uniform(low: float | int = -1.0, high: float | int = 1.0, ndim: int = 1) -> 
     return Noise("uniform", low=low, high=high, ndim=ndim)
 
 
+@checked(std=NUMBER, ndim=integer())
 def laplace(std: float | int = 1.0, ndim: int = 1) -> Noise:
     r"""Laplace noise with mean 0 and density :math:`\exp(-|x|/b)/(2b)`, scale :math:`b = \sigma/\sqrt2`.
 

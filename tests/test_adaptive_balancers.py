@@ -287,3 +287,35 @@ def test_weights_follow_the_kernels_that_callbacks_measure():
     traces = np.array([np.sum(points[0] ** 2), np.sum((3.0 * points[1]) ** 2)])
     expected = traces.sum() / traces
     np.testing.assert_allclose(np.ravel(crux.eval(list(w))), 2 * expected / expected.sum(), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: jno.fn.adaptive.RLW(seed=object()), "seed must be an integer from"),
+        (lambda: jno.fn.adaptive.RLW(alpha=float("inf")), r"RLW\(alpha=inf\): alpha must be a positive number"),
+        (lambda: jno.fn.adaptive.SoftAdapt(loss_floor=-1.0), "loss_floor must be a number of at least 0"),
+        (
+            lambda: jno.fn.adaptive.ReLoBRaLo(expected_rho="1"),
+            "expected_rho must be a number of at least 0 and at most 1",
+        ),
+        (
+            lambda: jno.fn.adaptive.LbPINNsLossBalancing(init_s=["a"]),
+            "init_s must be a number, or a list of one number",
+        ),
+        (lambda: jno.fn.adaptive.GradientNormBalanced(5), "tracker must be an analysis callback"),
+        (lambda: jno.fn.adaptive.NTKBalanced([]), "trackers must be a list of jno.callbacks.ntk_spectrum"),
+        (lambda: jno.fn.adaptive.dwa("abc"), r"DWA\(losses='abc'\): losses must be a list of expressions"),
+        (
+            lambda: jno.schedule.dlrs(decremental_factor=-0.5),
+            r"decremental_factor must be a number of at least 0 and at most 9",
+        ),
+        (lambda: jno.LearningRateSchedule(lambda: 1.0), r"or take \(epoch\) or \(epoch, losses\)"),
+        (lambda: jno.LearningRateSchedule.exponential(1.0, 0.5, 3, staircase=2), "staircase must be True or False"),
+        (lambda: jno.LearningRateSchedule.cosine(9, float("nan")), "lr0 must be a number of at least 0"),
+        (lambda: jno.WeightSchedule("abc"), "weights must be a list of numbers and functions"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(make, match):
+    with pytest.raises((TypeError, ValueError), match=match):
+        make()

@@ -274,3 +274,26 @@ def test_what_cannot_be_monitored():
     field = jno.core([p**2 + 0 * x, (p * x).tracker().name("field")])
     with pytest.raises(ValueError, match=r"monitor='field'\): the tracked value has shape .*; reduce it to one number"):
         field.solve(1, callbacks=[jno.callbacks.early_stopping(monitor="field")])
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (
+            lambda: jno.callbacks.checkpoint("c", save_interval_epochs=2.5),
+            "save_interval_epochs must be an integer",
+        ),
+        (lambda: jno.callbacks.checkpoint("c", best_fn=lambda: 1.0), "best_fn must be a function of the losses"),
+        (lambda: jno.callbacks.checkpoint(5), r"checkpoint\(directory=5\): directory must be the path"),
+        (lambda: jno.callbacks.early_stopping(verbose="no"), "verbose must be True or False"),
+        (lambda: jno.callbacks.early_stopping(min_delta=float("inf")), "min_delta=inf"),
+        (lambda: jno.callbacks.early_stopping(mode=["min"]), r"mode=\['min'\]"),
+        (lambda: jno.callbacks.gradient_norms(mask=3), r"GradientNorms\(mask=3\): mask must be a pytree of booleans"),
+        (lambda: jno.callbacks.hessian_spectrum(constraints="abc"), "constraints must be a list of constraints"),
+        (lambda: jno.callbacks.loss_landscape(alpha_range=float("nan")), "alpha_range must be above 0, and finite"),
+        (lambda: jno.callbacks.gradient_norms().plot([]), r"plot\(path=\[\]\): path must be the path"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(make, match):
+    with pytest.raises((TypeError, ValueError), match=match):
+        make()

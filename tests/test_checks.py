@@ -36,6 +36,12 @@ from jno.utils import (
             ValueError,
             "f(n=1.0): the size must be",
         ),
+        (
+            lambda v: require_int(v, "n", minimum=1),
+            10**30,
+            ValueError,
+            "n=1000000000000000000000000000000: it must be an i",
+        ),
         (lambda v: require_number(v, "f(x)"), math.nan, ValueError, "f(x=nan): x must be a finite number"),
         (lambda v: require_positive(v, "f(x)"), 0, ValueError, "f(x=0): x must be a positive number"),
         (lambda v: require_positive(v, "f(x)"), math.inf, ValueError, "f(x=inf): x must be a positive number"),

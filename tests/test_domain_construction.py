@@ -329,3 +329,55 @@ def test_representation_and_summary(capfd):
     assert "data k: shape (2, 3)" in text
     assert "left: 3 points" in text
     assert "mean normal [-1.0, 0.0]" in text
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (
+            lambda: domain.disk(radius=1e90, mesh_size=0.5),
+            r"disk\(\): mesh_size=0.5 on an extent of .* nodes; at most 5e\+07",
+        ),
+        (lambda: domain.polygon([(0, 0), (1, 0), (0, 1)], mesh_size=1e-9), r"mesh_size=1e-09 .* about 1.2e\+18 nodes"),
+        (lambda: domain.rect(mesh_size=1e-90), r"mesh_size=1e-90 on a length of 1 .* at most 5e\+07"),
+        (lambda: domain.cube(mesh_size=1e-3), r"1001 x 1001 x 1001 nodes gives a mesh of about 1.0e\+09 nodes"),
+        (lambda: domain.poseidon(10**30, 4), r"nx=9+, ny=3 cells .* at most"),
+        (lambda: domain.disk(num_points=10**12), r"num_points=1000000000000 gives a mesh of about 1.0e\+12"),
+        (lambda: domain.disk(radius=1e-300), r"radius must lie between 1e-100 and 1e\+100; got 1e-300"),
+        (lambda: domain([(0, 0), (1, 0), (0, 1)]).build_mesh(1e-300), r"build_mesh: mesh_size=1e-300 .* at most"),
+        (
+            lambda: domain([(0, 0), (1, 0), (0, 1)]).build_mesh(0.5, sizes={"polygon": 1e-7}),
+            r"build_mesh: sizes\['polygon'\]=1e-07 gives a mesh",
+        ),
+    ],
+)
+def test_a_mesh_of_too_many_nodes_is_refused_with_the_estimate(make, match):
+    with pytest.raises(ValueError, match=match):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: domain.line(compute_mesh_connectivity=1), "compute_mesh_connectivity=1: it must be True or False"),
+        (lambda: domain.l_shape(separate_boundary="yes"), "separate_boundary='yes'"),
+        (lambda: domain.line(algorithm="six"), "algorithm must be one of gmsh's 2-D algorithms .*; got 'six'"),
+        (lambda: domain.line((float("nan"), 1.0)), "x_range must be two different finite numbers"),
+        (
+            lambda: domain.line().variable("left", normals=2),
+            r"variable\(normals=2\): normals must be True or False or one",
+        ),
+        (
+            lambda: domain.line().variable("left", split=np.ones(3)),
+            r"split=ndarray of shape \(3,\)\): split must be True",
+        ),
+        (lambda: domain.line().draw_candidates(3), "tag must be a string"),
+        (lambda: domain.line().plot(5), r"plot\(save_path=5\): save_path must be the path of a file"),
+        (lambda: domain.line().plot_mesh("a.png", figsize=(1e9, 1.0)), "figsize must be two positive finite numbers"),
+        (lambda: domain.line().sample([("left", 1)]), "spec must be a dict"),
+        (lambda: domain(lambda: None), "takes one argument, the empty gmsh.model"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(make, match):
+    with pytest.raises((TypeError, ValueError), match=match):
+        make()

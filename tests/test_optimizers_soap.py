@@ -7,6 +7,7 @@ import optax
 import pytest
 from helpers import final_loss
 
+import jno
 from jno.optimizers import scale_by_soap, soap
 
 
@@ -205,3 +206,25 @@ def test_zero_gradients_stay_zero():
 def test_arguments_are_checked(arguments, message):
     with pytest.raises(ValueError, match=f"soap: {message}"):
         soap(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (
+            lambda: jno.optimizers.engd(line_search="abc"),
+            r"engd\(line_search='abc'\): line_search must be True or False",
+        ),
+        (lambda: jno.optimizers.engd(rcond=float("nan")), "rcond=nan"),
+        (lambda: jno.optimizers.ssbroyden(scale_init_precond="abc"), "scale_init_precond must be True or False"),
+        (lambda: jno.optimizers.ssbfgs(linesearch=3), "linesearch must be an optax transform"),
+        (lambda: jno.optimizers.ssbfgs(float("inf")), "learning_rate must be at least 0"),
+        (lambda: jno.optimizers.soap(lambda: 0.1), "learning_rate must be at least 0, or a schedule of the step"),
+        (lambda: jno.optimizers.soap(mu_dtype=3), "mu_dtype must be a floating dtype"),
+        (lambda: jno.optimizers.soap(precision=7), "precision must be a jax.lax.Precision or one of"),
+        (lambda: jno.optimizers.md(None), "must be an optax transform, got NoneType"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(make, match):
+    with pytest.raises((TypeError, ValueError), match=match):
+        make()

@@ -713,3 +713,31 @@ def test_segments_that_cannot_be(segments, message):
 def test_unknown_normal_geometries(inside):
     with pytest.raises(ValueError, match=r"normal_geometry of 'new' must be a region .*regions: \['polygon'\]"):
         csg(SQUARE).add_boundary_segments("new", [[(0, 0), (1, 0)]], normal_geometry=inside)
+
+
+_TRIANGLE = [(0, 0), (1, 0), (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (
+            lambda: jno.domain.csg(_TRIANGLE, resampling_strategies=5),
+            r"csg\(resampling_strategies=5\): resampling_strategies must be a dict by region, or None",
+        ),
+        (lambda: jno.domain.csg(_TRIANGLE, resampling_strategy="rad"), r"must be one of jno.sampler.*got 'rad'"),
+        (lambda: jno.domain.csg(_TRIANGLE, samplers=[]), "samplers must be a dict by region"),
+        (lambda: jno.domain.csg(_TRIANGLE, source_edges=3), "source_edges must be a dict by region"),
+        (lambda: jno.domain.csg(_TRIANGLE, name=3), r"jno.domain.csg\(name=3\): name must be a string"),
+        (
+            lambda: jno.domain(_TRIANGLE).region("r", lambda *a: "s"),
+            "predicate where must return True or False; got 's'",
+        ),
+        (lambda: jno.domain(_TRIANGLE).region("r", lambda: True), r"where must be a predicate f\(x, y\)"),
+        (lambda: jno.domain(_TRIANGLE).build_mesh(0.5, sizes=[0.1]), r"sizes must be a dict region -> size, or None"),
+        (lambda: jno.domain(_TRIANGLE).build_mesh(0.5, interpolate=1), "interpolate must be True or False"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(make, match):
+    with pytest.raises((TypeError, ValueError), match=match):
+        make()

@@ -343,3 +343,24 @@ def test_resample_errors():
 def test_options_out_of_range(name, options, error, message):
     with pytest.raises(error, match=message):
         factory(name)(**options)
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: jno.sampler.r3(threshold=float("nan")), "threshold=nan: allowed are 'mean', 'median' and numbers"),
+        (lambda: jno.sampler.r3(threshold=["mean"]), r"threshold=\['mean'\]"),
+        (lambda: jno.sampler.rad(k=float("inf")), "k=inf: it must be a positive number"),
+        (lambda: jno.sampler.rad(resample_fraction=True), "resample_fraction=True"),
+        (lambda: jno.sampler.cr3(gamma0="0"), "gamma0 must be a finite number"),
+        (lambda: jno.sampler.cr3(t_index=0.5), "t_index must be an integer"),
+        (lambda: jno.sampler.ha(random_first="no"), "random_first must be True or False"),
+        (
+            lambda: jno.sampler.pinnfluence(candidate_factor=2.5),
+            "candidate_factor must be an integer from 1 to 1000000",
+        ),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(make, match):
+    with pytest.raises((TypeError, ValueError), match=match):
+        make()

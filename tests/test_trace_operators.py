@@ -425,3 +425,29 @@ def test_network_that_was_not_called_is_refused(xy):
         x + net
     with pytest.raises(TypeError, match="is a network, not a sequence"):
         list(net)
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda u: u + 10**30, "has more than 64 bits; write a float"),
+        (lambda u: u + np.array(["a"]), "an array of dtype <U1 in an expression: it is not an array of numbers"),
+        (lambda u: u.reshape(2.5), "a shape is integers of at least -1"),
+        (lambda u: u.print(label=3), r"print\(label=3\): label must be a string"),
+        (lambda u: jno.np.norm(u, ord=[3]), "ord must be a finite number or one of"),
+        (lambda u: jno.np.sum(u, keepdims=[True]), r"sum\(keepdims=\[True\]\): keepdims must be True or False"),
+        (lambda u: jno.np.vector(u, "b"), r"vector\(components\[1\]\): cannot use 'b' of type str"),
+        (lambda u: jno.np.concat(3), "takes a list of expressions as its items"),
+        (lambda u: jno.fn.mse(u, None), r"mse\(target\): cannot use None of type NoneType"),
+        (lambda u: jno.np.linalg.matrix_power(u, 2.5), "n must be an integer"),
+        (lambda u: jno.np.identity(10**6), "at most 10000"),
+        (lambda u: jno.fn.heat(u, 3, u), r"heat\(t\): a Variable from domain.variable\(...\) is needed, got 3"),
+        (lambda u: jno.np.laplacian(u, "x"), r"variables must be a Variable from domain.variable\(...\), or a list"),
+        (lambda u: jno.noise.gaussian(std=None), r"gaussian\(std=None\): std must be a finite number"),
+        (lambda u: jno.parameter((2,), key=3), "key must be a random key"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(make, match):
+    u = jno.np.sin(jno.trace.Variable("interior", [0, 1], None))
+    with pytest.raises((TypeError, ValueError), match=match):
+        make(u)

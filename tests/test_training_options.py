@@ -514,3 +514,42 @@ def test_a_trace_of_the_steady_state(tmp_path):
 def test_a_trace_needs_a_run_directory():
     with pytest.raises(ValueError, match="profile=True writes a trace below the run directory"):
         data_problem()[0].solve(3, profile=True)
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (
+            lambda crux, net: crux.solve(1, callbacks=0),
+            r"solve\(callbacks=0\): callbacks must be a list of callbacks, or None",
+        ),
+        (lambda crux, net: crux.solve(1, profile=1), "profile"),
+        (lambda crux, net: crux.solve(1, min_consecutive=2.5), "min_consecutive must be an integer"),
+        (lambda crux, net: crux.eval(net, key=3), "key must be a random key"),
+        (lambda crux, net: crux.save(5), r"save\(path=5\): path must be the path of a file"),
+        (lambda crux, net: jno.core.load(b"abc"), "path must be the path of a file or folder"),
+        (lambda crux, net: jno.core([net.mse], domain=5), "a jno.domain is needed"),
+        (lambda crux, net: jno.core([net.mse], resume_from=3), r"core\(resume_from=3\): resume_from must be the path"),
+        (lambda crux, net: crux.set_optimizer("adam"), "opt_fn must be an optax transform"),
+        (
+            lambda crux, net: crux.models_used[0].scale(-0.5),
+            r"scale\(schedule=-0.5\): it must be a number of at least 0",
+        ),
+        (
+            lambda crux, net: crux.models_used[0].scale(lambda: 1.0),
+            r"or a function of \(count\) or of \(epoch, losses\)",
+        ),
+        (lambda crux, net: crux.models_used[0].mask("all"), "param_mask must be a pytree of booleans"),
+        (lambda crux, net: crux.models_used[0].lora(2, specs=3), "specs must be a list of dictionaries"),
+        (
+            lambda crux, net: crux.sweep(jno.tuner.ArchSpace().unique("epochs", [1]), None, 1, executor=10**30),
+            r"executor=10+: expected an integer of at least 1 \(and at most 10000\)",
+        ),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(call, match):
+    k = jno.np.parameter((), name="k").optimizer(optax.sgd(0.1))
+    crux = jno.core([(k - 1.0).mse], domain=jno.domain.line(mesh_size=0.5))
+    crux.models_used = [k.model]
+    with pytest.raises((TypeError, ValueError), match=match):
+        call(crux, k)

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
+from jno.utils import integer
+
 from ._host import is_traced, on_the_host
 
 Losses: TypeAlias = Float[Array | np.ndarray, " K"]
@@ -29,8 +31,7 @@ class Balancer(abc.ABC):
     """
 
     def __init__(self, num_losses: int | None = None) -> None:
-        if num_losses is not None and num_losses < 1:
-            raise ValueError(f"num_losses={num_losses}: there must be at least one loss")
+        integer(1).require(num_losses, f"{type(self).__name__}(num_losses)", optional=True)
         self.num_losses = num_losses
         self._state: PyTree = None
 

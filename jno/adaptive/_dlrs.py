@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
 
+from jno.utils import POSITIVE, checked, is_integer, number
+
 from ._host import is_traced, on_the_host
 
 
@@ -20,6 +22,10 @@ class DLRSState:
     losses: Float[Array, " window"]
     count: Int[Array, ""]
     rate: Float[Array, ""]
+
+
+_LONGEST_WINDOW = 1_000_000
+_FACTOR = number(0, 9)  # nine times the leading digit's place value is the rate itself
 
 
 class DLRS:
@@ -51,6 +57,14 @@ class DLRS:
     (0.5, 0.51, 0.46)
     """
 
+    @checked(
+        lr0=POSITIVE,
+        decremental_factor=_FACTOR,
+        stagnation_factor=_FACTOR,
+        increment_factor=_FACTOR,
+        min_lr=POSITIVE,
+        max_lr=POSITIVE,
+    )
     def __init__(
         self,
         lr0: float | int = 1e-3,
@@ -63,8 +77,10 @@ class DLRS:
     ) -> None:
         if not 0.0 < min_lr <= lr0 <= max_lr:
             raise ValueError(f"DLRS: lr0={lr0} must lie in [min_lr, max_lr] = [{min_lr}, {max_lr}] with min_lr > 0")
-        if isinstance(window, bool) or not isinstance(window, int) or window < 2:
-            raise ValueError(f"DLRS: window={window!r} must be an integer of at least 2")
+        if not is_integer(window, 2) or window > _LONGEST_WINDOW:
+            raise ValueError(
+                f"DLRS: window={window!r} must be an integer of at least 2 (and at most {_LONGEST_WINDOW})"
+            )
         self.lr0, self.window = float(lr0), window
         self._factors = (float(decremental_factor), float(stagnation_factor), -float(increment_factor))
         self.min_lr, self.max_lr = float(min_lr), float(max_lr)

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jno.utils import NONNEGATIVE, POSITIVE, checked
+
 from ._balancer import Balancer, Losses
 
 DWAState: TypeAlias = tuple[Losses, Losses, Int[Array, ""]]
@@ -27,10 +29,9 @@ class DWA(Balancer):
     Source: S. Liu, E. Johns, A. J. Davison, "End-to-end multi-task learning with attention", CVPR 2019.
     """
 
+    @checked(temperature=POSITIVE, loss_floor=NONNEGATIVE)
     def __init__(self, num_losses: int | None = None, temperature: float = 2.0, loss_floor: float = 1e-12) -> None:
         super().__init__(num_losses)
-        if temperature <= 0.0:
-            raise ValueError(f"temperature={temperature}: it must be positive")
         self.temperature, self.loss_floor = temperature, loss_floor
 
     def init(self, count: int) -> DWAState:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, PyTree
+
+from jno.utils import NONNEGATIVE, NUMBER, Kind, checked, number
 
 from ._balancer import Balancer, Losses
 
 LbPINNsState: TypeAlias = tuple[Float[Array, " K"], PyTree]
 """``s`` and Adam's state."""
+
+
+_START = Kind(
+    "a number, or a list of one number per loss",
+    lambda value: _are_numbers(value if isinstance(value, list | tuple | np.ndarray | jax.Array) else [value]),
+)
+
+
+def _are_numbers(values: Any) -> bool:
+    return getattr(values, "ndim", 1) == 1 and len(values) > 0 and all(map(NUMBER.accepts, values))
 
 
 class LbPINNsLossBalancing(Balancer):
@@ -36,6 +50,16 @@ class LbPINNsLossBalancing(Balancer):
     Neurocomputing 2022.
     """
 
+    @checked(
+        init_s=_START,
+        lr_s=NONNEGATIVE,
+        beta1=number(0, below=1),
+        beta2=number(0, below=1),
+        eps_adam=NONNEGATIVE,
+        s_min=NUMBER,
+        s_max=NUMBER,
+        loss_floor=NONNEGATIVE,
+    )
     def __init__(
         self,
         num_losses: int | None = None,

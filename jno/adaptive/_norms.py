@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from jno.utils import POSITIVE, Kind, checked, number, sequence
+
 from ._balancer import Balancer, Losses
 
 NTKState: TypeAlias = tuple[Float[Array, " K"], Float[Array, " K"], Int[Array, ""]]
 """The weights, the averaged traces (zero before any), the epoch of the newest."""
+
+
+@runtime_checkable
+class _Measures(Protocol):
+    value: Any
+    latest_epoch: int | None
+
+
+_MEASURING = Kind(
+    "an analysis callback of jno.callbacks",
+    lambda value: isinstance(value, _Measures) and not isinstance(value, type),
+    TypeError,
+)
 
 
 class GradientNormBalanced(Balancer):
@@ -27,6 +42,7 @@ class GradientNormBalanced(Balancer):
     physics-informed neural networks", SIAM J. Sci. Comput. 2021.
     """
 
+    @checked(tracker=_MEASURING, eps=POSITIVE)
     def __init__(self, tracker: Any, eps: float = 1e-12) -> None:
         super().__init__()
         self.tracker, self.eps = tracker, eps
@@ -59,10 +75,13 @@ class NTKBalanced(Balancer):
     J. Comput. Phys. 2022.
     """
 
+    @checked(
+        trackers=sequence(_MEASURING, "a list of jno.callbacks.ntk_spectrum callbacks, one per loss", least=1),
+        ema=number(0, below=1),
+        eps=POSITIVE,
+    )
     def __init__(self, trackers: Sequence[Any], ema: float = 0.9, eps: float = 1e-12) -> None:
         super().__init__(len(trackers))
-        if not 0.0 <= ema < 1.0:
-            raise ValueError(f"ema={ema}: it must be at least 0 and below 1")
         self.trackers, self.ema, self.eps = tuple(trackers), ema, eps
 
     def init(self, count: int) -> NTKState:

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jno.utils import POSITIVE, SEED, checked, number
+
 from ._balancer import Balancer, Losses
 
 _FLOOR = 1e-12
@@ -36,6 +38,7 @@ class ReLoBRaLo(Balancer):
     Source: R. Bischof, M. A. Kraus, "Multi-objective loss balancing for physics-informed deep learning", 2021.
     """
 
+    @checked(alpha=number(0, 1), tau=POSITIVE, expected_rho=number(0, 1), seed=SEED)
     def __init__(
         self,
         num_losses: int | None = None,
@@ -45,10 +48,6 @@ class ReLoBRaLo(Balancer):
         seed: int = 42,
     ) -> None:
         super().__init__(num_losses)
-        if not (0.0 <= alpha <= 1.0 and tau > 0.0 and 0.0 <= expected_rho <= 1.0):
-            raise ValueError(
-                f"alpha={alpha} and expected_rho={expected_rho} must be between 0 and 1, tau={tau} positive"
-            )
         self.alpha, self.tau, self.expected_rho, self.seed = alpha, tau, expected_rho, seed
 
     def init(self, count: int) -> ReLoBRaLoState:

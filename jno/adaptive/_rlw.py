@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jno.utils import POSITIVE, SEED, checked
+
 from ._balancer import Balancer, Losses
 
 
@@ -21,10 +23,9 @@ class RLW(Balancer):
     multi-task learning", TMLR 2022.
     """
 
+    @checked(alpha=POSITIVE, seed=SEED)
     def __init__(self, num_losses: int | None = None, alpha: float = 1.0, seed: int = 42) -> None:
         super().__init__(num_losses)
-        if alpha <= 0.0:
-            raise ValueError(f"alpha={alpha}: the concentration must be positive")
         self.alpha, self.seed = alpha, seed
 
     def init(self, count: int) -> Array:

@@ -7,11 +7,12 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from jno.utils import is_integral, refusal
+from jno.utils import FLAG, NONNEGATIVE, NUMBER, POSITIVE, Kind, checked, integer, is_integral, refusal, sequence, takes
 
 
 class LearningRateSchedule:
@@ -33,17 +34,25 @@ class LearningRateSchedule:
     (0.009999999776482582, 0.0010000000474974513)
     """
 
+    @checked(min_lr=NUMBER, max_lr=NUMBER)
     def __init__(self, fn: object, min_lr: float | None = None, max_lr: float | None = None) -> None:
         if isinstance(fn, bool) or not (callable(fn) or isinstance(fn, int | float | np.number)):
             raise TypeError(
                 f"LearningRateSchedule({fn!r}): expected a number, epoch -> value, or (epoch, losses) -> value"
+            )
+        if not (NONNEGATIVE.accepts(fn) or (callable(fn) and (takes(fn, 1) or takes(fn, 2)))):
+            raise ValueError(
+                f"LearningRateSchedule(fn={fn!r}): fn must be a number of at least 0, or take (epoch) or "
+                "(epoch, losses)"
             )
         if min_lr is not None and max_lr is not None and min_lr > max_lr:
             raise ValueError(f"LearningRateSchedule: min_lr={min_lr} is above max_lr={max_lr}")
         if not callable(fn):
             outside = (min_lr is not None and fn < min_lr) or (max_lr is not None and fn > max_lr)
             if outside:
-                raise ValueError(f"LearningRateSchedule({fn!r}): the constant lies outside of [{min_lr}, {max_lr}]")
+                raise ValueError(
+                    f"LearningRateSchedule({fn!r}): the constant lies outside of [{min_lr}, {max_lr}], min_lr to max_lr"
+                )
         self._fn = fn
         self._takes_losses = callable(fn) and _required_parameters(fn) > 1
         self.min_lr = min_lr
@@ -59,6 +68,7 @@ class LearningRateSchedule:
         return jnp.clip(value, self.min_lr, self.max_lr)
 
     @classmethod
+    @checked(lr=NONNEGATIVE, min_lr=NUMBER, max_lr=NUMBER)
     def constant(
         cls, lr: float | int, *, min_lr: float | None = None, max_lr: float | None = None
     ) -> LearningRateSchedule:
@@ -71,6 +81,7 @@ class LearningRateSchedule:
         return cls(lr, min_lr, max_lr)
 
     @classmethod
+    @checked(lr0=NONNEGATIVE, lr_end=NONNEGATIVE, min_lr=NUMBER, max_lr=NUMBER)
     def cosine(
         cls,
         total_steps: int,
@@ -86,6 +97,7 @@ class LearningRateSchedule:
         >>> round(float(jno.LearningRateSchedule.cosine(100, 1.0)(50)), 6)
         0.5
         """
+
         _check_steps(total_steps=total_steps)
 
         def value(epoch: ArrayLike) -> Array:
@@ -95,6 +107,12 @@ class LearningRateSchedule:
         return cls(value, min_lr, max_lr)
 
     @classmethod
+    @checked(
+        lr0=NONNEGATIVE,
+        lr_end=NONNEGATIVE,
+        min_lr=NUMBER,
+        max_lr=NUMBER,
+    )
     def warmup_cosine(
         cls,
         total_steps: int,
@@ -124,6 +142,14 @@ class LearningRateSchedule:
         return cls(value, min_lr, max_lr)
 
     @classmethod
+    @checked(
+        lr0=NONNEGATIVE,
+        decay_rate=POSITIVE,
+        lr_end=NONNEGATIVE,
+        staircase=FLAG,
+        min_lr=NUMBER,
+        max_lr=NUMBER,
+    )
     def exponential(
         cls,
         lr0: float | int,
@@ -141,6 +167,7 @@ class LearningRateSchedule:
         >>> float(jno.LearningRateSchedule.exponential(1.0, 0.5, 10)(20))
         0.25
         """
+
         _check_steps(decay_steps=decay_steps)
 
         def value(epoch: ArrayLike) -> Array:
@@ -151,6 +178,12 @@ class LearningRateSchedule:
         return cls(value, min_lr, max_lr)
 
     @classmethod
+    @checked(
+        boundaries=sequence(integer(0, 2**31 - 1), "a list of epochs, integers of at least 0"),
+        values=sequence(NONNEGATIVE, "a list of numbers of at least 0"),
+        min_lr=NUMBER,
+        max_lr=NUMBER,
+    )
     def piecewise_constant(
         cls,
         boundaries: Sequence[int],
@@ -185,6 +218,17 @@ class LearningRateSchedule:
         return cls(value, min_lr, max_lr)
 
 
+_WEIGHTS = Kind(
+    "a list of numbers and functions, or one function (epoch, losses) -> weights",
+    lambda value: (
+        (takes(value, 1) or takes(value, 2))
+        if callable(value)
+        else isinstance(value, list | tuple | np.ndarray | jax.Array) and getattr(value, "ndim", 1) == 1
+    ),
+    TypeError,
+)
+
+
 class WeightSchedule:
     """Weights of losses that may change from epoch to epoch.
 
@@ -203,6 +247,7 @@ class WeightSchedule:
     [1.0, 6.0]
     """
 
+    @checked(weights=_WEIGHTS, min_weight=NUMBER, max_weight=NUMBER)
     def __init__(self, weights: Any, min_weight: float | int = 0.0, max_weight: float | int = 1e6) -> None:
         if min_weight > max_weight:
             raise ValueError(f"WeightSchedule: min_weight={min_weight} is above max_weight={max_weight}")
@@ -219,7 +264,10 @@ class WeightSchedule:
             if isinstance(entry, bool) or not isinstance(entry, int | float | np.number):
                 raise TypeError(f"WeightSchedule: a weight must be a number or a function, got {entry!r}")
             if not min_weight <= entry <= max_weight:
-                raise ValueError(f"WeightSchedule: the weight {entry} lies outside of [{min_weight}, {max_weight}]")
+                raise ValueError(
+                    f"WeightSchedule: the weight {entry} lies outside of [{min_weight}, {max_weight}], from min_weight "
+                    "to max_weight"
+                )
 
     def __call__(self, epoch: ArrayLike, losses: ArrayLike | Sequence[ArrayLike] | None = None) -> Float[Array, " C"]:
         """The vector of weights."""

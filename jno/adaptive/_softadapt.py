@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jno.utils import NONNEGATIVE, POSITIVE, checked
+
 from ._balancer import Balancer, Losses
 
 SoftAdaptState: TypeAlias = tuple[Losses, Int[Array, ""]]
@@ -28,10 +30,9 @@ class SoftAdapt(Balancer):
     networks with multi-part loss functions", 2019 (the normalised variant).
     """
 
+    @checked(beta=POSITIVE, loss_floor=NONNEGATIVE)
     def __init__(self, num_losses: int | None = None, beta: float = 0.1, loss_floor: float = 1e-12) -> None:
         super().__init__(num_losses)
-        if beta <= 0.0:
-            raise ValueError(f"beta={beta}: the temperature must be positive")
         self.beta, self.loss_floor = beta, loss_floor
 
     def init(self, count: int) -> SoftAdaptState:

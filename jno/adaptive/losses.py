@@ -41,7 +41,10 @@ from jno.adaptive import ReLoBRaLo as ReLoBRaLo
 from jno.adaptive import SoftAdapt as SoftAdapt
 from jno.adaptive import WeightSchedule as WeightSchedule
 from jno.trace import AdaptiveWeight, Balanced, Placeholder
+from jno.utils import POSITIVE
 
+_MEASURED = (GradientNormBalanced, NTKBalanced)
+"""Rules whose first argument is a callback, or several."""
 _MODES = ("raw", "none", "minmax", "l2")
 
 __all__ = [
@@ -73,14 +76,18 @@ def __dir__() -> list[str]:
 def _factory(rule: type[Balancer]) -> Callable[..., Any]:
     def make(losses: object = None, *arguments: Any, mode: str = "raw", eps: float = 1e-12, **options: Any) -> Any:
         if not (isinstance(losses, list | tuple) and any(isinstance(loss, Placeholder) for loss in losses)):
+            if losses is not None and not isinstance(losses, int) and rule not in _MEASURED:
+                raise TypeError(
+                    f"{rule.__name__}(losses={losses!r}): losses must be a list of expressions, as in "
+                    "[residual.mse, boundary.mse]"
+                )
             return rule(*(() if losses is None else (losses,)), *arguments, **options)
         for loss in losses:
             if not isinstance(loss, Placeholder):
                 raise TypeError(f"{rule.__name__} balances expressions; got {type(loss).__name__} among the losses")
-        if mode not in _MODES:
+        if not isinstance(mode, str) or mode not in _MODES:
             raise ValueError(f"Unsupported adaptive loss mode {mode!r}; allowed: {', '.join(_MODES)}")
-        if eps <= 0.0:
-            raise ValueError(f"eps={eps}: the least loss must be positive")
+        POSITIVE.require(eps, "eps")
         balancer = rule(*(entry for entry in arguments if not isinstance(entry, Placeholder)), **options)
         balancer.checked(len(losses))
         balanced = Balanced(balancer, mode, eps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import equinox as eqx
@@ -10,7 +11,7 @@ from jaxtyping import Array, Float, PyTree
 
 from jno.elements import lagrange, number_dofs
 from jno.trace import Field, FieldValue, Model, ModelCall
-from jno.utils import Key, is_integer
+from jno.utils import KEY, TEXT, Key, checked, is_integer
 
 
 class Parameter(eqx.Module):
@@ -35,6 +36,10 @@ def with_leaves(module: PyTree, leaves: PyTree) -> PyTree:
     return eqx.combine(leaves, module)
 
 
+_MOST_NUMBERS = 2**36
+
+
+@checked(key=KEY, name=TEXT)
 def parameter(shape: Any = (), *, key: Key | None = None, name: str | None = None) -> ModelCall:
     """A trainable array, zero until ``initialize`` is called.
 
@@ -60,9 +65,11 @@ def parameter(shape: Any = (), *, key: Key | None = None, name: str | None = Non
         model = _parameter_of((_nodes(shape.field) * shape.field.components,), key, name)
         model.space = shape.field
         return ModelCall(model, ())
-    dims = (shape,) if isinstance(shape, int) else tuple(shape)
+    dims = tuple(shape) if isinstance(shape, list | tuple) else (shape,)
     if not all(is_integer(size, 0) for size in dims):
         raise ValueError(f"parameter(shape={shape!r}): dimensions must be non-negative integers")
+    if math.prod(dims) > _MOST_NUMBERS:
+        raise ValueError(f"parameter(shape={shape!r}): these are more than {_MOST_NUMBERS} numbers")
     return ModelCall(_parameter_of(dims, key, name), ())
 
 

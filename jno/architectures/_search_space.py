@@ -10,7 +10,7 @@ from typing import Any, final
 import jax
 import numpy as np
 
-from jno.utils import Key, get_seed, is_integral, is_number
+from jno.utils import TEXT, Key, checked, get_seed, is_integral, is_number
 
 from ._arch import Arch
 from ._dimensions import ChoiceOfOptions, Dimension, FloatRange, IntRange, nevergrad
@@ -60,6 +60,7 @@ class ArchSpace:
         self._drawn = 0
 
     # --- building ---------------------------------------------------------------------------------------------
+    @checked(name=TEXT)
     def unique(self, name: str, options: object, category: str | None = None) -> ArchSpace:
         """One of several options.
 
@@ -81,6 +82,7 @@ class ArchSpace:
             ChoiceOfOptions(name, _checked(default if category is None else category, name), tuple(options))
         )
 
+    @checked(name=TEXT)
     def float_range(
         self, name: str, low: object, high: object, log_scale: bool = False, category: str = TRAINING
     ) -> ArchSpace:
@@ -100,6 +102,7 @@ class ArchSpace:
         low_end, high_end = map(float, _checked_ends("float_range", name, low, high, log_scale))
         return self.add(FloatRange(name, _checked(category, name), low_end, high_end, bool(log_scale)))
 
+    @checked(name=TEXT)
     def int_range(
         self, name: str, low: object, high: object, log_scale: bool = False, category: str = TRAINING
     ) -> ArchSpace:
@@ -265,7 +268,7 @@ def check_training(space: ArchSpace) -> None:
 
 
 def _checked(category: str, name: str) -> str:
-    if category not in CATEGORIES:
+    if not isinstance(category, str) or category not in CATEGORIES:
         raise ValueError(f"category={category!r} of {name!r}: allowed are {', '.join(map(repr, CATEGORIES))}")
     return category
 

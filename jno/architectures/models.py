@@ -10,7 +10,7 @@ from typing import Any
 import equinox as eqx
 
 from jno.trace import Model
-from jno.utils import is_integral, set_network_seed
+from jno.utils import PATH, TEXT, checked, is_integral, set_network_seed
 
 from ._flax import wrap_linen, wrap_nnx
 from ._search_space import ArchSpace
@@ -31,6 +31,7 @@ class nn:
         return cls.wrap(module, space, name, weight_path)
 
     @classmethod
+    @checked(name=TEXT, weight_path=PATH)
     def wrap(cls, module: object, space: object = None, name: str = "", weight_path: str | None = None) -> Model:
         """A `Model` over ``module``; a `TunableModule` over a class with a search space.
 

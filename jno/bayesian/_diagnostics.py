@@ -49,7 +49,7 @@ def rhat(chain: PyTree, *, strategy: str = "auto") -> Any:
     Source: Vehtari, Gelman, Simpson, Carpenter, Bürkner, Rank-normalization, folding, and localization: an improved R̂
     for assessing convergence of MCMC, Bayesian Analysis 16 (2021).
     """
-    if strategy not in STRATEGIES:
+    if not isinstance(strategy, str) or strategy not in STRATEGIES:
         raise ValueError(f"rhat(strategy={strategy!r}): choose one of {', '.join(map(repr, STRATEGIES))}")
     between_chains = strategy == "multichain"
 
@@ -116,6 +116,8 @@ def _per_parameter(
             values[part] = of_array(columns[:, :, part].astype(np.float64))
         return values.reshape(draws.shape[2:])
 
+    if not jax.tree_util.tree_leaves(chain):
+        raise TypeError(f"{function}(chain={chain!r}): chain must be an array of draws, or a pytree of some")
     return jax.tree_util.tree_map_with_path(of_leaf, chain)
 
 

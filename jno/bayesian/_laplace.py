@@ -38,7 +38,7 @@ class Laplace(LogDensityInitializer):
         require_int(self.map_steps, "laplace(map_steps)", minimum=0)
         require_optimizer("laplace", map_optimizer=self.map_optimizer)
         require_nonnegative(self.ridge, "laplace(ridge)")
-        if self.hessian_strategy not in STRATEGIES:
+        if not isinstance(self.hessian_strategy, str) or self.hessian_strategy not in STRATEGIES:
             raise ValueError(
                 f"laplace(hessian_strategy={self.hessian_strategy!r}): choose one of {', '.join(map(repr, STRATEGIES))}"
             )

@@ -14,7 +14,19 @@ import numpy as np
 
 from jno.compiler import Program
 from jno.trace import Node, flatten, unflatten
-from jno.utils import Callback, get_logger, get_runs_base_dir, require_int, save_figure, user_path
+from jno.utils import (
+    MASK,
+    PATH,
+    Callback,
+    checked,
+    get_logger,
+    get_runs_base_dir,
+    instance,
+    require_int,
+    save_figure,
+    sequence,
+    user_path,
+)
 
 from ._figures import Figure
 from ._training_problem import Key, Leaves, TrainingProblem, problem_of
@@ -26,6 +38,9 @@ Fields: TypeAlias = dict[str, Any]
 """What was measured: arrays and numbers by the names in `Analysis.fields`."""
 
 _DPI = 150
+
+
+CONSTRAINTS = sequence(instance("", Node), "a list of constraints, expressions", least=1)
 
 
 class Analysis(Callback, abc.ABC, Generic[Tool]):
@@ -49,6 +64,7 @@ class Analysis(Callback, abc.ABC, Generic[Tool]):
 
     def __init__(self, interval: int, mask: object = None, expressions: Sequence[Node] = ()) -> None:
         self.interval = require_int(interval, f"{type(self).__name__}(interval)", minimum=1)
+        MASK.require(mask, f"{type(self).__name__}(mask)", optional=True)
         self._mask = mask
         self._expressions = tuple(expressions)
         self._last_call = -1  # the newest epoch that was looked at
@@ -89,6 +105,7 @@ class Analysis(Callback, abc.ABC, Generic[Tool]):
         history = {name: np.array([record[name] for record in self._records]) for name in self.fields}
         return {"epochs": np.array(self._epochs, dtype=int), **history}
 
+    @checked(path=PATH)
     def plot(self, path: str | os.PathLike[str] | None = None) -> Analysis[Tool]:
         """Save a figure of what was measured.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jno.utils import TOTAL, Callback, Monitor, require_int
+from jno.utils import FLAG, NAME, NUMBER, TOTAL, Callback, Monitor, checked, integer, require_int
 
 
 class EarlyStopping(Callback):
@@ -52,6 +52,7 @@ class EarlyStopping(Callback):
         (9.0, 5)
     """
 
+    @checked(patience=integer(1), baseline=NUMBER, verbose=FLAG, restore_best=FLAG, monitor=NAME)
     def __init__(
         self,
         patience: int = 500,

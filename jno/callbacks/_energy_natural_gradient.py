@@ -56,7 +56,9 @@ class EnergyNaturalGradient(Callback):
     def __init__(
         self, gram_terms: Any, gram_interval: int = 1, rcond: float | None = None, line_search: bool = False
     ) -> None:
-        is_list = isinstance(gram_terms, Sequence) and not isinstance(gram_terms, str)
+        is_list = isinstance(gram_terms, Sequence) and not isinstance(gram_terms, str | bytes)
+        if gram_terms is None:
+            raise TypeError("engd(gram_terms=None): gram_terms must be a list of constraints, or of expressions")
         terms: Sequence[Any] = gram_terms if is_list else [gram_terms]
         masked = [term for term in terms if isinstance(term, NetworkGradient) and term.mask is not None]
         if masked:

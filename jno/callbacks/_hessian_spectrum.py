@@ -12,9 +12,9 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from jno.trace import Node
-from jno.utils import require_int
+from jno.utils import checked, require_int
 
-from ._analysis import Analysis, Fields
+from ._analysis import CONSTRAINTS, Analysis, Fields
 from ._figures import Figure, panels, series
 from ._lanczos import ritz_values, tridiagonal
 from ._losses import Compute, Data, total_of
@@ -59,6 +59,7 @@ class HessianSpectrum(Analysis[Compute]):
 
     fields: ClassVar[tuple[str, ...]] = ("eigvals", "sharpness")
 
+    @checked(constraints=CONSTRAINTS)
     def __init__(
         self,
         k: int = 10,

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jno.utils import require_int
+from jno.utils import is_number, require_int
 
 from ._analysis import Analysis, Fields
 from ._figures import Figure, panels
@@ -62,8 +62,8 @@ class LossLandscape(Analysis[Compute]):
         self, interval: int = 500, mask: object = None, n_grid: int = 15, alpha_range: float | int = 1.0
     ) -> None:
         super().__init__(interval, mask)
-        if not alpha_range > 0.0:
-            raise ValueError(f"LossLandscape(alpha_range={alpha_range!r}): alpha_range must be above 0")
+        if not is_number(alpha_range) or alpha_range <= 0.0:
+            raise ValueError(f"LossLandscape(alpha_range={alpha_range!r}): alpha_range must be above 0, and finite")
         self.n_grid = require_int(n_grid, "LossLandscape(n_grid)", minimum=2)
         self.alpha_range = float(alpha_range)
 

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Shaped
 
 from jno.trace import Node, WeightedMean
+from jno.utils import checked
 
-from ._analysis import Analysis, Fields
+from ._analysis import CONSTRAINTS, Analysis, Fields
 from ._compiled import Compiled
 from ._figures import Figure, panels, series
 from ._losses import Data
@@ -50,6 +51,7 @@ class ResidualStats(Analysis[Compiled]):
 
     fields: ClassVar[tuple[str, ...]] = ("means", "stds", "maxes", "p99", "indices")
 
+    @checked(constraints=CONSTRAINTS)
     def __init__(self, interval: int = 100, constraints: Sequence[Node] | None = None) -> None:
         super().__init__(interval, expressions=constraints or ())
         self._all = constraints is None

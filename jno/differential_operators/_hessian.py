@@ -88,6 +88,8 @@ def hessian_stencil(
 
 def _axes_of_entries(var_dims: VarDims, dimension: int) -> dict[tuple[int, int], tuple[int, int]]:
     """Entry (i, j) -> (lower axis, higher axis), checked to fill a square matrix exactly once."""
+    if not isinstance(var_dims, list | tuple) or not all(isinstance(entry, list | tuple) for entry in var_dims):
+        raise TypeError(f"var_dims must be a list of entries (i, axis_i, j, axis_j); got {var_dims!r}.")
     entries = [tuple(entry) for entry in var_dims]
     n = isqrt(len(entries))
     places = {(i, j) for i in range(n) for j in range(n)}

@@ -60,7 +60,7 @@ def laplacian_stencil(
     weights = gradient_methods[0] if gradient_method is None else gradient_method
     check_choice(f"gradient method of {method!r}", weights, gradient_methods)
     mesh = build_simplices(points, elements)
-    axes = tuple(dims)
+    axes = tuple(dims) if isinstance(dims, list | tuple | np.ndarray) else (dims,)
     check_axes("dims", axes, mesh.dimension)
     if not axes or len(set(axes)) != len(axes):
         raise ValueError(f"dims must name at least one axis and none twice; got {axes}.")

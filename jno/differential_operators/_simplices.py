@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float, Int, Num
 
-from ._types import MeshElements, MeshPoints
+from ._types import MeshElements, MeshPoints, checked_array
 
 #: An element flatter than this fraction of (longest edge)**dimension has no usable gradient.
 FLATNESS = 1e-12
@@ -90,11 +90,12 @@ def _validated(
     if connectivity.ndim != 2 or connectivity.shape[1] != nodes.shape[1] + 1:
         raise ValueError(
             f"elements of a {nodes.shape[1]}-D mesh must have shape (M, {nodes.shape[1] + 1}); "
-            f"got {connectivity.shape}."
+            f"got {connectivity.shape} for points of shape {raw.shape}."
         )
     if connectivity.size and not 0 <= connectivity.min() <= connectivity.max() < len(nodes):
         raise ValueError(
-            f"elements must hold node indices 0 … {len(nodes) - 1}; got {connectivity.min()} … {connectivity.max()}."
+            f"elements must hold node indices 0 … {len(nodes) - 1}; got {connectivity.min()} … {connectivity.max()} "
+            f"for points of shape {raw.shape}."
         )
     if not np.isfinite(nodes).all():
         raise ValueError("points must be finite; got NaN or infinite coordinates.")
@@ -108,4 +109,4 @@ def _concrete(name: str, values: Num[Array | np.ndarray, ...]) -> Num[np.ndarray
             f"{name} must be a concrete array, not a traced one: close over the mesh instead of passing it "
             "to the transformed function, or build a stencil first and pass that."
         )
-    return np.asarray(values)
+    return np.asarray(checked_array(name, values))

@@ -12,6 +12,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Inexact, Int, Num
 
+from ._types import checked_array
+
 #: Entries below this fraction of the largest entry of their row are rounding left over from cancellation.
 NEGLIGIBLE = 1e-14
 #: An entry of a list costs as much as this many entries of the table (measured on CPU, 1e5 nodes).
@@ -93,8 +95,12 @@ class Stencil:
         Integers become the default floating type. Raises ValueError when the first axis is not the n mesh
         nodes.
         """
-        if u.shape[0] != self.n:
-            raise ValueError(f"u has {u.shape[0]} values but the mesh has {self.n} points; give one value per point.")
+        u = checked_array("u_values", u)
+        if u.ndim == 0 or u.shape[0] != self.n:
+            raise ValueError(
+                f"u has {u.shape[0] if u.ndim else 1} values but the mesh has {self.n} points; give one value per "
+                "point in u_values."
+            )
         field = jnp.asarray(u)
         field = field if jnp.issubdtype(field.dtype, jnp.inexact) else field.astype(jnp.result_type(float))
         # Outside of transformations the few operations on the list start sooner than the many on the table.

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Unpack, final
 
+from jno.utils import FLAG, TEXT, checked, instance
+
 from . import polygon, radiation, shapes
 from ._abstract import AbstractDomain
 from ._sources import SourceOptions, geometry_from, is_region
 from ._time import TimeAxis
 from .geometry import Geometry, GeometryBatch, cloud_geometry
+from .mesh import check_algorithm
 from .sampling import RandomStream, merge_state, prefill
 
 _KEYWORDS = ("algorithm", "time", "compute_mesh_connectivity", "keep_orphan_nodes", "mesh_size")
@@ -22,6 +25,9 @@ _CSG_KEYWORDS = (
     "name, geometry, regions, source_edges, time, compute_mesh_connectivity, mesh_size, sampler, samplers, "
     "resampling_strategy, resampling_strategies, algorithm"
 )
+
+
+_BY_REGION = instance("a dict by region", Mapping)
 
 
 @final
@@ -75,6 +81,14 @@ class PolygonDomain(AbstractDomain):
 
     __module__ = "jno.domain"
 
+    @checked(
+        "jno.domain.csg",
+        name=TEXT,
+        source_edges=_BY_REGION,
+        compute_mesh_connectivity=FLAG,
+        samplers=_BY_REGION,
+        resampling_strategies=_BY_REGION,
+    )
     def __init__(
         self,
         vertices: Any = None,
@@ -158,6 +172,7 @@ class PolygonDomain(AbstractDomain):
         return cls(regions=regions, **options)
 
     @classmethod
+    @checked(name=TEXT, compute_mesh_connectivity=FLAG)
     def poly(
         cls,
         vertices: Any,
@@ -298,6 +313,7 @@ class domain(AbstractDomain):
             return PolygonDomain(*further, **keywords)
         return object.__new__(cls)
 
+    @checked("jno.domain", compute_mesh_connectivity=FLAG, keep_orphan_nodes=FLAG)
     def __init__(
         self,
         constructor: Any = None,
@@ -311,6 +327,8 @@ class domain(AbstractDomain):
     ) -> None:
         if unknown:
             raise TypeError(f"jno.domain() got unknown keyword(s) {sorted(unknown)}; allowed: {list(_KEYWORDS)}.")
+        if algorithm is not None:
+            check_algorithm(algorithm)
         if isinstance(constructor, AbstractDomain):
             if keep_orphan_nodes or mesh_size is not None:
                 raise ValueError("keep_orphan_nodes= and mesh_size= mean nothing for a clone; leave them out.")
@@ -345,6 +363,7 @@ class domain(AbstractDomain):
     stack = PolygonDomain.stack
 
     @classmethod
+    @checked(compute_mesh_connectivity=FLAG)
     def from_array(cls, tags: Mapping[str, Any], compute_mesh_connectivity: bool = False) -> domain:
         """A point cloud: named sets of points without a mesh.
 

@@ -8,6 +8,8 @@ from typing import TypeVar
 import numpy as np
 from jaxtyping import Float
 
+from jno.utils import TEXT, checked, is_integral
+
 from .geometry import Geometry, NearestNode, NoSuchRegion
 from .mesh import Quadrature, check_tag_name
 from .sampling import DomainView, SampleRecord, region_of, unknown_tag
@@ -121,7 +123,10 @@ def point_region(self: D, name: str, xy: object) -> D:
         >>> d.points[d.tag_indices["pin"]].tolist()
         [[0.0, 0.0]]
     """
-    place: Float[np.ndarray, " K"] = np.asarray(xy, dtype=np.float64).reshape(-1)
+    try:
+        place: Float[np.ndarray, " K"] = np.asarray(xy, dtype=np.float64).reshape(-1)
+    except (TypeError, ValueError):
+        place = np.zeros(0)
     if place.shape != (self.dimension,) or not np.all(np.isfinite(place)):
         raise ValueError(f"point_region({name!r}): the point must be {self.dimension} finite numbers; got {xy!r}.")
     if self.geometry.mesh is None:
@@ -130,6 +135,7 @@ def point_region(self: D, name: str, xy: object) -> D:
 
 
 # -- quadrature ----
+@checked(tag=TEXT)
 def quadrature(self: DomainView, tag: str, row: int = 0) -> Quadrature:
     """Nodal quadrature over the tag's own cells or facets, exact for functions linear on each of them.
 
@@ -155,8 +161,8 @@ def quadrature(self: DomainView, tag: str, row: int = 0) -> Quadrature:
         3.0
     """
     geometries = self.batch.by_row
-    if not 0 <= row < len(geometries):
-        raise ValueError(f"row={row} does not exist; the domain has {len(geometries)} batch row(s).")
+    if not is_integral(row) or not 0 <= row < len(geometries):
+        raise ValueError(f"row={row!r} does not exist; the domain has {len(geometries)} batch row(s).")
     return _quadrature_on(self, geometries[row], tag, self)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from jno.trace import Variable
+from jno.utils import FLAG, TEXT, checked, instance, one_of
 
 from ._regions import tag as tag_region
 from ._regions import with_predicates
@@ -33,6 +34,15 @@ from .sampling import (
 _POOL = (None, None)
 
 
+@checked(
+    tag=TEXT,
+    normals=FLAG | one_of("vector"),
+    reverse_normals=FLAG,
+    view_factor=FLAG,
+    point_data=FLAG,
+    split=FLAG,
+    return_indices=FLAG,
+)
 def variable(
     self: DomainView,
     tag: str,
@@ -164,6 +174,7 @@ def _indices(domain: DomainView, record: SampleRecord) -> Int[np.ndarray, "*B N"
     return indices[0] if np.all(indices == indices[0]) else indices
 
 
+@checked(spec=instance("a dict tag -> (n, sampler)", Mapping), normals=FLAG, return_indices=FLAG)
 def sample(
     self: DomainView,
     spec: Mapping[str, object],
@@ -201,6 +212,7 @@ def sample(
     return self.context[record.tag], _indices(self, record) if return_indices else None, record.tag
 
 
+@checked(recorded_on=instance("a domain", DomainView))
 def context_for(self: DomainView, recorded_on: DomainView) -> dict[str, Any]:
     """A context on this domain with the keys that another domain has sampled; neither domain is changed.
 

@@ -78,7 +78,7 @@ def _arrays(sample_inputs: object, model: Model) -> list[Array]:
     if not inputs:
         raise ValueError(f"{model.model_key}: sample_inputs is empty; give one array per argument of the network")
     for number, array in enumerate(inputs):
-        if not isinstance(array, np.ndarray | np.generic | jax.Array):
+        if not isinstance(array, np.ndarray | np.generic | jax.Array) or array.dtype.kind not in "biufcV":
             raise TypeError(
                 f"{model.model_key}: sample_inputs must be an array, or a list of arrays, one per argument; entry "
                 f"{number} is {type(array).__name__}"
@@ -96,7 +96,9 @@ def _free_axes(samples: Sequence[Array], polymorphic: bool | Sequence[bool]) -> 
                 "polymorphic=False for these shapes"
             )
     else:
-        free = list(polymorphic)
+        free = list(polymorphic) if isinstance(polymorphic, list | tuple) else []
+        if not free or not all(isinstance(entry, bool) for entry in free):
+            raise TypeError(f"polymorphic={polymorphic!r}: it must be True, False, or a list of one flag per array")
         scalars = [is_free and array.ndim == 0 for is_free, array in zip(free, samples, strict=False)]
         if len(free) != len(samples) or any(scalars):
             raise ValueError(

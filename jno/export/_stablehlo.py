@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import jax
 from jax import export
@@ -19,14 +20,14 @@ PLATFORMS = ("cpu", "cuda", "tpu")
 ALLOWED_PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
 
-def checked_platforms(platforms: Sequence[str]) -> tuple[str, ...]:
+def checked_platforms(platforms: Any) -> tuple[str, ...]:
     """The platforms as a tuple.
 
     Raises:
         ValueError: none, or an unknown one.
     """
-    names = (platforms,) if isinstance(platforms, str) else tuple(platforms)
-    if not names or not set(names) <= set(ALLOWED_PLATFORMS):
+    names = tuple(platforms) if isinstance(platforms, list | tuple) else (platforms,)
+    if not names or not all(isinstance(name, str) for name in names) or not set(names) <= set(ALLOWED_PLATFORMS):
         raise ValueError(f"export(platforms={platforms!r}): a selection of {quoted(ALLOWED_PLATFORMS)} is needed")
     return names
 

@@ -10,7 +10,7 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Float, Int
 
-from jno.utils import user_path
+from jno.utils import FLAG, PATH, checked, user_path
 
 from ._dropped import Dropped
 from ._metric_logger import MetricLogger, RunDescription
@@ -59,6 +59,7 @@ class CSVLogger(MetricLogger):
         1,0.2,0.25,0.25
     """
 
+    @checked("csv", path=PATH, append=FLAG)
     def __init__(self, path: str | os.PathLike[str], *, append: bool = True) -> None:
         self.path = user_path(path)
         if self.path.exists() and not self.path.is_file():  # a directory, a device, a pipe

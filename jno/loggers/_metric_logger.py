@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from jno.utils import is_integral
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunDescription:
@@ -128,6 +130,6 @@ class MetricLogger(ABC):
 
 def checked_interval(interval: int) -> int:
     """Return the interval, or raise a `ValueError` when it is below 1."""
-    if interval < 1:
+    if not is_integral(interval, 1):
         raise ValueError(f"interval={interval}: it must be at least 1; losses of every interval-th epoch are logged")
     return interval

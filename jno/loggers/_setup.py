@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 
-from jno.utils import get_runs_base_dir, get_seed, get_setting, init_default_logger, set_network_seed, user_path
+from jno.utils import (
+    FLAG,
+    PATH,
+    TEXT,
+    checked,
+    get_runs_base_dir,
+    get_seed,
+    get_setting,
+    init_default_logger,
+    set_network_seed,
+    user_path,
+)
 from jno.utils.ad_mode import set_ad_mode, set_hessian_mode
 
 from ._active import install_wandb, wandb_finish
 from ._wandb_logger import WandbLogger
 
 
+@checked(script_file=PATH, name=TEXT, wandb=FLAG, diff_type=TEXT, hessian_type=TEXT)
 def setup(
     script_file: str | os.PathLike[str],
     name: str | None = None,
@@ -61,10 +74,12 @@ def setup(
 
     first_order = get_setting("jno", "diff_type") if diff_type is None else diff_type
     second_order = get_setting("jno", "hessian_type") if hessian_type is None else hessian_type
-    if first_order is not None:
-        set_ad_mode(first_order)
-    if second_order is not None:
-        set_hessian_mode(second_order)
+    for option, mode, set_mode in (
+        ("diff_type", first_order, set_ad_mode),
+        ("hessian_type", second_order, set_hessian_mode),
+    ):
+        if mode is not None:
+            _set(option, mode, set_mode)
 
     base = script.absolute().parent / get_runs_base_dir()
     run_directory = (base / run_name).resolve()
@@ -77,3 +92,10 @@ def setup(
         except ImportError as error:
             warnings.warn(f"jno.setup(wandb=True): {error} Training goes on without it.", stacklevel=2)
     return str(run_directory)
+
+
+def _set(option: str, mode: str, set_mode: Callable[[str], None]) -> None:
+    try:
+        set_mode(mode)
+    except ValueError as error:
+        raise ValueError(f"{error} (jno.setup({option}=...), or {option} in .jno.toml)") from error

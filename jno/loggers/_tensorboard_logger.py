@@ -12,7 +12,7 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Float, Int
 
-from jno.utils import user_path
+from jno.utils import PATH, checked, user_path
 
 from ._dropped import Dropped
 from ._event_summaries import histogram, restart, scalars, text
@@ -58,6 +58,7 @@ class TensorBoardLogger(MetricLogger):
         >>> logger.end(None)
     """
 
+    @checked("tensorboard", directory=PATH)
     def __init__(self, directory: str | os.PathLike[str], *, interval: int = 1) -> None:
         self._interval = checked_interval(interval)
         _import_tensorboard()

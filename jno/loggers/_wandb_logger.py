@@ -7,7 +7,7 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Float, Int
 
-from jno.utils import user_path
+from jno.utils import TEXT, checked, user_path
 
 from ._dropped import Dropped
 from ._metric_logger import MetricLogger, RunDescription, checked_interval
@@ -43,6 +43,7 @@ class WandbLogger(MetricLogger):
         >>> logger.finish()  # doctest: +SKIP
     """
 
+    @checked("wandb", project=TEXT)
     def __init__(self, project: str | None = None, *, interval: int = 1, **init: Any) -> None:
         self._interval = checked_interval(interval)
         self._wandb = _import_wandb()

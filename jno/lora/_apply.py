@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from jno.utils import Key, is_integer
+from jno.utils import KEY, MASK, POSITIVE, TEXT, Key, checked, instance, integer, is_integer
 
 from ._filters import is_wrapped
 from ._lora import LoRAConv, LoRALinear
@@ -46,6 +46,10 @@ class Rule:
         return next((wrapper for wrapper in self.wrappers if wrapper.applies_to(layer)), None)
 
 
+_SPECS = instance("a list of dictionaries with target and rank", list, tuple)
+
+
+@checked(rank=integer(), alpha=POSITIVE, key=KEY, target=TEXT, specs=_SPECS, param_mask=MASK)
 def apply_lora(
     model: PyTree,
     rank: int = 0,
@@ -221,7 +225,7 @@ def _checked_wrappers(wrappers: object) -> tuple[type[LoRAWrapper], ...]:
     for wrapper in several:
         if not (isinstance(wrapper, type) and issubclass(wrapper, LoRAWrapper)):
             text = wrapper.__name__ if isinstance(wrapper, type) else repr(wrapper)
-            raise TypeError(f"{text} is no adapter class: subclass jno.lora.LoRAWrapper and define {PIECES}")
+            raise TypeError(f"wrappers: {text} is no adapter class: subclass jno.lora.LoRAWrapper and define {PIECES}")
         missing = sorted(wrapper.__abstractmethods__)
         if missing:
             raise TypeError(f"{wrapper.__name__} lacks {', '.join(missing)}; a LoRAWrapper defines {PIECES}")

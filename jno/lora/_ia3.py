@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jno.utils import Key
+from jno.utils import KEY, Key, checked
 
 from ._layers import LayerAdapter, matrix_of, with_matrix
 from ._wrapper import Layer
@@ -16,6 +16,7 @@ class _IA3(LayerAdapter):
     l: Float[Array, " m"]
     adapter_fields = ("l",)
 
+    @checked(key=KEY)
     def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
         matrix = self.checked(base, rank, alpha)
         self.base = base

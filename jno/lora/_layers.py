@@ -18,9 +18,11 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from jno.utils import Key, is_integer
+from jno.utils import Key, is_integer, is_real
 
 from ._wrapper import Layer, LoRAWrapper
+
+_LARGEST_RANK = 1_000_000
 
 
 # foundax is imported on first use: `import jno` stays light
@@ -85,10 +87,10 @@ class LayerAdapter(LoRAWrapper):
         name, kind = cls.__name__, type(base).__name__
         if not cls.applies_to(base):
             names = ", ".join(sorted({layer.__name__ for layer in LAYERS[cls.kind]()}))
-            raise TypeError(f"{name} cannot wrap {kind}: it wraps {names}")
-        if not is_integer(rank, 1):
-            raise ValueError(f"{name}: rank must be an integer of at least 1, got {rank!r}")
-        if not (math.isfinite(alpha) and alpha > 0):
+            raise TypeError(f"{name} cannot wrap {kind}: it wraps {names} (argument base)")
+        if not is_integer(rank, 1) or rank > _LARGEST_RANK:
+            raise ValueError(f"{name}: rank must be an integer of at least 1, got {rank!r}; at most {_LARGEST_RANK}")
+        if not (is_real(alpha) and alpha > 0):
             raise ValueError(f"{name}: alpha must be positive and finite, got {alpha!r}")
         weight = base.weight
         if not eqx.is_inexact_array(weight) or jnp.iscomplexobj(weight):

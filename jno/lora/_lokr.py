@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jno.utils import Key
+from jno.utils import KEY, Key, checked
 
 from ._layers import LayerAdapter, clamped, gaussian, matrix_of, product, with_matrix
 from ._wrapper import Layer
@@ -22,6 +22,7 @@ class _LoKr(LayerAdapter):
     scale: float = eqx.field(static=True)
     adapter_fields = ("C", "A", "B")
 
+    @checked(key=KEY)
     def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
         matrix = self.checked(base, rank, alpha)
         m, n = matrix.shape

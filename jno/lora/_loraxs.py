@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jno.utils import Key
+from jno.utils import KEY, Key, checked
 
 from ._layers import LayerAdapter, clamped, matrix_of, product, with_matrix
 from ._singular import singular
@@ -20,6 +20,7 @@ class _LoRAXS(LayerAdapter):
     scale: float = eqx.field(static=True)
     adapter_fields = ("R",)
 
+    @checked(key=KEY)
     def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
         matrix = self.checked(base, rank, alpha)
         r = clamped(rank, *matrix.shape)

@@ -7,7 +7,7 @@ import abc
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from jno.utils import Key
+from jno.utils import KEY, Key, checked
 
 from ._layers import LayerAdapter, clamped, matrix_of, product, random_factors, with_matrix
 from ._wrapper import Layer
@@ -28,6 +28,7 @@ class LowRankUpdate(LayerAdapter):
 class RandomUpdate(LowRankUpdate):
     """A low-rank update that starts with ``A`` random and ``B`` zero."""
 
+    @checked(key=KEY)
     def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
         matrix = self.checked(base, rank, alpha)
         r = clamped(rank, *matrix.shape)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jno.utils import Key
+from jno.utils import KEY, Key, checked
 
 from ._layers import LayerAdapter, clamped, matrix_of, with_matrix
 from ._wrapper import Layer
@@ -18,6 +18,7 @@ class _OFT(LayerAdapter):
     block: int = eqx.field(static=True)
     adapter_fields = ("skew",)
 
+    @checked(key=KEY)
     def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
         matrix = self.checked(base, rank, alpha)
         if rank < 2:

@@ -7,7 +7,7 @@ import abc
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jno.utils import Key
+from jno.utils import KEY, Key, checked
 
 from ._layers import clamped, product, with_matrix
 from ._low_rank import LowRankUpdate
@@ -34,6 +34,7 @@ class SingularUpdate(LowRankUpdate):
 
     adapter_fields = ("A", "B")
 
+    @checked(key=KEY)
     def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
         matrix = self.checked(base, rank, alpha)
         r = clamped(rank, *matrix.shape)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from jno.utils import Key
+from jno.utils import KEY, Key, checked
 
 from ._layers import LayerAdapter, matrix_of, product, with_matrix
 from ._wrapper import Layer
@@ -24,6 +24,7 @@ class _VeRA(LayerAdapter):
     adapter_fields = ("b", "d")
     shares_key = True
 
+    @checked(key=KEY)
     def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
         matrix = self.checked(base, rank, alpha)
         m, n = matrix.shape

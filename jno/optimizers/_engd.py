@@ -13,6 +13,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jno.trace import Node
+from jno.utils import FLAG, checked, is_number
 
 Vector: TypeAlias = Float[Array, " _"]
 """Parameters or residuals as one vector."""
@@ -58,6 +59,7 @@ class ENGDState:
     metric: Any
 
 
+@checked(line_search=FLAG)
 def engd(
     gram_terms: Sequence[Any] | None = None,
     *,
@@ -129,7 +131,7 @@ def engd(
     terms = None if gram_terms is None else _checked_terms(gram_terms)
     if not isinstance(gram_interval, int) or isinstance(gram_interval, bool) or gram_interval < 1:
         raise ValueError(f"engd(gram_interval={gram_interval!r}): it must be an integer of at least 1")
-    if rcond is not None and not 0.0 <= rcond < 1.0:
+    if rcond is not None and not (is_number(rcond) and 0.0 <= rcond < 1.0):
         raise ValueError(f"engd(rcond={rcond!r}): it must be at least 0 and below 1, or None for machine precision")
 
     def init(parameters: PyTree) -> ENGDState:
@@ -201,7 +203,7 @@ def engd(
 
 
 def _checked_terms(terms: object) -> tuple[int | Node, ...]:
-    if not isinstance(terms, Sequence) or isinstance(terms, str):
+    if not isinstance(terms, Sequence) or isinstance(terms, str | bytes):
         raise TypeError(
             f"engd(gram_terms={terms!r}): it must be a sequence of constraints, their positions or expressions"
         )

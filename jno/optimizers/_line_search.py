@@ -8,12 +8,13 @@ from typing import Any
 import optax
 from jaxtyping import PyTree
 
-from jno.utils import SharedDocumentation
+from jno.utils import FLAG, SharedDocumentation, checked, instance
 
-from ._checks import Rate, is_not_negative, require
+from ._checks import Rate, require_rate
 from ._quasi_newton import scale_by_ss_quasi_newton
 
 _ZOOM = optax.scale_by_zoom_linesearch(max_linesearch_steps=20, initial_guess_strategy="one")
+_TRANSFORM = instance("an optax transform such as optax.scale_by_zoom_linesearch(20)", optax.GradientTransformation)
 
 _documented = SharedDocumentation(
     {
@@ -30,6 +31,7 @@ _documented = SharedDocumentation(
 
 
 @_documented
+@checked(scale_init_precond=FLAG, linesearch=_TRANSFORM)
 def ssbfgs(
     learning_rate: Rate | None = None,
     scale_init_precond: bool = True,
@@ -61,6 +63,7 @@ def ssbfgs(
 
 
 @_documented
+@checked(scale_init_precond=FLAG, linesearch=_TRANSFORM)
 def ssbroyden(
     learning_rate: Rate | None = None,
     scale_init_precond: bool = True,
@@ -98,7 +101,8 @@ def ssbroyden(
 def _with_line_search(
     method: str, learning_rate: Rate | None, scale_init: bool, linesearch: optax.GradientTransformation | None
 ) -> optax.GradientTransformationExtraArgs:
-    require(method, "learning_rate", learning_rate, is_not_negative, "at least 0")
+    if learning_rate is not None:
+        require_rate(method, "learning_rate", learning_rate)
     rate = optax.scale(-1.0) if learning_rate is None else optax.scale_by_learning_rate(learning_rate)
     search = optax.identity() if linesearch is None else _checked(method, linesearch)
     return optax.chain(scale_by_ss_quasi_newton(method, scale_init), rate, search)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from ._checks import Rate, is_not_negative, require
+from ._checks import Rate, require_rate
 from ._forms import as_transformation
 
 Latents: TypeAlias = dict[str, Float[Array, " _"]]
@@ -171,9 +171,9 @@ def md_decouple(
     """
     base = as_transformation(base_optimizer, "md: the base")
     axes = _axes(gain_axis)
-    if gain_map not in GAIN_MAPS:
+    if not isinstance(gain_map, str) or gain_map not in GAIN_MAPS:
         raise ValueError(f"md: unknown gain_map {gain_map!r}, allowed are {', '.join(GAIN_MAPS)}")
-    require("md", "gain_lr", gain_lr, is_not_negative, "at least 0")
+    require_rate("md", "gain_lr", gain_lr)
     adam = optax.adam(gain_lr)
 
     def init(params: PyTree) -> MDState:
@@ -208,8 +208,10 @@ def md_decouple(
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def _axes(gain_axis: str | Sequence[str]) -> tuple[str, ...]:
-    axes = (gain_axis,) if isinstance(gain_axis, str) else tuple(gain_axis)
+def _axes(gain_axis: Any) -> tuple[str, ...]:
+    axes = tuple(gain_axis) if isinstance(gain_axis, list | tuple) else (gain_axis,)
+    if not all(isinstance(axis, str) for axis in axes):
+        raise ValueError(f"md: gain_axis must be 'row', 'col' or both, got {gain_axis!r}")
     if "scalar" in axes:
         raise NotImplementedError("md: one gain per matrix (gain_axis 'scalar') is not implemented; use 'row' or 'col'")
     if not axes or len(set(axes)) < len(axes) or not set(axes) <= set(AXES):

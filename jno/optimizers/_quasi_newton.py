@@ -10,6 +10,8 @@ import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from jno.utils import FLAG, checked
+
 from ._self_scaling import METHODS, scaling
 
 
@@ -27,6 +29,7 @@ class QuasiNewtonState(NamedTuple):
     inverse_hessian: Float[Array, "n n"]
 
 
+@checked(scale_init_precond=FLAG)
 def scale_by_ss_quasi_newton(
     method: str = "ssbfgs", scale_init_precond: bool = True
 ) -> optax.GradientTransformationExtraArgs:
@@ -89,7 +92,7 @@ def scale_by_ss_quasi_newton(
     system of equations and unconstrained optimization", Optim. Methods Softw. 29 (2014); J. F. Urbán, P. Stefanou,
     J. A. Pons, "Unveiling the optimization process of physics informed neural networks", J. Comput. Phys. 523 (2025).
     """
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise ValueError(f"scale_by_ss_quasi_newton: unknown method {method!r}, allowed are {', '.join(METHODS)}")
 
     def init(params: PyTree) -> QuasiNewtonState:

@@ -13,9 +13,9 @@ import optax
 from jax.typing import DTypeLike
 from jaxtyping import Array, ArrayLike, Bool, Int, PyTree
 
-from jno.utils import SharedDocumentation
+from jno.utils import FLAG, FLOATING, Kind, SharedDocumentation, checked, is_integral, quoted
 
-from ._checks import Rate, is_fraction, is_not_negative, require
+from ._checks import Rate, is_fraction, is_not_negative, require, require_rate
 from ._eigenbasis import Bases, Precision, axes_to_rotate, first_basis, refreshed_basis, rotate, second_moment
 
 
@@ -27,6 +27,14 @@ class SoapState(NamedTuple):
     nu: PyTree
     moments: tuple[Bases, ...]
     bases: tuple[Bases, ...]
+
+
+def _is_precision(value: object) -> bool:
+    return isinstance(value, jax.lax.Precision) or (isinstance(value, str) and value in _PRECISIONS)
+
+
+_PRECISIONS = ("default", "high", "highest", "bfloat16", "tensorfloat32", "float32", "fastest")
+_PRECISION = Kind(f"a jax.lax.Precision or one of {quoted(_PRECISIONS)}", _is_precision)
 
 
 class _DecayState(NamedTuple):
@@ -52,6 +60,13 @@ _documented = SharedDocumentation(
 
 
 @_documented
+@checked(
+    correct_bias=FLAG,
+    precondition_1d=FLAG,
+    precision=_PRECISION,
+    mu_dtype=FLOATING,
+    qr_dtype=FLOATING,
+)
 def soap(
     learning_rate: Rate = 3e-3,
     b1: ArrayLike = 0.95,
@@ -94,7 +109,7 @@ def soap(
 
     Source: N. Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", 2024, arXiv:2409.11321.
     """
-    require("soap", "learning_rate", learning_rate, is_not_negative, "at least 0")
+    require_rate("soap", "learning_rate", learning_rate)
     require("soap", "weight_decay", weight_decay, is_not_negative, "at least 0")
     direction = scale_by_soap(
         b1=b1,
@@ -115,6 +130,13 @@ def soap(
 
 
 @_documented
+@checked(
+    correct_bias=FLAG,
+    precondition_1d=FLAG,
+    precision=_PRECISION,
+    mu_dtype=FLOATING,
+    qr_dtype=FLOATING,
+)
 def scale_by_soap(
     b1: ArrayLike = 0.95,
     b2: ArrayLike = 0.95,
@@ -166,8 +188,12 @@ def scale_by_soap(
     require("soap", "b2", b2, is_fraction, "in [0, 1)")
     require("soap", "shampoo_beta", shampoo_beta, lambda beta: beta < 1, "below 1 (a negative number means b2)")
     require("soap", "eps", eps, is_not_negative, "at least 0")
-    require("soap", "precondition_frequency", precondition_frequency, lambda steps: steps >= 1, "at least 1")
-    require("soap", "max_precond_dim", max_precond_dim, lambda size: size >= 0, "at least 0")
+    for name, count, least in (
+        ("precondition_frequency", precondition_frequency, 1),
+        ("max_precond_dim", max_precond_dim, 0),
+    ):
+        if not is_integral(count, least):
+            raise ValueError(f"soap: {name} must be at least {least}, got {count!r}; it is an integer")
     beta = b2 if isinstance(shampoo_beta, int | float) and shampoo_beta < 0 else shampoo_beta
     rule = _Soap(
         b1=b1,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int, PyTree
 
+from jno.utils import NUMBER, checked, integer
+
 from ._retaining import RetainingStrategy
 from ._situation import Situation
 from ._strategy import checked_nonnegative, checked_positive, documented
@@ -45,6 +47,7 @@ class CausalR3(RetainingStrategy):
     Source: the same as that of `R3`.
     """
 
+    @checked(t_index=integer(-64, 63), gamma0=NUMBER)
     def __init__(
         self,
         resample_every: int = 100,

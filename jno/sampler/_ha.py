@@ -7,6 +7,8 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Int, PyTree
 
+from jno.utils import FLAG, checked
+
 from ._choice import exchanged, log_density
 from ._random import uniform
 from ._situation import Situation
@@ -34,6 +36,7 @@ class HybridAdaptive(ResamplingStrategy):
 
     needs_residuals: ClassVar[bool] = True
 
+    @checked(random_first=FLAG)
     def __init__(
         self,
         resample_every: int = 100,
@@ -43,7 +46,7 @@ class HybridAdaptive(ResamplingStrategy):
         power: float | int = 2.0,
     ) -> None:
         super().__init__(resample_every, resample_fraction, start_epoch)
-        self.random_first, self.power = bool(random_first), checked_positive("power", power)
+        self.random_first, self.power = random_first, checked_positive("power", power)
 
     def choose(self, situation: Situation, state: PyTree) -> tuple[Int[np.ndarray, " N"], PyTree]:
         """See `ResamplingStrategy.choose`."""

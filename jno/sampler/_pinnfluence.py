@@ -7,6 +7,8 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Int, PyTree
 
+from jno.utils import checked, integer
+
 from ._choice import exchanged, log_density
 from ._situation import Situation
 from ._strategy import ResamplingStrategy, checked_nonnegative, checked_positive, documented
@@ -42,6 +44,7 @@ class PINNfluence(ResamplingStrategy):
     needs_influence: ClassVar[bool] = True
     candidate_minimum: int = 1
 
+    @checked(candidate_factor=integer(1, 10**6))
     def __init__(
         self,
         resample_every: int = 500,
@@ -53,7 +56,7 @@ class PINNfluence(ResamplingStrategy):
     ) -> None:
         super().__init__(resample_every, resample_fraction, start_epoch)
         self.alpha, self.c = checked_positive("alpha", alpha), checked_nonnegative("c", c)
-        self.candidate_factor = int(checked_positive("candidate_factor", candidate_factor))
+        self.candidate_factor = candidate_factor
 
     def choose(self, situation: Situation, state: PyTree) -> tuple[Int[np.ndarray, " N"], PyTree]:
         """See `ResamplingStrategy.choose`."""

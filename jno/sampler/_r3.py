@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int, PyTree
+
+from jno.utils import is_real
 
 from ._retaining import RetainingStrategy
 from ._situation import Situation
@@ -50,8 +51,8 @@ class R3(RetainingStrategy):
         max_retain: float | int = 0.9,
     ) -> None:
         super().__init__(resample_every, resample_fraction, start_epoch, min_retain, max_retain)
-        if threshold not in _STATISTICS and (not isinstance(threshold, Real) or isinstance(threshold, bool)):
-            raise ValueError(f"threshold={threshold!r}: allowed are 'mean', 'median' and numbers")
+        if not is_real(threshold) and not (isinstance(threshold, str) and threshold in _STATISTICS):
+            raise ValueError(f"threshold={threshold!r}: allowed are 'mean', 'median' and numbers that are finite")
         self.threshold = threshold
 
     def choose(self, situation: Situation, state: PyTree) -> tuple[Int[np.ndarray, " N"], PyTree]:

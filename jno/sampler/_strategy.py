@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import jax
@@ -10,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int, PyTree
 
 from jno.utils import Key as Key
-from jno.utils import SharedDocumentation
+from jno.utils import SharedDocumentation, is_integral, is_real
 
 from ._situation import Situation
 
@@ -66,7 +65,7 @@ class ResamplingStrategy:
                 f"{kind.__name__} implements neither choose(...) nor resample(...), and one of them is needed"
             )
         for name, value, least in (("resample_every", resample_every, 1), ("start_epoch", start_epoch, 0)):
-            if not isinstance(value, Integral) or isinstance(value, bool):
+            if not is_integral(value):
                 raise TypeError(f"{name}={value!r}: it must be an integer")
             if value < least:
                 raise ValueError(f"{name}={value}: it must be at least {least}")
@@ -197,20 +196,20 @@ def generator_of(key: Key, *branch: int) -> np.random.Generator:
 
 def checked_share(name: str, value: object) -> float:
     """A number between zero, exclusive, and one."""
-    if not isinstance(value, Real) or not 0.0 < float(value) <= 1.0:
+    if not is_real(value) or not 0.0 < value <= 1.0:
         raise ValueError(f"{name}={value!r}: it must be greater than 0 and at most 1")
     return float(value)
 
 
 def checked_positive(name: str, value: object) -> float:
     """A positive number."""
-    if not isinstance(value, Real) or not float(value) > 0.0:
+    if not is_real(value) or not value > 0.0:
         raise ValueError(f"{name}={value!r}: it must be a positive number")
     return float(value)
 
 
 def checked_nonnegative(name: str, value: object) -> float:
     """A number that is not negative."""
-    if not isinstance(value, Real) or not float(value) >= 0.0:
+    if not is_real(value) or not value >= 0.0:
         raise ValueError(f"{name}={value!r}: it must be a number of at least 0")
     return float(value)

@@ -7,13 +7,30 @@ from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Shaped
 
-from jno.trace import FunctionCall, Node, Placeholder, as_node
+from jno.trace import OPERAND, FunctionCall, Node, Placeholder, as_node
+from jno.utils import Kind, checked, integer, is_integral, sequence
+
+_MOST_AXES = 64  # of an array of NumPy
+_SHAPE = Kind(
+    "an integer or a sequence of integers of at least -1",
+    lambda value: all(is_integral(size, -1) for size in (value if isinstance(value, list | tuple) else (value,))),
+    TypeError,
+)
+_AXES = Kind(
+    "an integer or a tuple of integers",
+    lambda value: all(
+        is_integral(axis) and abs(axis) <= _MOST_AXES for axis in (value if isinstance(value, tuple) else (value,))
+    ),
+    TypeError,
+)
 
 
+@checked(x=OPERAND, shape=_SHAPE)
 def reshape(x: object, shape: Any) -> Placeholder:
     """Reshape of the per-sample array (``(N, D)`` for a point expression).
 
@@ -32,6 +49,7 @@ def reshape(x: object, shape: Any) -> Placeholder:
     return as_node(x).reshape((shape,) if isinstance(shape, int) else tuple(shape))
 
 
+@checked(x=OPERAND, axis=_AXES)
 def squeeze(x: object, axis: Any = None) -> FunctionCall:
     """Drop axes of size one of the per-sample array.
 
@@ -51,6 +69,7 @@ def squeeze(x: object, axis: Any = None) -> FunctionCall:
     return FunctionCall(partial(jnp.squeeze, axis=axis), [x], "squeeze")
 
 
+@checked(x=OPERAND, axis=_AXES)
 def expand_dims(x: object, axis: Any) -> FunctionCall:
     """Insert axes of size one into the per-sample array.
 
@@ -69,6 +88,7 @@ def expand_dims(x: object, axis: Any) -> FunctionCall:
     return FunctionCall(partial(jnp.expand_dims, axis=axis), [x], "expand_dims")
 
 
+@checked(x=OPERAND, axes=sequence(integer(), "a list of integers, the new order of the axes"))
 def transpose(x: object, axes: Any = None) -> Placeholder:
     """Permute the axes of the per-sample array.
 
@@ -90,6 +110,7 @@ def transpose(x: object, axes: Any = None) -> Placeholder:
     return FunctionCall(partial(jnp.transpose, axes=tuple(axes)), [x], "transpose")
 
 
+@checked(axis=integer())
 def concat(items: object, axis: int = -1) -> FunctionCall:
     """Join expressions along their last axis: the way to build a vector field or a network input.
 
@@ -169,11 +190,12 @@ def stack(items: object, axis: int = 0) -> FunctionCall:
         >>> jno.np.stack([[1.0, 2.0], [3.0, 4.0]], axis=-1)
         stack(array(2,), array(2,))
     """
-    if isinstance(axis, bool) or not isinstance(axis, int):
-        raise TypeError(f"stack(axis={axis!r}): the axis must be an integer")
+    if isinstance(axis, bool) or not isinstance(axis, int) or abs(axis) > _MOST_AXES:
+        raise TypeError(f"stack(axis={axis!r}): the axis must be an integer, that of an array")
     return FunctionCall(partial(_stack, axis=axis), _listed(items, "stack"), "stack", align="broadcast")
 
 
+@checked(x=OPERAND, y=OPERAND)
 def dot(x: object, y: object) -> FunctionCall:
     """Product of vectors and matrices: at each point where both are fields, else ``numpy.dot``.
 
@@ -199,6 +221,7 @@ def dot(x: object, y: object) -> FunctionCall:
     return FunctionCall(_dot, [x, y], "dot", align="pair")
 
 
+@checked(x=OPERAND, y=OPERAND)
 def matmul(x: object, y: object) -> FunctionCall:
     """Matrix product of the per-sample arrays; ``(N, k, m)`` and ``(N, m, l)`` multiply per point.
 
@@ -222,13 +245,17 @@ def matmul(x: object, y: object) -> FunctionCall:
 
 def _listed(items: Any, name: str) -> Sequence[Any]:
     """``items`` as a sequence of operands; an expression cannot be iterated."""
-    if isinstance(items, Node):
+    argument = "components" if name == "vector" else "items"
+    if isinstance(items, Node) or not (isinstance(items, list | tuple) or np.ndim(items)):
         raise TypeError(
-            f"{name} takes a list of expressions, e.g. jno.np.{name}([u, v]), got one {type(items).__name__}"
+            f"{name} takes a list of expressions as its {argument}, e.g. jno.np.{name}([u, v]), got one "
+            f"{type(items).__name__}"
         )
     listed = list(items)
     if not listed:
-        raise ValueError(f"{name} needs at least one expression, got none")
+        raise ValueError(f"{name} needs at least one expression, got none as its {argument}")
+    for position, item in enumerate(listed):
+        OPERAND.require(item, f"{name}({argument}[{position}])")
     return listed
 
 

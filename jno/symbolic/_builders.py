@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jno.trace import FunctionCall, Placeholder, as_node
-from jno.utils import Key
+from jno.trace import OPERAND, FunctionCall, Placeholder, as_node
+from jno.utils import FUNCTION, TEXT, Key, checked, integer
 
 
+@checked(fn=FUNCTION, name=TEXT, reduces_axis=integer(-64, 64))
 def function(
     fn: Callable[..., Any],
     args: object = [],
@@ -46,6 +47,7 @@ def function(
     return FunctionCall(fn, args, name, reduces_axis)
 
 
+@checked(expression=OPERAND)
 def tracker(expression: object, interval: int = 1, reduce: object = None) -> Placeholder:
     """Record an expression during training without training on it; same as ``expression.tracker(...)``.
 

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Inexact
 
-from jno.trace import FunctionCall, Placeholder, as_node, build_curl, build_divergence
-from jno.utils import SharedDocumentation
+from jno.trace import OPERAND, VARIABLE, FunctionCall, Model, Placeholder, as_node, build_curl, build_divergence
+from jno.utils import Kind, SharedDocumentation, checked
 from jno.utils.ad_mode import AUTOMATIC
 
 from ._arrays import concat
-from ._components import components
+from ._components import VECTOR, components
 from ._tensors import symmetric_part
 
 _documented = SharedDocumentation(
@@ -43,12 +43,24 @@ _documented_curl = _documented.extended(
     raises={},
 )
 
+_VARIABLES = Kind(
+    "a Variable from domain.variable(...), or a list of them",
+    lambda value: all(map(VARIABLE.accepts, value if isinstance(value, list | tuple) else (value,))),
+    TypeError,
+)
+_DIRECTION = Kind(
+    "a Variable from domain.variable(...), a list of them, or a network",
+    lambda value: isinstance(value, Model) or _VARIABLES.accepts(value),
+    TypeError,
+)
+
 
 def _listed(variables: object) -> tuple[Any, ...]:
     return tuple(variables) if isinstance(variables, list | tuple) else (variables,)
 
 
 @_documented
+@checked(target=OPERAND, variable=_DIRECTION)
 def grad(target: object, variable: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Gradient :math:`\partial u/\partial v`; the method forms are ``u.d(x)`` and ``u.grad(x, y)``.
 
@@ -74,6 +86,7 @@ def grad(target: object, variable: object, scheme: str = AUTOMATIC) -> Placehold
 
 
 @_documented
+@checked(target=OPERAND, variables=_VARIABLES)
 def jacobian(target: object, variables: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""First derivatives :math:`J_{ij} = \partial u_i/\partial v_j`.
 
@@ -101,6 +114,7 @@ def jacobian(target: object, variables: object, scheme: str = AUTOMATIC) -> Plac
 
 
 @_documented_hessian
+@checked(target=OPERAND, variables=_VARIABLES)
 def hessian(target: object, variables: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Second derivatives :math:`H_{ij} = \partial^2 u/\partial v_i\partial v_j`.
 
@@ -118,6 +132,7 @@ def hessian(target: object, variables: object, scheme: str = AUTOMATIC) -> Place
 
 
 @_documented_hessian
+@checked(target=OPERAND, variables=_VARIABLES)
 def laplacian(target: object, variables: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Laplacian :math:`\sum_j \partial^2 u/\partial v_j^2`, component-wise.
 
@@ -138,6 +153,7 @@ laplace = laplacian
 
 
 @_documented
+@checked(vector=VECTOR, variables=_VARIABLES)
 def divergence(vector: object, variables: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Divergence :math:`\sum_j \partial F_j/\partial v_j`.
 
@@ -189,6 +205,7 @@ def _curl(target: Placeholder, variables: tuple[object, ...]) -> Placeholder:
 
 
 @_documented_curl
+@checked(f_x=OPERAND, f_y=OPERAND, x=VARIABLE, y=VARIABLE)
 def curl_2d(f_x: object, f_y: object, x: object, y: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Scalar curl of a plane field: :math:`\partial F_y/\partial x - \partial F_x/\partial y`.
 
@@ -216,6 +233,7 @@ def curl_components(field: tuple[Any, Any, Any], axes: tuple[Any, Any, Any], sch
 
 
 @_documented_curl
+@checked(f_x=OPERAND, f_y=OPERAND, f_z=OPERAND, x=VARIABLE, y=VARIABLE, z=VARIABLE)
 def curl_3d(
     f_x: object, f_y: object, f_z: object, x: object, y: object, z: object, scheme: str = AUTOMATIC
 ) -> FunctionCall:
@@ -235,6 +253,7 @@ def curl_3d(
 
 
 @_documented
+@checked(target=VECTOR, variables=_VARIABLES)
 def symgrad(target: object, variables: object, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Symmetric gradient :math:`\tfrac12 (J + J^T)` of a vector field, in elasticity the small strain.
 
@@ -265,6 +284,7 @@ def symgrad(target: object, variables: object, scheme: str = AUTOMATIC) -> Place
     return FunctionCall(_symmetric_gradient, [derivatives], "symgrad")
 
 
+@checked(target=OPERAND, var=VARIABLE)
 def integrate(target: object, var: object = None) -> Placeholder:
     r"""Integral :math:`\int u`; same as ``u.integrate(var)``.
 

@@ -11,7 +11,15 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Shaped
 
-from jno.trace import FunctionCall, Placeholder
+from jno.trace import OPERAND, FunctionCall, Placeholder
+from jno.utils import Kind
+
+VECTOR = Kind(
+    "a list of components, a vector expression or (for one variable) a number",
+    lambda value: all(map(OPERAND.accepts, value if isinstance(value, list | tuple) else (value,))),
+    TypeError,
+)
+"""A vector given by the user."""
 
 
 def components(value: object, count: int, name: str) -> list[Any]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jno.trace import FunctionCall
+from jno.trace import OPERAND, FunctionCall
+from jno.utils import checked
 
 _DOC = """{summary}, element-wise.
 
@@ -30,6 +31,7 @@ def _document(build: Callable[..., FunctionCall], name: str, summary: str, argum
 
 
 def _unary(function: Callable[..., Any], name: str, summary: str) -> Callable[[Any], FunctionCall]:
+    @checked(name, x=OPERAND)
     def build(x: object) -> FunctionCall:
         return FunctionCall(function, [x], name, align="broadcast")
 
@@ -38,6 +40,7 @@ def _unary(function: Callable[..., Any], name: str, summary: str) -> Callable[[A
 
 
 def _binary(function: Callable[..., Any], name: str, summary: str) -> Callable[[Any, Any], FunctionCall]:
+    @checked(name, x=OPERAND, y=OPERAND)
     def build(x: object, y: object) -> FunctionCall:
         return FunctionCall(function, [x, y], name, align="broadcast")
 
@@ -82,6 +85,7 @@ maximum = _binary(jnp.maximum, "maximum", "The larger of two values")
 minimum = _binary(jnp.minimum, "minimum", "The smaller of two values")
 
 
+@checked(condition=OPERAND, x=OPERAND, y=OPERAND)
 def where(condition: object, x: object, y: object) -> FunctionCall:
     """``x`` where ``condition`` holds, else ``y``, element-wise.
 
@@ -111,6 +115,7 @@ def where(condition: object, x: object, y: object) -> FunctionCall:
     return FunctionCall(jnp.where, [condition, x, y], "where", align="broadcast")
 
 
+@checked(x=OPERAND, y=OPERAND)
 def cross(x: object, y: object) -> FunctionCall:
     """Cross product of 3-vectors along the last axis: ``(N, 3)`` with ``(N, 3)`` or ``(3,)``.
 

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from jno.trace import Constant, FunctionCall, Placeholder
-from jno.utils import read_npz, shown_path, user_path
+from jno.trace import OPERAND, Constant, FunctionCall, Placeholder
+from jno.utils import TEXT, checked, read_npz, shown_path, user_path
 
 from ._splines import DEGREES, fitted
 
 _AXES = "xyz"
 
 
+@checked(x=OPERAND, method=TEXT)
 def interp(x: object, xp: object, fp: object, method: str = "linear") -> FunctionCall:
     """Function of one variable through the points ``(xp, fp)``, as ``numpy.interp``, that can be differentiated.
 
@@ -103,32 +104,40 @@ def _interpolated(name: str, coordinates: list[Any], axes: Sequence[Any], values
                 f"{name}(method={method!r}): the values are fitted now, so they must be an array; use 'linear'"
             )
         return FunctionCall(fitted(grid, None, method), [*coordinates, values], name, align="table")
-    table = _numbers(name, values)
+    table = _numbers(name, values, "fp" if name == "interp" else "values")
     ranks = (len(shape),) if name == "interp" else (len(shape), len(shape) + 1)
     if table.ndim not in ranks or table.shape[: len(shape)] != shape:
-        raise ValueError(f"{name}: values of shape {table.shape} do not fit axes with {shape} entries")
+        argument = "fp" if name == "interp" else "values"
+        raise ValueError(f"{name}: values of shape {table.shape} do not fit axes with {shape} entries ({argument})")
     return FunctionCall(fitted(grid, table, method), coordinates, name, align="broadcast")
 
 
+_AXIS_OF = {"interp": "xp", "interpn": "axes"}
+
+
 def _axis(name: str, axis: object, least: int) -> np.ndarray:
-    numbers = _numbers(name, axis).astype(np.float64)
+    numbers = _numbers(name, axis, _AXIS_OF[name]).astype(np.float64)
     if numbers.ndim != 1 or len(numbers) < least or np.any(np.diff(numbers) <= 0):
         raise ValueError(
-            f"{name}: an axis must be at least {least} increasing numbers, got shape {numbers.shape}: {numbers}"
+            f"{name}: an axis must be at least {least} increasing numbers, got shape {numbers.shape} for "
+            f"{_AXIS_OF[name]}: {numbers}"
         )
     return numbers
 
 
-def _numbers(name: str, values: object) -> np.ndarray:
+def _numbers(name: str, values: object, argument: str) -> np.ndarray:
     if isinstance(values, Constant):
         values = values.value
     if isinstance(values, Placeholder):
         raise TypeError(f"{name}: the axes of a table are arrays of numbers, not expressions; got {values!r}")
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise TypeError(f"{name}: a table of numbers is needed for {argument}: {error}") from error
     if array.dtype.kind not in "iufc":
-        raise TypeError(f"{name}: a table of numbers is needed, got dtype {array.dtype}")
+        raise TypeError(f"{name}: a table of numbers is needed, got dtype {array.dtype} for {argument}")
     if not np.all(np.isfinite(array)):
-        raise ValueError(f"{name}: the table has entries that are not finite")
+        raise ValueError(f"{name}: the table has entries that are not finite ({argument})")
     return array if array.dtype.kind == "c" else array.astype(np.float64)
 
 

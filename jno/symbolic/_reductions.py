@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -11,7 +12,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float, Num
 
-from jno.trace import FunctionCall, Placeholder, build_norm
+from jno.trace import OPERAND, FunctionCall, Placeholder, build_norm
+from jno.utils import FLAG, Kind, checked, is_integer, number, one_of
 
 _DOC = """{summary} over one axis, several, or all entries.
 
@@ -36,18 +38,22 @@ _DOC = """{summary} over one axis, several, or all entries.
     """
 
 
-def first_axis(axis: object) -> int:
-    """What `FunctionCall.reduces_axis` records: the first reduced axis, 0 (the points) for a full reduction.
+_AXES = Kind(
+    "an integer, a non-empty tuple of integers, or None for all axes",
+    lambda value: all(map(is_integer, value if isinstance(value, tuple) else (value,))) and value != (),
+    TypeError,
+    lambda value: f"axis={value!r}: allowed are an integer, a non-empty tuple of integers, or None for all axes",
+)
 
-    Raises:
-        TypeError: not an axis.
-    """
+
+_ORDER = number() | one_of(math.inf, -math.inf, "fro", "nuc")
+
+
+def first_axis(axis: Any) -> int:
+    """What `FunctionCall.reduces_axis` records: the first reduced axis, 0 (the points) for a full reduction."""
     if axis is None:
         return 0
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    if not axes or any(isinstance(a, bool) or not isinstance(a, int) for a in axes):
-        raise TypeError(f"axis={axis!r}: allowed are an integer, a non-empty tuple of integers, or None for all axes")
-    return axes[0]
+    return axis[0] if isinstance(axis, tuple) else axis
 
 
 def _alignment(axis: object) -> str | None:
@@ -55,6 +61,7 @@ def _alignment(axis: object) -> str | None:
 
 
 def _reduction(function: Callable[..., Any], name: str, summary: str) -> Callable[..., FunctionCall]:
+    @checked(name, x=OPERAND, axis=_AXES, keepdims=FLAG)
     def build(x: object, axis: object = None, keepdims: bool = False) -> FunctionCall:
         reduce = partial(function, axis=axis, keepdims=keepdims)
         return FunctionCall(reduce, [x], name, reduces_axis=first_axis(axis), align=_alignment(axis))
@@ -74,6 +81,7 @@ max = _reduction(jnp.max, "max", "Largest value")
 prod = _reduction(jnp.prod, "prod", "Product")
 
 
+@checked(x=OPERAND, ord=_ORDER, axis=_AXES, keepdims=FLAG)
 def norm(x: object, ord: object = None, axis: Any = None, keepdims: bool = False) -> FunctionCall:
     r"""Vector or matrix norm; by default the Euclidean (Frobenius) norm :math:`\sqrt{\sum |x_i|^2}`.
 

@@ -10,8 +10,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Inexact, Num
 
-from jno.trace import FunctionCall, Literal, Placeholder, build_dot
-from jno.utils import SharedDocumentation
+from jno.trace import OPERAND, FunctionCall, Literal, Placeholder, build_dot
+from jno.utils import FLAG, TEXT, SharedDocumentation, checked
 
 _documented = SharedDocumentation(
     {"x": "matrix expression ``(N, k, k)``, or one matrix ``(k, k)``."},
@@ -21,6 +21,7 @@ _documented = SharedDocumentation(
 
 
 @_documented
+@checked(x=OPERAND)
 def trace(x: object) -> FunctionCall:
     r"""Trace :math:`\sum_i A_{ii}` of the matrix at each point.
 
@@ -36,6 +37,7 @@ def trace(x: object) -> FunctionCall:
 
 
 @_documented
+@checked(x=OPERAND)
 def sym(x: object) -> FunctionCall:
     r"""Symmetric part :math:`\tfrac12 (A + A^T)` of the matrix at each point.
 
@@ -48,6 +50,7 @@ def sym(x: object) -> FunctionCall:
 
 
 @_documented
+@checked(x=OPERAND)
 def antisym(x: object) -> FunctionCall:
     r"""Antisymmetric part :math:`\tfrac12 (A - A^T)` of the matrix at each point.
 
@@ -76,11 +79,12 @@ def identity(n: int) -> Literal:
         >>> jno.np.identity(2)
         array(2, 2)
     """
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise ValueError(f"identity({n!r}): the size must be an integer of at least 1")
+    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= _LARGEST:
+        raise ValueError(f"identity({n!r}): the size n must be an integer of at least 1 and at most {_LARGEST}")
     return Literal(np.eye(n))
 
 
+@checked(x=OPERAND, y=OPERAND, keepdims=FLAG)
 def inner(x: object, y: object, n_contract: int = 1, keepdims: bool = False) -> FunctionCall:
     r"""Contraction of the last axes at each point: :math:`\sum_i a_i b_i` for vectors.
 
@@ -114,6 +118,7 @@ def _dot(left: Placeholder, right: object) -> Placeholder:
     return inner(left, right)
 
 
+@checked(x=OPERAND, y=OPERAND)
 def double_dot(x: object, y: object) -> FunctionCall:
     r"""Double contraction :math:`A : B = \sum_{ij} A_{ij} B_{ij}` of the matrices at each point.
 
@@ -136,6 +141,7 @@ def double_dot(x: object, y: object) -> FunctionCall:
     return FunctionCall(contract, [x, y], "double_dot", reduces_axis=-2, align="broadcast")
 
 
+@checked(subscripts=TEXT, operands=OPERAND)
 def einsum(subscripts: str, *operands: object) -> FunctionCall:
     """Einstein summation over per-sample arrays; write the point axis as an index or as ``...``.
 
@@ -158,6 +164,10 @@ def einsum(subscripts: str, *operands: object) -> FunctionCall:
     if len(terms) != len(operands):
         raise ValueError(f"einsum({subscripts!r}) has {len(terms)} terms but {len(operands)} operands were given")
     return FunctionCall(partial(jnp.einsum, subscripts), operands, f"einsum[{subscripts}]")
+
+
+_LARGEST = 10_000
+"""Rows of an identity matrix: beyond, one needs gigabytes."""
 
 
 def check_square(x: Num[Array, ...], name: str) -> None:

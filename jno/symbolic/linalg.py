@@ -11,7 +11,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Inexact, Num
 
-from jno.trace import FunctionCall
+from jno.trace import OPERAND, FunctionCall
+from jno.utils import checked, integer
 
 from ._reductions import norm as norm
 
@@ -33,6 +34,7 @@ _DOC = """{summary} of the matrix at each point.
 def _matrix_function(
     function: Callable[..., Any], name: str, summary: str, shape: str
 ) -> Callable[[Any], FunctionCall]:
+    @checked(name, x=OPERAND)
     def build(x: object) -> FunctionCall:
         return FunctionCall(function, [x], name)
 
@@ -58,6 +60,7 @@ svdvals = _matrix_function(jnp.linalg.svdvals, "svdvals", "Descending singular v
 matrix_transpose = _matrix_function(jnp.linalg.matrix_transpose, "matrix_transpose", "Transpose", "``(N, k, k)``")
 
 
+@checked(x=OPERAND, n=integer(-(10**6), 10**6))
 def matrix_power(x: object, n: int) -> FunctionCall:
     """Integer power of the matrix at each point (of its inverse for negative ``n``).
 
@@ -76,6 +79,7 @@ def matrix_power(x: object, n: int) -> FunctionCall:
     return FunctionCall(partial(jnp.linalg.matrix_power, n=n), [x], "matrix_power")
 
 
+@checked(a=OPERAND, b=OPERAND)
 def solve(a: object, b: object) -> FunctionCall:
     """Solution ``x`` of ``a x = b`` at each point.
 

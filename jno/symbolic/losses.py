@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from jno.trace import FunctionCall, Placeholder, as_node
-from jno.utils import SharedDocumentation
+from jno.trace import OPERAND, FunctionCall, Placeholder, as_node
+from jno.utils import SharedDocumentation, checked, is_number
 
 from . import _loss_kernels as kernels
 
@@ -33,11 +33,12 @@ def _reduced(kernel: Callable[..., Any], pred: object, target: object, name: str
 
 
 def _check(loss: str, option: str, value: object, allowed: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _RANGES[allowed](value):
+    if not is_number(value) or not _RANGES[allowed](value):
         raise ValueError(f"{loss}({option}={value!r}): {option} must be a number {allowed}")
 
 
 @_documented
+@checked(pred=OPERAND, target=OPERAND)
 def mse(pred: object, target: object) -> FunctionCall:
     r"""Mean squared error: :math:`\operatorname{mean}|r|^2` with :math:`r = p - y`.
 
@@ -50,6 +51,7 @@ def mse(pred: object, target: object) -> FunctionCall:
 
 
 @_documented
+@checked(pred=OPERAND, target=OPERAND)
 def mae(pred: object, target: object) -> FunctionCall:
     r"""Mean absolute error: :math:`\operatorname{mean}|r|` with :math:`r = p - y`.
 
@@ -62,6 +64,7 @@ def mae(pred: object, target: object) -> FunctionCall:
 
 
 @_documented
+@checked(pred=OPERAND, target=OPERAND)
 def rmse(pred: object, target: object) -> FunctionCall:
     r"""Root mean squared error: :math:`\sqrt{\operatorname{mean}|r|^2}` with :math:`r = p - y`.
 
@@ -76,6 +79,7 @@ def rmse(pred: object, target: object) -> FunctionCall:
 
 
 @_documented
+@checked(pred=OPERAND, target=OPERAND)
 def huber(pred: object, target: object, delta: float | int = 1.0) -> FunctionCall:
     r"""Huber loss, the mean of: :math:`\tfrac12 r^2` for :math:`|r|\le\delta`, else
     :math:`\delta(|r| - \tfrac12\delta)`.
@@ -98,6 +102,7 @@ def huber(pred: object, target: object, delta: float | int = 1.0) -> FunctionCal
 
 
 @_documented
+@checked(pred=OPERAND, target=OPERAND)
 def smooth_l1(pred: object, target: object, beta: float | int = 1.0) -> FunctionCall:
     r"""Smooth L1 loss, the mean of: :math:`r^2/(2\beta)` for :math:`|r|\le\beta`, else
     :math:`|r| - \tfrac12\beta`.
@@ -120,6 +125,7 @@ def smooth_l1(pred: object, target: object, beta: float | int = 1.0) -> Function
 
 
 @_documented
+@checked(pred=OPERAND, target=OPERAND)
 def log_cosh(pred: object, target: object) -> FunctionCall:
     r"""Mean of: :math:`\log\cosh r` with :math:`r = p - y`; quadratic near 0, linear far away.
 
@@ -132,6 +138,7 @@ def log_cosh(pred: object, target: object) -> FunctionCall:
 
 
 @_documented_relative
+@checked(pred=OPERAND, target=OPERAND)
 def relative_l2(pred: object, target: object, eps: float | int = 1e-8) -> FunctionCall:
     r"""Relative error in the Euclidean norm: :math:`\|r\|_2 / (\|y\|_2 + \varepsilon)`.
 
@@ -145,6 +152,7 @@ def relative_l2(pred: object, target: object, eps: float | int = 1e-8) -> Functi
 
 
 @_documented_relative
+@checked(pred=OPERAND, target=OPERAND)
 def relative_l1(pred: object, target: object, eps: float | int = 1e-8) -> FunctionCall:
     r"""Relative error in the 1-norm: :math:`\|r\|_1 / (\|y\|_1 + \varepsilon)`.
 
@@ -158,6 +166,7 @@ def relative_l1(pred: object, target: object, eps: float | int = 1e-8) -> Functi
 
 
 @_documented_relative
+@checked(pred=OPERAND, target=OPERAND)
 def nmse(pred: object, target: object, eps: float | int = 1e-8) -> FunctionCall:
     r"""Normalised squared error: :math:`\operatorname{mean}|r|^2 / (\operatorname{var} y + \varepsilon)`.
 
@@ -171,6 +180,7 @@ def nmse(pred: object, target: object, eps: float | int = 1e-8) -> FunctionCall:
 
 
 @_documented_relative
+@checked(pred=OPERAND, target=OPERAND)
 def mape(pred: object, target: object, eps: float | int = 1e-8) -> FunctionCall:
     r"""Mean absolute relative error: :math:`\operatorname{mean}\bigl(|r| / (|y| + \varepsilon)\bigr)`.
 
@@ -186,6 +196,7 @@ def mape(pred: object, target: object, eps: float | int = 1e-8) -> FunctionCall:
 
 
 @_documented
+@checked(pred=OPERAND, target=OPERAND)
 def linf(pred: object, target: object) -> FunctionCall:
     r"""Largest absolute error: :math:`\max|r|` with :math:`r = p - y`.
 
@@ -198,6 +209,7 @@ def linf(pred: object, target: object) -> FunctionCall:
 
 
 @_documented
+@checked(pred=OPERAND, target=OPERAND)
 def quantile(pred: object, target: object, tau: float | int = 0.5) -> FunctionCall:
     r"""Pinball loss: :math:`\operatorname{mean}\max(\tau e, (\tau-1) e)` with :math:`e = y - p`.
 
@@ -219,6 +231,7 @@ def quantile(pred: object, target: object, tau: float | int = 0.5) -> FunctionCa
 
 
 @_documented
+@checked(pred=OPERAND, target=OPERAND)
 def cauchy(pred: object, target: object, c: float | int = 1.0) -> FunctionCall:
     r"""Cauchy (Lorentzian) loss: :math:`\operatorname{mean}\tfrac{c^2}{2}\log(1 + (r/c)^2)`.
 
@@ -240,6 +253,7 @@ def cauchy(pred: object, target: object, c: float | int = 1.0) -> FunctionCall:
     return _reduced(partial(kernels.cauchy, c=c), pred, target, "cauchy")
 
 
+@checked(x=OPERAND)
 def stop_gradient(x: object) -> Placeholder:
     """The same value with zero derivative; same as ``x.stop_gradient``.
 
@@ -257,6 +271,7 @@ def stop_gradient(x: object) -> Placeholder:
     return as_node(x).stop_gradient
 
 
+@checked(a=OPERAND, b=OPERAND)
 def cosine_similarity(a: object, b: object, eps: float | int = 1e-8) -> FunctionCall:
     r"""Cosine of the angle between the rows of two arrays: :math:`a\cdot b / \max(\|a\| \|b\|, \varepsilon)`.
 
@@ -281,6 +296,7 @@ def cosine_similarity(a: object, b: object, eps: float | int = 1e-8) -> Function
     return FunctionCall(kernel, [a, b], "cosine_similarity", reduces_axis=-1, align="broadcast")
 
 
+@checked(a=OPERAND, b=OPERAND)
 def gradient_alignment(a: object, b: object, eps: float | int = 1e-8) -> FunctionCall:
     r"""Cosine of the angle between the mean rows of two arrays, e.g. parameter gradients of two losses.
 

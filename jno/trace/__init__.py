@@ -40,6 +40,8 @@ from ._flatten import flatten as flatten
 from ._flatten import unflatten as unflatten
 from ._integrals import Integral as Integral
 from ._integrals import IntegralTime as IntegralTime
+from ._leaves import OPERAND as OPERAND
+from ._leaves import VARIABLE as VARIABLE
 from ._leaves import Constant as Constant
 from ._leaves import Literal as Literal
 from ._leaves import Noise as Noise

@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
-from jno.utils import require_int
+from jno.utils import FLOATING, require_int
 
 from ._optimizer_forms import Optimizer
 from ._posterior import Posterior
-from ._tuning import Tuning, is_floating
+from ._tuning import Tuning
 
 Mask: TypeAlias = Any
 """A pytree of booleans that mirrors a module: ``True`` where a leaf is selected."""
@@ -79,6 +79,17 @@ class Adapters:
         require_int(rank, "lora(rank)", minimum=1, subject="the rank")
         if specs is not None and (target is not None or wrapper is not None):
             raise ValueError("lora(specs=...) says target and wrapper for every spec; leave out target= and wrapper=")
+        if specs is not None and not (
+            isinstance(specs, list | tuple) and specs and all(isinstance(s, Mapping) for s in specs)
+        ):
+            raise TypeError(f"lora(specs={specs!r}): specs must be a list of dictionaries with target and rank")
+        tried = () if wrapper is None else wrapper if isinstance(wrapper, list | tuple) else (wrapper,)
+        if wrapper is not None and not (
+            tried and all(isinstance(entry, type) and callable(getattr(entry, "applies_to", None)) for entry in tried)
+        ):
+            raise TypeError(
+                f"lora(wrapper={wrapper!r}): wrapper must be an adapter class of jno.lora, or a list of them"
+            )
         wrappers = None if wrapper is None else tuple(wrapper) if isinstance(wrapper, list | tuple) else (wrapper,)
         options = {"rank": rank, "alpha": float(alpha), "target": target, "specs": specs, "wrappers": wrappers}
         return cls(options, mask)
@@ -153,6 +164,6 @@ def checked_dtype(dtype: object) -> object:
             f"dtype({dtype!r}): give a dtype object such as jnp.float32; for double precision of all data set "
             "jax_enable_x64 before building models and domains"
         )
-    if not is_floating(dtype):
+    if not FLOATING.accepts(dtype):
         raise ValueError(f"dtype({dtype!r}): a floating dtype such as jnp.float32 or jnp.bfloat16 is needed")
     return dtype

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from jno.utils import Kind, is_integer, is_number
+
 from ._node import Pointwise, set_fields
 from ._placeholder import Placeholder
 from ._values import is_value
 
 _noise_ids = itertools.count()
+_MOST_COLUMNS = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -148,7 +151,7 @@ class Noise(Placeholder):
     params: tuple[tuple[str, float], ...]
     draw_id: int
 
-    def __init__(self, distribution: str, **params: int | float) -> None:
+    def __init__(self, distribution: str, **params: Any) -> None:
         defaults = NOISE_PARAMETERS.get(distribution)
         if defaults is None:
             raise ValueError(f"Unknown noise distribution {distribution!r}: allowed are {', '.join(NOISE_PARAMETERS)}")
@@ -156,12 +159,18 @@ class Noise(Placeholder):
         if unknown:
             raise ValueError(f"{distribution} noise has no parameter {unknown}: allowed are {list(defaults)}")
         values = {**defaults, **params}
+        for name, value in values.items():
+            if not is_number(value):
+                raise ValueError(f"{distribution} noise: {name} must be a finite number, got {value!r}")
         if values.get("std", 1.0) < 0:
             raise ValueError(f"{distribution} noise: std must not be negative, got {values['std']}")
         if values.get("low", 0.0) > values.get("high", 1.0):
             raise ValueError(f"uniform noise: low={values['low']} is above high={values['high']}")
-        if values["ndim"] != int(values["ndim"]) or values["ndim"] < 1:
-            raise ValueError(f"{distribution} noise: ndim must be an integer of at least 1, got {values['ndim']}")
+        if not is_integer(values["ndim"], 1) or values["ndim"] > _MOST_COLUMNS:
+            raise ValueError(
+                f"{distribution} noise: ndim must be an integer of at least 1 and at most {_MOST_COLUMNS}, got "
+                f"{values['ndim']}"
+            )
         set_fields(self, distribution=distribution, params=tuple(values.items()), draw_id=next(_noise_ids))
 
     def describe(self) -> str:
@@ -183,24 +192,53 @@ def as_node(value: object) -> Placeholder:
     """
     if isinstance(value, Placeholder):
         return value
+    if isinstance(value, float):  # the usual number, without the questions below
+        return Literal(value)
+    objection = _objection(value)
+    if objection:
+        raise TypeError(objection)
+    return Literal(np.asarray(value) if isinstance(value, list | tuple) else value)
+
+
+def _objection(value: object) -> str:
+    """Why a value that is no expression cannot be part of one; empty if it can."""
     if isinstance(value, bool):
-        raise TypeError(
+        return (
             f"a Python bool, {value}, cannot be part of an expression: '==' and '!=' between two expressions give one, "
             "because they compare identity. Compare element by element with u.equal(v) or u.not_equal(v). For a fixed "
             f"choice write a Python 'if', for a constant 1.0, 0.0 or numpy.bool_({value})"
         )
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return f"cannot use the integer {value} in an expression: it has more than 64 bits; write a float"
+    if isinstance(value, list | tuple | np.ndarray | np.generic):
+        try:
+            kind = np.asarray(value).dtype.kind
+        except ValueError:  # rows of different lengths
+            kind = "O"
+        if kind not in "biufcV":  # V: the floats of JAX that NumPy does not know
+            shown = repr(value) if isinstance(value, list | tuple) else f"an array of dtype {value.dtype}"
+            return f"cannot use {shown} in an expression: it is not an array of numbers; see jno.np.concat"
+        return ""
     if is_value(value):
-        return Literal(value)
-    if isinstance(value, list | tuple):
-        return Literal(_numeric_array(value))
-    raise TypeError(
+        return ""
+    return (
         f"cannot use {value!r} of type {type(value).__name__} in an expression: allowed are expressions, numbers and "
         "arrays (a network must be called first: net(x, y))"
     )
 
 
-def _numeric_array(value: object) -> np.ndarray:
-    array = np.asarray(value)
-    if array.dtype.kind not in "biufc":
-        raise TypeError(f"cannot use {value!r} in an expression: it is not an array of numbers; see jno.np.concat")
-    return array
+OPERAND = Kind(
+    "an expression, a number or an array",
+    lambda value: isinstance(value, (Placeholder, float)) or not _objection(value),
+    TypeError,
+    _objection,
+)
+"""What arithmetic takes."""
+
+VARIABLE = Kind(
+    "a Variable from domain.variable(...)",
+    lambda value: isinstance(value, Placeholder),  # a normal is several; the operators look closer
+    TypeError,
+    lambda value: f"a Variable from domain.variable(...) is needed, got {value!r} of type {type(value).__name__}",
+)
+"""What an expression is differentiated with respect to."""

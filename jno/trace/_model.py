@@ -9,7 +9,21 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from jno.utils import Key, get_logger
+from jno.utils import (
+    FUNCTION,
+    KEY,
+    MASK,
+    NONNEGATIVE,
+    NUMBER,
+    NUMBERS,
+    PATH,
+    TEXT,
+    Key,
+    checked,
+    get_logger,
+    instance,
+    takes,
+)
 
 from ._controls import Adapters, Constraint, Controls, Initialization, Mask, checked_dtype
 from ._optimizer_forms import is_optimizer
@@ -47,6 +61,7 @@ class Model:
             ``acceptance_rate``, ``energy``; ``None`` for stochastic gradients and :meth:`vi`.
     """
 
+    @checked(name=TEXT, weight_path=PATH)
     def __init__(self, module: object, name: str = "", weight_path: str | None = None) -> None:
         self.module: Any = module
         self.name = name
@@ -137,6 +152,11 @@ class Model:
         """
         if isinstance(schedule, bool) or not (callable(schedule) or isinstance(schedule, int | float)):
             raise TypeError(f"scale({schedule!r}): expected a number or a schedule, got {type(schedule).__name__}")
+        if not (takes(schedule, 1) or takes(schedule, 2) if callable(schedule) else NONNEGATIVE.accepts(schedule)):
+            raise ValueError(
+                f"scale(schedule={schedule!r}): it must be a number of at least 0, or a function of (count) or of "
+                "(epoch, losses); a negative factor would raise the loss"
+            )
         return self._set(self.controls.with_group(self.take_mask(), scale=schedule))
 
     def freeze(self) -> Model:
@@ -151,6 +171,7 @@ class Model:
         self._refuse_mask("unfreeze")
         return self._change(frozen=False, freeze_masks=())
 
+    @checked(param_mask=MASK)
     def mask(self, param_mask: Mask = None) -> Model:
         """Select leaves for the next call of a method that takes a mask, or for ``u.grad(net)`` (one shot).
 
@@ -327,7 +348,7 @@ class Model:
         Raises:
             TypeError: ``transform`` is not callable.
         """
-        if not callable(transform):
+        if not callable(transform) or not takes(transform, 1):
             raise TypeError(
                 f"constrain({transform!r}): expected a function such as jax.nn.softplus, got {type(transform).__name__}"
             )
@@ -339,6 +360,7 @@ class Model:
         """The module with the transforms of :meth:`constrain` applied: what the network computes with."""
         return constrained_module(self.module, self)
 
+    @checked(alpha=NUMBER, target=TEXT, specs=instance("a list of dictionaries with target and rank", list, tuple))
     def lora(
         self,
         rank: int = 4,
@@ -384,6 +406,7 @@ class Model:
         self._refuse_mask("dtype")
         return self._change(dtype=floating)
 
+    @checked(weights=PATH | FUNCTION | NUMBERS, key=KEY)
     def initialize(self, weights: object, *, key: Key | None = None) -> Model:
         """Load weights when the next core is built; the last call wins.
 
@@ -457,6 +480,7 @@ class Model:
         print_model(self)
         return self
 
+    @checked(path=PATH, format=TEXT)
     def export(
         self,
         path: str | os.PathLike[str],

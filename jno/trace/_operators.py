@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from jno.utils import quoted
+from typing import Any
+
+from jno.utils import is_integral, quoted, refusal
 from jno.utils.ad_mode import validate_scheme
 
 from . import _placeholder as services
@@ -44,7 +46,10 @@ def _component(target: Placeholder, index: object) -> GetItem:
 
 
 @services.build_reshape.register
-def _reshaped(target: Placeholder, shape: tuple[int, ...]) -> Reshape:
+def _reshaped(target: Placeholder, shape: tuple[Any, ...]) -> Reshape:
+    for size in shape:
+        if not is_integral(size, -1):
+            raise TypeError(f"reshape(shape={shape!r}): a shape is integers of at least -1, as in u.reshape(-1, 2)")
     return Reshape(target, tuple(int(size) for size in shape))
 
 
@@ -76,9 +81,11 @@ def _integral(target: Placeholder, variable: object) -> Integral | IntegralTime:
 
 
 @services.build_print.register
-def _print(target: Placeholder, what: object, label: str | None) -> Print:
-    if not callable(what) and what not in PRINT_MODES:
+def _print(target: Placeholder, what: object, label: Any) -> Print:
+    if not callable(what) and not (isinstance(what, str) and what in PRINT_MODES):
         raise ValueError(f"print(what={what!r}): allowed are {quoted(PRINT_MODES)} or a callable")
+    if label is not None and not isinstance(label, str):
+        raise TypeError(refusal("print(label)", label, "a string"))
     return Print(target, what, label)
 
 

@@ -111,7 +111,7 @@ class Placeholder(Logic, Node):
         """
         return build_call(self, new_variables)
 
-    def reshape(self, *shape: int | tuple[int, ...]) -> Placeholder:
+    def reshape(self, *shape: Any) -> Placeholder:
         """Reshape of the per-sample array (``(N, D)`` for point expressions)."""
         sizes: tuple[Any, ...] = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
         return build_reshape(self, sizes)
@@ -270,11 +270,11 @@ class Placeholder(Logic, Node):
     def name(self, label: str) -> Placeholder:
         """Set the label shown in progress lines, plots and trees; returns ``self``."""
         if not isinstance(label, str):
-            raise TypeError(f"name() takes a string, got {type(label).__name__}")
+            raise TypeError(f"name() takes a string for its label, got {type(label).__name__}")
         self.metadata.label = label
         return self
 
-    def print(self, what: object = "shape", label: str | None = None) -> Placeholder:
+    def print(self, what: object = "shape", label: Any = None) -> Placeholder:
         """The same value; each evaluation also prints its ``"shape"``, ``"stats"``, ``"value"``, ``"all"``, or what
         a callable makes of it.
 

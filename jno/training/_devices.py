@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 import equinox as eqx
@@ -35,7 +35,7 @@ class Devices:
     """Whether the user gave the shape of the mesh."""
 
     @classmethod
-    def of_shape(cls, shape: Iterable[object] | None) -> Devices:
+    def of_shape(cls, shape: object) -> Devices:
         """The mesh of a shape ``(batch, model)``; ``None`` and ``(1, 1)`` take all devices for data.
 
         Under ``jax.default_device(device)`` that device is the only one.
@@ -44,7 +44,7 @@ class Devices:
             ValueError: a shape whose product is not the number of devices.
         """
         devices = np.array(_available())
-        requested = (1, 1) if shape is None else tuple(shape)
+        requested = tuple(shape) if isinstance(shape, list | tuple) else (1, 1) if shape is None else (shape,)
         sizes = [n for n in requested if isinstance(n, int) and not isinstance(n, bool) and n >= 1]
         if len(requested) != 2 or len(sizes) != 2:
             raise ValueError(f"mesh={shape!r}: expected (batch, model), two integers of at least 1")

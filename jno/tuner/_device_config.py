@@ -65,7 +65,7 @@ class DeviceConfig:
             return spec
         if spec is None:
             return cls.auto_detect()
-        if isinstance(spec, str):
+        if isinstance(spec, str) and spec:
             return cls(spec, tuple(range(len(_on(spec)))))
         if is_integer(spec):
             available = len(_on(jax.default_backend()))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, final
 
-from jno.utils import get_logger, get_runs_base_dir, save_figure, user_path
+from jno.utils import PATH, checked, get_logger, get_runs_base_dir, save_figure, user_path
 
 from ._figure import history_figure
 from ._table import history_table
@@ -98,6 +98,7 @@ class TuningHistory:
         Console(file=sys.stdout).print(history_table(self.outcomes))
         return self
 
+    @checked(path=PATH)
     def plot(self, path: str | os.PathLike[str] | None = None) -> TuningHistory:
         """Save a figure: objectives with the best so far, and how much each option matters.
 

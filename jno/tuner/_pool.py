@@ -210,9 +210,13 @@ def pool_of(executor: object, workers: object, devices: DeviceConfig | None) -> 
     )
 
 
+_MOST_TRIALS = 10_000
+"""At a time: more processes or threads no machine has."""
+
+
 def _at_least_one(name: str, value: object) -> int:
-    if not is_integer(value, 1):
-        raise ValueError(f"{name}={value!r}: expected an integer of at least 1")
+    if not is_integer(value, 1) or value > _MOST_TRIALS:
+        raise ValueError(f"{name}={value!r}: expected an integer of at least 1 (and at most {_MOST_TRIALS})")
     return value
 
 

@@ -118,9 +118,12 @@ def checked_objective(objective: Any, operations: Sequence[Node]) -> Node | None
 
     Raises:
         ValueError: a choice that no constraint has.
+        TypeError: it is no expression.
     """
     if objective is None:
         return None
+    if not isinstance(objective, Node):
+        raise TypeError(f"sweep(objective={objective!r}): objective must be an expression, such as a validation error")
     expression = untracked(objective)
     dimensions = {choice.dimension for choice in choices_of(operations)}
     for choice in choices_of([*operations, expression]):

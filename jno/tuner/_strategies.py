@@ -106,11 +106,11 @@ def strategy_of(space: ArchSpace, optimizer: object, budget: object, seed: int) 
         TypeError: an optimizer of another kind.
         ImportError: Nevergrad is not installed (``jno-jax[tune]``).
     """
-    if optimizer is None:
+    if optimizer is None and budget is None:
         return Grid(space)
     if not is_integer(budget, 1):
         raise ValueError(f"budget={budget!r}: it is the number of configurations to try, an integer of at least 1")
-    return Nevergrad(space, _optimizer_of(optimizer), budget, seed)
+    return Grid(space) if optimizer is None else Nevergrad(space, _optimizer_of(optimizer), budget, seed)
 
 
 def _optimizer_of(optimizer: object) -> Callable[..., Any]:

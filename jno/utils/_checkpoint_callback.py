@@ -13,6 +13,7 @@ import jax
 
 from ._callback import Callback
 from ._checkpoints import CheckpointFolder
+from ._kinds import FLAG, NAME, PATH, TEXT, checked, function_of, integer
 from ._locks import WriterLock
 from ._logger import get_logger
 from ._monitor import Monitor
@@ -67,6 +68,16 @@ class CheckpointCallback(Callback):
         >>> crux.solve(1000, callbacks=[keep])  # doctest: +SKIP
     """
 
+    @checked(
+        "checkpoint",
+        directory=PATH,
+        save_interval_epochs=integer(),
+        max_to_keep=integer(),
+        best_fn=function_of(1, "a function of the losses that returns a number"),
+        async_checkpointing=FLAG,
+        monitor=NAME,
+        mode=TEXT,
+    )
     def __init__(
         self,
         directory: str | os.PathLike[str] | None = None,

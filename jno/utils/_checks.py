@@ -8,8 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TypeGuard
+
+import jax
+import numpy as np
+
+_LONGEST = 200
+"""Characters of a value that a message shows."""
+
+
+_LARGEST = 2**63 - 1
 
 
 def is_integer(value: object, minimum: float | int = -math.inf) -> TypeGuard[int]:
@@ -24,7 +33,17 @@ def is_integral(value: object, minimum: float | int = -math.inf) -> TypeGuard[in
 
 def is_number(value: object) -> TypeGuard[int | float]:
     """Whether ``value`` is a Python number that is real and finite (``True`` is not)."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and is_real(value)
+
+
+def is_real(value: object) -> TypeGuard[float]:
+    """Whether ``value`` is a real and finite number, one of NumPy included (``True`` is not)."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond all floats
+        return False
 
 
 def quoted(names: Iterable[object]) -> str:
@@ -46,7 +65,16 @@ def argument_text(name: str, value: object) -> str:
         >>> argument_text("solve(epochs)", 0)
         'solve(epochs=0)'
     """
-    return f"{name[:-1]}={value!r})" if name.endswith(")") else f"{name}={value!r}"
+    text = _shown(value)
+    return f"{name[:-1]}={text})" if name.endswith(")") else f"{name}={text}"
+
+
+def _shown(value: object) -> str:
+    """A value in a message: of an array with several entries its shape, of a long text its beginning."""
+    if isinstance(value, np.ndarray | jax.Array) and value.size != 1:
+        return f"{type(value).__name__} of shape {value.shape}"
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def refusal(name: str, value: object, allowed: str, subject: str | None = None) -> str:
@@ -81,6 +109,8 @@ def require_int(value: object, name: str, *, minimum: int, subject: str | None =
     """
     if not is_integer(value, minimum):
         raise ValueError(refusal(name, value, f"an integer of at least {minimum}", subject))
+    if value > _LARGEST:
+        raise ValueError(refusal(name, value, f"an integer of at most 64 bits, {_LARGEST}", subject))
     return value
 
 
@@ -151,5 +181,5 @@ def require_one_of(value: object, name: str, allowed: Collection[object]) -> Non
             ...
         ValueError: export(format='tflite'): allowed are 'stablehlo', 'onnx'
     """
-    if value not in allowed:
+    if not any(type(value) is type(option) and value == option for option in allowed):
         raise ValueError(f"{argument_text(name, value)}: allowed are {quoted(allowed)}")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jno.utils._kinds import FLAG, checked
 from jno.utils._limits import Limits, raising
 from jno.utils._paths import shown_path
 from jno.utils._structured_text import bounded_bytes, parsed_toml
@@ -114,6 +115,7 @@ def _warn_unknown(path: str, what: str, names: list[str]) -> None:
     warnings.warn(f"{path}: unknown setting {what} has no effect; known: {', '.join(names)}.", stacklevel=2)
 
 
+@checked(force=FLAG)
 def load_config(force: bool = False) -> dict[str, Any]:
     """Read `./.jno.toml` and `~/.jno/config.toml`; a key in the first beats the same key in the second.
 

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
+from jno.utils._kinds import FLAG, PATH, TEXT, checked, sequence
 from jno.utils._paths import user_path
 
 _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
@@ -47,6 +48,9 @@ def console_is_quiet() -> bool:
     return _quiet.get()
 
 
+_WHERE = sequence(FLAG, "a pair (file, console) of True or False", size=2)
+
+
 class Logger:
     """Write messages to standard output (`INFO: text`) and to a log file (with time stamps).
 
@@ -72,6 +76,7 @@ class Logger:
         INFO: ready
     """
 
+    @checked(path=PATH, log_print=_WHERE, name=TEXT, verbose=FLAG)
     def __init__(
         self,
         path: str | os.PathLike[str] | None = None,
@@ -204,6 +209,7 @@ def get_logger() -> Logger:
     return _default.logger
 
 
+@checked("logger", path=PATH, log_print=_WHERE, force=FLAG)
 def init_default_logger(
     path: str | os.PathLike[str] | None = None,
     log_print: tuple[bool, bool] = (True, True),

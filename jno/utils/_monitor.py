@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jno.utils._checks import quoted, refusal
+from jno.utils._checks import is_number, quoted, refusal
 
 MODES = ("min", "max", "rel")
 TOTAL = "total_loss"
@@ -29,9 +29,9 @@ class Monitor:
     """
 
     def __init__(self, owner: str, name: str = TOTAL, mode: str = "min", min_delta: float | int = 0.0) -> None:
-        if mode not in MODES:
+        if not isinstance(mode, str) or mode not in MODES:
             raise ValueError(refusal(f"{owner}(mode)", mode, f"one of {quoted(MODES)}"))
-        if not min_delta >= 0.0:
+        if not is_number(min_delta) or min_delta < 0.0:
             raise ValueError(refusal(f"{owner}(min_delta)", min_delta, "at least 0"))
         self.owner, self.name, self.mode, self.min_delta = owner, name, mode, float(min_delta)
 

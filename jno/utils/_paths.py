@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from jno.utils._kinds import ANY_PATH
+
 from ._atomic_files import replaced_file
 
 _PATH_VARIABLES = ("JNO_RSA_PUBLIC_KEY", "JNO_RSA_PRIVATE_KEY", "JNO_RSA_PATH")
@@ -21,12 +23,16 @@ def user_path(path: str | os.PathLike[str]) -> Path:
 
     Every path that users may pass comes through here.
 
+    Raises:
+        TypeError: it is no path.
+
     Example:
         >>> from pathlib import Path
         >>> from jno.utils import user_path
         >>> user_path("~/runs") == Path.home() / "runs"
         True
     """
+    ANY_PATH.require(path, "path")
     return Path(path).expanduser()
 
 
@@ -71,7 +77,7 @@ def text_output(file: object = None) -> Iterator[Any]:
     """
     if file is None:
         yield sys.stdout
-    elif isinstance(file, str | os.PathLike):
+    elif isinstance(file, str | os.PathLike) and file != "":
         with replaced_file(user_path(file)) as temporary, temporary.open("w", encoding="utf-8") as stream:
             yield stream
     elif callable(getattr(file, "write", None)):

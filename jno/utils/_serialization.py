@@ -23,6 +23,7 @@ from jno.utils._checks import require_bool
 from jno.utils._config import get_limits
 from jno.utils._data_format import decoded_data, encoded_data
 from jno.utils._keys import get_rsa_private_key, get_rsa_public_key
+from jno.utils._kinds import ANY_PATH, PATH, checked, instance
 from jno.utils._paths import shown_path, user_path
 from jno.utils._pickling import dumps
 from jno.utils._signatures import SignatureError, default_signature_path, signed, verify, write_signed
@@ -38,6 +39,7 @@ _DATA = "data"
 """What the header calls a payload that is no pickle."""
 
 
+@checked(filepath=PATH, public_key_path=ANY_PATH, private_key_path=ANY_PATH)
 def save(
     obj: object,
     filepath: str | os.PathLike[str],
@@ -106,6 +108,7 @@ def save(
         write_signed(path, content, signature)
 
 
+@checked(filepath=PATH, public_key_path=ANY_PATH, signature_path=ANY_PATH, expected_type=instance("a class", type))
 def load(
     filepath: str | os.PathLike[str],
     public_key_path: str | os.PathLike[str] | None = None,

@@ -62,8 +62,8 @@ def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-def _check_mode(mode: str, allowed: tuple[str, ...], what: str) -> str:
-    if mode not in allowed:
+def _check_mode(mode: object, allowed: tuple[str, ...], what: str) -> str:
+    if not isinstance(mode, str) or mode not in allowed:
         raise ValueError(f"Invalid {what} {mode!r}; allowed: {_quoted(allowed)}.")
     return mode
 
@@ -188,8 +188,10 @@ def validate_scheme(scheme: object, order: int) -> str:
     return scheme
 
 
-def _automatic_suffix(scheme: str, order: int) -> str | None:
+def _automatic_suffix(scheme: object, order: int) -> str | None:
     """Return what follows the colon of an automatic-differentiation scheme, None without a colon."""
+    if not isinstance(scheme, str):
+        raise TypeError(f"scheme must be a string, got {type(scheme).__name__}.")
     main, colon, suffix = scheme.partition(":")
     if main != AUTOMATIC or (colon and suffix not in _AUTOMATIC_SUFFIXES[order]):
         legal = [AUTOMATIC] + [f"{AUTOMATIC}:{name}" for name in _AUTOMATIC_SUFFIXES[order]]

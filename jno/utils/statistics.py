@@ -15,6 +15,7 @@ from jaxtyping import Num
 from jno.utils._atomic_files import save_figure
 from jno.utils._config import get_runs_base_dir
 from jno.utils._data_format import register_record
+from jno.utils._kinds import PATH, checked
 from jno.utils._logger import get_logger
 from jno.utils._paths import shown_path, user_path
 from jno.utils._serialization import load as _load
@@ -79,6 +80,7 @@ class statistics:
         parts = [np.atleast_1d(np.asarray(log["total_loss"])) for log in self.training_logs]
         return np.concatenate(parts) if parts else np.zeros(0)
 
+    @checked(path=PATH)
     def plot(self, path: str | os.PathLike[str] | None = None) -> statistics:
         """Save a figure of the history: constraint losses, trackers (if any), step time.
 
@@ -137,6 +139,7 @@ class statistics:
         Console(file=sys.stdout).print(history_table(self.training_logs, self.total_loss_history))
         return self
 
+    @checked(path=PATH)
     def save(self, path: str | os.PathLike[str], *, data_only: object = False) -> statistics:
         """Write the history to a file, as `jno.save` does: signed when a private key is configured.
 
@@ -159,6 +162,7 @@ class statistics:
         return self
 
     @classmethod
+    @checked(filepath=PATH)
     def load(cls, filepath: str | os.PathLike[str], *, trusted: object = True) -> statistics:
         """Read a history that `save` wrote. As with `jno.load`, load only files you trust.
 

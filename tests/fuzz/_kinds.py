@@ -197,6 +197,11 @@ def empty(value: Any) -> Verdict:
     return _is(False, isinstance(value, list | tuple | dict) and not value)
 
 
+def unusual(kind: Kind) -> Kind:
+    """Values of a kind that another argument may exclude."""
+    return lambda value: max(Verdict.EITHER, kind(value))
+
+
 def nothing(value: Any) -> Verdict:
     """No value of the pool is right."""
     return Verdict.WRONG
@@ -215,6 +220,8 @@ BY_NAME: dict[str, Kind] = {
     "axis": optional(axis),
     "key": optional(lambda value: _is(False, hasattr(value, "dtype") and value.dtype == np.uint32)),
     "path": path,
+    "data_only": flag,
+    "trusted": flag,
     "save_path": path,
     "interval": integer(1),
     "mesh_size": positive,

@@ -13,7 +13,7 @@ from types import TracebackType
 import jno
 
 _LIBRARY = Path(jno.__file__).parent
-_HERE = Path(__file__).parent
+UNKNOWN_KEYWORD = "nonsense_keyword"
 
 NAMED = "clear error that names the argument"
 UNNAMED = "clear error that does not name it"
@@ -51,8 +51,8 @@ def classified(error: BaseException, names: tuple[str, ...]) -> tuple[str, str, 
     filename, line = _raised_at(error.__traceback__)
     text = f"{type(error).__name__}: {error}"
     place = f"{_short(filename)}:{line}"
-    if Path(filename).parent == _HERE and "keyword argument" in text:  # the interpreter refused the call itself
-        return (NAMED if _mentions(text, names) else UNNAMED), "the call", text
+    if f"unexpected keyword argument '{UNKNOWN_KEYWORD}'" in text:  # the interpreter refused the call itself
+        return NAMED, place, text
     if _LIBRARY not in Path(filename).parents or line not in _raising_lines(filename):
         return RAW, place, text
     return (NAMED if _mentions(text, names) else UNNAMED), place, text

@@ -9,11 +9,34 @@ from typing import Any
 
 from . import _kinds
 from ._kinds import Kind, Verdict
-from ._outcomes import Case
+from ._outcomes import UNKNOWN_KEYWORD, Case
 from ._values import VALUES
 from ._world import World
 
-UNKNOWN_KEYWORD = "nonsense_keyword"
+WORDS = {
+    "args": ("arguments", "expression"),
+    "base": ("wrap",),
+    "base_optimizer": ("base",),
+    "expr": ("InputSensitivity",),
+    "grad_expr": ("NTKSpectrum",),
+    "losses": ("num_losses",),
+    "operation": ("operations", "expressions", "coordinates"),
+    "sample_inputs": ("arguments",),
+    "spec": ("devices",),
+    "triangles": ("elements",),
+    "variable": ("variables",),
+    "variables": ("variable", "Variable"),
+    "source": ("constant", "constants"),
+    "options": ("expression",),
+    "xp": ("axes",),
+    "substeps": ("substep",),
+    "constraints": ("list",),
+    "operand": ("expression",),
+    "velocity": ("vector",),
+    "fmt": ("format",),
+    "file_format": ("format",),
+}
+"""What messages call an argument instead of its name."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +77,8 @@ class Recipe:
 
     def cases(self, world: World) -> Iterator[Case]:
         """All calls with one argument that is not right."""
-        yield Case(self.label, UNKNOWN_KEYWORD, "1")
+        if UNKNOWN_KEYWORD not in self.skipped:
+            yield Case(self.label, UNKNOWN_KEYWORD, "1")
         for name, parameter in self.parameters(world).items():
             kind = self.kind(parameter)
             if kind is None or name in self.skipped or parameter.kind == inspect.Parameter.VAR_KEYWORD:
@@ -73,13 +97,18 @@ class Recipe:
 
     def names(self, world: World, case: Case) -> tuple[str, ...]:
         """What a message may call the argument: by its name, or by the function if it has no other."""
-        own = (case.parameter, *self.aliases.get(case.parameter, ()))
+        own = (case.parameter, *WORDS.get(case.parameter, ()), *self.aliases.get(case.parameter, ()))
         required = [p for p in self.parameters(world).values() if p.default is inspect.Parameter.empty]
         alone = [p.name for p in required] == [case.parameter]
         return (*own, self.label.rpartition(".")[2]) if alone else own
 
+    def called(self, world: World) -> Any:
+        """Make the call with right arguments."""
+        function = self.function(world)
+        return _called(function, inspect.signature(function).parameters, dict(self.right(world)))
+
     def call(self, world: World, case: Case) -> Any:
-        """Make the call."""
+        """Make the call with one argument that is not right."""
         function, arguments = self.function(world), dict(self.right(world))
         parameters = inspect.signature(function).parameters
         if case.parameter == UNKNOWN_KEYWORD:

@@ -53,11 +53,22 @@ _WORDS = {
     "vertices": ("polygon",),
     "other": ("polygon", "union", "intersection", "difference", "symmetric_difference"),
     "where": ("tag", "region", "predicate"),
-    "sample": ("samples", "second argument", "data"),
+    "sample": ("samples", "second argument", "data", "number of points"),
     "resampling_strategy": ("resampling strategy",),
     "outer_size": ("outer_size[0]",),
     "batched_domains": ("stack",),
-    "segments": ("segment",),
+    "segments": ("segment", "Segment"),
+    "constructor": ("jno.domain", "polygon", "vertices", "callable"),
+    "region_mesh_sizes": ("build_mesh",),
+    "sizes": ("build_mesh",),
+    "size": ("extent",),
+    "radius": ("extent",),
+    "pml_thickness_top": ("extent",),
+    "pml_thickness_bottom": ("extent",),
+    "samplers": ("sampler",),
+    "resampling_strategies": ("resampling strategy",),
+    "fields": ("field",),
+    "boundary_tags": ("tag",),
 }
 
 
@@ -84,7 +95,7 @@ def _polygon(label: str, right: Right = lambda world: {}, /, **kinds: Kind) -> R
 
 
 _range = pair(real)
-_mesh_size = number(1e-2, 1e12)
+_mesh_size = number(1e-2)
 _regions = any_of(entries(array, dict))
 _vertices: Kind = any_of(array, _regions)
 _sampler = any_of(none, called, choice("uniform"))
@@ -206,8 +217,8 @@ _SAMPLES = [
     _square("tag", lambda w: {"name": "part", "where": lambda x, y: x < 0.6}, name=name, where=_selector),
     _square("point_region", lambda w: {"name": "pin", "xy": (0.0, 0.0)}, name=name, xy=pair(real)),
     _square("quadrature", lambda w: {"tag": "interior"}, tag=nothing, row=integer(0, 0)),
-    _square("draw_candidates", lambda w: {"tag": "interior"}, tag=nothing),
-    _square("is_resampled", lambda w: {"tag": "interior"}, tag=nothing),
+    _square("draw_candidates", lambda w: {"tag": "interior"}, tag=text),
+    _square("is_resampled", lambda w: {"tag": "interior"}, tag=text),
     _square(
         "distance_function",
         tag=nothing,
@@ -233,6 +244,7 @@ _SAMPLES = [
         lambda w: w.radiating.compute_enclosure_view_factor,
         lambda w: {"tags": ["left", "right"]},
         {"tags": nothing, "opaque_tags": optional(empty)},
+        _WORDS,
     ),
     _square("context_for", lambda w: {"recorded_on": w.square}, recorded_on=domain),
 ]

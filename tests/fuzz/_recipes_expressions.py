@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -29,6 +30,7 @@ from ._kinds import (
     real,
     size,
     text,
+    unusual,
     variable,
 )
 from ._recipe import Recipe
@@ -73,7 +75,8 @@ def _method(label: str, right: Right = lambda world: {}, /, **kinds: Kind) -> Re
 
 _MATRIX = jnp.eye(2)
 _variables = any_of(variable, entries(variable))
-_axes = any_of(integer(-1, 1), entries(integer(-1, 1), tuple))
+_axis_numbers = unusual(integer(-64, 64))
+_axes = any_of(_axis_numbers, entries(_axis_numbers, tuple))
 _operands = entries(operand)
 _components = any_of(operand, entries(operand))
 
@@ -81,17 +84,27 @@ _NAMESPACE = [
     *(_np(name, lambda w: {"x": w.u}, x=operand) for name in _UNARY),
     *(_np(name, lambda w: {"x": w.vector, "y": w.vector}, x=operand, y=operand) for name in _BINARY),
     *(_np(name, lambda w: {"x": w.u}, x=operand) for name in _REDUCTIONS),
-    _np("norm", lambda w: {"x": w.vector}, x=operand, ord=any_of(optional(choice(2, 0, -1, "fro", "nuc")), real)),
+    _np(
+        "norm",
+        lambda w: {"x": w.vector},
+        x=operand,
+        ord=any_of(optional(choice(2, 0, -1, "fro", "nuc", math.inf, -math.inf)), real),
+    ),
     *(_np(name, lambda w: {"x": jnp.eye(2)}, x=operand) for name in ("sym", "antisym", "trace")),
     _np("double_dot", lambda w: {"x": _MATRIX, "y": _MATRIX}, x=operand, y=operand),
     _np("inner", lambda w: {"x": w.vector, "y": w.vector}, x=operand, y=operand, n_contract=integer(0)),
-    _np("einsum", lambda w: {"subscripts": "...i->...", "operands": (w.vector,)}, subscripts=nothing, operands=operand),
-    _np("transpose", lambda w: {"x": w.vector}, x=operand, axes=optional(_axes)),
+    _np(
+        "einsum",
+        lambda w: {"subscripts": "...i->...", "operands": (w.vector,)},
+        subscripts=unusual(text),
+        operands=operand,
+    ),
+    _np("transpose", lambda w: {"x": w.vector}, x=operand, axes=optional(entries(integer(-2, 2)))),
     _np("expand_dims", lambda w: {"x": w.u, "axis": 0}, x=operand, axis=_axes),
     _np("squeeze", lambda w: {"x": w.u}, x=operand, axis=optional(_axes)),
     _np("reshape", lambda w: {"x": w.u, "shape": (-1,)}, x=operand, shape=any_of(integer(-1), entries(integer(-1)))),
     *(
-        _np(name, lambda w: {"items": [w.u, w.v]}, items=_operands, axis=integer(-2, 2))
+        _np(name, lambda w: {"items": [w.u, w.v]}, items=any_of(_operands, array), axis=integer(-2, 2))
         for name in ("concat", "concatenate", "stack")
     ),
     _np("vector", lambda w: {"components": (w.u, w.v)}, components=operand),
@@ -136,7 +149,7 @@ _NAMESPACE = [
         lambda w: {"options": [w.u, w.v]},
         options=any_of(_operands, entries(operand, dict)),
         name=optional(text),
-        default=nothing,
+        default=integer(0, 1),
     ),
 ]
 
@@ -234,7 +247,7 @@ _METHODS = [
     _method("tracker", reduce=optional(called)),
     _method("equal", lambda w: {"operand": w.v}, operand=operand),
     _method("not_equal", lambda w: {"operand": w.v}, operand=operand),
-    Recipe("Placeholder.eval", lambda w: (w.u * 1.0).eval, kinds={"domain": none}),
+    Recipe("Placeholder.eval", lambda w: (w.u * 1.0).eval, kinds={"domain": any_of(none, array)}),
     Recipe(
         "Placeholder.__call__",
         lambda w: w.u.__call__,
@@ -245,7 +258,7 @@ _METHODS = [
     Recipe(
         "jno.parameter",
         lambda w: jno.parameter,
-        kinds={"shape": any_of(size(0), entries(size(0), tuple)), "name": optional(text)},
+        kinds={"shape": any_of(size(0), entries(size(0))), "name": optional(text)},
     ),
     Recipe("jno.noise.gaussian", lambda w: jno.noise.gaussian, kinds={"std": number(0), "ndim": size(1)}),
     Recipe("jno.noise.laplace", lambda w: jno.noise.laplace, kinds={"std": number(0), "ndim": size(1)}),

@@ -93,7 +93,7 @@ _ADAPTERS = [
             lambda w, label=label: getattr(jno.lora, label),
             lambda w: {"base": eqx.nn.Linear(4, 4, key=w.key), "rank": 2, "alpha": 1.0, "key": w.key},
             base=nothing,
-            rank=integer(1, 4),
+            rank=integer(1),
             alpha=real,
             key=nothing,
         )
@@ -104,7 +104,7 @@ _ADAPTERS = [
         lambda w: jno.lora.apply_lora,
         lambda w: {"model": w.module(), "rank": 1, "key": w.key},
         model=lambda value: Verdict.RIGHT,
-        rank=integer(0),
+        rank=integer(-9),
         alpha=real,
         key=nothing,
         target=optional(text),

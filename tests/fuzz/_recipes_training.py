@@ -33,6 +33,7 @@ from ._kinds import (
     real,
     size,
     text,
+    unusual,
 )
 from ._recipe import Recipe
 from ._world import World
@@ -40,10 +41,11 @@ from ._world import World
 Right = Callable[[World], Mapping[str, Any]]
 _schedule = any_of(positive, function)
 _CONTROLS = ("freeze", "lora", "optimizer", "lr", "dtype")
+_weights = any_of(called, path, array, real, entries(real, dict))
 _window = optional(size(1))
 _below_one = number(0, 1, below=True)
 _dtype = optional(lambda value: Verdict.WRONG)
-_inputs = any_of(array, entries(array))
+_inputs = any_of(array, entries(array), lambda value: Verdict.EITHER if hasattr(value, "dtype") else Verdict.WRONG)
 
 
 def _of(label: str, function: Callable[[World], Any], right: Right = lambda world: {}, /, **kinds: Kind) -> Recipe:
@@ -55,7 +57,8 @@ def _core(method: str, right: Right = lambda world: {}, /, **kinds: Kind) -> Rec
 
 
 def _model(method: str, right: Right = lambda world: {}, /, **kinds: Kind) -> Recipe:
-    return Recipe(f"Model.{method}", lambda w: getattr(w.model(), method), right, kinds)
+    passed_on = ("nonsense_keyword",) if method in ("bayesian", "vi") else ()  # to a factory, when training begins
+    return Recipe(f"Model.{method}", lambda w: getattr(w.model(), method), right, kinds, skipped=passed_on)
 
 
 def _space(method: str, right: Right = lambda world: {}, /, **kinds: Kind) -> Recipe:
@@ -69,7 +72,7 @@ _PROBLEMS = [
         lambda w: jno.core,
         lambda w: {"constraints": [w.u.mse]},
         constraints=entries(operand),
-        mesh=nothing,
+        mesh=optional(nothing),
         resume_from=optional(path),
         domain=none,
     ),
@@ -119,7 +122,7 @@ _PROBLEMS = [
         budget=optional(integer(1)),
         devices=optional(any_of(integer(0, 1), empty)),
         objective=optional(called),
-        executor=optional(integer(1, 1)),
+        executor=optional(integer(1, 2)),
         workers=optional(integer(1, 10**4)),
         journal=optional(path),
     ),
@@ -154,7 +157,9 @@ _MODELS = [
     _model("mask", param_mask=any_of(none)),
     _model("constrain", lambda w: {"transform": jnp.tanh}, transform=function),
     _model("dtype", lambda w: {"dtype": jnp.float32}, dtype=nothing),
-    _model("initialize", lambda w: {"weights": w.module()}, weights=any_of(called, path, array)),
+    _model(
+        "initialize", lambda w: {"weights": w.module()}, weights=any_of(called, path, array, real, entries(real, dict))
+    ),
     _model(
         "lora",
         rank=integer(1),
@@ -166,7 +171,7 @@ _MODELS = [
     _model(
         "tune",
         lambda w: {"freeze": [True]},
-        **dict.fromkeys(_CONTROLS, any_of(none, entries(none))),
+        **dict.fromkeys(_CONTROLS, any_of(none, entries(any_of(none, positive)))),
     ),
     _model(
         "export",
@@ -263,7 +268,8 @@ _OPTIMIZERS = [
     ),
 ]
 
-_limits = {"min_lr": optional(number(0, 1e-3)), "max_lr": optional(number(1e-3))}
+_bound = optional(unusual(real))
+_limits = {"min_lr": _bound, "max_lr": _bound}
 _SCHEDULES = [
     _of(
         "LearningRateSchedule",
@@ -318,16 +324,16 @@ _ADAPTIVE = {
     "DLRS": {
         "lr0": positive,
         "window": size(2),
-        "decremental_factor": number(0, 1, above=True),
-        "stagnation_factor": number(0),
-        "increment_factor": number(0),
+        "decremental_factor": number(0, 9),
+        "stagnation_factor": number(0, 9),
+        "increment_factor": number(0, 9),
         "min_lr": number(0, 1),
         "max_lr": number(1e-3),
     },
     "DWA": {"temperature": positive},
     "RLW": {"alpha": positive},
     "LbPINNsLossBalancing": {
-        "init_s": any_of(real, entries(real)),
+        "init_s": any_of(real, entries(real), array),
         "lr_s": number(0),
         "beta1": _below_one,
         "beta2": _below_one,
@@ -361,7 +367,11 @@ _BALANCERS = [
             f"jno.fn.adaptive.{label}",
             lambda w, label=label: getattr(jno.fn.adaptive, label),
             lambda w: {"losses": [w.u.mse, w.v.mse]},
-            {"losses": optional(entries(operand)), "mode": choice("raw", "relative", "log"), "eps": number(0)},
+            {
+                "losses": optional(any_of(entries(operand), integer(1))),
+                "mode": choice("raw", "relative", "log"),
+                "eps": number(0),
+            },
             skipped=("arguments",),
         )
         for label in ("dwa", "rlw", "relobralo", "softadapt", "lbpinns_loss_balancing")
@@ -413,7 +423,7 @@ _CALLBACKS = [
                 "patience": integer(1),
                 "min_delta": number(0),
                 "mode": choice("min", "max", "rel"),
-                "metric_fn": optional(function),
+                "metric_fn": optional(called),
                 "baseline": optional(real),
                 "monitor": optional(name),
             },
@@ -432,7 +442,7 @@ _CALLBACKS = [
         (
             "ntk_spectrum",
             lambda w: {"grad_expr": w.u.grad(w.model())},
-            {"grad_expr": operand, "n_points": size(1), "top_k": size(1)},
+            {"grad_expr": operand, "n_points": integer(1), "top_k": integer(1)},
         ),
         ("residual_stats", lambda w: {}, {"constraints": _constraints}),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import jax
@@ -12,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jno.trace import FunctionCall, Placeholder, Variable, as_node
+from jno.utils import FLAG, TEXT, checked, is_real, sequence
 
 from ..geometry import Geometry, exact_distance, smooth_distance
 from ..mesh import Facets, boundary_facets, check_tag_name, right_unit_normals, straight_runs
@@ -19,7 +19,10 @@ from ..sampling import DomainView, attach, columns, unknown_tag, whole_tag
 from ._interpolation import mesh_interpolant, nodal_values
 from ._membership import chosen_value
 
+_BOUNDARIES = TEXT | sequence(TEXT, "a list of tags")
 
+
+@checked(tag=TEXT, boundary_tags=_BOUNDARIES, smooth=FLAG)
 def distance_function(
     self: DomainView,
     tag: str = "interior",
@@ -77,6 +80,7 @@ def distance_function(
     return FunctionCall(function, coordinates, "distance", align="broadcast")
 
 
+@checked(tag=TEXT)
 def by_region(self: DomainView, values: object, default: object = None, *, tag: str = "interior") -> FunctionCall:
     """A coefficient that is constant on every region.
 
@@ -104,6 +108,8 @@ def by_region(self: DomainView, values: object, default: object = None, *, tag: 
     geometry = _single_geometry(self, "by_region()")
     if not isinstance(values, Mapping) or not values:
         raise ValueError(f"by_region(values) needs a dict region -> number, not empty; got {values!r}.")
+    for region in values:
+        TEXT.require(region, "by_region(values)", optional=False)
     if any(isinstance(value, Placeholder) for value in (*values.values(), default)):
         which = by_region(self, {name: float(number) for number, name in enumerate(values, start=1)}, tag=tag)
         options = [0.0 if default is None else default, *values.values()]
@@ -123,11 +129,12 @@ def _option(which: Float[jax.Array, "N 1"], elsewhere: Any, *options: Any) -> Fl
 
 
 def _number(name: object, value: object) -> float:
-    if not isinstance(value, Real) or isinstance(value, bool):
+    if not is_real(value):
         raise ValueError(f"by_region: the value of {name!r} must be a number; got {value!r}.")
     return float(value)
 
 
+@checked(tag=TEXT, field=TEXT)
 def interpolate(self: DomainView, values: object, *, tag: str = "interior", field: str | None = None) -> FunctionCall:
     """A coefficient given at the nodes of the mesh, an expression that can be differentiated.
 

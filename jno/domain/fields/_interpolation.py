@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 
-from jno.utils import read_npy, shown_path
+from jno.utils import PATH, read_npy, shown_path
 
 from ..mesh import Mesh
 
@@ -121,6 +121,7 @@ def nodal_values(source: object, mesh: Mesh, field: str | None) -> np.ndarray:
             values of other points.
     """
     if isinstance(source, str | Path):
+        PATH.require(source, "interpolate(values)")
         source = _read(Path(source), mesh, field)
     elif field is not None:
         raise ValueError(f"interpolate(field={field!r}) names the data of a mesh file, and the values are an array.")

@@ -6,7 +6,7 @@ import os
 import warnings
 from typing import TypeAlias, TypeVar
 
-from jno.utils import user_path
+from jno.utils import FLAG, PATH, POSITIVE, TEXT, checked, user_path
 
 from ..mesh import Mesh
 from ..sampling import DomainView
@@ -28,6 +28,7 @@ _SIZE = (10.0, 8.0)
 PathLike: TypeAlias = str | os.PathLike[str]
 
 
+@checked(path=PATH, fmt=TEXT, show_sampled=FLAG)
 def export(
     self: D,
     path: PathLike,
@@ -69,7 +70,7 @@ def export(
         >>> jno.domain(d.export(file, fields={"u": d.points[:, 0]}) and file).boundary_tags() == d.boundary_tags()
         True
     """
-    target = user_path(path)
+    target, size = user_path(path), checked_figsize(figsize)
     name = (target.suffix if fmt is None else fmt).lower().lstrip(".")
     kind = _KINDS.get(name)
     if kind is None:
@@ -82,7 +83,7 @@ def export(
     values = {} if fields is None else fields
     match kind:
         case "picture":
-            plot_mesh(self, target, figsize, show_sampled)
+            plot_mesh(self, target, size, show_sampled)
         case "html":
             export_interactive_html(self, target, show_sampled)
         case "msh":
@@ -95,6 +96,7 @@ def export(
     return self
 
 
+@checked(save_path=PATH, file_format=TEXT)
 def export_vtk(self: D, save_path: PathLike = "./runs/domain.vtk", file_format: str | None = None) -> D:
     """Write a `.vtk` or `.vtu` file with the tags as 0/1 data; see `export`.
 
@@ -123,6 +125,7 @@ def export_vtk(self: D, save_path: PathLike = "./runs/domain.vtk", file_format: 
     return self
 
 
+@checked(save_path=PATH)
 def export_msh(self: D, save_path: PathLike = "./runs/domain.msh") -> D:
     """Write a gmsh 4.1 text file with the tags as physical groups.
 
@@ -144,6 +147,7 @@ def export_msh(self: D, save_path: PathLike = "./runs/domain.msh") -> D:
     return export(self, save_path, "msh")
 
 
+@checked(save_path=PATH, show_sampled=FLAG)
 def export_interactive_html(self: D, save_path: PathLike = "./runs/domain.html", show_sampled: bool = True) -> D:
     """Write a page with the mesh to turn and zoom; needs plotly (`pip install 'jno-jax[viz]'`).
 
@@ -166,6 +170,7 @@ def export_interactive_html(self: D, save_path: PathLike = "./runs/domain.html",
     return self
 
 
+@checked(save_path=PATH, show_sampled=FLAG)
 def plot_mesh(
     self: D, save_path: PathLike = "./runs/domain_mesh.png", figsize: object = _SIZE, show_sampled: bool = True
 ) -> D:
@@ -195,6 +200,7 @@ def plot_mesh(
     return self
 
 
+@checked(save_path=PATH, show_normals=FLAG, arrow_scale=POSITIVE, interactive=FLAG)
 def plot(
     self: D,
     save_path: PathLike = "./runs/domain.png",
@@ -227,14 +233,14 @@ def plot(
         >>> _ = d.variable("left", normals=True)
         >>> _ = d.plot(tempfile.mkdtemp() + "/left.png")
     """
-    target, sets = user_path(save_path), _point_sets(self)
+    target, sets, size = user_path(save_path), _point_sets(self), checked_figsize(figsize)
     if not sets:
         warnings.warn("Nothing has been sampled, so there is nothing to plot.", UserWarning, stacklevel=2)
     elif interactive or target.suffix.lower() in (".html", ".htm"):
         page = target if target.suffix.lower() in (".html", ".htm") else target.with_suffix(".html")
         write_html(page, None, sets)
     else:
-        draw_points(target, checked_figsize(figsize), sets, show_normals=show_normals, arrow_scale=arrow_scale)
+        draw_points(target, size, sets, show_normals=show_normals, arrow_scale=arrow_scale)
     return self
 
 

@@ -30,13 +30,17 @@ class PlottedPoints:
     normals: Float[np.ndarray, "N D"] | None
 
 
+_LARGEST = 400.0
+"""Inches; at 150 dots per inch matplotlib draws no more."""
+
+
 def checked_figsize(figsize: Any) -> tuple[float, float]:
     """Width and height in inches."""
     try:
         width, height = (float(value) for value in figsize)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         width = height = np.nan
-    if not (0.0 < width < np.inf and 0.0 < height < np.inf):
+    if isinstance(figsize, dict | set) or not (0.0 < width <= _LARGEST and 0.0 < height <= _LARGEST):
         raise ValueError(f"figsize must be two positive finite numbers, width and height in inches; got {figsize!r}.")
     return width, height
 

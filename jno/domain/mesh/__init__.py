@@ -21,11 +21,14 @@ from ._elements import simplices_name as simplices_name
 from ._elements import vtk_kind as vtk_kind
 from ._gmsh import Entity as Entity
 from ._gmsh import Gmsh as Gmsh
+from ._gmsh import check_algorithm as check_algorithm
 from ._gmsh import generate as generate
 from ._gmsh import gmsh_model as gmsh_model
 from ._gmsh import numbered_names as numbered_names
 from ._gmsh import physical_names as physical_names
 from ._gmsh import read_model as read_model
+from ._limits import check_nodes as check_nodes
+from ._limits import plane_nodes as plane_nodes
 from ._mesh import Mesh as Mesh
 from ._quadrature import Quadrature as Quadrature
 from ._quadrature import cell_quadrature as cell_quadrature

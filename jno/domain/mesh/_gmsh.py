@@ -13,12 +13,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from jno.utils import is_integer
+
 from ._elements import gmsh_kind
 from ._raw_mesh import Block, MeshFileError, RawMesh, positions
 
 # Meshing the same geometry twice must give the same mesh: one thread, and gmsh's fixed random seed.
 _OPTIONS = {"General.Terminal": 0.0, "General.NumThreads": 1.0, "Mesh.ElementOrder": 1.0, "Mesh.RecombineAll": 0.0}
-_PLANE_ALGORITHMS = (1, 2, 3, 5, 6, 7, 8, 9, 11)
+PLANE_ALGORITHMS = (1, 2, 3, 5, 6, 7, 8, 9, 11)
 
 Entity: TypeAlias = tuple[int, int]
 Gmsh: TypeAlias = Any
@@ -74,10 +76,19 @@ def _close(gmsh: Gmsh, opened: bool, before: str | None, saved: Mapping[str, flo
         gmsh.model.setCurrent(before)
 
 
+def check_algorithm(algorithm: object) -> None:
+    """Refuse what is no number of a meshing algorithm.
+
+    Raises:
+        ValueError: naming those that exist.
+    """
+    if not is_integer(algorithm) or algorithm not in PLANE_ALGORITHMS:
+        raise ValueError(f"algorithm must be one of gmsh's 2-D algorithms {PLANE_ALGORITHMS}; got {algorithm!r}.")
+
+
 def generate(gmsh: Gmsh, dimension: int, mesh_size: float | None, algorithm: int, origin: str) -> None:
     """Mesh the current model; `mesh_size` bounds the size of the elements."""
-    if algorithm not in _PLANE_ALGORITHMS:  # gmsh itself takes any number
-        raise ValueError(f"algorithm must be one of gmsh's 2-D algorithms {_PLANE_ALGORITHMS}; got {algorithm!r}.")
+    check_algorithm(algorithm)  # gmsh itself takes any number
     saved = {name: gmsh.option.getNumber(name) for name in ("Mesh.MeshSizeMax", "Mesh.Algorithm")}
     try:
         if mesh_size is not None:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from jno.utils import takes
+
 from ._mesh import Mesh
 from ._topology import first_appearance, nodal_normals, used_nodes
 
@@ -81,7 +83,12 @@ def mesh_tags(mesh: Mesh, aliases: dict[str, str] | None = None) -> dict[str, Ta
 
 def evaluate_predicate(name: str, where: Predicate, points: Float[np.ndarray, "N D"]) -> Bool[np.ndarray, " N"]:
     """The predicate at the points, checked to be one boolean per point."""
-    mask = np.asarray(where(*points.T))
+    try:
+        mask = np.asarray(where(*points.T))
+    except TypeError as error:
+        if takes(where, points.shape[1]):
+            raise
+        raise TypeError(f"where= of tag {name!r} must take the {points.shape[1]} coordinates: {error}") from error
     if mask.dtype != np.bool_ or mask.shape != (len(points),):
         raise ValueError(
             f"where= of tag {name!r} must map {points.shape[1]} coordinate arrays of shape ({len(points)},) "

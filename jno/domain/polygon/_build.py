@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from jno.sampler import ResamplingStrategy
+
 from .. import _shapely as shapely
 from .._shapely import Shape, is_shapely
 from ..mesh import check_tag_name
@@ -115,7 +117,14 @@ def with_strategies(
     scene: PolygonScene, default: object, strategies: Mapping[Any, Any] | None, regions: Iterable[str]
 ) -> PolygonScene:
     """The scene with resampling strategies by region, kind or tag; `default` is for all others."""
-    return replace(scene, strategies=_registry("resampling_strategies", default, strategies, scene, regions))
+    registry = _registry("resampling_strategies", default, strategies, scene, regions)
+    for name, strategy in registry.items():
+        if not isinstance(strategy, ResamplingStrategy):
+            raise TypeError(
+                f"The resampling strategy of {name!r} must be one of jno.sampler, such as jno.sampler.rad(); got "
+                f"{strategy!r}."
+            )
+    return replace(scene, strategies=registry)
 
 
 def _registry(

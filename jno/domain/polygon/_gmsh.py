@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from jno.utils import is_real
+
 from ..mesh import Gmsh, generate, gmsh_model
 from ._arrangement import Arrangement
 
@@ -143,7 +145,6 @@ def check_sizes(sizes: Mapping[str, Any], regions: Mapping[str, Any]) -> dict[st
 
 def checked_size(what: str, size: object) -> float:
     """A positive finite number."""
-    numbers = (int, float, np.integer, np.floating)
-    if not isinstance(size, numbers) or isinstance(size, bool) or not 0.0 < float(size) < float("inf"):
+    if not is_real(size) or size <= 0.0:
         raise ValueError(f"{what} must be a positive float; got {size!r}.")
     return float(size)

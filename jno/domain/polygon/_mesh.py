@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from .. import _shapely as shapely
 from ..geometry import Geometry, select_on_mesh
-from ..mesh import Mesh, Tag, along_curve, measures, mesh_tags, orient, right_unit_normals
+from ..mesh import Mesh, Tag, along_curve, check_nodes, measures, mesh_tags, orient, plane_nodes, right_unit_normals
 from ._arrangement import Arrangement, arrangement, interface_edges
 from ._geometry import on_segments, ring_segments
 from ._gmsh import Box, Corners, SizeField, Triangulation, check_sizes, checked_size, triangulate
@@ -27,6 +27,7 @@ def mesh_scene(
     region_sizes = check_sizes(sizes, scene.regions)
     if "interior" not in scene.table:
         raise ValueError("build_mesh: empty active geometry; nothing is left of the domain.")
+    _check_count(scene, size, region_sizes)
     plan = arrangement(scene)
     fields: list[SizeField]
     if interpolate:
@@ -46,6 +47,15 @@ def mesh_scene(
             tags[alias] = replace(tags[target], name=alias)
     ordered = {name: tags[name] for name in (*meshed.names, *meshed.pins) if name in tags}
     return replace(Geometry.from_mesh(mesh, ordered, ds=size), lazy=meshed)
+
+
+def _check_count(scene: PolygonScene, size: float, region_sizes: Mapping[str, float]) -> None:
+    """Refuse a mesh of too many nodes."""
+    estimate = plane_nodes(scene.active.area, scene.active.length, size)
+    check_nodes(estimate, f"build_mesh: mesh_size={size!r} on an area of {scene.active.area:g}")
+    for name, value in region_sizes.items():
+        region = scene.regions[name]
+        check_nodes(plane_nodes(region.area, region.length, value), f"build_mesh: sizes[{name!r}]={value!r}")
 
 
 def _node_sizes(

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from jno.utils import FLAG, checked, instance
+
 from .._shapely import is_shapely
 from .._time import TimeAxis
 from ..geometry import Geometry, GeometryBatch
@@ -206,6 +208,10 @@ def _with_scene(domain: P, scene: PolygonScene) -> P:
 
 
 # -- mesh ----
+_SIZES = instance("a dict region -> size", Mapping)
+
+
+@checked(region_mesh_sizes=_SIZES, sizes=_SIZES, interpolate=FLAG)
 def build_mesh(
     self: P,
     mesh_size: float | int = 0.1,
@@ -291,7 +297,7 @@ def compute_enclosure_view_factor(
         0.414214
     """
     if opaque_tags is not None:
-        boundary_list(self, opaque_tags)
+        boundary_list(self, opaque_tags, "opaque_tags")
     names = boundary_list(self, tags)
     records = [sampled_boundary(self, tag) for tag in names]
     scene = scene_of(self)

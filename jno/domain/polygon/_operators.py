@@ -68,7 +68,7 @@ def _check_free(scene: PolygonScene, name: str) -> None:
 def with_region(scene: PolygonScene, name: str, where: object, kind: str | None) -> PolygonScene:
     """The scene with a named region, see `PolygonDomain.region`."""
     _check_free(scene, name)
-    if kind not in _KINDS:
+    if kind is not None and not (isinstance(kind, str) and kind in _KINDS):
         raise ValueError(f"region({name!r}): kind must be 'boundary', 'interior' or None; got {kind!r}.")
     if is_shapely(where):
         return _with_shape(scene, name, where, kind)
@@ -128,7 +128,11 @@ def _normal_geometry(scene: PolygonScene, tag: str, inside: object) -> Any:
     if inside is None or is_shapely(inside):
         return inside
     names = [inside] if isinstance(inside, str) else inside
-    if not isinstance(names, Sequence) or not names or any(name not in scene.regions for name in names):
+    if (
+        not isinstance(names, Sequence)
+        or not names
+        or any(not isinstance(name, str) or name not in scene.regions for name in names)
+    ):
         raise ValueError(
             f"normal_geometry of {tag!r} must be a region of the domain, a sequence of regions or a shapely geometry; "
             f"got {inside!r}, regions: {sorted(scene.regions)}."

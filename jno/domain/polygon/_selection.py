@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from jno.utils import takes
+
 from ..geometry import NoSuchRegion, Where, checked_where, facet_mask
 from ._geometry import clip_to, on_segments, polygonal
 from ._shapes import Area, Curve, PolygonRegion, Selection
@@ -102,7 +104,13 @@ def selected_edges(
 
 def edges_by_midpoint(name: str, where: Callable[..., Any], boundary: Curve) -> np.ndarray:
     """Edges whose midpoint satisfies `f(x, y)`, called with two numbers."""
-    selected = np.array([bool(where(float(x), float(y))) for x, y in boundary.segments.mean(axis=1)], dtype=bool)
+    if not takes(where, 2):
+        raise TypeError(f"region({name!r}): where must be a predicate f(x, y) -> bool of two numbers; got {where!r}.")
+    answers = [where(float(x), float(y)) for x, y in boundary.segments.mean(axis=1)]
+    for answer in answers:
+        if not isinstance(answer, bool | np.bool_) and np.asarray(answer).dtype.kind != "b":
+            raise TypeError(f"region({name!r}): the predicate where must return True or False; got {answer!r}.")
+    selected = np.array([bool(answer) for answer in answers], dtype=bool)
     if not np.any(selected):
         raise ValueError(
             f"region({name!r}): the predicate holds at the midpoint of none of the {len(selected)} edges of the "

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 
 import numpy as np
+
+from jno.utils import is_integral
 
 from ..geometry import Geometry, GeometryBatch, Group, LazyRegions
 from ..mesh import Tag
@@ -29,9 +30,16 @@ def stacked_batch(
     return GeometryBatch(tuple(rows))
 
 
+_MOST_POINTS = 100_000_000
+
+
 def _checked_count(name: str, count: object) -> int:
-    if not isinstance(count, Integral) or isinstance(count, bool) or count < 1:
-        raise ValueError(f"stack({name}=...) must be a positive integer; got {count!r}.")
+    if not is_integral(count, 1) or count > _MOST_POINTS:
+        raise ValueError(
+            f"stack({name}=...) must be a positive integer; got {count!r}."
+            if not is_integral(count, 1)
+            else f"stack({name}={count}): at most {_MOST_POINTS} points a row."
+        )
     return int(count)
 
 

@@ -53,7 +53,7 @@ def compute_enclosure_view_factor(self: DomainView, tags: object, opaque_tags: o
     """
     records = [sampled_boundary(self, tag) for tag in boundary_list(self, tags)]
     _check_plane(self, records[0].tag)
-    opaque = () if opaque_tags is None else tuple(boundary_list(self, opaque_tags))
+    opaque = () if opaque_tags is None else tuple(boundary_list(self, opaque_tags, "opaque_tags"))
     arcs = [arcs_of_record(self, record) for record in records]
     return enclosure(self, records, arcs, walls(self.geometry, opaque), same_tag=True)
 
@@ -133,11 +133,11 @@ def _check_plane(domain: DomainView, tag: str) -> None:
         )
 
 
-def boundary_list(domain: DomainView, tags: object) -> list[str]:
+def boundary_list(domain: DomainView, tags: object, argument: str = "tags") -> list[str]:
     """A tag or a sequence of tags, each a boundary."""
     names = [tags] if isinstance(tags, str) else list(tags) if isinstance(tags, Sequence) else []
     if not names:
-        raise ValueError(f"compute_enclosure_view_factor(tags) needs one or more boundary tags; got {tags!r}.")
+        raise ValueError(f"compute_enclosure_view_factor({argument}) needs one or more boundary tags; got {tags!r}.")
     for name in names:
         record = domain.samples.find(name)
         region = name if record is None else record.region

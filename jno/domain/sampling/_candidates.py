@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from jno.utils import TEXT, checked
+
 from ..geometry import Geometry
 from ._drawable import PointsAndNormals, draw
 from ._record import SampleRecord, region_of
@@ -34,6 +36,7 @@ def candidates(
     return draw(geometry, region, count, record.shape_sampler, generator)
 
 
+@checked(tag=TEXT)
 def draw_candidates(
     self: DomainView, tag: str
 ) -> tuple[Float[np.ndarray, "M D"] | None, Float[np.ndarray, "M D"] | None]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float, Int
 
-from jno.utils import Logger, get_logger
+from jno.utils import TEXT, Logger, checked, get_logger
 
 from .._time import TimeAxis
 from ..geometry import Geometry, GeometryBatch
@@ -239,6 +239,7 @@ class DomainView(ABC):
         """Context keys that hold points."""
         return frozenset(record.tag for record in self.samples.records) | frozenset(self.samples.data_tags)
 
+    @checked(tag=TEXT)
     def point_set(self, tag: str) -> str:
         """Name of the point set of a context key: matched point sets have one, data that is given at points has none.
 
@@ -253,6 +254,7 @@ class DomainView(ABC):
             return ""
         return record.tag if record.like is None else record.like
 
+    @checked(tag=TEXT)
     def is_resampled(self, tag: str) -> bool:
         """Whether the points of a context key are replaced during training."""
         record = self.samples.find(tag)

@@ -7,9 +7,12 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypedDict, TypeVar
 
+from jno.utils import FLAG
+
 from .._keywords import Keyword, SharedKeywords
 from .._time import TimeAxis
 from ..geometry import Geometry, GeometryBatch
+from ..mesh import check_algorithm
 from ..sampling import DomainView
 
 P = ParamSpec("P")
@@ -49,8 +52,10 @@ class Constructor(Generic[P]):
     def __get__(self, instance: object, owner: type[D]) -> Callable[P, D]:
         @functools.wraps(self._build)
         def construct(*args: P.args, **kwargs: P.kwargs) -> D:
-            geometry = self._build(*args, **kwargs)
             options: dict[str, Any] = {**MESH_KEYWORDS.defaults, **kwargs}
+            check_algorithm(options["algorithm"])
+            FLAG.require(options["compute_mesh_connectivity"], "compute_mesh_connectivity")
+            geometry = self._build(*args, **kwargs)
             domain = owner.from_batch(GeometryBatch.of(geometry), TimeAxis.from_spec(options["time"]))
             domain.algorithm = options["algorithm"]
             domain.compute_mesh_connectivity = options["compute_mesh_connectivity"]

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
+from jno.utils import takes
+
 from ..geometry import Geometry, build_geometry
 from ..io import from_meshio
 from ..mesh import Gmsh, RawMesh, generate, gmsh_model, numbered_names, physical_names, read_model
@@ -23,6 +25,8 @@ def callable_geometry(draw: Callable[..., Any], *, algorithm: int, keep_orphan_n
     Physical groups become tags; without any, the faces (in the plane: edges) are numbered tags.
     """
     origin = f"The geometry callable {draw!r}"
+    if not takes(draw, 1):
+        raise TypeError(f"jno.domain({draw!r}): a function that draws takes one argument, the empty gmsh.model.")
     with gmsh_model("A geometry callable") as gmsh:
         drawing, dimension, size = _checked_result(draw(gmsh.model), origin)
         raw = _meshed(gmsh, drawing, dimension, size, algorithm, origin)

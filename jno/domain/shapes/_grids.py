@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Unpack
 
 import numpy as np
 from jaxtyping import Float
 
 from ..geometry import Geometry
-from ..mesh import mesh_tags
+from ..mesh import check_nodes, mesh_tags
 from ._checks import checked_count, checked_range, checked_size
 from ._constructor import Constructor, MeshOptions
 from ._structured import NUMBERED_EDGES, cell_count, structured_mesh
@@ -157,11 +158,14 @@ def cube(
 
 def _sized_axis(name: str, values: object, mesh_size: float) -> Float[np.ndarray, " n"]:
     start, stop = checked_range(name, values)
+    if not math.isfinite(stop - start):
+        raise ValueError(f"{name} must be two different finite numbers (first, last); got {values!r}, too far apart.")
     return np.linspace(start, stop, cell_count(stop - start, mesh_size) + 1)
 
 
 def _grid(x_range: object, y_range: object, cells: tuple[int, int]) -> Geometry:
     """A rectangle with a given number of cells per direction."""
+    check_nodes((cells[0] + 1) * (cells[1] + 1), f"nx={cells[0]}, ny={cells[1]} cells")
     axes = tuple(
         np.linspace(*checked_range(name, values), count + 1)
         for name, values, count in zip(("x_range", "y_range"), (x_range, y_range), cells, strict=True)

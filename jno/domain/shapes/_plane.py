@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..geometry import Geometry, build_geometry
-from ..mesh import Entity, generate, gmsh_model, read_model
+from ..mesh import Entity, check_nodes, generate, gmsh_model, plane_nodes, read_model
 
 Loop = tuple[int, ...]
 
@@ -51,6 +51,7 @@ class Plane:
 def mesh_plane(plane: Plane, mesh_size: float, algorithm: int, shape: str) -> Geometry:
     """Triangles of about the mesh size in all surfaces; shared edges are meshed once."""
     origin = f"jno.domain.{shape}()"
+    _check_size(plane, mesh_size, origin)
     with gmsh_model(origin) as gmsh:
         geo = gmsh.model.geo
         for number, (x, y) in enumerate(plane.corners, start=1):
@@ -63,3 +64,16 @@ def mesh_plane(plane: Plane, mesh_size: float, algorithm: int, shape: str) -> Ge
         generate(gmsh, 2, None, algorithm, origin)
         raw = read_model(gmsh, 2, plane.names, origin)
     return build_geometry(raw, origin, ds=mesh_size, notice=False)
+
+
+def _check_size(plane: Plane, mesh_size: float, origin: str) -> None:
+    """Refuse a mesh of too many nodes; holes count as area, which is on the safe side by little."""
+    corners = np.array(plane.corners)
+    with np.errstate(over="ignore", invalid="ignore"):
+        width, height = (float(extent) for extent in np.ptp(corners, axis=0))
+        steps = np.diff(corners[np.array(plane.edges)], axis=1)
+        perimeter = float(np.sum(np.hypot(steps[..., 0], steps[..., 1])))
+    check_nodes(
+        plane_nodes(width * height, perimeter, mesh_size),
+        f"{origin}: mesh_size={mesh_size!r} on an extent of {width:g} x {height:g}",
+    )

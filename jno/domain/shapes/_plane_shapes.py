@@ -14,8 +14,11 @@ from typing import Unpack
 import numpy as np
 from jaxtyping import Float
 
+from jno.utils import FLAG, checked
+
 from .. import _shapely as shapely
 from ..geometry import Geometry
+from ..mesh import check_nodes
 from ._checks import checked_count, checked_length, checked_pair, checked_range, checked_size
 from ._constructor import Constructor, MeshOptions
 from ._plane import Plane, mesh_plane
@@ -141,6 +144,7 @@ def disk(
     x, y = checked_pair("center", center)
     length, size = checked_length("radius", radius), checked_size(mesh_size)
     count = checked_count("num_points", num_points, 3)
+    check_nodes(count, f"num_points={count}")
     angle = 2.0 * np.pi * np.arange(count) / count
     plane = Plane()
     plane.surface(plane.ring(np.stack([x + length * np.cos(angle), y + length * np.sin(angle)], axis=1)))
@@ -148,6 +152,7 @@ def disk(
 
 
 @Constructor
+@checked(separate_boundary=FLAG)
 def l_shape(
     size: object = 1.0, mesh_size: object = 0.1, separate_boundary: bool = False, **options: Unpack[MeshOptions]
 ) -> Geometry:
@@ -180,6 +185,7 @@ def l_shape(
 
 
 @Constructor
+@checked(separate_boundary=FLAG)
 def rectangle_with_hole(
     outer_size: object = 1.0,
     hole_size: object = 0.4,
@@ -228,6 +234,7 @@ def rectangle_with_hole(
 
 
 @Constructor
+@checked(separate_boundary=FLAG)
 def rectangle_with_holes(
     outer_size: object = (2.0, 1.0),
     holes: object = None,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..mesh import Mesh
+from ..mesh import Mesh, check_nodes
 
 # Compass names of the low and the high end of every axis, and the numbered edges of a rectangle.
 _SIDES = {
@@ -20,8 +21,14 @@ NUMBERED_EDGES = {"one": "top", "two": "right", "three": "bottom", "four": "left
 
 
 def cell_count(length: float, mesh_size: float) -> int:
-    """Number of equal cells whose width is nearest to the mesh size."""
-    return max(1, round(abs(length) / mesh_size))
+    """Number of equal cells whose width is nearest to the mesh size.
+
+    Raises:
+        ValueError: there would be too many.
+    """
+    cells = abs(length) / mesh_size if mesh_size > 0.0 else math.inf
+    check_nodes(cells, f"mesh_size={mesh_size!r} on a length of {abs(length):g}")
+    return max(1, round(cells))
 
 
 def node_ids(shape: tuple[int, ...]) -> np.ndarray:
@@ -95,6 +102,7 @@ def structured_mesh(axes: tuple[Float[np.ndarray, " _"], ...]) -> Mesh:
     `left` is the first value of the first axis, `right` the last one, and so on.
     """
     shape = tuple(len(axis) for axis in axes)
+    check_nodes(math.prod(shape), f"a grid of {' x '.join(map(str, shape))} nodes")
     dimension = len(axes)
     mesh = Mesh.from_cells(_tensor_points(axes), _CELLS[dimension](shape))
     index = np.stack(np.unravel_index(np.arange(len(mesh.points)), shape), axis=1)

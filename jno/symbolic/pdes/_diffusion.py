@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from jno.trace import Placeholder, as_node
+from jno.trace import OPERAND, VARIABLE, Placeholder, as_node
+from jno.utils import checked
 from jno.utils.ad_mode import AUTOMATIC
 
-from ._terms import OPTIONAL_TIME, RATE_SCHEME, documented, first_order, laplacian, minus, plus_rate, spatial_variables
+from ._terms import (
+    OPTIONAL_TIME,
+    RATE_SCHEME,
+    SQUARED,
+    documented,
+    first_order,
+    laplacian,
+    minus,
+    plus_rate,
+    spatial_variables,
+)
 
 _documented_rate = documented.extended({"scheme": RATE_SCHEME})
 _documented_steady_or_not = _documented_rate.extended({"t": OPTIONAL_TIME})
 
 
 @documented
+@checked(u=OPERAND, forcing=OPERAND, diffusion=OPERAND)
 def poisson(
     u: object, forcing: object = 0.0, *variables: object, diffusion: object = 1.0, scheme: str = AUTOMATIC
 ) -> Placeholder:
@@ -35,6 +47,7 @@ def poisson(
 
 
 @documented
+@checked(u=OPERAND, f=OPERAND, wave_number=SQUARED)
 def helmholtz(u: object, f: object, *variables: object, wave_number: Any = 1.0, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Residual of the Helmholtz equation: :math:`-\Delta u - k^2 u - f`.
 
@@ -53,6 +66,7 @@ def helmholtz(u: object, f: object, *variables: object, wave_number: Any = 1.0, 
 
 
 @_documented_rate
+@checked(u=OPERAND, t=VARIABLE, diffusivity=OPERAND, source=OPERAND)
 def heat(
     u: object, t: object, *spatial: object, diffusivity: object = 1.0, source: object = 0.0, scheme: str = AUTOMATIC
 ) -> Placeholder:
@@ -71,6 +85,7 @@ def heat(
 
 
 @_documented_steady_or_not
+@checked(u=OPERAND, t=VARIABLE, diffusivity=OPERAND, source=OPERAND)
 def diffusion(
     u: object,
     *spatial: object,
@@ -93,6 +108,7 @@ def diffusion(
 
 
 @documented
+@checked(u=OPERAND, t=VARIABLE, speed=SQUARED, source=OPERAND)
 def wave(
     u: object, t: object, *spatial: object, speed: Any = 1.0, source: object = 0.0, scheme: str = AUTOMATIC
 ) -> Placeholder:
@@ -112,6 +128,7 @@ def wave(
 
 
 @documented
+@checked(u=OPERAND, f=OPERAND, stiffness=OPERAND)
 def biharmonic(
     u: object, f: object, *variables: object, stiffness: object = 1.0, scheme: str = AUTOMATIC
 ) -> Placeholder:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from jno.trace import Placeholder, as_node
+from jno.trace import OPERAND, VARIABLE, Placeholder, as_node
+from jno.utils import checked
 from jno.utils.ad_mode import AUTOMATIC
 
-from ._terms import RATE_SCHEME, documented, first_order, laplacian, minus, spatial_variables
+from ._terms import RATE_SCHEME, SQUARED, documented, first_order, laplacian, minus, spatial_variables
 
 _documented = documented.extended({"scheme": RATE_SCHEME})
 _documented_phase_field = _documented.extended(
@@ -19,6 +20,7 @@ _documented_phase_field = _documented.extended(
 
 
 @_documented_phase_field
+@checked(u=OPERAND, t=VARIABLE, epsilon=SQUARED, source=OPERAND)
 def allen_cahn(
     u: object, t: object, *spatial: object, epsilon: Any = 1e-2, source: object = 0.0, scheme: str = AUTOMATIC
 ) -> Placeholder:
@@ -40,6 +42,7 @@ def allen_cahn(
 
 
 @_documented
+@checked(u=OPERAND, t=VARIABLE, diffusivity=OPERAND, growth_rate=OPERAND, source=OPERAND)
 def fisher_kpp(
     u: object,
     t: object,
@@ -71,6 +74,7 @@ def fisher_kpp(
 
 
 @_documented_phase_field
+@checked(u=OPERAND, t=VARIABLE, epsilon=SQUARED, mobility=OPERAND, source=OPERAND)
 def cahn_hilliard(
     u: object,
     t: object,

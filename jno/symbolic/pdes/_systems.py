@@ -5,12 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from jno.symbolic import curl_components, divergence
-from jno.trace import Placeholder, as_node
+from jno.trace import OPERAND, VARIABLE, Placeholder, as_node
+from jno.utils import checked
 from jno.utils.ad_mode import AUTOMATIC
 
 from ._terms import convection, first_order, laplacian, minus, plus_rate, spatial_variables
 
 
+@checked(
+    u=OPERAND,
+    v=OPERAND,
+    p=OPERAND,
+    x=VARIABLE,
+    y=VARIABLE,
+    t=VARIABLE,
+    density=OPERAND,
+    viscosity=OPERAND,
+    forcing_x=OPERAND,
+    forcing_y=OPERAND,
+    continuity_source=OPERAND,
+)
 def navier_stokes_incompressible_2d(
     u: object,
     v: object,
@@ -75,6 +89,24 @@ def navier_stokes_incompressible_2d(
     return momentum[0], momentum[1], mass
 
 
+@checked(
+    ex=OPERAND,
+    ey=OPERAND,
+    ez=OPERAND,
+    bx=OPERAND,
+    by=OPERAND,
+    bz=OPERAND,
+    x=VARIABLE,
+    y=VARIABLE,
+    z=VARIABLE,
+    t=VARIABLE,
+    current_x=OPERAND,
+    current_y=OPERAND,
+    current_z=OPERAND,
+    charge_density=OPERAND,
+    permittivity=OPERAND,
+    permeability=OPERAND,
+)
 def maxwell_3d(
     ex: object,
     ey: object,

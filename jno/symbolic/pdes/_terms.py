@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from jno.symbolic import components
-from jno.trace import Placeholder, Variable, as_node
-from jno.utils import SharedDocumentation
+from jno.trace import OPERAND, Placeholder, Variable, as_node
+from jno.utils import Kind, SharedDocumentation
 from jno.utils.ad_mode import AUTOMATIC, validate_scheme
 
 FIRST_ORDER_SCHEME = "first-order scheme of the derivatives. Default automatic differentiation."
@@ -33,6 +33,21 @@ documented = SharedDocumentation(
     },
 )
 """What the docstrings of the residuals of one equation have in common."""
+
+
+SQUARED = Kind(
+    "an expression, an array or a number below 1e150 in size",
+    lambda value: not isinstance(value, list | tuple) and OPERAND.accepts(value) and _has_square(value),
+    TypeError,
+)
+"""A coefficient that is squared."""
+
+
+def _has_square(value: object) -> bool:
+    return not isinstance(value, int | float) or abs(value) < _LARGEST
+
+
+_LARGEST = 1e150
 
 
 def spatial_variables(variables: tuple[Any, ...], helper: str) -> tuple[Variable, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from jno.symbolic import divergence
-from jno.trace import Placeholder, as_node
+from jno.symbolic import VECTOR, divergence
+from jno.trace import OPERAND, VARIABLE, Placeholder, as_node
+from jno.utils import checked
 from jno.utils.ad_mode import AUTOMATIC
 
 from ._terms import (
@@ -40,6 +41,7 @@ _documented_burgers = documented.extended(
 
 
 @_documented
+@checked(u=OPERAND, velocity=VECTOR, t=VARIABLE, source=OPERAND)
 def advection(
     u: object, velocity: object, *spatial: object, t: object = None, source: object = 0.0, scheme: str = AUTOMATIC
 ) -> Placeholder:
@@ -56,6 +58,7 @@ def advection(
 
 
 @_documented
+@checked(u=OPERAND, velocity=VECTOR, t=VARIABLE, diffusivity=OPERAND, reaction_coeff=OPERAND, source=OPERAND)
 def advection_diffusion_reaction(
     u: object,
     velocity: object,
@@ -86,6 +89,7 @@ def advection_diffusion_reaction(
 
 
 @_documented_burgers
+@checked(u=OPERAND, x=VARIABLE, t=VARIABLE, viscosity=OPERAND, forcing=OPERAND)
 def burgers_1d(
     u: object, x: object, t: object, viscosity: object = 0.01 / math.pi, forcing: object = 0.0, scheme: str = AUTOMATIC
 ) -> Placeholder:
@@ -112,6 +116,7 @@ def burgers_1d(
 
 
 @_documented_burgers
+@checked(u=OPERAND, x=VARIABLE, t=VARIABLE, forcing=OPERAND)
 def burgers_inviscid_1d(u: object, x: object, t: object, forcing: object = 0.0, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Residual of the inviscid Burgers equation in conservative form: :math:`u_t + (u^2/2)_x - f`.
 
@@ -127,6 +132,7 @@ def burgers_inviscid_1d(u: object, x: object, t: object, forcing: object = 0.0, 
 
 
 @_documented_continuity
+@checked(velocity=VECTOR, source=OPERAND)
 def continuity(velocity: object, *variables: object, source: object = 0.0, scheme: str = AUTOMATIC) -> Placeholder:
     r"""Residual of incompressible mass conservation: :math:`\nabla\cdot v - s`.
 
