@@ -55,7 +55,7 @@ class core(StoredProblem):
     @checked(resume_from=PATH)
     def __init__(
         self,
-        constraints: list[Any] | tuple[Any, ...],
+        constraints: object,
         mesh: tuple[int, ...] | None = (1, 1),
         resume_from: str | None = None,
         *,

@@ -52,7 +52,7 @@ from jno.utils import (
         (instance("a dict", dict), [{}], [[], None]),
         (FLOATING, [jnp.float32, np.dtype("float64"), "bfloat16"], [jnp.int32, 2, None, jnp.ones(2), "abc"]),
         (KEY, [jax.random.PRNGKey(0), jax.random.key(0)], [0, None, jnp.ones(2), "key"]),
-        (MASK, [{"w": True, "b": False}, [np.True_]], [True, {"w": 1}, [None], "mask", jnp.ones(2)]),
+        (MASK, [{"w": True, "b": False}, [np.True_]], [1, {"w": 1}, [None], "mask", jnp.ones(2)]),
         (function_of(1, "f(x)"), [math.sin, lambda x: x, lambda *a: a, ",".join], [lambda: 1, lambda x, y: x, 1]),
         (FLAG | one_of("vector"), [True, "vector"], ["scalar", 1]),
     ],

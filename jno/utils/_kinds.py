@@ -255,8 +255,6 @@ def _is_floating(value: Any) -> bool:
 
 def _may_be_mask(value: object) -> bool:
     """Whether a pytree has boolean leaves; whether all are, and mirror a network, is known when that is built."""
-    if isinstance(value, bool):
-        return False
     return any(isinstance(leaf, bool | np.bool_) for leaf in jax.tree_util.tree_leaves(value))
 
 

@@ -20,7 +20,6 @@ from ._kinds import (
     choice,
     entries,
     integer,
-    none,
     nothing,
     number,
     optional,
@@ -110,7 +109,6 @@ _ADAPTERS = [
         target=optional(text),
         specs=optional(entries(nothing)),
         wrappers=optional(entries(nothing)),
-        param_mask=none,
     ),
 ]
 

@@ -154,7 +154,7 @@ _MODELS = [
     ),
     _model("optimizer", lambda w: {"opt_fn": optax.sgd(0.1)}, opt_fn=called),
     _model("scale", lambda w: {"schedule": 0.5}, schedule=any_of(number(0), function)),
-    _model("mask", param_mask=any_of(none)),
+    _model("mask"),
     _model("constrain", lambda w: {"transform": jnp.tanh}, transform=function),
     _model("dtype", lambda w: {"dtype": jnp.float32}, dtype=nothing),
     _model(
