@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 from jno.trace import Model
 
 from ._build import WeakForm
+from ._consistent import consistent_values
 from ._integral import State
 from ._linear import LinearSolver
 from ._steps import Equation, History, NewtonOptions
@@ -140,7 +141,10 @@ class Trajectory:
     def value(self, modules: Mapping[int, Any], data: Mapping[str, Any]) -> Float[Array, "T N"]:
         """The unknowns at the saved times; of a problem of has_velocities order values and velocities side by side."""
         theta = (_of(self.models, modules), dict(data))
-        start = self._consistent(initial_state(self.form, self.times[0], *theta), theta)
+        start = initial_state(self.form, self.times[0], *theta)
+        if self.form.time_order == 1:
+            first = float(self.times[0])
+            start = (consistent_values(self.form, self.solver, self.newton, first, start[0], theta), start[1])
         has_velocities = self.form.time_order == 2
         dtype = self.form.system.dtype
         times = jnp.asarray(self.times, dtype)
@@ -169,25 +173,6 @@ class Trajectory:
             velocities = jnp.concatenate([start[1][None], velocities])
             values = jnp.concatenate([values, velocities], axis=1)
         return values[jnp.asarray(self.saved)]
-
-    def _consistent(self, start: tuple[Array, Array], theta: Any) -> tuple[Array, Array]:
-        """The initial state with unknowns without a derivative by time, such as a pressure, as the equations say.
-
-        They are those after a step of backward Euler that is too short to change anything else.
-        """
-        system, orders = self.form.system, self.form.time_orders
-        algebraic = [space.block for space in system.spaces if orders[space.field] == 0]
-        if not algebraic or self.form.time_order != 1:
-            return start
-        values, velocities = start
-        length = float(np.finfo(system.dtype).eps) ** (1 / 3) * float(np.diff(self.times).min())
-        begin = jnp.asarray(self.times[0], system.dtype)
-        inputs = (theta, values, velocities, begin, jnp.asarray(length, system.dtype), None)
-        guess = jnp.where(system.prescribed, system.values(begin + length, *theta), values)
-        stepped = dataclasses.replace(self, theta=1.0)._equation()(guess, inputs)
-        for block in algebraic:
-            values = values.at[block].set(stepped[block])
-        return values, velocities
 
     def _equation(self) -> Equation:
         system = self.form.system
