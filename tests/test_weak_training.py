@@ -393,7 +393,7 @@ def test_the_posterior_of_a_diffusivity():
     problem = jno.fem([k * s.ui.x * s.vi.x - s.vi, s.zero])
     nodes = problem.points[:, 0]
     unit = nodes * (1 - nodes) / 2
-    scale = 200.0
+    scale = 2e4
     crux = jno.core([scale * (problem.solve() - unit / 0.9).mse])
     crux.solve(1500)
     draws = np.asarray(k.posterior_samples).reshape(-1)
