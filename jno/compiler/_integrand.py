@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Inexact, Shaped
 
 from jno.domain import domain as Domain
@@ -84,7 +85,7 @@ class PointFunction:
         self,
         points: Float[Array, "Q D"],
         normals: Float[Array, "Q D"] | None,
-        time: Float[Array, ""] | float,
+        time: ArrayLike,
         fields: FieldArrays,
         modules: Modules,
         data: Mapping[str, Array],

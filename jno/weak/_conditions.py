@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Float, Int
 
 from jno.compiler import Channel, PointFunction, unread_inputs
@@ -66,7 +67,9 @@ class Condition:
         """Whether the values may change with time."""
         return self._function is not None and self._function.reads_time
 
-    def values(self, time: Any, modules: Mapping[int, Any], data: Mapping[str, Any], dtype: Any) -> Float[Array, "n c"]:
+    def values(
+        self, time: ArrayLike, modules: Mapping[int, Any], data: Mapping[str, Any], dtype: DTypeLike
+    ) -> Float[Array, "n c"]:
         """The prescribed values, node by node."""
         if self._function is None:
             return jnp.full(self.dofs.shape, self._constant, dtype)
@@ -82,7 +85,7 @@ def _at_zero(
     field: FieldValue,
     points: Float[Array, "n D"],
     normals: Float[Array, "n D"] | None,
-    time: Any,
+    time: ArrayLike,
     modules: Mapping[int, Any],
     data: Mapping[str, Any],
     components: int,

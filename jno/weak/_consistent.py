@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,11 +10,11 @@ from jaxtyping import Array, Bool, Float
 from ._build import WeakForm
 from ._integral import State
 from ._linear import LinearSolver
-from ._steps import Equation, NewtonOptions
+from ._steps import Equation, NewtonOptions, Theta
 
 
 def consistent_values(
-    form: WeakForm, solver: LinearSolver, newton: NewtonOptions, time: float, values: Float[Array, " N"], theta: Any
+    form: WeakForm, solver: LinearSolver, newton: NewtonOptions, time: float, values: Float[Array, " N"], theta: Theta
 ) -> Float[Array, " N"]:
     """Initial values whose algebraic unknowns fit the others.
 
@@ -41,17 +39,17 @@ def consistent_values(
     takes_values = constraints[pattern.rows] | algebraic[pattern.columns]
     begin = jnp.asarray(time, system.dtype)
 
-    def state(unknown: Array, at: Array, inputs: Any) -> tuple[Array, State]:
+    def state(unknown: Array, at: Array, inputs: Theta) -> tuple[Array, State]:
         parameters, given = inputs
         rates = jnp.where(algebraic, 0.0, unknown)
         here = jnp.where(algebraic, unknown, given)
         return rates, State((here, rates, jnp.zeros_like(here)), at, *parameters)
 
-    def prescribed(inputs: Any) -> Array:
+    def prescribed(inputs: Theta) -> Array:
         at_start, moving = jax.jvp(lambda t: system.values(t, *inputs[0]), (begin,), (jnp.ones_like(begin),))
         return jnp.where(algebraic, at_start, moving)
 
-    def residual(unknown: Array, inputs: Any) -> Array:
+    def residual(unknown: Array, inputs: Theta) -> Array:
         rates, here = state(unknown, begin, inputs)
 
         def equations(at: Array, moved: Array) -> Array:
@@ -61,7 +59,7 @@ def consistent_values(
         free = jnp.where(constraints, derivative, value)
         return jnp.where(system.prescribed, unknown - prescribed(inputs), free)
 
-    def matrix(unknown: Array, inputs: Any) -> Array:
+    def matrix(unknown: Array, inputs: Theta) -> Array:
         _, here = state(unknown, begin, inputs)
         by_values, by_rates = (system.matrix(here, jnp.asarray(row, system.dtype)) for row in np.eye(3)[:2])
         return jnp.where(takes_values, by_values, by_rates)

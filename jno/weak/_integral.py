@@ -17,6 +17,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Float, Int
 
 from jno.compiler import Channel, PointFunction, constant_zeros
@@ -49,7 +50,7 @@ class State:
     """
 
     unknowns: Sequence[Float[Array, " N"]]
-    time: Any
+    time: ArrayLike
     modules: Mapping[int, Any]
     data: Mapping[str, Any]
     lags: bool = False
@@ -107,7 +108,7 @@ class BasisTable:
     """
 
     def __init__(
-        self, nodes: DofMap, points: Sequence[Float[np.ndarray, "Q D"]], channels: Sequence[Channel], dtype: Any
+        self, nodes: DofMap, points: Sequence[Float[np.ndarray, "Q D"]], channels: Sequence[Channel], dtype: DTypeLike
     ) -> None:
         dimension = nodes.element.dimension
         orders = {len(channel.space) for channel in channels}
@@ -193,7 +194,7 @@ class TermIntegral:
         region: Region,
         mesh: Mesh,
         degree: int,
-        dtype: Any,
+        dtype: DTypeLike,
         modules: Mapping[int, Any],
         data: Mapping[str, Any],
     ) -> None:

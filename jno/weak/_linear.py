@@ -51,7 +51,7 @@ class DirectSolver:
         self.error: ValueError | None = None
         """What the last failure was: inside a compiled function it arrives as an error of JAX."""
 
-    def solve_on_host(self, entries: Any, right: Any, *, transposed: bool) -> np.ndarray:
+    def solve_on_host(self, entries: np.ndarray | Array, right: np.ndarray | Array, *, transposed: bool) -> np.ndarray:
         """Solve with the entries of the matrix; see `DirectSolver`."""
         factor = self._factor(np.asarray(entries, dtype=np.float64))
         right = np.asarray(right)

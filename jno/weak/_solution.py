@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from jno.trace import Model
@@ -18,29 +19,18 @@ from ._build import WeakForm
 from ._consistent import consistent_values
 from ._integral import State
 from ._linear import LinearSolver
-from ._steps import Equation, History, NewtonOptions
+from ._steps import Equation, History, NewtonOptions, Theta
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class SteadySolution:
-    """The solution of a steady problem.
+class FormValue:
+    """Something that is computed from a weak problem.
 
     Attributes:
         form: the problem.
-        solver: of linear systems.
-        newton: when Newton's method stops.
-        start: first guess; None: zero.
     """
 
     form: WeakForm
-    solver: LinearSolver
-    newton: NewtonOptions
-    start: Any = None
-
-    @property
-    def title(self) -> str:
-        """What the value is called."""
-        return "solution"
 
     @property
     def domain(self) -> Any:
@@ -51,6 +41,27 @@ class SteadySolution:
     def models(self) -> tuple[Model, ...]:
         """The models in the problem."""
         return self.form.models
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SteadySolution(FormValue):
+    """The solution of a steady problem.
+
+    Attributes:
+        form: the problem.
+        solver: of linear systems.
+        newton: when Newton's method stops.
+        start: first guess; None: zero.
+    """
+
+    solver: LinearSolver
+    newton: NewtonOptions
+    start: Any = None
+
+    @property
+    def title(self) -> str:
+        """What the value is called."""
+        return "solution"
 
     def value(self, modules: Mapping[int, Any], data: Mapping[str, Any]) -> Float[Array, " N"]:
         """The vector of all degrees of freedom; it can be differentiated by modules and data."""
@@ -64,7 +75,7 @@ class SteadySolution:
         theta = (_of(self.models, modules), dict(data))
         return self.equation().solve(self.first_guess(theta, start), theta)
 
-    def first_guess(self, theta: Any, start: Float[Array, " N"] | None = None) -> Float[Array, " N"]:
+    def first_guess(self, theta: Theta, start: Float[Array, " N"] | None = None) -> Float[Array, " N"]:
         """The guess with the prescribed values put in."""
         system = self.form.system
         guess = self.guess() if start is None else start
@@ -79,28 +90,28 @@ class SteadySolution:
         """The residual, in which prescribed unknowns stand as ``u - g``, and its derivative."""
         system = self.form.system
 
-        def state(u: Array, theta: Any) -> State:
+        def state(u: Array, theta: Theta) -> State:
             zero = jnp.zeros_like(u)
             return State((u, zero, zero), jnp.zeros((), u.dtype), *theta)
 
-        def residual(u: Array, theta: Any) -> Array:
+        def residual(u: Array, theta: Theta) -> Array:
             fixed = system.values(jnp.zeros(()), *theta)
             return jnp.where(system.prescribed, u - fixed, system.residual(state(u, theta)))
 
-        def matrix(u: Array, theta: Any, *, lags: bool = False) -> Array:
+        def matrix(u: Array, theta: Theta, *, lags: bool = False) -> Array:
             at = dataclasses.replace(state(u, theta), lags=lags)
             return system.matrix(at, jnp.array([1.0, 0.0, 0.0], u.dtype))
 
         linearised = functools.partial(matrix, lags=True)
 
-        def prescribed(theta: Any) -> Array:
+        def prescribed(theta: Theta) -> Array:
             return system.values(jnp.zeros(()), *theta)
 
         return Equation(residual, matrix, linearised, prescribed, self.form.affine, self.solver, self.newton)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Trajectory:
+class Trajectory(FormValue):
     """The solution of a problem in time.
 
     First order: ``theta`` of the new and ``1 - theta`` of the old value, which is backward Euler for 1 and the implicit
@@ -116,7 +127,6 @@ class Trajectory:
         saved: positions among them that are returned.
     """
 
-    form: WeakForm
     solver: LinearSolver
     newton: NewtonOptions
     theta: float
@@ -127,16 +137,6 @@ class Trajectory:
     def title(self) -> str:
         """What the value is called."""
         return "trajectory"
-
-    @property
-    def domain(self) -> Any:
-        """The domain of the problem."""
-        return self.form.domain
-
-    @property
-    def models(self) -> tuple[Model, ...]:
-        """The models in the problem."""
-        return self.form.models
 
     def value(self, modules: Mapping[int, Any], data: Mapping[str, Any]) -> Float[Array, "T N"]:
         """The unknowns at the saved times; of a problem of has_velocities order values and velocities side by side."""
@@ -177,12 +177,12 @@ class Trajectory:
     def _equation(self) -> Equation:
         system = self.form.system
 
-        def residual(u: Array, inputs: Any) -> Array:
+        def residual(u: Array, inputs: Theta) -> Array:
             theta, _, _, begin, length, _ = inputs
             fixed = system.values(begin + length, *theta)
             return jnp.where(system.prescribed, u - fixed, system.residual(self._state(u, inputs)))
 
-        def matrix(u: Array, inputs: Any, *, lags: bool = False) -> Array:
+        def matrix(u: Array, inputs: Theta, *, lags: bool = False) -> Array:
             if inputs[5] is not None:
                 return jnp.asarray(inputs[5])
             at = dataclasses.replace(self._state(u, inputs), lags=lags)
@@ -190,18 +190,18 @@ class Trajectory:
 
         linearised = functools.partial(matrix, lags=True)
 
-        def prescribed(inputs: Any) -> Array:
+        def prescribed(inputs: Theta) -> Array:
             theta, _, _, begin, length, _ = inputs
             return system.values(begin + length, *theta)
 
         return Equation(residual, matrix, linearised, prescribed, self.form.affine, self.solver, self.newton)
 
-    def _matrix(self, start: tuple[Array, Array], begin: Array, length: Array, theta: Any) -> Float[Array, " nnz"]:
+    def _matrix(self, start: tuple[Array, Array], begin: Array, length: Array, theta: Theta) -> Float[Array, " nnz"]:
         """The matrix of a step, where all steps have the same."""
         inputs = (theta, start[0], start[1], begin, length, None)
         return self.form.system.matrix(self._state(start[0], inputs), self._weights(length))
 
-    def _state(self, new: Array, inputs: Any) -> State:
+    def _state(self, new: Array, inputs: Theta) -> State:
         (modules, data), old, velocity, begin, length, _ = inputs
         theta = self._theta
         rate = (new - old) / length
@@ -217,7 +217,7 @@ class Trajectory:
 
 
 def initial_state(
-    form: WeakForm, time: Any, modules: Mapping[int, Any], data: Mapping[str, Any]
+    form: WeakForm, time: ArrayLike, modules: Mapping[int, Any], data: Mapping[str, Any]
 ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
     """Values and velocities at the start; what is prescribed has its prescribed values."""
     system = form.system
@@ -230,29 +230,17 @@ def initial_state(
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class NetworkResidual:
+class NetworkResidual(FormValue):
     """The residual of a network for every free test function: what a variational network is trained by.
 
     Attributes:
         form: the problem, in whose terms networks stand for the unknowns.
     """
 
-    form: WeakForm
-
     @property
     def title(self) -> str:
         """What the value is called."""
         return "weak residual"
-
-    @property
-    def domain(self) -> Any:
-        """The domain of the problem."""
-        return self.form.domain
-
-    @property
-    def models(self) -> tuple[Model, ...]:
-        """The models in the problem."""
-        return self.form.models
 
     def value(self, modules: Mapping[int, Any], data: Mapping[str, Any]) -> Float[Array, " n"]:
         """One entry for every degree of freedom of the test functions that no condition removes."""

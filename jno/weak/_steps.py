@@ -116,7 +116,7 @@ class Equation:
     ) -> tuple[Array, Array, Array, Array]:
         """Halve the step until the residual falls; what does not fall at all is stuck."""
 
-        def trial(length: Any) -> tuple[Array, Array, Array]:
+        def trial(length: Array) -> tuple[Array, Array, Array]:
             candidate = u + length * direction
             residual = self.residual(candidate, theta)
             return candidate, residual, jnp.linalg.norm(residual)

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Bool, Float, Int
 
 from jno.compiler import PointFunction
@@ -67,7 +68,7 @@ class System:
         spaces: Sequence[Space],
         terms: Sequence[AssembledTerm],
         conditions: Sequence[Condition],
-        dtype: Any,
+        dtype: DTypeLike,
     ) -> None:
         self.domain, self.mesh = domain, mesh
         self.spaces, self.terms, self.conditions = tuple(spaces), tuple(terms), tuple(conditions)
@@ -123,7 +124,7 @@ class System:
         """Degrees of freedom that are not prescribed."""
         return ~self.prescribed
 
-    def values(self, time: Any, modules: Mapping[int, Any], data: Mapping[str, Any]) -> Float[Array, " N"]:
+    def values(self, time: ArrayLike, modules: Mapping[int, Any], data: Mapping[str, Any]) -> Float[Array, " N"]:
         """The prescribed values at their degrees of freedom, zero elsewhere."""
         vector = jnp.zeros(self.size, self.dtype)
         for condition in self.conditions:
