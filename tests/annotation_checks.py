@@ -94,6 +94,7 @@ def _trampoline(function: types.FunctionType) -> _Function:
     def call(*args: object, **kwargs: object) -> object:
         return _running.stack[-1](*args, **kwargs)
 
+    del call.__wrapped__  # the checks outlive the definition, and what it closes over must not
     signature = inspect.signature(function)
     parameters = [
         parameter.replace(annotation=_resolved(parameter.annotation, function))

@@ -1,5 +1,8 @@
 """The suite checks every annotation of jno at run time: of functions, of nested ones, of arrays' shapes."""
 
+import gc
+import weakref
+
 import annotation_checks
 import jax
 import jax.numpy as jnp
@@ -55,3 +58,21 @@ def test_the_definition_that_is_called_runs_behind_the_checks_of_the_first_one()
         thrice("1")
     assert annotation_checks._running.stack == []
     assert jax.jit(twice, static_argnums=0)(7) == 16
+
+
+def test_the_checks_do_not_keep_what_the_first_definition_closes_over():
+    class Large:
+        pass
+
+    def definition(large):
+        def reads() -> "object":
+            return large
+
+        return _checked(reads)
+
+    large = Large()
+    alive = weakref.ref(large)
+    assert definition(large)() is large
+    del large
+    gc.collect()
+    assert alive() is None

@@ -126,7 +126,8 @@ def test_newton_converges_quadratically():
     from jno.weak._steps import NewtonOptions
 
     options = NewtonOptions(rtol=1e-12, atol=1e-13)
-    solution, history = SteadySolution(problem._problem, problem._linear_solver(), options).solved(modules, data)
+    steady = SteadySolution(problem._problem, problem._linear_solver(), options)
+    solution, history = steady.solved(steady.guess(), modules, data)
     norms = np.asarray(history.norms)[: int(history.steps) + 1]
     assert int(history.steps) <= 7
     logs = np.log(norms[-3:])

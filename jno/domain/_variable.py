@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from jno.trace import Variable
-from jno.utils import FLAG, TEXT, checked, instance, one_of
+from jno.utils import FLAG, TEXT, checked, instance
 
 from ._regions import tag as tag_region
 from ._regions import with_predicates
@@ -36,7 +36,6 @@ _POOL = (None, None)
 
 @checked(
     tag=TEXT,
-    normals=FLAG | one_of("vector"),
     reverse_normals=FLAG,
     view_factor=FLAG,
     point_data=FLAG,

@@ -20,7 +20,7 @@ Leaves: TypeAlias = Leaf | tuple[Leaf, ...]
 # -- points ----
 def check_normals(tag: str, normals: object, split: bool) -> None:
     """`normals` is a bool, or `"vector"`, which is not split."""
-    if not isinstance(normals, bool) and normals != "vector":
+    if not isinstance(normals, bool) and not (isinstance(normals, str) and normals == "vector"):
         raise ValueError(f"variable({tag!r}, normals={normals!r}): allowed are False, True and 'vector'.")
     if normals == "vector" and split:
         raise ValueError(
