@@ -354,3 +354,22 @@ def test_tags_that_the_mesh_does_not_have():
         assert "the mesh has no region 'spot'" in str(error)  # noqa: PT017
     if problem is not None:
         assert problem.classification == ["volume", "volume@spot"]
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        ({"rtol": "a"}, "rtol must be a number of at least 0"),
+        ({"atol": np.nan}, "atol must be a number of at least 0"),
+        ({"max_steps": 2.5}, "max_steps must be an integer of at least 1"),
+        ({"theta": 0.5}, "the problem is steady"),
+    ],
+)
+def test_options_of_a_steady_solve_that_mean_nothing(option, text):
+    domain = jno.domain.line(mesh_size=0.5)
+    x, _ = domain.variable("interior")
+    b, _ = domain.variable("boundary")
+    u, v = domain.fem_symbols()
+    problem = jno.fem([u.d(x) * v.d(x) - 2 * v, u(b) - 0.0])
+    with pytest.raises(ValueError, match=text):
+        problem.solve(**option)

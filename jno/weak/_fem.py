@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 from jno.domain import domain as Domain
 from jno.domain.mesh import Mesh
 from jno.trace import Field, FieldValue, Model, WeakValue
+from jno.utils import NONNEGATIVE, NUMBER, checked, integer
 
 from ._build import WeakForm, build_problem
 from ._integral import State
@@ -310,6 +311,7 @@ class FEM:
         return axis
 
     # --- solving --------------------------------------------------------------------------------------------------
+    @checked(rtol=NONNEGATIVE, atol=NONNEGATIVE, max_steps=integer(1), theta=NUMBER)
     def solve(
         self,
         solve_fn: object = None,
@@ -352,6 +354,8 @@ class FEM:
                     "FEM.solve(): a problem in time takes initial conditions in its list, no x0= and solve_fn="
                 )
             return WeakValue(self._trajectory(save_ts, theta, newton), self._problem.data)
+        if theta != 1.0:
+            raise ValueError(f"FEM.solve(theta={theta}): the problem is steady, no term has a derivative by time")
         if save_ts is not None:
             raise ValueError("FEM.solve(save_ts=...): the problem is steady, no term has a derivative by time")
         start = self._guess(x0)
