@@ -50,7 +50,7 @@ def _file(source: PathLike, options: SourceOptions) -> Geometry:
         _reject(options, keep_orphan_nodes="", mesh_size="a point cloud")
         return load_npz(str(path))
     if not path.is_file():
-        raise FileNotFoundError(f"jno.domain(constructor={os.fspath(source)!r}): there is no geometry file of this name.")
+        raise FileNotFoundError(f"jno.domain(constructor={os.fspath(source)!r}): there is no geometry file there.")
     if is_cad(path):
         _reject(options, keep_orphan_nodes="")
         return cad_geometry(path, mesh_size=options.mesh_size, algorithm=options.algorithm)
