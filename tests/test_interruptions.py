@@ -141,7 +141,8 @@ def test_while_training():
 
 @pytest.mark.slow
 def test_before_anything_is_built():
-    result = interrupted(TRAINING, "READY")
+    # a moment later: a signal that comes before solve() has begun interrupts the script itself
+    result = interrupted(TRAINING, "READY", delay=0.05)
     assert (result["reason"], result["rows"]) == ("interrupted before epoch 0", 0)
     assert_usable(result)
 
