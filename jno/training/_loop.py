@@ -148,6 +148,9 @@ class Run:
                 self._train(epochs, bar, trace)
             except KeyboardInterrupt:
                 done = self._recorder.epochs
+                if not done:
+                    # what was being traced stays half made in JAX's caches, and later calls would stumble over it
+                    jax.clear_caches()
                 self._recorder.stop_reason = interruption(self._first_epoch, done)
                 get_logger().warning(
                     f"training was interrupted: the models hold the weights after {done} of {epochs} epochs"

@@ -89,6 +89,8 @@ class Solver:
             try:
                 plan = self._prepared(checked, stack)
             except KeyboardInterrupt:
+                # what was being traced stays half made in JAX's caches, and later calls would stumble over it
+                jax.clear_caches()
                 logs.append(self._interrupted(checked))
                 return
             hooks = self._hooks(plan)
