@@ -78,7 +78,7 @@ def test_normal_given_by_its_components(scheme):
 
 def test_normals_are_asked_for_by_known_words():
     domain = unit_square(0.5)
-    with pytest.raises(ValueError, match=r"normals='split'.*False, True and 'vector'"):
+    with pytest.raises(TypeError, match=r"normals='split'.*True or False or one of 'vector'"):
         domain.variable("boundary", normals="split")
     with pytest.raises(ValueError, match=r"normals='vector', split=True.*its components"):
         domain.variable("boundary", normals="vector", split=True)

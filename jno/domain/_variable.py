@@ -36,6 +36,7 @@ _POOL = (None, None)
 
 @checked(
     tag=TEXT,
+    normals=FLAG | one_of("vector"),
     reverse_normals=FLAG,
     view_factor=FLAG,
     point_data=FLAG,
