@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from jno.trace import Variable
-from jno.utils import FLAG, TEXT, checked, instance
+from jno.utils import FLAG, TEXT, checked, instance, one_of
 
 from ._regions import tag as tag_region
 from ._regions import with_predicates
