@@ -373,3 +373,81 @@ def test_options_of_a_steady_solve_that_mean_nothing(option, text):
     problem = jno.fem([u.d(x) * v.d(x) - 2 * v, u(b) - 0.0])
     with pytest.raises(ValueError, match=text):
         problem.solve(**option)
+
+
+def test_a_steady_problem_that_depends_on_the_time_is_refused():
+    domain = jno.domain.line(mesh_size=0.5, time=(0.0, 1.0, 3))
+    x, t = domain.variable("interior")
+    b, tb = domain.variable("boundary")
+    u, v = domain.fem_symbols()
+    with pytest.raises(ValueError, match=r"the problem is steady, but .* depends on the time"):
+        jno.fem([u.d(x) * v.d(x) - t * v, u(b) - 0.0])
+    with pytest.raises(ValueError, match="the problem is steady, but dirichlet@boundary depends on the time"):
+        jno.fem([u.d(x) * v.d(x) - 2 * v, u(b) - tb])
+    jno.fem([u.d(x) * v.d(x) - 2 * v, u(b) - 0.0])
+
+
+def test_matrices_of_several_samples_are_refused():
+    domain = 2 * jno.domain.line(mesh_size=0.5)
+    x, _ = domain.variable("interior")
+    b, _ = domain.variable("boundary")
+    a = domain.variable("a", np.array([[1.0], [2.0]]))
+    u, v = domain.fem_symbols()
+    problem = jno.fem([a * u.d(x) * v.d(x) - 2 * v, u(b) - 0.0])
+    for read in (lambda: problem.A, lambda: problem.b, lambda: problem.residual(np.zeros(3))):
+        with pytest.raises(ValueError, match="a row for each of 2 samples"):
+            read()
+    np.testing.assert_allclose(np.asarray(problem.solve().eval())[:, 1], [0.25, 0.125])
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda problem: problem.residual(np.zeros(2)), r"residual\(u\): 3 finite numbers are needed"),
+        (lambda problem: problem.jacobian(np.full(3, np.nan)), r"jacobian\(u\): 3 finite numbers are needed"),
+        (lambda problem: problem.residual(np.zeros(3), 1.0), "the problem is steady; leave t= out"),
+        (lambda problem: problem.solve(np.linalg.solve, x0=np.zeros(3)), "not both"),
+    ],
+)
+def test_vectors_and_times_that_do_not_fit(call, text):
+    domain = jno.domain.line(mesh_size=0.5)
+    x, _ = domain.variable("interior")
+    b, _ = domain.variable("boundary")
+    u, v = domain.fem_symbols()
+    with pytest.raises(ValueError, match=text):
+        call(jno.fem([u.d(x) * v.d(x) - 2 * v, u(b) - 0.0]))
+
+
+def test_conditions_that_contradict_each_other_are_reported(capsys):
+    domain = jno.domain.rect(mesh_size=0.5)
+    x, y, _ = domain.variable("interior")
+    left, bottom = domain.variable("left")[:2], domain.variable("bottom")[:2]
+    u, v = domain.fem_symbols()
+    energy = u.d(x) * v.d(x) + u.d(y) * v.d(y)
+    jno.fem([energy, u(*left) - 1.0, u(*bottom) - 1.0])
+    assert "prescribe" not in capsys.readouterr().out
+    problem = jno.fem([energy, u(*left) - 1.0, u(*bottom) - 2.0])
+    assert "dirichlet@left and dirichlet@bottom prescribe different values of 'u' at 1 nodes, e.g. at [0.0, 0.0]" in (
+        capsys.readouterr().out
+    )
+    assert problem.solve()[np.all(problem.points == 0, axis=1)] == 2.0
+
+
+def test_a_wave_has_one_rule_in_time_and_missing_initial_values_are_said(capsys):
+    domain = jno.domain.line(mesh_size=0.5, time=(0.0, 1.0, 3))
+    x, t = domain.variable("interior")
+    b, _ = domain.variable("boundary")
+    u, v = domain.fem_symbols()
+    wave = jno.fem([u(x, t).tt * v + u.d(x) * v.d(x), u(b) - 0.0])
+    assert "'u' has no initial condition and begins at zero" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"second order in time are solved with theta=0\.5"):
+        wave.solve(theta=1.0)
+    assert not np.asarray(wave.solve().eval()).any()
+
+
+def test_the_kind_of_the_elements_is_that_of_the_symbols():
+    domain = jno.domain.rect(mesh_size=0.5)
+    u, v = domain.fem_symbols(order=2)
+    jno.fem([u * v], element_type="TRI6")
+    with pytest.raises(ValueError, match="'TRI6'"):
+        jno.fem([u * v], element_type="TRI3")

@@ -1,12 +1,16 @@
 """Linear systems of weak forms: precision, fill of the factors, and what cannot be solved."""
 
+import functools
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.sparse.linalg import splu
 
 import jno
-from jno.weak._linear import SingularSystemError, factorised
+from jno.weak._linear import DirectSolver, LinearSolver, SingularSystemError, factorised
+from jno.weak._pattern import Couplings, build_pattern
 
 
 def stokes(mesh_size):
@@ -72,3 +76,19 @@ def test_a_singular_system_is_refused():
         fem = jno.fem([ui.x * vi.x + ui.y * vi.y - (x - 0.5) * vi])
         with pytest.raises(SingularSystemError, match=r"u\.pin\(\)"):
             fem.solve()
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_conjugate_gradients_end_with_the_solution_of_matrices_that_are_not_symmetric(transposed):
+    """The method is chosen where the matrix is symmetric at first; a nonlinear problem may lose that."""
+    rng = np.random.default_rng(0)
+    # in single precision: the file does not set another
+    dense = np.eye(6) * 4 + rng.normal(size=(6, 6))
+    every = np.arange(6)[None]
+    pattern, _ = build_pattern([Couplings(every, every)], 6, np.zeros(6, dtype=bool))
+    entries = jnp.asarray(dense[pattern.rows, pattern.columns])
+    solver = LinearSolver(pattern, DirectSolver(pattern), "cg")
+    right = jnp.asarray(rng.normal(size=6))
+    solve = functools.partial(solver, entries)
+    computed = jax.linear_transpose(solve, right)(right)[0] if transposed else solve(right)
+    np.testing.assert_allclose(computed, np.linalg.solve(dense.T if transposed else dense, right), rtol=1e-4)

@@ -144,11 +144,13 @@ class _Builder:
         orders = {space.field: self._time_order(space, assembled) for space in self._spaces}
         _check_conditions(conditions)
         _check_initial(initial, orders)
+        _check_time(assembled, conditions, initial, orders)
+        self._report_overlaps(conditions)
         system = System(self._domain, self._mesh, self._spaces, assembled, conditions, self._dtype)
         data: dict[str, TensorTag] = {}
         for leaf in (
             *(d for p in assembled for d in p.integral.function.data),
-            *(d for c in conditions for d in c.data),
+            *(d for c in (*conditions, *initial) for d in c.data),
         ):
             data.setdefault(leaf.tag, leaf)
         models = dict.fromkeys((*system.models, *(m for c in initial for m in c.models)))
@@ -329,7 +331,7 @@ class _Builder:
         self._check_pointwise(term, evaluate, (points, normals, tests, tables), values)
 
     def _check_pointwise(self, term: Term, evaluate: Any, arguments: tuple[Any, ...], before: np.ndarray) -> None:
-        """Move every second point: what is computed at the tables must stay."""
+        """Move every second point: what is computed at the others must stay."""
         scaled = jax.tree_util.tree_map(lambda array: array.at[::2].multiply(0.7), arguments)
         after = np.asarray(evaluate(*scaled))
         if not np.allclose(before[1::2], after[1::2], rtol=1e-4, atol=1e-6, equal_nan=True):
@@ -355,6 +357,27 @@ class _Builder:
         unknowns = list(tables[:count])
         leaves = len(jax.tree_util.tree_leaves(unknowns))
         return all(unread_inputs(slope, (unknowns, unknowns))[:leaves])
+
+    def _report_overlaps(self, conditions: Sequence[Condition]) -> None:
+        """Say where two conditions prescribe different values; the later one holds."""
+        start = self._domain.time[0] if self._domain.time is not None else 0.0
+        size = self._spaces[-1].start + self._spaces[-1].size
+        prescribed, origin = np.zeros(size), np.full(size, -1)
+        for number, condition in enumerate(conditions):
+            data = {leaf.tag: self._row(leaf) for leaf in condition.data}
+            values = np.asarray(condition.values(jnp.asarray(start, self._dtype), self._modules, data, self._dtype))
+            before = prescribed[condition.dofs]
+            differs = np.abs(values - before) > _SAME * np.maximum(np.abs(values), np.abs(before))
+            conflicts = differs & (origin[condition.dofs] >= 0)
+            for earlier in np.unique(origin[condition.dofs][conflicts]):
+                nodes = np.any(conflicts & (origin[condition.dofs] == earlier), axis=1)
+                place = condition.space.nodes.points[condition.nodes[nodes][0]]
+                get_logger().once(
+                    f"jno.fem: {conditions[earlier].label} and {condition.label} prescribe different values of "
+                    f"{condition.space.field.name!r} at {int(np.sum(nodes))} nodes, e.g. at {place.round(6).tolist()}; "
+                    "the later one holds"
+                )
+            prescribed[condition.dofs], origin[condition.dofs] = values, number
 
     # --- conditions -----------------------------------------------------------------------------------------------
     def _condition(self, term: Term) -> Condition:
@@ -393,6 +416,9 @@ class _Builder:
 _PROBES = 6
 """Points at which terms are looked at."""
 
+_SAME = 1e-8
+"""Relative difference up to which two prescribed values are the same."""
+
 
 def _components(term: Term, domain: Domain, modules: Mapping[int, Any]) -> int:
     function = PointFunction(term.expression, domain)
@@ -423,6 +449,30 @@ def _check_initial(initial: Sequence[Condition], orders: Mapping[Field, int]) ->
                 f"jno.fem: {field.name!r} has an initial {what}, but no term contains its derivative {needed}; write "
                 f"{needed} in a term, or leave the condition out"
             )
+
+
+def _check_time(
+    terms: Sequence[AssembledTerm],
+    conditions: Sequence[Condition],
+    initial: Sequence[Condition],
+    orders: Mapping[Field, int],
+) -> None:
+    """A steady problem has no time at which its terms could be taken; one in time begins somewhere.
+
+    Raises:
+        ValueError: the problem is steady, and something in it depends on the time.
+    """
+    transient = [field for field, order in orders.items() if order > 0]
+    reading = [term.integral.function.title for term in terms if term.integral.function.reads_time]
+    reading += [condition.label for condition in conditions if condition.reads_time]
+    if reading and not transient:
+        raise ValueError(
+            f"jno.fem: no term has a derivative of an unknown by time, so the problem is steady, but {reading[0]} "
+            "depends on the time, and at which time is not known: put a number there, or write the derivative u.t"
+        )
+    for field in transient:
+        if field not in {condition.space.field for condition in initial}:
+            get_logger().once(f"jno.fem: {field.name!r} has no initial condition and begins at zero")
 
 
 def _mask(term: Term, space: Space, domain: Domain) -> Condition:

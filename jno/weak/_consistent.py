@@ -28,7 +28,7 @@ def consistent_values(
         solver: of linear systems.
         newton: when Newton's method stops.
         time: the start.
-        values: initial values, zero where they are wanted.
+        values: initial values; those of algebraic unknowns are not read.
         theta: modules and data.
     """
     system = form.system

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from jno.domain import domain as Domain
 from jno.domain.mesh import Mesh
 from jno.trace import Field, FieldValue, Model, WeakValue
-from jno.utils import NONNEGATIVE, NUMBER, checked, integer
+from jno.utils import NONNEGATIVE, NUMBER, checked, integer, is_integer
 
 from ._build import WeakForm, build_problem
 from ._integral import State
@@ -65,15 +65,28 @@ def fem(constraints: object, *, quad_degree: object = None, element_type: object
 
 
 def _check_overrides(problem: WeakForm, element_type: object, vec: object) -> None:
-    spaces = problem.system.spaces
-    names = {1: ("LINE", "EDGE"), 2: ("TRI", "T3", "P1"), 3: ("TET",)}[problem.system.mesh.dimension]
-    if element_type is not None and not str(element_type).upper().startswith(names):
+    spaces, mesh = problem.system.spaces, problem.system.mesh
+    highest = max(space.field.order for space in spaces)
+    kind = _ELEMENT_TYPES.get((mesh.dimension, highest))
+    if element_type is not None and (kind is None or element_type != kind):
         raise ValueError(
-            f"jno.fem(element_type={element_type!r}): the mesh has {problem.system.mesh.cell_kind} cells; leave it out"
+            f"jno.fem(element_type={element_type!r}): the mesh has {mesh.cell_kind} cells; leave it out, or say "
+            f"what the symbols of order {highest} do{'' if kind is None else f', {kind!r}'}"
         )
-    if vec is not None and vec not in {space.field.components for space in spaces}:
-        counts = [space.field.components for space in spaces]
+    counts = [space.field.components for space in spaces]
+    if vec is not None and not (is_integer(vec) and vec in counts):
         raise ValueError(f"jno.fem(vec={vec!r}): the symbols have {counts} components; leave it out")
+
+
+_ELEMENT_TYPES = {
+    (1, 1): "LINE2",
+    (1, 2): "LINE3",
+    (2, 1): "TRI3",
+    (2, 2): "TRI6",
+    (3, 1): "TET4",
+    (3, 2): "TET10",
+}
+"""Dimension and order of an element → its usual name."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -149,15 +162,9 @@ class FEM:
     @property
     def offsets(self) -> list[int]:
         """Where the degrees of freedom of every unknown begin, and the number of all."""
-        starts = [space.start for space in self._problem.system.spaces]
-        return (
-            [*starts, self.dofs, 2 * self.dofs]
-            if self._problem.time_order == 2 and len(starts) == 1
-            else [
-                *starts,
-                self.dofs,
-            ]
-        )
+        offsets = [*(space.start for space in self._problem.system.spaces), self.dofs]
+        # of second order in time the solution holds values and velocities
+        return [*offsets, 2 * self.dofs] if self._problem.time_order == 2 and len(offsets) == 2 else offsets
 
     @property
     def blocks(self) -> list[slice]:
@@ -229,19 +236,34 @@ class FEM:
 
         Args:
             u: the vector of all degrees of freedom.
-            t: time, of a problem in time.
+            t: the time, of a problem in time (its start); derivatives by time are taken as zero.
+
+        Raises:
+            ValueError: a vector of another length, or a time of a steady problem.
         """
-        vector = np.asarray(u)
-        time = 0.0 if t is None else float(np.asarray(t))
+        vector, time = self._vector(u, "residual(u)"), self._time(t, "residual")
         modules, data = self._inputs()
         system = self._problem.system
         prescribed = np.asarray(system.values(jnp.asarray(time, system.dtype), modules, data))
         return np.where(system.prescribed, vector - prescribed, self._residual(vector, time))
 
     def jacobian(self, u: object, t: object = None) -> Float[np.ndarray, "N N"]:
-        """Derivative of the residual by ``u``, dense."""
-        time = 0.0 if t is None else float(np.asarray(t))
-        return self._as_sparse(self._matrix(np.asarray(u), (1.0, 0.0, 0.0), time)).toarray()
+        """Derivative of the residual by ``u``, dense; arguments as in `residual`."""
+        vector, time = self._vector(u, "jacobian(u)"), self._time(t, "jacobian")
+        return self._as_sparse(self._matrix(vector, (1.0, 0.0, 0.0), time)).toarray()
+
+    def _vector(self, values: object, name: str) -> Float[np.ndarray, " N"]:
+        vector = np.asarray(values)
+        if vector.shape != (self.dofs,) or not np.all(np.isfinite(vector)):
+            raise ValueError(f"FEM.{name}: {self.dofs} finite numbers are needed; got shape {vector.shape}")
+        return vector
+
+    def _time(self, t: object, name: str) -> float:
+        if t is None:
+            return self.t0 if self.is_transient else 0.0
+        if not self.is_transient:
+            raise ValueError(f"FEM.{name}(t={t!r}): the problem is steady; leave t= out")
+        return float(np.asarray(t))
 
     # --- problems in time -----------------------------------------------------------------------------------------
     @property
@@ -249,7 +271,7 @@ class FEM:
         """Mass matrix of a problem in time, dense: derivative of the residual by the highest derivative by time."""
         self._require("M", steady=False)
         weights = (0.0, 1.0, 0.0) if self._problem.time_order == 1 else (0.0, 0.0, 1.0)
-        matrix = self._as_sparse(self._matrix(np.zeros(self.dofs), weights)).toarray()
+        matrix = self._as_sparse(self._matrix(np.zeros(self.dofs), weights, self.t0)).toarray()
         matrix[self._problem.system.prescribed] = 0.0
         return matrix
 
@@ -318,7 +340,7 @@ class FEM:
         *,
         x0: object = None,
         save_ts: object = None,
-        theta: float = 1.0,
+        theta: float | int | None = None,
         rtol: float = 1e-8,
         atol: float = 1e-8,
         max_steps: int = 100,
@@ -327,11 +349,11 @@ class FEM:
 
         Args:
             solve_fn: of a steady linear problem ``solve_fn(A, b) -> x`` with the dense matrix (None: see below).
-            x0: first guess of a steady nonlinear problem, ``(dofs,)`` (zero).
+            x0: first guess of a steady problem, ``(dofs,)`` (zero); a linear one does not depend on it.
             save_ts: times at which a problem in time is saved (its levels); steps end there.
-            theta: 1 is backward Euler, 0.5 the implicit midpoint rule; problems of second order in time always take the
-                latter.
-            rtol: of Newton's method, relative to the first residual.
+            theta: 1 is backward Euler, 0.5 the implicit midpoint rule (1; 0.5 for problems of second order in time,
+                which take no other).
+            rtol: of Newton's method, relative to the first residual; linear problems take one exact step.
             atol: of Newton's method.
             max_steps: of Newton's method.
 
@@ -354,14 +376,16 @@ class FEM:
                     "FEM.solve(): a problem in time takes initial conditions in its list, no x0= and solve_fn="
                 )
             return WeakValue(self._trajectory(save_ts, theta, newton), self._problem.data)
-        if theta != 1.0:
+        if theta is not None:
             raise ValueError(f"FEM.solve(theta={theta}): the problem is steady, no term has a derivative by time")
         if save_ts is not None:
             raise ValueError("FEM.solve(save_ts=...): the problem is steady, no term has a derivative by time")
-        start = self._guess(x0)
-        solution = SteadySolution(self._problem, self._linear_solver(), newton, start)
         if solve_fn is not None:
+            if x0 is not None:
+                raise ValueError("FEM.solve(): give solve_fn= or x0=, not both; solve_fn(A, b) has its own start")
             return self._solved_by(solve_fn)
+        start = None if x0 is None else self._vector(x0, "solve(x0=...)")
+        solution = SteadySolution(self._problem, self._linear_solver(), newton, start)
         if self._trainable() or self._problem.data:
             return WeakValue(solution, self._problem.data)
         modules, data = self._inputs()
@@ -375,14 +399,6 @@ class FEM:
             raise ArithmeticError(history.message(newton))
         return np.asarray(solved)
 
-    def _guess(self, x0: object) -> Any:
-        if x0 is None:
-            return None
-        guess = np.asarray(x0)
-        if guess.shape != (self.dofs,) or not np.all(np.isfinite(guess)):
-            raise ValueError(f"FEM.solve(x0=...): {self.dofs} finite numbers are needed; got shape {guess.shape}")
-        return guess
-
     def _solved_by(self, solve_fn: object) -> Any:
         self._require("solve(solve_fn)", steady=True, linear=True)
         if not callable(solve_fn):
@@ -391,7 +407,11 @@ class FEM:
             raise ValueError("FEM.solve(solve_fn=...): the problem has trainable parameters; leave solve_fn= out")
         return solve_fn(jnp.asarray(self.A), jnp.asarray(self.b))
 
-    def _trajectory(self, save_ts: object, theta: float, newton: NewtonOptions) -> Trajectory:
+    def _trajectory(self, save_ts: object, chosen: float | int | None, newton: NewtonOptions) -> Trajectory:
+        default = 0.5 if self._problem.time_order == 2 else 1.0
+        theta = default if chosen is None else float(chosen)
+        if self._problem.time_order == 2 and theta != default:
+            raise ValueError(f"FEM.solve(theta={theta}): problems of second order in time are solved with theta=0.5")
         if not 0.5 <= theta <= 1.0:
             raise ValueError(f"FEM.solve(theta={theta!r}): allowed is 0.5 (implicit midpoint) to 1.0 (backward Euler)")
         start, stop, levels = self._time_axis()
@@ -415,7 +435,7 @@ class FEM:
         system = self._problem.system
 
         def is_symmetric() -> bool:
-            entries = self._matrix(np.zeros(self.dofs), (1.0, 1.0, 1.0))
+            entries = self._matrix(np.zeros(self.dofs), (1.0, 1.0, 1.0), inputs=self._inputs_of_first())
             mirrored = entries[system.pattern.transposition]
             return bool(np.abs(entries - mirrored).max() <= 1e-10 * np.abs(entries).max())
 
@@ -425,6 +445,21 @@ class FEM:
         return [model for model in self._problem.models if not model.controls.frozen]
 
     def _inputs(self) -> tuple[dict[int, Any], dict[str, Array]]:
+        """The modules as they are, and the data of the only sample.
+
+        Raises:
+            ValueError: the data has several.
+        """
+        for leaf in self._problem.data:
+            count = len(self.domain.context[leaf.tag])
+            if count > 1:
+                raise ValueError(
+                    f"FEM: the data {leaf.tag!r} has a row for each of {count} samples, and there are as many matrices "
+                    "and residuals; take solve(), whose value has all samples"
+                )
+        return self._inputs_of_first()
+
+    def _inputs_of_first(self) -> tuple[dict[int, Any], dict[str, Array]]:
         """The modules as they are, and the data of the first sample."""
         modules = {model.layer_id: eqx.nn.inference_mode(model.module) for model in self._problem.models}
         rows = {leaf.tag: jnp.asarray(np.asarray(self.domain.context[leaf.tag])[0]) for leaf in self._problem.data}
@@ -441,7 +476,11 @@ class FEM:
         return np.asarray(self._compiled("residual", residual)(*arguments, *self._inputs()))
 
     def _matrix(
-        self, u: Float[np.ndarray, " N"], weights: Sequence[float], time: float = 0.0
+        self,
+        u: Float[np.ndarray, " N"],
+        weights: Sequence[float],
+        time: float = 0.0,
+        inputs: tuple[dict[int, Any], dict[str, Array]] | None = None,
     ) -> Float[np.ndarray, " nnz"]:
         system = self._problem.system
 
@@ -450,7 +489,7 @@ class FEM:
             return system.matrix(State((vector, zero, zero), at, modules, data), scale)
 
         arguments = (jnp.asarray(value, system.dtype) for value in (u, time, np.asarray(weights)))
-        return np.asarray(self._compiled("matrix", matrix)(*arguments, *self._inputs()))
+        return np.asarray(self._compiled("matrix", matrix)(*arguments, *(self._inputs() if inputs is None else inputs)))
 
     def _compiled(self, name: object, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function compiled; each one once."""

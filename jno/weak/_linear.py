@@ -186,10 +186,13 @@ class LinearSolver:
     def _solve(self, entries: Float[Array, " nnz"], right: Float[Array, " N"], *, transposed: bool) -> Array:
         if self.method == "direct":
             return self.direct(entries, right, transposed=transposed)
-        # the matrix is symmetric, or the method would not have been chosen
-        return self._conjugate_gradients(entries, right)
+        return self._conjugate_gradients(entries, right, transposed=transposed)
 
-    def _conjugate_gradients(self, entries: Float[Array, " nnz"], right: Float[Array, " N"]) -> Array:
+    def _conjugate_gradients(
+        self, stored: Float[Array, " nnz"], right: Float[Array, " N"], *, transposed: bool
+    ) -> Array:
+        # symmetric where the method was chosen, which does not make it so at every solution of a nonlinear problem
+        entries = stored[self.pattern.transposition] if transposed else stored
         inverse = 1.0 / entries[self.pattern.diagonal]
         tolerance = max(self.tolerance, 4 * float(jnp.finfo(right.dtype).eps))
         limit = (tolerance * jnp.linalg.norm(right)) ** 2
@@ -214,10 +217,10 @@ class LinearSolver:
         bad = ~(remaining <= 10 * tolerance * jnp.linalg.norm(right))
 
         def again(arguments: tuple[Array, Array]) -> Array:
-            return self.direct(*arguments, transposed=False)
+            return self.direct(*arguments, transposed=transposed)
 
-        # what conjugate gradients do not solve (a matrix that is not definite) is factorised
-        return jax.lax.cond(bad, again, lambda _: x, (entries, right))
+        # what conjugate gradients do not solve (a matrix that is not symmetric or not definite) is factorised
+        return jax.lax.cond(bad, again, lambda _: x, (stored, right))
 
 
 def default_method(pattern: Pattern, dimension: int, is_symmetric: Callable[[], bool]) -> Method:

@@ -139,12 +139,12 @@ class Trajectory(FormValue):
         return "trajectory"
 
     def value(self, modules: Mapping[int, Any], data: Mapping[str, Any]) -> Float[Array, "T N"]:
-        """The unknowns at the saved times; of a problem of has_velocities order values and velocities side by side."""
+        """The unknowns at the saved times; of a problem of second order in time values and velocities side by side."""
         theta = (_of(self.models, modules), dict(data))
         start = initial_state(self.form, self.times[0], *theta)
         if self.form.time_order == 1:
-            first = float(self.times[0])
-            start = (consistent_values(self.form, self.solver, self.newton, first, start[0], theta), start[1])
+            begin = float(self.times[0])
+            start = (consistent_values(self.form, self.solver, self.newton, begin, start[0], theta), start[1])
         has_velocities = self.form.time_order == 2
         dtype = self.form.system.dtype
         times = jnp.asarray(self.times, dtype)
@@ -203,17 +203,13 @@ class Trajectory(FormValue):
 
     def _state(self, new: Array, inputs: Theta) -> State:
         (modules, data), old, velocity, begin, length, _ = inputs
-        theta = self._theta
+        theta = self.theta
         rate = (new - old) / length
         acceleration = 2 * (rate - velocity) / length
         return State((theta * new + (1 - theta) * old, rate, acceleration), begin + theta * length, modules, data)
 
     def _weights(self, length: Array) -> Float[Array, " 3"]:
-        return jnp.stack([jnp.asarray(self._theta, length.dtype), 1 / length, 2 / length**2])
-
-    @property
-    def _theta(self) -> float:
-        return 0.5 if self.form.time_order == 2 else self.theta
+        return jnp.stack([jnp.asarray(self.theta, length.dtype), 1 / length, 2 / length**2])
 
 
 def initial_state(

@@ -128,13 +128,11 @@ def _kind(expression: Node, fields: Sequence[FieldValue], region: str) -> Kind:
         return "integral"
     if region == INITIAL:
         return "initial"
-    if any(field.role == "trial" for field in fields):
-        if region == "interior":
-            raise ValueError(
-                f"jno.fem: {expression!r} contains the trial symbol alone on the whole interior; did you forget the "
-                f"test function?"
-            )
-        return "condition"
+    if region == "interior" and any(field.role == "trial" for field in fields):
+        raise ValueError(
+            f"jno.fem: {expression!r} contains the trial symbol alone on the whole interior; did you forget the test "
+            "function?"
+        )
     return "condition"
 
 
