@@ -7,13 +7,14 @@ CALLS ?= 20000
 SOURCES := jno tests benchmarks docs examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-all test-latest test-lowest mutate fuzz lint bench docs clean
+.PHONY: help demo test test-fast test-all test-keys test-latest test-lowest mutate fuzz lint bench docs clean
 
 help:
 	@echo "make demo      solve a first problem"
 	@echo "make test      lint, type check and fast tests"
 	@echo "make test-fast FILES=tests/test_fn.py   only these tests"
 	@echo "make test-all  lint and all tests, compiled with XLA's optimiser"
+	@echo "make test-keys  whole demos once more with other random keys (hours)"
 	@echo "make test-latest, make test-lowest   fast tests with the newest and the oldest allowed packages"
 	@echo "make mutate ROOMS=training   which breaks of the code no test notices (without ROOMS: all)"
 	@echo "make fuzz CALLS=500    call the public functions with wrong arguments"
@@ -50,7 +51,10 @@ test-fast: .venv/.installed-dev
 	$(BIN)/python -m pytest -m "not slow" $(FILES)
 
 test-all: lint
-	$(BIN)/python -m pytest -n $(JOBS) --durations=10 --optimized
+	$(BIN)/python -m pytest -n $(JOBS) -m "not more_keys" --durations=10 --optimized
+
+test-keys: .venv/.installed-dev
+	$(BIN)/python -m pytest -n $(JOBS) -m more_keys --durations=10 --optimized
 
 # without the pinned versions of constraints.txt
 test-latest:

@@ -176,3 +176,19 @@ def final_loss(build, loss, start, steps):
         return loss(jax.lax.scan(step, (start, optimizer.init(start)), length=steps)[0][0])
 
     return run
+
+
+def compilations(action):
+    """How many functions XLA compiles while ``action`` runs."""
+    seen: list[Any] = []
+
+    def listen(event, *_: Any, **__: Any) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            seen.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        action()
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    return len(seen)

@@ -4,7 +4,6 @@ import functools
 import io
 import re
 import sys
-from typing import Any
 
 import equinox as eqx
 import foundax
@@ -12,6 +11,7 @@ import jax
 import numpy as np
 import optax
 import pytest
+from helpers import compilations
 from rich.console import Console
 
 import jno
@@ -184,22 +184,6 @@ def test_other_models_keep_their_optimizer_state():
     crux.solve(1)
     assert float(p.module.value) == -0.5 * (1.0 + 1.5)
     assert float(q.module.value) == -0.5 * (1.0 + 1.0)
-
-
-def compilations(action):
-    """How many functions XLA compiles while ``action`` runs."""
-    seen: list[Any] = []
-
-    def listen(event, *_: Any, **__: Any) -> None:
-        if event == "/jax/core/compile/backend_compile_duration":
-            seen.append(event)
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
-        action()
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
-    return len(seen)
 
 
 class Watch(Callback):

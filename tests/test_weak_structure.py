@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import skfem
+from helpers import compilations
 from weak_forms import double_precision, oracle_element, oracle_mesh  # noqa: F401
 
 import jno
@@ -268,3 +269,11 @@ def test_matrices_do_not_depend_on_tracing(rectangle):
     compiled = problem.residual(values)
     with jax.disable_jit():
         np.testing.assert_allclose(problem.residual(values), compiled, atol=1e-14)
+
+
+def test_a_first_solution_compiles_no_program_for_each_operation(rectangle):
+    """One each for what is zero in the matrix, the linearity of the term, the condition, and the solution."""
+    at, b = rectangle.variable("interior")[:2], rectangle.variable("boundary")[:2]
+    u, v = rectangle.fem_symbols()
+    ui, vi = u(*at), v(*at)
+    assert compilations(lambda: jno.fem([ui.grad().dot(vi.grad()) - 3.25 * vi, u(*b) - 0.75]).solve()) <= 4

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Inexact, Shaped
 
@@ -228,13 +229,13 @@ def constant_zeros(function: Callable[..., Any], arguments: Sequence[object]) ->
     from jax.interpreters import partial_eval
 
     closed = jax.make_jaxpr(function)(*arguments)
-    rows: list[list[bool]] = []
-    for number, variable in enumerate(closed.jaxpr.outvars):
-        chosen = [position == number for position in range(len(closed.jaxpr.outvars))]
-        reduced, used = partial_eval.dce_jaxpr(closed.jaxpr, chosen)
-        if any(used):
-            rows.append([False] * variable.aval.shape[0])
-            continue
-        (value,) = jax.core.eval_jaxpr(reduced, closed.consts)
-        rows.append([not bool(jnp.any(row)) for row in value])
-    return rows
+    count = len(closed.jaxpr.outvars)
+    chosen = [[position == number for position in range(count)] for number in range(count)]
+    constant = [not any(partial_eval.dce_jaxpr(closed.jaxpr, choice)[1]) for choice in chosen]
+    reduced, _ = partial_eval.dce_jaxpr(closed.jaxpr, constant)
+    # compiled as a whole: primitive by primitive it would be one program for each
+    values = iter(jax.jit(lambda: jax.core.eval_jaxpr(reduced, closed.consts))() if any(constant) else [])
+    return [
+        [not row.any() for row in np.asarray(next(values))] if is_constant else [False] * variable.aval.shape[0]
+        for variable, is_constant in zip(closed.jaxpr.outvars, constant, strict=True)
+    ]

@@ -60,10 +60,14 @@ def number_dofs(element: Lagrange, points: Float[np.ndarray, "N D"], cells: Int[
                 nodes[:, node] = count + per_entity * numbers[:, position] + offset
         count += per_entity * total
     coordinates = np.empty((count, points.shape[1]))
-    barycentric = np.concatenate([1 - element.points.sum(axis=1, keepdims=True), element.points], axis=1)
-    coordinates[nodes] = np.einsum("nv,mvd->mnd", barycentric, points[ordered])
     # the vertices themselves, without rounding
     coordinates[: len(points)] = points
+    if count > len(points):
+        vertices = [local[0] for local in element.entity_nodes[0]]
+        others = np.setdiff1d(np.arange(len(element.points)), vertices)
+        inside = element.points[others]
+        barycentric = np.concatenate([1 - inside.sum(axis=1, keepdims=True), inside], axis=1)
+        coordinates[nodes[:, others]] = np.einsum("nv,mvd->mnd", barycentric, points[ordered])
     return DofMap(element, ordered, nodes, coordinates)
 
 

@@ -169,13 +169,14 @@ class _Builder:
 
     def _build_models(self, terms: Sequence[Term]) -> None:
         """Give every model its weights, as a core does."""
-        key = jax.random.PRNGKey(get_network_seed())
         models: dict[Model, None] = {}
         for term in terms:
             models.update(dict.fromkeys(PointFunction(term.expression, self._domain).models))
             models.update({f.source: None for f in term.fields if isinstance(f.source, Model)})
-        for number, model in enumerate(models):
-            build_module(model, jax.random.fold_in(key, number))
+        if models:
+            key = jax.random.PRNGKey(get_network_seed())
+            for number, model in enumerate(models):
+                build_module(model, jax.random.fold_in(key, number))
         self._modules = {model.layer_id: model.module for model in models}
 
     def _time_order(self, space: Space, terms: Sequence[AssembledTerm]) -> int:
@@ -294,8 +295,12 @@ class _Builder:
             for field in (*integral.tests, *integral.trials, *integral.coefficients)
         ]
         count = len(integral.tests)
-        as_arrays = jax.tree_util.tree_map(lambda array: jnp.asarray(array, self._dtype), (points, normals, tables))
+        as_arrays = jax.tree_util.tree_map(self._on_device, (points, normals, tables))
         return as_arrays[0], as_arrays[1], as_arrays[2][:count], as_arrays[2][count:]
+
+    def _on_device(self, array: Float[np.ndarray, ...]) -> Array:
+        # not jax.numpy.asarray, which compiles a program for every shape
+        return jax.device_put(array.astype(self._dtype))
 
     def _evaluate(self, integral: TermIntegral, data: Mapping[str, Array]) -> Any:
         fields = (*integral.tests, *integral.trials, *integral.coefficients)
@@ -319,21 +324,24 @@ class _Builder:
             value, pull_back = jax.vjp(lambda t: evaluate(points, normals, t, tables), arrays)
             return pull_back(jnp.ones_like(value))
 
-        zeros = jax.tree_util.tree_map(jnp.zeros_like, tests)
-        alone = np.asarray(evaluate(points, normals, zeros, tables))
-        values = np.asarray(evaluate(points, normals, tests, tables))
+        zeros = jax.tree_util.tree_map(np.zeros_like, tests)
+        # compiled once for all three evaluations
+        compiled = jax.jit(evaluate)
+        alone = np.asarray(compiled(points, normals, zeros, tables))
+        values = np.asarray(compiled(points, normals, tests, tables))
         scale = 1e-6 * np.max(np.abs(values[np.isfinite(values)]), initial=1e-30)
         if not all(unread_inputs(coefficients, (tests,))) or np.any(np.abs(alone) > scale):
             raise ValueError(
                 f"jno.fem: a term must be linear in the test function, and {term.expression!r} is not: every summand "
                 "contains it once, as a factor"
             )
-        self._check_pointwise(term, evaluate, (points, normals, tests, tables), values)
+        self._check_pointwise(term, compiled, (points, normals, tests, tables), values)
 
     def _check_pointwise(self, term: Term, evaluate: Any, arguments: tuple[Any, ...], before: np.ndarray) -> None:
         """Move every second point: what is computed at the others must stay."""
-        scaled = jax.tree_util.tree_map(lambda array: array.at[::2].multiply(0.7), arguments)
-        after = np.asarray(evaluate(*scaled))
+        factors = np.where(np.arange(_PROBES) % 2, 1.0, 0.7)[:, None]
+        moved = jax.tree_util.tree_map(lambda array: self._on_device(np.asarray(array) * factors), arguments)
+        after = np.asarray(evaluate(*moved))
         if not np.allclose(before[1::2], after[1::2], rtol=1e-4, atol=1e-6, equal_nan=True):
             raise ValueError(
                 f"jno.fem: the value of {term.expression!r} at one quadrature point depends on other points: a network "
@@ -360,12 +368,15 @@ class _Builder:
 
     def _report_overlaps(self, conditions: Sequence[Condition]) -> None:
         """Say where two conditions prescribe different values; the later one holds."""
+        if len(conditions) < 2:
+            return
         start = self._domain.time[0] if self._domain.time is not None else 0.0
         size = self._spaces[-1].start + self._spaces[-1].size
         prescribed, origin = np.zeros(size), np.full(size, -1)
-        for number, condition in enumerate(conditions):
-            data = {leaf.tag: self._row(leaf) for leaf in condition.data}
-            values = np.asarray(condition.values(jnp.asarray(start, self._dtype), self._modules, data, self._dtype))
+        data = {leaf.tag: self._row(leaf) for condition in conditions for leaf in condition.data}
+        of_all = jax.jit(lambda: [c.values(start, self._modules, data, self._dtype) for c in conditions])()
+        for number, (condition, array) in enumerate(zip(conditions, of_all, strict=True)):
+            values = np.asarray(array)
             before = prescribed[condition.dofs]
             differs = np.abs(values - before) > _SAME * np.maximum(np.abs(values), np.abs(before))
             conflicts = differs & (origin[condition.dofs] >= 0)

@@ -195,9 +195,10 @@ def _shape_of(
         ValueError: the expression is not a number times the unknown, or times one component, minus a value.
     """
     dtype = jnp.result_type(float)
-    points = jnp.asarray(space.nodes.points[nodes], dtype)
-    at_normals = None if normals is None else jnp.asarray(normals, dtype)
-    unknown = jnp.zeros((len(nodes), field.field.components), dtype)
+    # not jax.numpy.asarray, which compiles a program for every shape
+    points = jax.device_put(space.nodes.points[nodes].astype(dtype))
+    at_normals = None if normals is None else jax.device_put(normals.astype(dtype))
+    unknown = jax.device_put(np.zeros((len(nodes), field.field.components), dtype))
     count = _width(function, points, at_normals, unknown, modules, data)
     if count == 0:
         raise ValueError(
@@ -218,10 +219,9 @@ def _shape_of(
     if not unread_inputs(slope, (unknown, unknown))[0]:
         raise error
     components = field.field.components
-    one = np.eye(components)
-    slopes = np.stack(
-        [np.asarray(slope(unknown, jnp.broadcast_to(jnp.asarray(row, dtype), unknown.shape))) for row in one]
-    )
+    compiled = jax.jit(slope)
+    directions = np.eye(components, dtype=dtype)
+    slopes = np.stack([compiled(unknown, np.broadcast_to(row, unknown.shape)) for row in directions])
     # slopes[i, n, c]: entry c of the expression at node n by component i
     if np.ptp(slopes, axis=1).max() > 1e-6 * np.abs(slopes).max():
         raise error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +19,7 @@ from jno.utils import NONNEGATIVE, NUMBER, checked, integer, is_integer
 
 from ._build import WeakForm, build_problem
 from ._integral import State
-from ._linear import DirectSolver, LinearSolver, default_method
+from ._linear import DirectSolver, LinearSolver, Method, default_method
 from ._solution import NetworkResidual, SteadySolution, Trajectory, initial_state
 from ._steps import NewtonOptions
 
@@ -299,7 +298,7 @@ class FEM:
             residual = system.residual(State((fixed, rate, jnp.zeros_like(fixed)), at, modules, data))
             return jnp.where(system.prescribed, fixed, -residual)
 
-        return np.asarray(self._compiled("load", load)(jnp.asarray(t, system.dtype), *self._inputs()))
+        return np.asarray(self._run("load", load, jnp.asarray(t, system.dtype), *self._inputs()))
 
     @property
     def state0(self) -> Float[np.ndarray, " N"]:
@@ -391,7 +390,7 @@ class FEM:
         modules, data = self._inputs()
         try:
             solved, history = jax.block_until_ready(
-                self._compiled(("solve", newton), solution.solved)(solution.guess(), modules, data)
+                self._run(("solve", newton), solution.solved, solution.guess(), modules, data)
             )
         except jax.errors.JaxRuntimeError as error:
             raise (self._direct.error or error) from None
@@ -430,16 +429,9 @@ class FEM:
     def _linear_solver(self) -> LinearSolver:
         return LinearSolver(self._problem.system.pattern, self._direct, self._method)
 
-    @functools.cached_property
-    def _method(self) -> Any:
-        system = self._problem.system
-
-        def is_symmetric() -> bool:
-            entries = self._matrix(np.zeros(self.dofs), (1.0, 1.0, 1.0), inputs=self._inputs_of_first())
-            mirrored = entries[system.pattern.transposition]
-            return bool(np.abs(entries - mirrored).max() <= 1e-10 * np.abs(entries).max())
-
-        return default_method(system.pattern, self.mesh.dimension, is_symmetric)
+    @property
+    def _method(self) -> Method:
+        return default_method(self._problem.system.pattern, self.mesh.dimension)
 
     def _trainable(self) -> list[Model]:
         return [model for model in self._problem.models if not model.controls.frozen]
@@ -457,10 +449,6 @@ class FEM:
                     f"FEM: the data {leaf.tag!r} has a row for each of {count} samples, and there are as many matrices "
                     "and residuals; take solve(), whose value has all samples"
                 )
-        return self._inputs_of_first()
-
-    def _inputs_of_first(self) -> tuple[dict[int, Any], dict[str, Array]]:
-        """The modules as they are, and the data of the first sample."""
         modules = {model.layer_id: eqx.nn.inference_mode(model.module) for model in self._problem.models}
         rows = {leaf.tag: jnp.asarray(np.asarray(self.domain.context[leaf.tag])[0]) for leaf in self._problem.data}
         return modules, rows
@@ -473,14 +461,10 @@ class FEM:
             return system.residual(State((vector, zero, zero), at, modules, data))
 
         arguments = (jnp.asarray(u, system.dtype), jnp.asarray(time, system.dtype))
-        return np.asarray(self._compiled("residual", residual)(*arguments, *self._inputs()))
+        return np.asarray(self._run("residual", residual, *arguments, *self._inputs()))
 
     def _matrix(
-        self,
-        u: Float[np.ndarray, " N"],
-        weights: Sequence[float],
-        time: float = 0.0,
-        inputs: tuple[dict[int, Any], dict[str, Array]] | None = None,
+        self, u: Float[np.ndarray, " N"], weights: Sequence[float], time: float = 0.0
     ) -> Float[np.ndarray, " nnz"]:
         system = self._problem.system
 
@@ -489,13 +473,15 @@ class FEM:
             return system.matrix(State((vector, zero, zero), at, modules, data), scale)
 
         arguments = (jnp.asarray(value, system.dtype) for value in (u, time, np.asarray(weights)))
-        return np.asarray(self._compiled("matrix", matrix)(*arguments, *(self._inputs() if inputs is None else inputs)))
+        return np.asarray(self._run("matrix", matrix, *arguments, *self._inputs()))
 
-    def _compiled(self, name: object, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function compiled; each one once."""
+    def _run(self, name: object, function: Callable[..., Any], *arguments: Any) -> Any:
+        """The value of a pure function, which is compiled the first time under a name."""
         if name not in self._jitted:
-            self._jitted[name] = eqx.filter_jit(function)
-        return self._jitted[name]
+            # the arrays of the mesh become inputs: as constants the compiler would copy and hash them
+            converted = eqx.filter_closure_convert(function, *arguments)
+            self._jitted[name] = eqx.filter_jit(jax.tree_util.tree_map(_on_device, converted))
+        return self._jitted[name](*arguments)
 
     def _temporary_bytes(self) -> int:
         """Memory that assembling the matrix takes beside its arguments and its result."""
@@ -538,3 +524,8 @@ def _field_of(symbol: object) -> Field:
     if not isinstance(target, FieldValue):
         raise TypeError(f"a symbol of domain.fem_symbols() is needed, got {symbol!r}")
     return target.field
+
+
+def _on_device(leaf: object) -> object:
+    # not jax.numpy.asarray, which compiles a program for every shape
+    return jax.device_put(leaf) if isinstance(leaf, np.ndarray) else leaf

@@ -401,13 +401,13 @@ class TermIntegral:
 
     def _couplings(self, modules: Mapping[int, Any], data: Mapping[str, Any]) -> Couplings:
         """Which coefficients of the matrix are not zero everywhere, from the jaxpr of the integrand's derivatives."""
-        block = {name: jnp.asarray(array[0, :2]) for name, array in self._arrays().items()}
+        block = {name: array[0, :2] for name, array in self._arrays().items()}
         fields = (*self.trials, *self.coefficients)
         orders = [{c.time for c in self.channels[field]} for field in fields]
         count = block["weights"].shape[0]
         local = [
             {
-                order: jnp.ones((count, self._nodes_per_cell(field), field.field.components), self._dtype)
+                order: np.ones((count, self._nodes_per_cell(field), field.field.components), self._dtype)
                 for order in sorted(times)
             }
             for field, times in zip(fields, orders, strict=True)
@@ -422,7 +422,7 @@ class TermIntegral:
             return [[[table[test][c] for c in self.channels[test]] for test in self.tests] for table in tables]
 
         dynamic, static = eqx.partition(modules, eqx.is_inexact_array)
-        arguments = ({**block, "local": local}, jnp.zeros((), self._dtype), dynamic, dict(data))
+        arguments = ({**block, "local": local}, np.zeros((), self._dtype), dynamic, dict(data))
         zero = constant_zeros(lambda b, t, w, v: tangents(b, t, eqx.combine(w, static), v), arguments)
         nonzero: dict[tuple[FieldValue, Channel, int], list[MatrixCoefficient]] = {}
         flat = iter(zero)

@@ -56,35 +56,45 @@ def build_pattern(
     Returns:
         the pattern, and for every group the positions of its entries; eliminated ones have the position ``entries``.
     """
-    keys = [c.rows[:, :, None].astype(np.int64) * size + c.columns[:, None, :] for c in couplings]
+    from scipy.sparse import coo_array, csr_matrix
+
     stored = [~(eliminated[c.rows][:, :, None] | eliminated[c.columns][:, None, :]) for c in couplings]
-    flat = [group[mask] for group, mask in zip(keys, stored, strict=True)]
+    flat = [_stored_entries(c, mask) for c, mask in zip(couplings, stored, strict=True)]
     # the transposed entries as well, so that a matrix and its transpose have one pattern
-    mirrored = [_mirrored(f, size) for f, c in zip(flat, couplings, strict=True) if c.rows is not c.columns]
-    diagonal = np.arange(size, dtype=np.int64) * (size + 1)
-    unique, numbers = np.unique(np.concatenate([*flat, diagonal, *mirrored]), return_inverse=True)
-    numbers = numbers.reshape(-1).astype(np.int32)
+    mirrored = [(columns, rows) for (rows, columns), c in zip(flat, couplings, strict=True) if c.rows is not c.columns]
+    diagonal = np.arange(size, dtype=np.int32)
+    entries = [*flat, *mirrored, (diagonal, diagonal)]
+    rows, columns = (np.concatenate([entry[axis] for entry in entries]) for axis in (0, 1))
+    compressed = coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(size, size)).tocsr()
+    compressed.sum_duplicates()
+    starts, columns, count = compressed.indptr, compressed.indices, compressed.nnz
+    numbers = np.arange(count, dtype=np.int32)
+    # a matrix, not an array: it is indexed by arrays of rows and columns alike in all versions
+    numbered = csr_matrix((numbers, columns, starts), shape=(size, size))
+
+    def positions_of(rows: Int[np.ndarray, " n"], columns: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+        return np.asarray(numbered[rows, columns], dtype=np.int32).reshape(-1)
+
     positions = []
-    start = 0
-    for group, mask in zip(keys, stored, strict=True):
-        place = np.full(group.shape, len(unique), dtype=np.int32)
-        count = int(np.sum(mask))
-        place[mask] = numbers[start : start + count]
+    for mask, entry in zip(stored, flat, strict=True):
+        place = np.full(mask.shape, count, dtype=np.int32)
+        place[mask] = positions_of(*entry)
         positions.append(place)
-        start += count
-    rows, columns = np.divmod(unique, size)
     pattern = Pattern(
         size,
-        np.searchsorted(rows, np.arange(size + 1)).astype(np.int32),
+        starts.astype(np.int32),
         columns.astype(np.int32),
-        rows.astype(np.int32),
-        numbers[start : start + size],
-        np.argsort(_mirrored(unique, size)).astype(np.int32),
+        np.repeat(diagonal, np.diff(starts)),
+        positions_of(diagonal, diagonal),
+        # of a symmetric pattern the transpose stores every entry where its mirror image is
+        numbered.T.tocsr().data,
     )
     return pattern, positions
 
 
-def _mirrored(keys: Int[np.ndarray, " n"], size: int) -> Int[np.ndarray, " n"]:
-    """The keys of the entries with row and column exchanged."""
-    rows, columns = np.divmod(keys, size)
-    return columns * size + rows
+def _stored_entries(
+    couplings: Couplings, stored: Bool[np.ndarray, "E i j"]
+) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+    """Rows and columns of the entries of element matrices that are stored."""
+    rows, columns = np.broadcast_arrays(couplings.rows[:, :, None], couplings.columns[:, None, :])
+    return rows[stored].astype(np.int32), columns[stored].astype(np.int32)

@@ -84,7 +84,9 @@ class SteadySolution(FormValue):
     def guess(self) -> Float[Array, " N"]:
         """The start: zero where none was given."""
         system = self.form.system
-        return jnp.zeros(system.size, system.dtype) if self.start is None else jnp.asarray(self.start, system.dtype)
+        # not by jax.numpy, which would compile programs for it
+        start = np.zeros(system.size) if self.start is None else np.asarray(self.start)
+        return jax.device_put(start.astype(system.dtype))
 
     def equation(self) -> Equation:
         """The residual, in which prescribed unknowns stand as ``u - g``, and its derivative."""
