@@ -126,7 +126,7 @@ def _devices() -> dict[str, str]:
 
 def _configuration() -> dict[str, Any]:
     import jno
-    from jno.utils import get_stop_on_nonfinite
+    from jno.utils import described_cache, get_compilation_cache, get_stop_on_nonfinite
 
     settings = jno.get_config().get("jno", {})
     return {
@@ -136,6 +136,8 @@ def _configuration() -> dict[str, Any]:
         "second-order AD": settings.get("hessian_type", "default"),
         "stop at NaN": get_stop_on_nonfinite(),
         "runs": jno.get_runs_base_dir(),
+        "keep compiled programs": get_compilation_cache(),
+        "compiled programs": described_cache(),
     }
 
 
@@ -154,7 +156,7 @@ def load_example(name: str) -> ModuleType:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from jno.utils import get_runs_base_dir, user_path
+    from jno.utils import get_runs_base_dir, start_configured_cache, user_path
 
     name = options.name
     if name not in DEMOS:
@@ -175,6 +177,7 @@ def _demo(options: argparse.Namespace) -> int:
         return _fail(f"{error.filename}: {error.strerror}")
     except (ValueError, csv.Error) as error:
         return _fail(str(error))
+    start_configured_cache(default=True)
     print(f"{name}: {DEMOS[name]}")
     example.main(**keywords)
     return 0

@@ -33,7 +33,7 @@ from jno.trace import (
 )
 from jno.training import Devices, Memory, Solver
 from jno.tuner import Arch, TuningHistory
-from jno.utils import Key, checked, get_logger, get_seed, integer, text_output
+from jno.utils import Key, checked, get_logger, get_seed, integer, start_configured_cache, text_output
 
 P = TypeVar("P", bound="CompiledProblem")
 
@@ -49,6 +49,7 @@ class CompiledProblem:
         return problem.compile()
 
     def _begin(self, statements: list[Node], domain: Domain | None, seed: int) -> None:
+        start_configured_cache()
         choices_of(statements)  # refuses two of one name
         self._counterparts: Counterparts | None = None
         self._statements, self._choices = statements, dict[str, int]()

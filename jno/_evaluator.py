@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -273,14 +274,17 @@ def build_models(program: Program, models: Sequence[Model], seed: int) -> dict[i
     Returns:
         per-sample shape of every node, by ``id``.
     """
-    key = jax.random.PRNGKey(seed)
+
+    def key_of(model: Model) -> Key:
+        return jax.random.fold_in(jax.random.PRNGKey(seed), program.models.index(model))
+
     for model in models:
         if not is_uninitialized(model.module):
-            build_module(model, jax.random.fold_in(key, program.models.index(model)))
+            build_module(model, functools.partial(key_of, model))
     shapes = infer_shapes(program, modules_of(models))
     for model in models:
         if is_uninitialized(model.module):
-            build_module(model, jax.random.fold_in(key, program.models.index(model)))
+            build_module(model, functools.partial(key_of, model))
     return shapes
 
 

@@ -13,7 +13,7 @@ from hypothesis import settings
 annotation_checks.install()
 
 import jno
-from jno.utils import _config, _logger
+from jno.utils import _compilation_cache, _config, _logger
 from jno.utils.ad_mode import reset_ad_mode
 
 settings.register_profile("jno", deadline=None, derandomize=True, max_examples=50)
@@ -23,6 +23,7 @@ _ENVIRONMENT = (
     "JNO_SEED",
     "JNO_LOG_DIR",
     "JNO_STOP_ON_NONFINITE",
+    "JNO_COMPILATION_CACHE",
     "JNO_RSA_PUBLIC_KEY",
     "JNO_RSA_PRIVATE_KEY",
     "JNO_RSA_PATH",
@@ -59,5 +60,6 @@ def xy(square):
 
 def _reset():
     _config.forget_config()
+    _compilation_cache.forget_cache()
     reset_ad_mode()
     _logger._default.logger = None

@@ -1,6 +1,7 @@
 """Testing what the trace cannot see through, networks and wrapped functions: do their points influence each other?
 
-Every second point is moved, and the values at the others must stay as they are.
+Most networks show in their jaxpr that they do not (`_point_axis`). Of the others every second point is moved, and the
+values at the remaining ones must stay as they are.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
+from jax.extend import core as jex
 from jaxtyping import Array, Float, PyTree
 
 from jno.trace import (
@@ -29,14 +31,19 @@ from jno.trace import (
     substitute,
     walk,
 )
+from jno.utils import shape_of
 
 from ._graph import Graph, spatial_tags
+from ._point_axis import point_axes
 
 _FIXED = "@fixed"
 """Suffix of the alias tag whose points stay while those of the tag move."""
 
 _STRETCH = 1.7
 """Moved points are stretched about the centre of their tag, far enough to change extrema as well as means."""
+
+_POINT_AXIS = 2
+"""Of the coordinates ``(B, T, N, D)``."""
 
 _FEWEST = 4
 """A tag of a single point is tested with this many copies, moved apart."""
@@ -109,10 +116,37 @@ def coupled(program: PartProgram, tag: str, modules: Mapping[int, PyTree]) -> li
     data = _with_several_points(program.few(), tag)
     points = np.asarray(data["points", tag])
     tested = {model.layer_id: modules[model.layer_id] for model in program.models}
-    evaluate = jax.jit(lambda data: program(tested, data, jax.random.key(0)))
-    before, after = (jax.device_get(evaluate({**data, ("points", tag): at})) for at in (points, _moved(points)))
+    fixed = {name: array for name, array in data.items() if name != ("points", tag)}
+
+    def values(points: Array, fixed: Mapping[Any, Any]) -> tuple[Any, ...]:
+        return program(tested, {**fixed, ("points", tag): points}, jax.random.key(0))
+
+    evaluate = jax.jit(values)
+    proofs = _proofs(evaluate.trace(points, fixed).jaxpr, points)
+    if None not in proofs:
+        return [bool(proof) for proof in proofs]
+    before, after = (jax.device_get(evaluate(at, fixed)) for at in (points, _moved(points)))
     count = points.shape[2]
     return [_others_changed(a, b, count) for a, b in zip(before, after, strict=True)]
+
+
+def _proofs(jaxpr: jex.ClosedJaxpr, points: Float[np.ndarray, "B T N D"]) -> list[bool | None]:
+    """Whether the points of every value influence each other, None where the jaxpr does not show it.
+
+    The points are its first input.
+    """
+    axes = point_axes(jaxpr, [_POINT_AXIS, *[None] * (len(jaxpr.in_avals) - 1)])
+    return [
+        _proof(axis, shape_of(var), points.shape[_POINT_AXIS])
+        for axis, var in zip(axes, jaxpr.jaxpr.outvars, strict=True)
+    ]
+
+
+def _proof(axis: int | None, shape: tuple[int, ...], count: int) -> bool | None:
+    """See `_proofs`, of a value ``(B, N, ...)``."""
+    if shape[1] != count:
+        return True
+    return False if axis in (None, 1) else None
 
 
 def _with_several_points(data: dict[tuple[str, str], Any], tag: str) -> dict[tuple[str, str], Any]:

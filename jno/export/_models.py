@@ -123,7 +123,7 @@ def _build(model: Model, samples: Sequence[Array]) -> None:
                 "weights with initialize()"
             )
         jax.eval_shape(lambda *arrays: _forward(model, model.module, arrays), *samples)
-    build_module(model, jax.random.PRNGKey(get_network_seed()))
+    build_module(model, lambda: jax.random.PRNGKey(get_network_seed()))
 
 
 def _forward(model: Model, module: PyTree, arrays: Sequence[Array]) -> Array:

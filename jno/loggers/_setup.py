@@ -16,6 +16,9 @@ from jno.utils import (
     get_setting,
     init_default_logger,
     set_network_seed,
+    start_cache,
+    start_configured_cache,
+    stop_cache,
     user_path,
 )
 from jno.utils.ad_mode import set_ad_mode, set_hessian_mode
@@ -24,13 +27,15 @@ from ._active import install_wandb, wandb_finish
 from ._wandb_logger import WandbLogger
 
 
-@checked(script_file=PATH, name=TEXT, wandb=FLAG, diff_type=TEXT, hessian_type=TEXT)
+@checked(script_file=PATH, name=TEXT, wandb=FLAG, diff_type=TEXT, hessian_type=TEXT, compilation_cache=FLAG)
 def setup(
     script_file: str | os.PathLike[str],
     name: str | None = None,
     wandb: bool = False,
     diff_type: str | None = None,
     hessian_type: str | None = None,
+    *,
+    compilation_cache: bool | None = None,
 ) -> str:
     """Prepare a script's run: its directory, its log file and its differentiation defaults.
 
@@ -48,15 +53,21 @@ def setup(
         diff_type: default of first-order AD, `"forward"` or `"reverse"`; default: `[jno] diff_type` of the
             configuration files, else the current value stays.
         hessian_type: default of second-order AD, e.g. `"fwd-over-rev"`; default likewise.
+        compilation_cache: keep compiled programs on disk, so that the next start of the script compiles nothing (at
+            most 1 GiB in the user's cache folder, which nobody else can write; see the page "Training"). Default:
+            `JNO_COMPILATION_CACHE`, else `[jno] compilation_cache` of the configuration files, else False.
 
     Returns:
         The run directory, an absolute path.
 
     Raises:
-        ValueError: empty `name`, unknown `diff_type` / `hessian_type`, or an invalid `JNO_SEED`.
+        ValueError: empty `name`, unknown `diff_type` / `hessian_type`, or an invalid `JNO_SEED`;
+            `compilation_cache=True`, and others can write the folder.
+        OSError: `compilation_cache=True`, and the folder cannot be made.
 
     Warns:
-        UserWarning: `wandb=True`, but wandb is not installed; training then goes on without it.
+        UserWarning: `wandb=True`, but wandb is not installed; training then goes on without it. Likewise where the
+            configuration asks for the compilation cache, and its folder cannot be used.
 
     Example:
         >>> import jno, tempfile, os
@@ -71,6 +82,12 @@ def setup(
         raise ValueError(f"jno.setup needs a run name: script_file={script_file!r}, name={name!r}.")
     get_seed()  # an invalid JNO_SEED shall be found now, not at the first random number
     set_network_seed(None)
+    if compilation_cache is None:
+        start_configured_cache()
+    elif compilation_cache:
+        start_cache()
+    else:
+        stop_cache()
 
     first_order = get_setting("jno", "diff_type") if diff_type is None else diff_type
     second_order = get_setting("jno", "hessian_type") if hessian_type is None else hessian_type

@@ -14,7 +14,7 @@ from jno.trace import Model
 
 from ._balancing import BalancerState, Balancing
 from ._parameter_block import ParameterBlock
-from ._phases import Phase, copied, initial_states
+from ._phases import Phase, initial_states, on_device
 from ._state import TrainState
 from ._types import Carried, Leaves
 
@@ -38,19 +38,19 @@ class Memory:
 
     def balancer_states(self, balancing: Balancing) -> list[BalancerState]:
         """The remembered states of the balancers, or fresh ones."""
-        return copied(self.balancers or balancing.init())
+        return on_device(self.balancers or balancing.init())
 
     def optimizer_states(
         self, phases: Sequence[Phase], parameters: Leaves, models: Sequence[Model]
     ) -> list[list[PyTree]]:
-        """The remembered state of every phase and group, or a fresh one (copies)."""
+        """The remembered state of every phase and group, or a fresh one."""
         keys = _keys(phases, models)
         remembered = self.optimizers
         if not all(key in remembered for of_phase in keys for key in of_phase):
             states = initial_states(phases, parameters)
             fresh = {key: state for pair in zip(keys, states, strict=True) for key, state in zip(*pair, strict=True)}
             remembered = fresh | remembered
-        return copied([[remembered[key] for key in of_phase] for of_phase in keys])
+        return on_device([[remembered[key] for key in of_phase] for of_phase in keys])
 
     def chain_states(
         self, phases: Sequence[Phase], empty: Callable[[Phase, ParameterBlock], PyTree], models: Sequence[Model]
@@ -63,7 +63,7 @@ class Memory:
             ]
             for phase, keys in zip(phases, _block_keys(phases, models), strict=True)
         ]
-        return copied(states)
+        return on_device(states)
 
     def _remembered(self, key: BlockKey, block: ParameterBlock, empty: Callable[[], PyTree]) -> PyTree:
         if key not in self.chains:

@@ -130,11 +130,14 @@ def initial_states(phases: Sequence[Phase], parameters: Leaves) -> list[list[PyT
     return jax.jit(states)(parameters)
 
 
-def copied(tree: _Tree) -> _Tree:
-    """The pytree in memory of its own on the device."""
+def on_device(tree: _Tree) -> _Tree:
+    """The pytree with all arrays on the device; NumPy's, which somebody may write to, are copied.
 
-    def copy(leaf: ArrayLike) -> Array:
+    Those of JAX stay: nobody can write to them, and no step reuses their memory.
+    """
+
+    def placed(leaf: ArrayLike) -> Array:
         # without a program for every shape; of NumPy's arrays `device_put` may take the memory
-        return jax.device_put(np.array(leaf) if isinstance(leaf, np.ndarray) else leaf, may_alias=False)
+        return leaf if isinstance(leaf, jax.Array) else jax.device_put(np.array(leaf), may_alias=False)
 
-    return jax.tree_util.tree_map(copy, tree)
+    return jax.tree_util.tree_map(placed, tree)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from jno.compiler import Program
 from jno.utils import get_logger
 
 from ._resampling import Resampling
-from ._types import Entries, Modules
+from ._types import Entries, Key, Modules
 
 _STREAM = 0x5A3B
 """Random stream of new points, apart from that of training: resampling does not change what else is drawn."""
@@ -29,13 +30,18 @@ class Points:
 
     def __init__(self, resampling: Resampling, seed: int) -> None:
         self._resampling = resampling
-        self._key = jax.random.fold_in(jax.random.PRNGKey(seed), _STREAM)
+        self._seed = seed
         self._states = resampling.init()
         self._entries: dict[tuple[str, str], Array | np.ndarray] = {}
         self._programs: list[Program] = []
         self._warned: set[str] = set()
         self.version = 0
         """How often points were replaced."""
+
+    @functools.cached_property
+    def _key(self) -> Key:
+        """Made when it is first needed, since that compiles programs."""
+        return jax.random.fold_in(jax.random.PRNGKey(self._seed), _STREAM)
 
     def keep_current(self, programs: Sequence[Program]) -> None:
         """Put the present points into these programs, and all later ones."""

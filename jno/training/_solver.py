@@ -10,6 +10,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jno.compiler import Graph, Program, adaptive_weights, untracked, weights_key
 from jno.loggers import ConsoleLogger, RunDescription, active_loggers, distinct_names
@@ -194,7 +195,7 @@ class Solver:
         empty = lambda phase, block: step.empty(phase, block, parameters, feed.data(memory.epoch))  # noqa: E731
         chains = devices.place(memory.chain_states(step.phases, empty, models))
         balancers = memory.balancer_states(step.balancing)
-        return TrainState(parameters, optimizers, chains, balancers, memory.key, jnp.int32(memory.epoch))
+        return TrainState(parameters, optimizers, chains, balancers, memory.key, jax.device_put(np.int32(memory.epoch)))
 
     def _begun(
         self,

@@ -106,7 +106,7 @@ class Step:
             rows.append(losses)
         remaining = count - SCAN_LENGTH * len(rows)
         if remaining:
-            state, _, losses = self._loop(state, self._frozen_arrays, data, jnp.int32(remaining))
+            state, _, losses = self._loop(state, self._frozen_arrays, data, np.int32(remaining))
             rows.append(losses)
         # cut on the host: on the device every length would be compiled
         losses = np.concatenate(jax.device_get(rows))[:count]

@@ -14,7 +14,7 @@ from jno.trace import Model
 
 from ._groups import OptimizerGroup
 from ._parameter_block import ParameterBlock
-from ._phases import copied
+from ._phases import on_device
 from ._types import Leaves, Modules
 
 
@@ -37,7 +37,7 @@ class Trainers:
         return filters
 
     def split(self, models: Sequence[Model]) -> tuple[Leaves, Modules]:
-        """Trained leaves by model (copies), and modules without them."""
+        """Trained leaves by model, and modules without them."""
         selected = self.selected()
         parameters: Leaves = {}
         frozen: Modules = {}
@@ -45,7 +45,7 @@ class Trainers:
             frozen[model.layer_id] = model.module
             if model.layer_id in selected:
                 leaves, frozen[model.layer_id] = eqx.partition(model.module, selected[model.layer_id])
-                parameters[model.layer_id] = copied(leaves)
+                parameters[model.layer_id] = on_device(leaves)
         return parameters, frozen
 
 

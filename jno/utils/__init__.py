@@ -27,6 +27,11 @@ from jno.utils._checks import require_nonnegative as require_nonnegative
 from jno.utils._checks import require_number as require_number
 from jno.utils._checks import require_one_of as require_one_of
 from jno.utils._checks import require_positive as require_positive
+from jno.utils._compilation_cache import described_cache as described_cache
+from jno.utils._compilation_cache import start_cache as start_cache
+from jno.utils._compilation_cache import start_configured_cache as start_configured_cache
+from jno.utils._compilation_cache import stop_cache as stop_cache
+from jno.utils._config import get_compilation_cache as get_compilation_cache
 from jno.utils._config import get_config as get_config
 from jno.utils._config import get_config_path as get_config_path
 from jno.utils._config import get_limits as get_limits

@@ -25,7 +25,13 @@ DEFAULT_RUNS_BASE_DIR = "./runs"
 
 # table -> key -> type of its value: the complete list of what a configuration file may contain
 _SCHEMA: dict[str, dict[str, type]] = {
-    "jno": {"seed": int, "diff_type": str, "hessian_type": str, "stop_on_nonfinite": bool},
+    "jno": {
+        "seed": int,
+        "diff_type": str,
+        "hessian_type": str,
+        "stop_on_nonfinite": bool,
+        "compilation_cache": bool,
+    },
     "runs": {"base_dir": str},
     "rsa": {"public_key": str, "private_key": str, "path": str},
     "limits": dict.fromkeys((entry.name for entry in dataclasses.fields(Limits)), int),
@@ -252,11 +258,31 @@ def get_stop_on_nonfinite() -> bool:
         >>> get_stop_on_nonfinite()
         True
     """
-    text = os.environ.get("JNO_STOP_ON_NONFINITE")
+    return _flag("stop_on_nonfinite", True)
+
+
+def get_compilation_cache(default: bool = False) -> bool:
+    """Tell whether compiled programs are kept on disk: `JNO_COMPILATION_CACHE`, else `[jno]`, else the default.
+
+    Raises:
+        ValueError: the environment variable is none of 0, 1, true, false.
+
+    Example:
+        >>> from jno.utils import get_compilation_cache
+        >>> isinstance(get_compilation_cache(), bool)
+        True
+    """
+    return _flag("compilation_cache", default)
+
+
+def _flag(key: str, default: bool) -> bool:
+    """A switch of the environment, else of `[jno]`."""
+    variable = f"JNO_{key.upper()}"
+    text = os.environ.get(variable)
     if text is None:
-        return bool(get_setting("jno", "stop_on_nonfinite", True))
+        return bool(get_setting("jno", key, default))
     if text.lower() not in _BOOLEANS:
-        raise ValueError(f"Invalid JNO_STOP_ON_NONFINITE; allowed: {', '.join(_BOOLEANS)}.")
+        raise ValueError(f"Invalid {variable}; allowed: {', '.join(_BOOLEANS)}.")
     return _BOOLEANS[text.lower()]
 
 

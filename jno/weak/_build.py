@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from jno.domain import domain as Domain
 from jno.domain.mesh import Mesh
 from jno.elements import DofMap, lagrange, number_dofs
 from jno.trace import Field, FieldValue, Model, ModelCall, TensorTag
-from jno.utils import get_logger, get_network_seed
+from jno.utils import Key, get_logger, get_network_seed
 
 from ._conditions import Condition, condition_of
 from ._integral import TermIntegral
@@ -173,10 +174,8 @@ class _Builder:
         for term in terms:
             models.update(dict.fromkeys(PointFunction(term.expression, self._domain).models))
             models.update({f.source: None for f in term.fields if isinstance(f.source, Model)})
-        if models:
-            key = jax.random.PRNGKey(get_network_seed())
-            for number, model in enumerate(models):
-                build_module(model, jax.random.fold_in(key, number))
+        for number, model in enumerate(models):
+            build_module(model, functools.partial(_weights_key, number))
         self._modules = {model.layer_id: model.module for model in models}
 
     def _time_order(self, space: Space, terms: Sequence[AssembledTerm]) -> int:
@@ -429,6 +428,11 @@ _PROBES = 6
 
 _SAME = 1e-8
 """Relative difference up to which two prescribed values are the same."""
+
+
+def _weights_key(number: int) -> Key:
+    """The random key of the weights of one model."""
+    return jax.random.fold_in(jax.random.PRNGKey(get_network_seed()), number)
 
 
 def _components(term: Term, domain: Domain, modules: Mapping[int, Any]) -> int:

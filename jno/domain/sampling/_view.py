@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float, Int
 
-from jno.utils import TEXT, Logger, checked, get_logger
+from jno.utils import TEXT, Logger, checked, get_logger, start_configured_cache
 
 from .._time import TimeAxis
 from ..geometry import Geometry, GeometryBatch
@@ -52,6 +52,7 @@ class DomainView(ABC):
 
     def _begin(self, batch: GeometryBatch, time_axis: TimeAxis | None) -> None:
         """Set all attributes to those of a new domain."""
+        start_configured_cache()  # a domain is what most scripts make first
         self.batch = batch
         self.time_axis = time_axis
         self.samples = SampleStore()
