@@ -120,6 +120,8 @@ class core(StoredProblem):
         profile: bool = False,
         callbacks: list[Any] | None = None,
         substeps: list[Any] | None = None,
+        *,
+        point_batch: object = None,
     ) -> statistics:
         """Train every model with the optimizers attached to it; the page "Training" tells more.
 
@@ -131,6 +133,9 @@ class core(StoredProblem):
             epochs: number of epochs, at least 1.
             batchsize: samples per step, drawn without replacement from the ``B`` samples of the domain (``n * domain``;
                 not points); default all.
+            point_batch: points per step, drawn without replacement from those of each tag, or a dict from tags to
+                numbers; tags that are left out, and those of no more points, keep all (default).  One pass over the
+                ``N`` points takes ``N / point_batch`` epochs.  Constraints must be means or sums over the points.
             inner_steps: epochs fused into one outer step, after which callbacks run.  Must divide ``epochs``.
             min_consecutive: length of the time window each step sees (``None``: all levels).  Shorter windows start at
                 a random level.
@@ -163,6 +168,7 @@ class core(StoredProblem):
             profile=profile,
             callbacks=callbacks,
             substeps=substeps,
+            point_batch=point_batch,
         )
         return statistics(self.training_logs)
 

@@ -35,7 +35,7 @@ def _trained(monkeypatch, block_bytes, expected, steps=20):
     monkeypatch.setattr(blocks, "BLOCK_BYTES", block_bytes)
     monkeypatch.setattr(jno.compiler._pointwise, "_MANY", 1)
     used = []
-    monkeypatch.setattr(_objective, "blocks_for", lambda program: used.append(blocks_for(program)) or used[-1])
+    monkeypatch.setattr(_objective, "blocks_for", lambda *given: used.append(blocks_for(*given)) or used[-1])
     constraints, models = _problem()
     crux = jno.core(constraints)
     history = crux.solve(steps)

@@ -34,6 +34,11 @@ from ._lower_models import call_module as call_module
 from ._lowering import RULE_MODULES as RULE_MODULES
 from ._named import named_expression as named_expression
 from ._plan import plan_text as plan_text
+from ._point_draws import PointDraws as PointDraws
+from ._point_draws import point_draws as point_draws
+from ._point_sets import JointPoints as JointPoints
+from ._point_sets import PointArray as PointArray
+from ._point_sets import point_counts as point_counts
 from ._pointwise import check_pointwise as check_pointwise
 from ._probes import is_pointwise as is_pointwise
 from ._probes import shapes_with_more_points as shapes_with_more_points

@@ -8,7 +8,7 @@ included, before it begins the next.  Measured on two CPU cores with Taylor pass
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import equinox as eqx
 import jax
@@ -37,6 +37,9 @@ BLOCK_BYTES = 2**21
 _FEWEST_COEFFICIENTS = 4
 """A pass carries a value and some derivatives; more where it has more directions."""
 
+_ALL: Mapping[str, int] = {}
+"""Every evaluation sees all points."""
+
 _FEWEST = 4
 """Fewer blocks are not worth a loop."""
 
@@ -48,9 +51,10 @@ class PointBlocks:
         program: constraints that are all means over the points of a tag, or over parameters only.
         tags: the tag of each constraint, ``""`` without one.
         count: number of blocks.
+        sizes: number of points by tag, of tags that an evaluation sees some points of.
     """
 
-    def __init__(self, program: Program, tags: Sequence[str], count: int) -> None:
+    def __init__(self, program: Program, tags: Sequence[str], count: int, sizes: Mapping[str, int]) -> None:
         self.count = count
         self._tags = list(tags)
         means = _unweighted_means(program)
@@ -59,7 +63,8 @@ class PointBlocks:
         self._targets = Program(
             targets, program.domain, window=1, context=program.context, graph=program.graph, pointwise_only=True
         )
-        self._sizes = {tag: self._targets.sources["points", tag].shape[-2] for tag in tags if tag}
+        points = {tag: self._targets.sources["points", tag].shape[-2] for tag in tags if tag}
+        self._sizes = {**points, **sizes}
 
     def split(self, data: Arrays) -> tuple[dict[Name, Array], dict[Name, AnyArray]]:
         """Arrays over points with a leading axis of blocks, the last filled up with copies of a point; other arrays."""
@@ -98,8 +103,13 @@ class PointBlocks:
         return jnp.sum(jnp.where(real[:, None], rows, 0)) / (total * rows.shape[1])
 
 
-def blocks_for(program: Program) -> PointBlocks | None:
-    """How to cut the points of a program into blocks, or ``None`` where that is impossible or not worth it."""
+def blocks_for(program: Program, sizes: Mapping[str, int] = _ALL) -> PointBlocks | None:
+    """How to cut the points of a program into blocks, or ``None`` where that is impossible or not worth it.
+
+    Args:
+        program: the constraints.
+        sizes: number of points by tag, of tags that an evaluation sees some points of.
+    """
     if jax.default_backend() != "cpu" or program.layout.samples * program.layout.levels > 1:
         return None
     means = _unweighted_means(program)
@@ -107,13 +117,13 @@ def blocks_for(program: Program) -> PointBlocks | None:
         return None
     if any(isinstance(node, TensorTag | Noise) for node in walk(program.roots)) or program.noise_streams:
         return None
-    count = math.ceil(_bytes_per_layer(program) / BLOCK_BYTES)
+    count = math.ceil(_bytes_per_layer(program, sizes) / BLOCK_BYTES)
     if count < _FEWEST or not has_many_points(program):
         return None
     tags = [program.facts.point_tags[id(mean.residual)] for mean in means]
     if any(tag is None for tag in tags) or any(len(spatial_tags([root])) > 1 for root in program.roots):
         return None
-    return PointBlocks(program, [tag or "" for tag in tags], count)
+    return PointBlocks(program, [tag or "" for tag in tags], count, sizes)
 
 
 def _unweighted_means(program: Program) -> list[WeightedMean]:
@@ -122,9 +132,10 @@ def _unweighted_means(program: Program) -> list[WeightedMean]:
     return [mean for mean in means if mean is not None]
 
 
-def _bytes_per_layer(program: Program) -> int:
+def _bytes_per_layer(program: Program, sizes: Mapping[str, int]) -> int:
     """Estimate for the widest layer: points × width × coefficients."""
-    rows = max((array.shape[-2] for (kind, _), array in program.sources.items() if kind == "points"), default=0)
+    counts = {tag: array.shape[-2] for (kind, tag), array in program.sources.items() if kind == "points"}
+    rows = max({**counts, **{tag: sizes[tag] for tag in sizes.keys() & counts.keys()}}.values(), default=0)
     widths = [
         max(leaf.shape)
         for node in walk(program.roots)

@@ -15,6 +15,8 @@ from jaxtyping import Array, Int
 from jno.compiler import Program
 
 from ._devices import Devices
+from ._point_batches import PointBatch
+from ._shuffles import Shuffle
 from ._types import Data, Key
 
 _STREAM = 0xBA7C
@@ -33,6 +35,8 @@ class MiniBatches:
     samples: int
     size: int | None = None
     count: int = 1
+    points: tuple[PointBatch, ...] = ()
+    """The points that every mini-batch sees; of tags that are not here all."""
 
     @property
     def repeated(self) -> bool:
@@ -41,59 +45,107 @@ class MiniBatches:
 
     @property
     def full(self) -> bool:
-        """Whether every update sees all samples in order."""
-        return not self.names or (self.size in (None, self.samples) and not self.repeated)
+        """Whether every update sees all samples and points in order."""
+        return not self.points and not self._draws_samples
 
-    def on_device(self, data: Data, key: Key) -> Data:
-        """Arrays with the rows of one update, drawn with the key; several mini-batches are a leading axis."""
-        if self.full:
+    @property
+    def point_counts(self) -> dict[str, int]:
+        """Number of points of a mini-batch by tag, of those that are drawn from."""
+        return {tag: batch.passes.size for batch in self.points for tag in batch.tags}
+
+    def on_device(self, data: Data, key: Key, step: int | Int[Array, ""], *, drawn: bool = False) -> Data:
+        """Arrays with the rows of one update; several mini-batches are a leading axis.
+
+        Args:
+            data: all arrays of a program.
+            key: draws the samples.
+            step: number of the update, which decides the points.
+            drawn: whether the data holds the samples of the update already.
+        """
+        rows = None if drawn or not self._draws_samples else self._rows(key)
+        cut = {name: data[name] for name in self._cut_names(samples=rows is not None) if name in data}
+        if not cut:
             return data
-        row_key = jax.random.fold_in(key, _STREAM)
-        if self.count * self._size <= self.samples:
-            rows = jax.random.choice(row_key, self.samples, (self.count, self._size), replace=False)
+        if not self.repeated:
+            selected = self._selected(cut, None if rows is None else rows[0], jnp.asarray(step))
         else:
-            draw = lambda k: jax.random.choice(k, self.samples, (self._size,), replace=False)  # noqa: E731
-            rows = jax.vmap(draw)(jax.random.split(row_key, self.count))
-        return self._cut(data, jnp.sort(rows, axis=-1))
+            stacked = {name: 0 if drawn and name in self.names else None for name in cut}
+            in_axes = (stacked, None if rows is None else 0, 0)
+            numbers = jnp.asarray(step) * self.count + jnp.arange(self.count)
+            selected = jax.vmap(self._selected, in_axes)(cut, rows, numbers)
+        return {**data, **selected}
 
     def on_host(self, generator: np.random.Generator) -> Int[np.ndarray, "count size"]:
         """The rows of one update, ``(count, size)``, each mini-batch in increasing order."""
+        # `choice` without replacement costs as much as is drawn, unless nearly all is
         if self.count * self._size <= self.samples:
-            rows = generator.permutation(self.samples)[: self.count * self._size].reshape(self.count, self._size)
+            rows = generator.choice(self.samples, (self.count, self._size), replace=False)
         else:
-            rows = np.stack([generator.permutation(self.samples)[: self._size] for _ in range(self.count)])
+            rows = np.stack([generator.choice(self.samples, self._size, replace=False) for _ in range(self.count)])
         return np.sort(rows, axis=-1)
 
     def take(self, batches: Data, number: Int[Array, ""]) -> Data:
         """One of the mini-batches of an update."""
-        return {name: array[number] if name in self.names else array for name, array in batches.items()}
+        names = self._cut_names(samples=self._draws_samples)
+        return {name: array[number] if name in names else array for name, array in batches.items()}
 
     @property
     def _size(self) -> int:
         return self.samples if self.size is None else self.size
 
-    def _cut(self, data: Data, rows: Int[Array, "count size"]) -> Data:
-        rows = rows if self.repeated else rows[0]
-        return {name: array[rows] if name in self.names else array for name, array in data.items()}
+    @property
+    def _draws_samples(self) -> bool:
+        return bool(self.names) and (self.size not in (None, self.samples) or self.repeated)
+
+    def _cut_names(self, *, samples: bool) -> set[tuple[str, str]]:
+        """The arrays of which an update sees some rows."""
+        names = {array.name for batch in self.points for array in batch.arrays}
+        return names | set(self.names) if samples else names
+
+    def _rows(self, key: Key) -> Int[Array, "count size"]:
+        """Samples of every mini-batch, in increasing order."""
+        row_key = jax.random.fold_in(key, _STREAM)
+        if self.count * self._size <= self.samples:
+            places = jnp.arange(self.count * self._size).reshape(self.count, self._size)
+            rows = Shuffle.of([row_key], self.samples)(places)
+        else:
+            draw = lambda k: Shuffle.of([k], self.samples)(jnp.arange(self._size))  # noqa: E731
+            rows = jax.vmap(draw)(jax.random.split(row_key, self.count))
+        return jnp.sort(rows, axis=-1)
+
+    def _selected(self, data: Data, rows: Int[Array, " size"] | None, number: Int[Array, ""]) -> Data:
+        """The rows of one mini-batch, read at once: no array in between has all samples, or all points."""
+        points = {array.name: (array.axis, batch.passes(number)) for batch in self.points for array in batch.arrays}
+        selected: Data = {}
+        for name, array in data.items():
+            indices: list[Array] = [jnp.arange(length) for length in array.shape]
+            last = 0
+            if rows is not None and name in self.names:
+                indices[0] = rows
+            if name in points:
+                last, places = points[name]
+                indices[last] = places
+            selected[name] = array.at[jnp.ix_(*indices[: last + 1])].get(mode="promise_in_bounds")
+        return selected
 
 
 @dataclasses.dataclass(frozen=True)
 class Batches:
-    """The samples of one gradient step, on their devices.
+    """The samples and points of one gradient step, on their devices.
 
     Attributes:
         mini_batches: how they are drawn.
         devices: the device mesh.
-        drawn: whether the data already holds only the rows of an epoch.
+        drawn: whether the data already holds only the samples of an epoch.
     """
 
     mini_batches: MiniBatches
     devices: Devices
     drawn: bool
 
-    def __call__(self, data: Data, key: Key) -> Data:
-        """The rows that a random key draws."""
-        batch = data if self.drawn else self.mini_batches.on_device(data, key)
+    def __call__(self, data: Data, key: Key, step: int | Int[Array, ""]) -> Data:
+        """The samples that a random key draws, at the points of a step."""
+        batch = self.mini_batches.on_device(data, key, step, drawn=self.drawn)
         return self.devices.spread(batch, self.mini_batches.names, micro_batches=self.mini_batches.repeated)
 
 

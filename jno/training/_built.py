@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from jno.compiler import Graph, Program
@@ -19,6 +19,7 @@ from ._groups import claims, optimizer_groups
 from ._objective import Objective
 from ._options import Options, Substep
 from ._phases import observed_outside, phases_of
+from ._point_batches import DrawnProgram, PointBatchSizes, drawn_program
 from ._points import Points
 from ._posterior import blocks_of
 from ._resampling import Resampling
@@ -62,6 +63,7 @@ class Built:
     _steps: dict[tuple[int, _Configuration], Step] = dataclasses.field(default_factory=dict)
     _trainers: dict[tuple[Versions, bool], Trainers] = dataclasses.field(default_factory=dict)
     _tracked: dict[int | None, Tracked] = dataclasses.field(default_factory=dict)
+    _drawn: dict[tuple[int, Hashable], DrawnProgram] = dataclasses.field(default_factory=dict)
     _feeds: dict[Program, DeviceFeed] = dataclasses.field(default_factory=dict)
     _points: Points | None = None
 
@@ -83,6 +85,17 @@ class Built:
         if window not in self._programs:
             self._programs[window] = Program(self.constraints, self.domain, window=window, graph=self.graph)
         return self._programs[window]
+
+    def drawn(self, program: Program, sizes: PointBatchSizes) -> DrawnProgram:
+        """The constraints on mini-batches of their points.
+
+        Raises:
+            ValueError: sizes that do not fit the points, constraints that need all of them.
+        """
+        key = (id(program), tuple(sorted(sizes.items())) if isinstance(sizes, Mapping) else sizes)
+        if key not in self._drawn:
+            self._drawn[key] = drawn_program(program, sizes, self.names(), self.seed)
+        return self._drawn[key]
 
     def points(self, program: Program) -> Points:
         """The points of the problem, which resampling replaces."""

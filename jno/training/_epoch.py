@@ -119,14 +119,14 @@ class Epoch:
     ) -> tuple[_PhaseState, Float[Array, " P"]]:
         """Losses and gradients, updates of the optimizers, then one transition of the sampled leaves."""
         phase, key = self._phases[phase_number], self._key(common.key, step_number)
-        batch = self._batches(common.data, key)
+        count = common.number * self._steps + step_number
+        batch = self._batches(common.data, key, count)
         chains = [*chains[:phase_number], before.chains, *chains[phase_number + 1 :]]
         context = StepContext(common.fixed, batch, key, self._sampler.values(phase, chains, key))
         gradients = self._sampler.recorded(before.chains)
         if gradients is None:
             gradients = self._gradients(phase, before.parameters, context)
         newest = before.losses.at[jnp.array(phase.constraints)].set(gradients.losses.astype(before.losses.dtype))
-        count = common.number * self._steps + step_number
         parameters, optimizers = self._updated(
             phase, before.parameters, before.optimizers, gradients, context, count=count, losses=newest
         )
@@ -199,7 +199,7 @@ class Epoch:
     ) -> tuple[list[BalancerState], Data]:
         """States of the balancers with the weights of this epoch, and the data with these weights."""
         key = self._key(epoch_key, 0)
-        context = StepContext(fixed, self._batches(data, key), key)
+        context = StepContext(fixed, self._batches(data, key, state.epoch * self._steps), key)
         balancers = self._problem.balancing.step(state.balancers, state.parameters, context)
         return balancers, {**data, **self._problem.balancing.entries(balancers)}
 
@@ -210,7 +210,7 @@ class Epoch:
         if observed is None:
             return losses
         key = jax.random.fold_in(common.key, self._steps)
-        context = StepContext(common.fixed, self._batches(common.data, key), key)
+        context = StepContext(common.fixed, self._batches(common.data, key, common.number * self._steps), key)
         means = observed.objective.losses(state.parameters, context)
         return losses.at[jnp.array(observed.constraints)].set(means.astype(losses.dtype))
 
@@ -219,7 +219,7 @@ class Epoch:
         """What the losses of the epoch after a state depend on, besides the trained leaves."""
         epoch_key = jax.random.split(state.key)[1]
         _, data = self._weighted(state, fixed, data, epoch_key)
-        return StepContext(fixed, self._batches(data, epoch_key), epoch_key)
+        return StepContext(fixed, self._batches(data, epoch_key, state.epoch), epoch_key)
 
     def gradients(self, state: TrainState, fixed: Modules, data: Data) -> Gradients:
         """The gradients of the epoch after a state."""
@@ -229,7 +229,7 @@ class Epoch:
         """The state after an epoch with these gradients."""
         key, epoch_key = jax.random.split(state.key)
         balancers, data = self._weighted(state, fixed, data, epoch_key)
-        context = StepContext(fixed, self._batches(data, epoch_key), epoch_key)
+        context = StepContext(fixed, self._batches(data, epoch_key, state.epoch), epoch_key)
         parameters, optimizers = self._updated(
             self._phases[0],
             state.parameters,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from jno.trace import Initialization
 from jno.utils import get_logger
@@ -39,15 +39,19 @@ class GibbsSampler:
     Args:
         phases: of an epoch.
         modules: gives the modules without their trained leaves from the arrays in them.
-        batch: gives the rows of data that a random key draws.
+        batch: gives the rows of data that a random key draws, at the points of a step.
     """
 
     def __init__(
-        self, phases: Sequence[Phase], modules: Callable[[Modules], Modules], batch: Callable[[Data, Key], Data]
+        self,
+        phases: Sequence[Phase],
+        modules: Callable[[Modules], Modules],
+        batch: Callable[[Data, Key, int | Int[Array, ""]], Data],
     ) -> None:
         self._phases = tuple(phases)
         self._modules = modules
         self._batch = batch
+        self._steps = sum(phase.steps for phase in phases)
         self._blocks = [block for phase in phases for block in phase.blocks]
         self._markov = {
             _BlockNumbers(p, b): block
@@ -65,7 +69,7 @@ class GibbsSampler:
     def empty(self, phase: Phase, block: ParameterBlock, parameters: Leaves, frozen: Modules, data: Data) -> PyTree:
         """State of a block whose chains have not started."""
         key = jax.random.PRNGKey(0)
-        context = StepContext(self._modules(frozen), self._batch(data, key), key)
+        context = StepContext(self._modules(frozen), self._batch(data, key, 0), key)
         return block.empty(self._loss(phase, block, parameters, context), parameters)
 
     def begin(
@@ -150,7 +154,7 @@ class GibbsSampler:
     ) -> tuple[Loss, Leaves]:
         """The loss as a block sees it between runs, and where the chains of blocks that have started are."""
         phase = self._phases[place.phase]
-        context = StepContext(self._modules(frozen), self._batch(data, state.key), state.key)
+        context = StepContext(self._modules(frozen), self._batch(data, state.key, state.epoch * self._steps), state.key)
         loss = self._loss(phase, phase.blocks[place.block], state.parameters, context)
         started = [pair for p, pair in self._with_states(state.chains) if p < place]
         return loss, sampled_values([block for block, _ in started], [chains for _, chains in started], self.chains)

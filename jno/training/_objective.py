@@ -39,7 +39,9 @@ class Objective:
         self._program = program
         self._mini_batches = mini_batches
         self._checkpoint = checkpoint
-        self._point_blocks = blocks_for(program) if point_blocks and not mini_batches.repeated else None
+        self._point_blocks = (
+            blocks_for(program, mini_batches.point_counts) if point_blocks and not mini_batches.repeated else None
+        )
         self._parts = [program.part([number]) for number in range(len(program.roots))] if checkpoint else []
 
     def losses(self, parameters: Leaves, context: StepContext) -> Float[Array, " C"]:

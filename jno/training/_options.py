@@ -9,6 +9,8 @@ from typing import Any
 from jno.loggers import MetricLogger
 from jno.utils import Callback, is_integer, require_bool, require_int
 
+from ._point_batches import PointBatchSizes, check_point_batch
+
 
 @dataclasses.dataclass(frozen=True)
 class Substep:
@@ -33,6 +35,7 @@ class Options:
     callbacks: tuple[Callback, ...]
     loggers: tuple[MetricLogger, ...]
     substeps: tuple[Substep, ...]
+    point_batch: PointBatchSizes
 
     @property
     def hooked(self) -> bool:
@@ -72,6 +75,7 @@ def checked_options(
         require_int(options[name], name, minimum=1)
     for name in ("checkpoint_gradients", "offload_data", "profile"):
         require_bool(options[name], name)
+    check_point_batch(options["point_batch"])
     parsed = tuple(_substep(entry, constraints) for entry in _entries(substeps))
     entries = [_checked_callback(entry) for entry in callbacks or ()]
     checked = Options(
@@ -90,12 +94,12 @@ def _check_batches(options: Options, samples: int) -> None:
     if size is not None and (not is_integer(size, 1) or size > samples):
         raise ValueError(
             f"batchsize={size!r}: it counts samples of the domain (n * domain), not points, and must be an "
-            f"integer from 1 to {samples}"
+            f"integer from 1 to {samples}; mini-batches of points are point_batch="
         )
-    if size is None and options.accumulation_steps > 1:
+    if size is None and options.point_batch is None and options.accumulation_steps > 1:
         raise ValueError(
             f"accumulation_steps={options.accumulation_steps} adds up the gradients of mini-batches: give batchsize= "
-            "as well"
+            "or point_batch= as well"
         )
     if size is None and options.offload_data:
         raise ValueError("offload_data=True sends one mini-batch at a time to the device: give batchsize= as well")

@@ -230,6 +230,8 @@ def check_problem(
 
 def _randomness(program: Program, mini_batches: MiniBatches, resampled: bool) -> str:
     """Why the loss is not always the same, and what to do; empty if it is."""
+    if mini_batches.points:
+        return "point_batch= draws mini-batches of points: leave point_batch= out"
     if not mini_batches.full:
         return f"batchsize={mini_batches.size} draws mini-batches: leave batchsize= out"
     if noise_nodes(program.roots):

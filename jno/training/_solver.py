@@ -31,6 +31,7 @@ from ._loop import Hooks, Run, interruption
 from ._memory import Memory
 from ._options import Options, checked_options
 from ._plan import Plan
+from ._point_batches import DrawnProgram
 from ._posterior import check_problem, pending_starts
 from ._posterior_draws import write_posteriors
 from ._profile import ProfilerTrace
@@ -118,7 +119,9 @@ class Solver:
         program = self._built.program(options.window)
         program.check_window("solve")
         self._hint_window(program, options.window)
-        mini_batches = self._mini_batches(program, options)
+        drawn = self._built.drawn(program, options.point_batch)
+        program = drawn.program
+        mini_batches = self._mini_batches(drawn, options)
         trainers = self._built.trainers(program.models, apart=bool(options.substeps))
         points = self._built.points(program)
         resampled = points.next_after(0) is not None
@@ -172,13 +175,13 @@ class Solver:
         )
         return recorder.log()
 
-    def _mini_batches(self, program: Program, options: Options) -> MiniBatches:
-        """The samples of every update.
+    def _mini_batches(self, drawn: DrawnProgram, options: Options) -> MiniBatches:
+        """The samples and points of every update.
 
         Raises:
             ValueError: ``offload_data`` without data, or a batch that the devices do not divide.
         """
-        layout = program.layout
+        layout = drawn.program.layout
         if options.offload_data and not layout.batched:
             raise ValueError(
                 "offload_data=True keeps data with one row per sample on the host, and the constraints use none; leave "
@@ -186,7 +189,7 @@ class Solver:
             )
         if layout.batched:
             self._devices.check_batch(options.batchsize or self._domain.total_samples, options.batchsize)
-        return MiniBatches(layout.batched, layout.samples, options.batchsize, options.accumulation_steps)
+        return MiniBatches(layout.batched, layout.samples, options.batchsize, options.accumulation_steps, drawn.batches)
 
     def _fresh_state(self, step: Step, feed: Feed, parameters: Leaves, models: Sequence[Model]) -> TrainState:
         """The state with what earlier calls have left behind."""

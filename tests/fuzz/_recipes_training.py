@@ -88,6 +88,7 @@ _PROBLEMS = [
             "min_consecutive": _window,
             "callbacks": optional(empty),
             "substeps": optional(nothing),
+            "point_batch": optional(integer(1)),
         },
         skipped=("profile",),
     ),
