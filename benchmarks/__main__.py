@@ -13,6 +13,8 @@ import jax
 import jno
 
 from ._agreement import disagreements
+from ._batches import ROWS as BATCH_ROWS
+from ._batches import batches_row
 from ._case import Size
 from ._differences import differences_row
 from ._domain import domain_row
@@ -47,6 +49,7 @@ _OTHER_ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "domain": domain_row,
     "differences": differences_row,
     "sampling": sampling_row,
+    **{name: functools.partial(batches_row, name) for name in BATCH_ROWS},
     **{name: functools.partial(weak_row, name) for name in WEAK_ROWS},
 }
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks._batches import ROWS, batches_row
 from benchmarks._weak import QUICK, weak_row
 
 ROOT = Path(__file__).parent.parent
@@ -178,6 +179,15 @@ def test_summary_compares_with_every_group_and_with_the_fastest_pass(module):
 def test_ratio_rows_of_different_problems_are_merged(module):
     cells = [{"solve / module": 1, "eval / kernel": 1}, {"solve / nested": 1, "eval / kernel": 1}]
     assert module("_report")._keys(cells) == ["solve / module", "solve / nested", "eval / kernel"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_of_mini_batches_are_measured(name):
+    """The steps run; what they cost is not looked at."""
+    row = batches_row(name, 520)
+    assert len(row) == 3
+    assert all(value > 0 for value in row.values())
 
 
 @pytest.mark.slow
