@@ -174,8 +174,9 @@ class Evaluator:
         return [f"{name}:\n{shape_tree(root, shapes)}" for name, root in named]
 
     def plan(self, window: int | None) -> str:
-        """Which derivatives of the problem are computed together."""
-        return plan_text(self.problem(window), modules_of(self.models))
+        """Which derivatives of the problem are computed together, and where new points come from."""
+        passes = plan_text(self.problem(window), modules_of(self.models))
+        return "\n".join([passes, *self._solver.points_described(window)])
 
     def named(self, name: str) -> Node:
         """The expression of the problem that has a label."""

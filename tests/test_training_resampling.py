@@ -13,6 +13,7 @@ import jno
 from jno.compiler import Program
 from jno.sampler import ResamplingStrategy
 from jno.training import _scorer
+from jno.training._fresh_points import FreshPoints
 from jno.training._pointwise_residuals import residuals_on
 from jno.training._resampling import Resampling
 
@@ -51,8 +52,11 @@ def resampled(domain, constraints, *, modules=None, epoch=1, key=KEY, window=1):
     """One replacement; the resampler, the program and the new entries."""
     program = Program(constraints, domain, window=window)
     resampling = Resampling(program, domain)
-    assert resampling.due(epoch)
+    fresh = FreshPoints(resampling.fresh_tags, key, dict)
+    assert fresh.tags or resampling.due(epoch)
+    drawn = resampling.put(fresh.of_epoch(epoch))
     entries, states = resampling.resample(epoch, modules or {}, resampling.init(), key)
+    entries |= drawn
     for name in set(entries) & set(program.layout.entries):
         assert entries[name].shape == program.data[name].shape, name
         assert entries[name].dtype == program.data[name].dtype, name
@@ -111,7 +115,7 @@ def test_normals_follow_their_points(kind, reverse):
 
 def test_only_tags_with_a_strategy_and_only_when_they_are_due():
     domain = jno.domain.csg(SQUARE)
-    often, seldom = jno.sampler.random(2, 1.0, 0), jno.sampler.random(5, 1.0, 3)
+    often, seldom = jno.sampler.random(2, 0.9, 0), jno.sampler.random(5, 0.9, 3)
     x, *_ = domain.variable("interior", (20, None), often)
     a, *_ = domain.variable("left", (5, None), seldom)
     b, *_ = domain.variable("right", (5, None))
@@ -653,9 +657,14 @@ def test_training_with_resampling_is_reproducible():
     assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
 
 
-def test_one_point_that_is_replaced_in_every_epoch():
+class Everything(jno.sampler.RandomResampling):
+    """Replaces all points as its base does, but on the host: a class of the user."""
+
+
+@pytest.mark.parametrize("strategy", [None, Everything(1, 1.0, 0)])
+def test_one_point_that_is_replaced_in_every_epoch(strategy):
     domain = jno.domain.csg(SQUARE)
-    x, y, _ = domain.variable("interior")
+    x, y, _ = domain.variable("interior", resampling_strategy=strategy)
     net = jno.nn(foundax.mlp(in_features=2, hidden_dims=4, num_layers=1, output_dim=1, key=KEY))
     net.optimizer(optax.sgd(0.0))
     crux = jno.core([(net(x, y) * 0 + x).mean])

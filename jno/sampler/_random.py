@@ -33,6 +33,10 @@ class RandomResampling(ResamplingStrategy):
     ) -> None:
         super().__init__(resample_every, resample_fraction, start_epoch)
 
+    def redraws_all(self, count: int) -> bool:
+        """See `ResamplingStrategy.redraws_all`; a class derived from this one may do something else."""
+        return type(self) is RandomResampling and self.leaving(count) == count
+
     def choose(self, situation: Situation, state: PyTree) -> tuple[Int[np.ndarray, " N"], PyTree]:
         """See `ResamplingStrategy.choose`."""
         return uniform(situation, self.leaving(len(situation.points))), state

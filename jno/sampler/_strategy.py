@@ -108,6 +108,13 @@ class ResamplingStrategy:
         """Number of candidates for ``count`` points."""
         return max(self.candidate_factor * count, self.candidate_minimum)
 
+    def redraws_all(self, count: int) -> bool:
+        """Whether a replacement gives all of ``count`` points random new places, whatever the present ones are.
+
+        Such points are drawn inside the compiled step, where their region allows that.
+        """
+        return False
+
     def leaving(self, count: int) -> int:
         """How many of `count` points make room: the share, at least one."""
         return max(1, round(self.resample_fraction * count))

@@ -15,6 +15,7 @@ from ._balancing import Balancing
 from ._batches import Batches, DeviceFeed, Feed, HostFeed, MiniBatches
 from ._devices import Devices
 from ._epoch import EpochProblem
+from ._fresh_points import NO_FRESH_POINTS
 from ._groups import claims, optimizer_groups
 from ._objective import Objective
 from ._options import Options, Substep
@@ -100,7 +101,7 @@ class Built:
     def points(self, program: Program) -> Points:
         """The points of the problem, which resampling replaces."""
         if self._points is None:
-            self._points = Points(Resampling(program, self.domain), self.seed)
+            self._points = Points(Resampling(program, self.domain), self.seed, self.devices)
         return self._points
 
     def trainers(self, models: Sequence[Model], *, apart: bool) -> Trainers:
@@ -140,7 +141,7 @@ class Built:
     def _compiled(
         self, program: Program, trainers: Trainers, frozen: Modules, configuration: _Configuration, options: Options
     ) -> Step:
-        mini_batches = configuration.mini_batches
+        mini_batches, points = configuration.mini_batches, self.points(program)
         objective_of = functools.partial(
             Objective,
             mini_batches=mini_batches,
@@ -155,6 +156,7 @@ class Built:
             Balancing(self.balanced, program, mini_batches),
             Batches(mini_batches, self.devices, configuration.drawn),
             self.devices,
+            points.fresh if points.drawn_inside else NO_FRESH_POINTS,
         )
         return Step(problem, frozen, stop_on_nonfinite=configuration.stop_on_nonfinite)
 

@@ -18,6 +18,7 @@ from ._batches import Batches
 from ._chains import joined, mean_over_chains
 from ._context import Gradients, StepContext
 from ._devices import Devices
+from ._fresh_points import FreshPoints
 from ._gibbs import GibbsSampler
 from ._group_objective import GroupObjective
 from ._phases import Observed, Phase
@@ -60,6 +61,8 @@ class EpochProblem:
     batches: Batches
     """The samples that every gradient step sees."""
     devices: Devices
+    fresh: FreshPoints
+    """The points that every epoch draws anew."""
 
 
 class Epoch:
@@ -197,8 +200,8 @@ class Epoch:
     def _weighted(
         self, state: TrainState, fixed: Modules, data: Data, epoch_key: Key
     ) -> tuple[list[BalancerState], Data]:
-        """States of the balancers with the weights of this epoch, and the data with these weights."""
-        key = self._key(epoch_key, 0)
+        """States of the balancers with the weights of this epoch; the data with these weights and new points."""
+        data, key = self._problem.fresh(state.epoch, data), self._key(epoch_key, 0)
         context = StepContext(fixed, self._batches(data, key, state.epoch * self._steps), key)
         balancers = self._problem.balancing.step(state.balancers, state.parameters, context)
         return balancers, {**data, **self._problem.balancing.entries(balancers)}

@@ -59,8 +59,8 @@ class Hooks:
     inner_steps: int
     modules_of: Callable[[TrainState], Modules]
     snapshot: Callable[[TrainState], tuple[dict[str, Any], dict[str, Any]]]
-    context: Callable[[], Mapping[str, Any]]
-    """The arrays of the domain by tag, as they are now."""
+    context: Callable[[int], Mapping[str, Any]]
+    """The arrays of the domain by tag, with the points of an epoch."""
 
     @property
     def stepwise(self) -> bool:
@@ -94,7 +94,7 @@ class Hooks:
                 grads=gradients,
                 value_fn=loss,
                 trainable=state.parameters,
-                context=self.context(),
+                context=self.context(int(state.epoch)),
                 rng=state.key,
                 epoch=int(state.epoch),
             )
@@ -170,7 +170,7 @@ class Run:
             self._before(epoch)
             count = self._until_next_event(epoch, done, epochs - done, pace)
             count = trace.before(count, first_call=done == 0)
-            call = _DeviceCall(self.state, self._feed.data(epoch), count)
+            call = _DeviceCall(self.state, self._points.with_tables(self._feed.data(epoch)), count)
             result = pace.timed(count, functools.partial(self._run, call))
             finished, losses = result.finished, result.losses
             self._step.compiles = False
@@ -199,6 +199,8 @@ class Run:
         state = self.state
         modules_of = functools.partial(self._hooks.modules_of, state)
         self._points.renew(epoch, modules_of)
+        if self._hooks.tracked.due(epoch):
+            self._points.settle(epoch)
         weights = self._step.balancing.entries(state.balancers)
         values = self._hooks.tracked.record(epoch, modules_of, weights, state.key, self._recorder)
         self._measured.note(values, state)
@@ -227,7 +229,7 @@ class Run:
 
     def _callbacks_stop(self, losses: Float[np.ndarray, " C"], epoch: int) -> bool:
         event = EpochEnd(
-            context=self._hooks.context(),
+            context=self._hooks.context(epoch),
             log=get_logger(),
             epoch=epoch,
             trainable=self.state.parameters,

@@ -14,6 +14,7 @@ from jno.domain import candidates
 from jno.sampler import ResamplingStrategy, Situation, check_strategy, next_points
 from jno.sampler._strategy import generator_of
 
+from ._fresh_points import FreshTag, HostRows, NotOnDeviceError
 from ._scorer import Scorer, check_independent, entries_of
 from ._types import Data, Entries, Key, Modules
 
@@ -54,13 +55,27 @@ class Resampling:
         """The states of the strategies before training."""
         return tuple(tag.init() for tag in self._tags)
 
+    @property
+    def fresh_tags(self) -> tuple[FreshTag, ...]:
+        """The tags whose points compiled code can draw; the other methods replace those of all others."""
+        return tuple(tag.placement for tag in self._tags if isinstance(tag.placement, FreshTag))
+
+    def described(self) -> list[str]:
+        """One line about every tag: where its new points come from."""
+        return [tag.described() for tag in self._tags]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no points are replaced."""
+        return not self._tags
+
     def next_after(self, epoch: int) -> int | None:
         """Epochs from `epoch` to the next replacement strictly later; `None` without strategies."""
-        return min((tag.strategy.next_after(epoch) for tag in self._tags), default=None)
+        return min((tag.strategy.next_after(epoch) for tag in self._host_tags), default=None)
 
     def due(self, epoch: int) -> bool:
         """Whether points are replaced right before an epoch."""
-        return any(tag.strategy.should_resample(epoch) for tag in self._tags)
+        return any(tag.strategy.should_resample(epoch) for tag in self._host_tags)
 
     def resample(
         self, epoch: int, modules: Mapping[int, PyTree], states: tuple[States, ...], key: Key
@@ -79,7 +94,7 @@ class Resampling:
         """
         new = list(states)
         changed: Data = {}
-        due = [number for number, tag in enumerate(self._tags) if tag.strategy.should_resample(epoch)]
+        due = [n for n, tag in enumerate(self._tags) if tag in self._host_tags and tag.strategy.should_resample(epoch)]
         for number in due:
             entries, new[number] = self._tags[number].resample(epoch, modules, states[number], key, self._entries)
             self._entries |= entries
@@ -99,8 +114,23 @@ class Resampling:
             ValueError: a tag has no points there.
         """
         for tag in self._tags:
-            tag.restore(entries)
-            self._entries |= tag.entries()
+            # what the step draws by itself follows from the epoch
+            if tag in self._host_tags or ("points", tag.name) in entries:
+                tag.restore(entries)
+                self._entries |= tag.entries()
+
+    def put(self, rows: Mapping[str, HostRows]) -> Data:
+        """Put points that compiled code has drawn into the domain; the entries of the data that change."""
+        changed: Data = {}
+        for tag in self._tags:
+            if tag.name in rows:
+                changed |= tag.put(*rows[tag.name])
+        self._entries |= changed
+        return changed
+
+    @property
+    def _host_tags(self) -> list[_Tag]:
+        return [tag for tag in self._tags if not isinstance(tag.placement, FreshTag)]
 
 
 class _Tag:
@@ -112,6 +142,7 @@ class _Tag:
         self._rows = program.sources["points", tag].shape[0]
         check_strategy(self.strategy)
         check_independent(tag, program)
+        self.placement = _placement(number, tag, program, domain)
         self._scorer = None
         if self.strategy.needs_residuals:
             try:
@@ -136,6 +167,14 @@ class _Tag:
             f"resample_every={strategy.resample_every}). Epochs go on over calls of solve(); give a smaller "
             "start_epoch= if it is to act in this one"
         )
+
+    def described(self) -> str:
+        """Where new points come from, in one line."""
+        every = self.strategy.resample_every
+        when = "every epoch" if every == 1 else f"every {every} epochs"
+        if isinstance(self.placement, FreshTag):
+            return f"points of {self._name!r}: drawn inside the compiled step, new ones {when}"
+        return f"points of {self._name!r}: replaced between steps, {when} ({self.placement})"
 
     def init(self) -> States:
         """One state for every set of points."""
@@ -162,16 +201,20 @@ class _Tag:
         """Take over the points of an earlier run."""
         if ("points", self._name) not in entries:
             raise ValueError(f"there are no points of the tag {self._name!r} to go on with")
-        store = self._domain.samples
-        record = store.find(self._name)
+        record = self._domain.samples.find(self._name)
         # in float32, as the data has them: exact for all that is computed with them
-        rows = np.asarray(entries["points", self._name])[:, 0]
+        rows, normals = np.asarray(entries["points", self._name])[:, 0], None
         if record.normals:
             sign = -1.0 if record.reverse_normals else 1.0
             normals = sign * np.asarray(entries["points", f"n_{self._name}"])[:, 0]
-            store.replace_points(record, list(zip(rows, normals, strict=True)))
-        else:
-            store.replace_points(record, [(points, None) for points in rows])
+        self.put(rows, normals)
+
+    def put(self, rows: Float[np.ndarray, "B N D"], normals: Float[np.ndarray, "B N D"] | None) -> Data:
+        """Put points and their outward normals into the domain; the new entries of the data."""
+        store = self._domain.samples
+        outward = [None] * len(rows) if normals is None else normals
+        store.replace_points(store.find(self._name), list(zip(rows, outward, strict=True)))
+        return self.entries()
 
     def entries(self) -> Data:
         """The points as entries of the data."""
@@ -227,3 +270,11 @@ class _Tag:
         """Samples that stand for all."""
         count = self._program.layout.samples
         return np.sort(generator.permutation(count)[:_SAMPLES])
+
+
+def _placement(number: int, tag: str, program: Program, domain: Any) -> FreshTag | str:
+    """How compiled code draws the points of a tag, or why it cannot."""
+    try:
+        return FreshTag.of(number, domain.samples.record(tag), program, domain)
+    except NotOnDeviceError as error:
+        return str(error)

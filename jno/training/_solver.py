@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from ._memory import Memory
 from ._options import Options, checked_options
 from ._plan import Plan
 from ._point_batches import DrawnProgram
+from ._points import Points
 from ._posterior import check_problem, pending_starts
 from ._posterior_draws import write_posteriors
 from ._profile import ProfilerTrace
@@ -124,9 +126,10 @@ class Solver:
         mini_batches = self._mini_batches(drawn, options)
         trainers = self._built.trainers(program.models, apart=bool(options.substeps))
         points = self._built.points(program)
-        resampled = points.next_after(0) is not None
+        # rows that come from the host come with their points
+        points.drawn_inside = not (options.offload_data and points.fresh.by_sample)
         check_problem(
-            trainers.blocks, program, mini_batches, options, balanced=bool(self._balanced), resampled=resampled
+            trainers.blocks, program, mini_batches, options, balanced=bool(self._balanced), resampled=points.replaced
         )
         starts = pending_starts(trainers.blocks, program.models)
         trained = trainers.selected()
@@ -231,6 +234,7 @@ class Solver:
                 model.posterior_samples = model.posterior_diagnostics = None
         self.memory.remember(plan.step.phases, state, plan.program.models)
         write_posteriors(plan.step.phases, state, plan.program.models)
+        plan.points.settle(int(state.epoch) - 1)
 
     def _hooks(self, plan: Plan) -> Hooks:
         return Hooks(
@@ -240,8 +244,14 @@ class Solver:
             inner_steps=plan.options.inner_steps,
             modules_of=plan.tracked_modules,
             snapshot=plan.snapshot,
-            context=lambda: self._domain.context,
+            context=functools.partial(self._context, plan.points),
         )
+
+    def _context(self, points: Points, epoch: int) -> Mapping[str, Any]:
+        """The arrays of the domain with the points of an epoch."""
+        points.settle(epoch)
+        context: Mapping[str, Any] = self._domain.context
+        return context
 
     def _announcement(self, plan: Plan) -> SolveBegin:
         return SolveBegin(
@@ -302,6 +312,12 @@ class Solver:
     def points_version(self) -> int:
         """How often collocation points were replaced."""
         return self._built.points_version
+
+    def points_described(self, window: int | None) -> list[str]:
+        """One line about every tag with a resampling strategy: where its new points come from."""
+        if not self._constraints or not self._domain.samples.resampled:
+            return []
+        return self._built.points(self._built.program(window)).described()
 
     def _hint_window(self, program: Program, window: int | None) -> None:
         if program.layout.levels > 1 and window == 1:

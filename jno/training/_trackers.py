@@ -33,6 +33,10 @@ class Tracked:
         """Epochs from ``epoch`` to the next record strictly later."""
         return min((tracker.interval - epoch % tracker.interval for tracker in self._trackers), default=None)
 
+    def due(self, epoch: int) -> bool:
+        """Whether anything is recorded at ``epoch``."""
+        return any(epoch % tracker.interval == 0 for tracker in self._trackers)
+
     def record(
         self, epoch: int, modules_of: Callable[[], Modules], weights: Data, key: Key | np.ndarray, recorder: Recorder
     ) -> dict[int, Any]:

@@ -50,6 +50,14 @@ class LazyRegions(ABC):
         """Points of a tag, and their normals when it is a boundary; `sampler=None` is the tag's own sampler."""
 
     @abstractmethod
+    def placement(self, name: str, sampler: Any) -> Any:
+        """The sampler that `draw` uses for a tag: `sampler`, or the tag's own; `None` is uniform."""
+
+    @abstractmethod
+    def drawable_region(self, name: str) -> Any:
+        """The region of a tag, a `DrawableRegion`."""
+
+    @abstractmethod
     def curve(self, name: str) -> Facets:
         """The edges of a boundary tag."""
 

@@ -127,18 +127,23 @@ class PolygonScene(LazyRegions):
     def draw(
         self, name: str, count: int, sampler: Sampler | None, generator: np.random.Generator
     ) -> tuple[Float[np.ndarray, "n D"], Float[np.ndarray, "n D"] | None]:
-        region = self.table[name]
-        if region.is_boundary and callable(sampler):
+        region, placement = self.table[name], self.placement(name, sampler)
+        if placement is None or isinstance(placement, str):
+            return region.draw(count, placement, generator)
+        return _custom_points(name, region, placement, count), None
+
+    def placement(self, name: str, sampler: Sampler | None) -> Any:
+        if self.table[name].is_boundary and callable(sampler):
             get_logger().once(
                 f"The sampler of {name!r} is ignored: callable samplers place points in areas. Points of a boundary "
                 "tag are drawn uniformly by length, or by a named sampler such as 'equispaced'.",
                 level="warning",
             )
             sampler = None
-        placement = self.sampler(name) if sampler is None else sampler
-        if placement is None or isinstance(placement, str):
-            return region.draw(count, placement, generator)
-        return _custom_points(name, region, placement, count), None
+        return self.sampler(name) if sampler is None else sampler
+
+    def drawable_region(self, name: str) -> PolygonRegion:
+        return self.table[name]
 
     def curve(self, name: str) -> Facets:
         region = self.table[name]

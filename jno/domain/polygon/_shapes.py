@@ -14,7 +14,7 @@ from jaxtyping import Float
 from .. import _shapely as shapely
 from ..geometry import Trapezoids, choose, trapezoids
 from ..mesh import evaluate_predicate, segment_lengths
-from ..sampling import DrawableRegion, PointsAndNormals, unit_points
+from ..sampling import BoxMap, DeviceMap, DrawableRegion, PointsAndNormals, SimplexMap, TrapezoidMap, unit_points
 from ._geometry import ring_segments
 
 # Rejection gives up when fewer than one in this many points is accepted.
@@ -65,6 +65,13 @@ class Area(PolygonRegion):
     def measure(self) -> float:
         return float(self.polygon.area)
 
+    @property
+    def device_map(self) -> DeviceMap:
+        box = shapely.box(*self.polygon.bounds)
+        if abs(self.measure - box.area) <= 1e-9 * box.area:
+            return BoxMap(*np.reshape(self.polygon.bounds, (2, 2)))
+        return TrapezoidMap.of(self._trapezoids)
+
     def place(self, unit: Float[np.ndarray, "n 2"]) -> PointsAndNormals:
         return self._trapezoids.place(unit), None
 
@@ -86,6 +93,10 @@ class Curve(PolygonRegion):
     @property
     def geometry(self) -> Any:
         return shapely.multilinestrings(shapely.linestrings(self.segments))
+
+    @property
+    def device_map(self) -> DeviceMap:
+        return SimplexMap.of(self.segments, segment_lengths(self.segments), self.normals)
 
     def place(self, unit: Float[np.ndarray, "n 1"]) -> PointsAndNormals:
         size = segment_lengths(self.segments)

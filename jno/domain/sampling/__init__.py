@@ -5,6 +5,13 @@ from ._candidates import draw_candidates as draw_candidates
 from ._data import check_data_options as check_data_options
 from ._data import is_data as is_data
 from ._data import same_reading as same_reading
+from ._device_draw import DeviceDraw as DeviceDraw
+from ._device_draw import device_draw as device_draw
+from ._device_maps import BoxMap as BoxMap
+from ._device_maps import DeviceMap as DeviceMap
+from ._device_maps import DevicePoints as DevicePoints
+from ._device_maps import SimplexMap as SimplexMap
+from ._device_maps import TrapezoidMap as TrapezoidMap
 from ._drawable import DrawableRegion as DrawableRegion
 from ._drawable import PointsAndNormals as PointsAndNormals
 from ._leaves import attach as attach

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 
 from ..geometry import Geometry, choose
 from ..mesh import Mesh, Tag, facet_frames, measures
+from ._device_maps import DeviceMap, simplex_map
 from ._samplers import unit_points
 from ._source import Sampler
 
@@ -30,6 +31,11 @@ class DrawableRegion(ABC):
     def place(self, unit: Float[np.ndarray, "n K"]) -> PointsAndNormals:
         """The points (and normals) that belong to points of the unit cube; the map preserves measure."""
 
+    @property
+    def device_map(self) -> DeviceMap | None:
+        """The same map for compiled code; `None` where it has no such form."""
+        return None
+
     def draw(self, count: int, sampler: str | None, generator: np.random.Generator) -> PointsAndNormals:
         """Points by a named sampler; independent and uniform without one."""
         return self.place(unit_points(sampler, count, self.coordinates, generator))
@@ -46,6 +52,10 @@ class DrawableSimplices(DrawableRegion):
     @property
     def coordinates(self) -> int:  # type: ignore[override]
         return max(self.corners.shape[1] - 1, 1)
+
+    @property
+    def device_map(self) -> DeviceMap:
+        return simplex_map(self.corners, self.sizes, self.normals)
 
     def place(self, unit: Float[np.ndarray, "n K"]) -> PointsAndNormals:
         cumulative = np.cumsum(self.sizes)

@@ -1,0 +1,52 @@
+"""Points of a region by a key alone, as a pure function with tables that compiled code takes as arguments."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import numpy as np
+
+from jno.utils import Key
+
+from ..geometry import Geometry
+from ._device_maps import DeviceMap, DevicePoints
+from ._device_samplers import DeviceSampler
+from ._drawable import mesh_region
+from ._record import SampleRecord
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class DeviceDraw:
+    """A pytree of tables: `key -> (points, outward normals)`."""
+
+    sampler: DeviceSampler
+    region: DeviceMap
+
+    def __call__(self, key: Key, dtype: np.dtype) -> DevicePoints:
+        """Fresh points `(n, D)` of the region, and their outward normals on a boundary."""
+        unit_key, fine_key = jax.random.split(key)
+        return self.region.place(self.sampler(unit_key), fine_key, dtype)
+
+
+def device_draw(geometry: Geometry, record: SampleRecord, count: int) -> DeviceDraw | None:
+    """How compiled code draws the points of a point set from a geometry; `None` where only the host can.
+
+    The host is needed for regions that a predicate selects, point clouds, single nodes and samplers that are functions
+    of the user.
+    """
+    region, sampler = record.region, record.shape_sampler
+    lazy = geometry.lazy
+    if lazy is not None and region in geometry.drawable:
+        placement = lazy.placement(region, sampler)
+        drawable = lazy.drawable_region(region)
+    else:
+        tag = geometry.tags.get(region)
+        if geometry.mesh is None or tag is None or (tag.cells is None and (tag.facets is None or not tag.is_boundary)):
+            return None
+        placement, drawable = sampler, mesh_region(geometry.mesh, tag)
+    device_map = drawable.device_map
+    if device_map is None or not (placement is None or isinstance(placement, str)):
+        return None
+    return DeviceDraw(DeviceSampler.named(placement, count, drawable.coordinates), device_map)

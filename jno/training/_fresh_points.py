@@ -1,0 +1,184 @@
+"""Points that the compiled step draws anew by itself: they follow from the seed and the number of the epoch alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from jno.compiler import Program
+from jno.domain import DeviceDraw, SampleRecord, device_draw
+from jno.sampler import ResamplingStrategy
+
+from ._types import Data, Key
+
+DrawnRows: TypeAlias = tuple[Float[Array, "B N D"], Float[Array, "B N D"] | None]
+"""Points of every row, and their outward normals on a boundary."""
+
+HostRows: TypeAlias = tuple[Float[np.ndarray, "B N D"], Float[np.ndarray, "B N D"] | None]
+"""The same on the host."""
+
+_TABLES = "tables of fresh points"
+"""Kind of the entries of the data that no program reads."""
+
+
+class NotOnDeviceError(Exception):
+    """The points of a tag cannot be drawn inside the compiled step; the text says why."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FreshTag:
+    """A tag all of whose points are replaced by random ones at once.
+
+    Attributes:
+        name: key of the points in the context.
+        number: of the tag, which its random numbers depend on.
+        begins: first epoch with new points.
+        every: epochs between two replacements.
+        draws: one for every geometry.
+        draw_of_row: number of its draw, for every row that has points of its own.
+        normal_sign: the factor from outward normals to those of the context.
+        dtype: of the points in the data.
+    """
+
+    name: str
+    number: int
+    begins: int
+    every: int
+    draws: tuple[DeviceDraw, ...]
+    draw_of_row: tuple[int, ...]
+    normal_sign: float
+    dtype: Any
+
+    @classmethod
+    def of(cls, number: int, record: SampleRecord, program: Program, domain: Any) -> FreshTag:
+        """The tag of a point set.
+
+        Raises:
+            NotOnDeviceError: its strategy or its region needs the host.
+        """
+        strategy, source = record.resampling_strategy, program.sources["points", record.tag]
+        assert strategy is not None
+        rows, levels, count, _ = source.shape
+        if not strategy.redraws_all(count):
+            raise NotOnDeviceError(f"{_described(strategy)} chooses them on the host")
+        if ("nearest", record.tag) in program.layout.entries or levels > 1:
+            raise NotOnDeviceError("finite differences need nodes of the mesh, which the host chooses")
+        geometries = domain.batch.by_row[:rows]
+        draws = {id(geometry): device_draw(geometry, record, count) for geometry in geometries}
+        on_device = [draw for draw in draws.values() if draw is not None]
+        if len(on_device) < len(draws):
+            raise NotOnDeviceError(f"the host draws from the region {record.region!r}")
+        assert strategy.begins is not None
+        order = list(draws)
+        return cls(
+            record.tag,
+            number,
+            strategy.begins,
+            strategy.resample_every,
+            tuple(on_device),
+            tuple(order.index(id(geometry)) for geometry in geometries),
+            record.normal_sign,
+            program.abstract_data["points", record.tag].dtype,
+        )
+
+    def event(self, epoch: int) -> int | None:
+        """Number of the newest replacement at an epoch; `None` before the first."""
+        return None if epoch < self.begins else (epoch - self.begins) // self.every
+
+    def next_after(self, epoch: int) -> int:
+        """Epochs from `epoch` to the next replacement strictly later."""
+        since = epoch - self.begins
+        return -since if since < 0 else self.every - since % self.every
+
+    def drawn(self, draws: Sequence[DeviceDraw], epoch: Int[Array, ""], key: Key) -> DrawnRows:
+        """The points that belong to an epoch."""
+        dtype, event = self.dtype, (epoch - self.begins) // self.every
+        key = jax.random.fold_in(jax.random.fold_in(key, self.number), event)
+        if len(self.draw_of_row) == 1:
+            points, normals = draws[0](key, dtype)
+            return points[None], None if normals is None else normals[None]
+        keys, draw_of_row = jax.random.split(key, len(self.draw_of_row)), np.asarray(self.draw_of_row)
+        parts = [
+            jax.vmap(lambda row_key, draw=draw: draw(row_key, dtype))(keys[np.flatnonzero(draw_of_row == number)])
+            for number, draw in enumerate(draws)
+        ]
+        place = np.argsort(np.argsort(draw_of_row, kind="stable"))
+        joined: DrawnRows = jax.tree_util.tree_map(lambda *rows: jnp.concatenate(rows)[place], *parts)
+        return joined
+
+
+class FreshPoints:
+    """The tags whose points the compiled step draws, a pure function of epoch and data.
+
+    Args:
+        tags: them.
+        key: of all new points.
+        place: puts the tables of their regions on the devices.
+    """
+
+    def __init__(self, tags: Sequence[FreshTag], key: Key, place: Callable[[Data], Data]) -> None:
+        self.tags = tuple(tags)
+        self._key = key
+        leaves, self._structure = jax.tree_util.tree_flatten([tag.draws for tag in self.tags])
+        names = [(_TABLES, str(number)) for number in range(len(leaves))]
+        arrays = {name: jnp.asarray(leaf) for name, leaf in zip(names, leaves, strict=True)}
+        self.tables = place(arrays)
+        """The tables of the regions as entries of the data: arguments of compiled code, not constants in it."""
+
+    def __call__(self, epoch: Int[Array, ""], data: Data) -> Data:
+        """The data with the points and normals of an epoch, without tables; inside compiled code."""
+        if not self.tags:
+            return data
+        fresh = {name: array for name, array in data.items() if name[0] != _TABLES}
+        for tag, (points, normals) in zip(self.tags, self._rows(epoch, data), strict=True):
+            name, normal_name = ("points", tag.name), ("points", f"n_{tag.name}")
+            due = epoch >= tag.begins
+            fresh[name] = jnp.where(due, points[:, None], fresh[name])
+            if normals is not None and normal_name in fresh:
+                fresh[normal_name] = jnp.where(due, tag.normal_sign * normals[:, None], fresh[normal_name])
+        return fresh
+
+    @property
+    def by_sample(self) -> bool:
+        """Whether samples have points of their own."""
+        return any(len(tag.draw_of_row) > 1 for tag in self.tags)
+
+    def events(self, epoch: int) -> tuple[int | None, ...]:
+        """The numbers of the newest replacements of all tags: equal ones mean equal points."""
+        return tuple(tag.event(epoch) for tag in self.tags)
+
+    def next_after(self, epoch: int) -> int | None:
+        """Epochs from `epoch` to the next replacement strictly later; `None` without tags."""
+        return min((tag.next_after(epoch) for tag in self.tags), default=None)
+
+    def of_epoch(self, epoch: int) -> dict[str, HostRows]:
+        """The points of the tags that have new ones at an epoch, as the compiled step draws them."""
+        if all(event is None for event in self.events(epoch)):
+            return {}
+        rows: list[HostRows] = jax.device_get(self._compiled(jnp.int32(epoch), self.tables))
+        due = zip(self.tags, rows, strict=True)
+        return {tag.name: drawn for tag, drawn in due if epoch >= tag.begins}
+
+    @functools.cached_property
+    def _compiled(self) -> Callable[[Int[Array, ""], Data], list[DrawnRows]]:
+        return jax.jit(self._rows)
+
+    def _rows(self, epoch: Int[Array, ""], data: Data) -> list[DrawnRows]:
+        draws = jax.tree_util.tree_unflatten(self._structure, [data[name] for name in self.tables])
+        return [tag.drawn(of_tag, epoch, self._key) for tag, of_tag in zip(self.tags, draws, strict=True)]
+
+
+NO_FRESH_POINTS = FreshPoints((), np.zeros(2, np.uint32), dict)
+"""Of steps that draw no points."""
+
+
+def _described(strategy: ResamplingStrategy) -> str:
+    """A strategy with the share that makes the difference."""
+    return f"{type(strategy).__name__}(resample_fraction={strategy.resample_fraction:g})"
