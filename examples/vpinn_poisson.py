@@ -43,12 +43,15 @@ def build(epochs=1500, mesh_size=1 / 14, width=32, seed=0):
     )
     net.optimizer(optax.adam(optax.cosine_decay_schedule(1e-2, epochs)))
 
-    u = (x * y * (1 - y) * net(x, y)).bind(x=x, y=y)
+    def trial(x, y):
+        return x * y * (1 - y) * net(x, y)
+
+    u = trial(x, y).bind(x=x, y=y)
     exact = exact_solution(x, y)
     source = -exact.laplacian(x, y)
     flux = exact_solution(xr, yr).d(xr)
     vi = v(x, y)
-    residuals = jno.fem([u.x * vi.x + u.y * vi.y - source * vi, -flux * v(xr, yr), net(xh, yh) - 0.0], quad_degree=4)
+    residuals = jno.fem([u.x * vi.x + u.y * vi.y - source * vi, -flux * v(xr, yr), trial(xh, yh) - 0.0], quad_degree=4)
     return jno.core([residuals.mse.name("residuals")], domain=domain), u, exact
 
 

@@ -21,6 +21,7 @@ from jno.compiler import (
     Program,
     check_own_domain,
     check_pointwise,
+    check_solvable,
     check_temporal,
     discover_domain,
     infer_shapes,
@@ -31,10 +32,11 @@ from jno.compiler import (
     shape_tree,
     signed_arrays,
     untracked,
+    weak_values,
 )
 from jno.domain import domain as Domain
 from jno.trace import Model, Node, Placeholder, Tracker, as_node, decided, shape_of
-from jno.training import Devices, Solver
+from jno.training import Devices, Solver, all_finite
 from jno.utils import Key, get_network_seed
 
 SAMPLES = ("auto", "chain", "point")
@@ -216,7 +218,10 @@ class Evaluator:
             program.replace(place.points.entries)
         modules = {model.layer_id: eqx.nn.inference_mode(model.module) for model in program.models}
         data = self._devices.place_data({**program.data, **self._solver.weights()}, ())
-        return function(self._devices.on_all(modules), data, key)
+        values = function(self._devices.on_all(modules), data, key)
+        if weak_values(roots) and not all_finite(values):
+            check_solvable(roots, modules, data)
+        return values
 
     def _compile(self, nodes: Sequence[Node], place: EvaluationSite, *, over_draws: bool) -> CompiledExpressions:
         if place.by_default:

@@ -219,7 +219,7 @@ def kovasznay(m, x, y):
     return first, second, (1 - growth * growth) / 2
 
 
-def kovasznay_errors(cells):
+def kovasznay_problem(cells):
     domain = jno.domain.equi_distant_rect((-0.5, 1.0), (-0.5, 1.5), nx=cells, ny=cells)
     x, y, _ = domain.variable("interior")
     xb, yb, _ = domain.variable("boundary")
@@ -233,6 +233,11 @@ def kovasznay_errors(cells):
     corner = kovasznay(np, -0.5, -0.5)[2]
     problem = jno.fem([weak, u(xb, yb) - jno.np.vector(first, second), p.pin(float(corner))], quad_degree=6)
     assert not problem.is_linear
+    return problem
+
+
+def kovasznay_errors(cells):
+    problem = kovasznay_problem(cells)
     solution = problem.solve()
     velocity = solution[problem.blocks[0]].reshape(-1, 2)
     none = lambda a, b: (0 * a, 0 * a)  # noqa: E731

@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from jax.flatten_util import ravel_pytree
-from weak_forms import double_precision, l2_and_h1_errors  # noqa: F401
+from weak_forms import as_function, double_precision  # noqa: F401
 
 import jno
 
@@ -18,20 +17,6 @@ PI = np.pi
 def network(inputs, outputs=1, width=8, layers=1, seed=0):
     module = foundax.mlp(inputs, output_dim=outputs, hidden_dims=width, num_layers=layers, key=jax.random.PRNGKey(seed))
     return jno.nn(module)
-
-
-def doubled(module):
-    """A module in double precision."""
-    return jax.tree_util.tree_map(lambda a: a.astype(jnp.float64) if eqx.is_inexact_array(a) else a, module)
-
-
-def as_function(expression):
-    """The value of a solution as a function of one vector of everything that is trained, and that vector."""
-    problem = expression.problem
-    modules = {model.layer_id: doubled(model.module) for model in problem.models}
-    dynamic, static = eqx.partition(modules, eqx.is_inexact_array)
-    start, unravel = ravel_pytree(dynamic)
-    return (lambda vector: problem.value(eqx.combine(unravel(vector), static), {})), start
 
 
 def check_gradient(expression, tolerance=1e-6, directions=5, step=1e-5):

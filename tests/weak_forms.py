@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import skfem
+from jax.flatten_util import ravel_pytree
+from scipy.spatial import cKDTree
 
 from jno.elements import lagrange, reference_rule
 
@@ -41,13 +46,18 @@ def oracle_element(dimension: int, order: int, components: int = 1) -> Any:
     return element if components == 1 else skfem.ElementVector(element, components)
 
 
-def positions(places: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """For every row of ``points`` the row of ``places`` that is the same point."""
-    distances = np.linalg.norm(points[:, None] - places[None], axis=2)
-    nearest = distances.argmin(axis=1)
-    assert distances.min(axis=1).max() < 1e-10
-    assert len(np.unique(nearest)) == len(points)
-    return nearest
+def doubled(module: Any) -> Any:
+    """A module in double precision."""
+    return jax.tree_util.tree_map(lambda a: a.astype(jnp.float64) if eqx.is_inexact_array(a) else a, module)
+
+
+def as_function(expression: Any) -> tuple[Callable[[Any], Any], Any]:
+    """The value of a solution as a function of one vector of everything that is trained, and that vector."""
+    problem = expression.problem
+    modules = {model.layer_id: doubled(model.module) for model in problem.models}
+    dynamic, static = eqx.partition(modules, eqx.is_inexact_array)
+    start, unravel = ravel_pytree(dynamic)
+    return (lambda vector: problem.value(eqx.combine(unravel(vector), static), {})), start
 
 
 def oracle_dofs(problem: Any, bases: list[Any], components: list[int]) -> np.ndarray:
@@ -55,10 +65,8 @@ def oracle_dofs(problem: Any, bases: list[Any], components: list[int]) -> np.nda
     chosen, start = [], 0
     for points, basis, count in zip(problem.field_points, bases, components, strict=True):
         # scikit-fem gives all components of a node the same place
-        places = basis.doflocs.T
-        distances = np.linalg.norm(points[:, None] - places[None], axis=2)
-        order = np.argsort(distances, axis=1, kind="stable")[:, :count]
-        assert np.take_along_axis(distances, order, axis=1).max() < 1e-10
+        distances, order = cKDTree(basis.doflocs.T).query(points, k=[*range(1, count + 1)])
+        assert distances.max() < 1e-10
         chosen.append(start + np.sort(order, axis=1).reshape(-1))
         start += basis.N
     return np.concatenate(chosen)
@@ -83,6 +91,27 @@ def l2_and_h1_errors(
         field: which unknown, for its nodes.
         degree: of the quadrature.
     """
+    at = tabulated(problem, values, field=field, degree=degree)
+    difference = at.value - exact(*at.points)
+    slope_difference = at.slopes - np.stack(np.broadcast_arrays(*gradient(*at.points)), axis=-1)
+    return (
+        float(np.sqrt(np.sum(at.weights * difference**2))),
+        float(np.sqrt(np.sum(at.weights[..., None] * slope_difference**2))),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Tabulated:
+    """A function of a finite element space at quadrature points, all ``(cells, Q)``, slopes with one more axis."""
+
+    points: list[np.ndarray]
+    weights: np.ndarray
+    value: np.ndarray
+    slopes: np.ndarray
+
+
+def tabulated(problem: Any, values: Any, *, field: int = 0, degree: int = 8) -> Tabulated:
+    """One scalar unknown at the points of a quadrature of some degree."""
     nodes = problem._problem.system.spaces[field].nodes
     dimension = nodes.element.dimension
     rule = reference_rule(dimension, degree)
@@ -97,14 +126,7 @@ def l2_and_h1_errors(
     value = np.einsum("nq,mn->mq", reference[()], local)
     by_reference = np.stack([np.einsum("nq,mn->mq", reference[(d,)], local) for d in range(dimension)], axis=-1)
     slopes = np.einsum("mqk,mdk->mqd", by_reference, inverse)
-    at = [points[..., d] for d in range(dimension)]
-    weights = measure[:, None] * rule.weights
-    difference = value - exact(*at)
-    slope_difference = slopes - np.stack(np.broadcast_arrays(*gradient(*at)), axis=-1)
-    return (
-        float(np.sqrt(np.sum(weights * difference**2))),
-        float(np.sqrt(np.sum(weights[..., None] * slope_difference**2))),
-    )
+    return Tabulated([points[..., d] for d in range(dimension)], measure[:, None] * rule.weights, value, slopes)
 
 
 def rates(errors: list[float]) -> np.ndarray:

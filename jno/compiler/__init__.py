@@ -49,4 +49,6 @@ from ._scope import NotPointwiseError as NotPointwiseError
 from ._shapes import infer_shapes as infer_shapes
 from ._shapes import shape_tree as shape_tree
 from ._signs import signed_arrays as signed_arrays
+from ._solvable import check_solvable as check_solvable
+from ._solvable import weak_values as weak_values
 from ._value import Value as Value

@@ -161,13 +161,15 @@ def lag(expression: object) -> Lag:
         An expression of the same value.
 
     Example:
-        >>> import jno
+        >>> import jax, jno
         >>> domain = jno.domain.line(mesh_size=0.25)
         >>> x, _ = domain.variable("interior")
         >>> xb, _ = domain.variable("boundary")
         >>> u, v = domain.fem_symbols()
-        >>> problem = jno.fem([jno.lag(1 + u**2) * u.d(x) * v.d(x) - 2 * v, u(xb) - 0.0])
-        >>> round(float(problem.solve()[2]), 4)
+        >>> with jax.enable_x64(True):
+        ...     problem = jno.fem([jno.lag(1 + u**2) * u.d(x) * v.d(x) - 2 * v, u(xb) - 0.0])
+        ...     middle = problem.solve()[2]
+        >>> round(float(middle), 4)
         0.2451
     """
     return Lag(as_node(expression))
@@ -202,7 +204,10 @@ class WeakProblem(Protocol):
         """The models it reads."""
 
     def value(self, modules: Mapping[int, Any], data: Mapping[str, Any]) -> Any:
-        """The array, from modules by ``Model.layer_id`` and data by tag."""
+        """The array, from modules by ``Model.layer_id`` and data by tag; NaN where the problem has no solution."""
+
+    def check(self, modules: Mapping[int, Any], data: Mapping[str, Any]) -> None:
+        """Raise the error that says why the problem has no solution, if it has none."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

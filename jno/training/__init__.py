@@ -4,6 +4,7 @@ from ._devices import Devices as Devices
 from ._groups import OptimizerGroup as OptimizerGroup
 from ._groups import as_transform as as_transform
 from ._loop import NonFiniteLossWarning as NonFiniteLossWarning
+from ._loop import all_finite as all_finite
 from ._memory import Memory as Memory
 from ._posterior_draws import SamplingWarning as SamplingWarning
 from ._scales import as_scale as as_scale

@@ -61,6 +61,8 @@ class Hooks:
     snapshot: Callable[[TrainState], tuple[dict[str, Any], dict[str, Any]]]
     context: Callable[[int], Mapping[str, Any]]
     """The arrays of the domain by tag, with the points of an epoch."""
+    check_solvable: Callable[[TrainState, Data], None] | None
+    """Raises the error of a weak problem that has no solution in a state; None where there are no such problems."""
 
     @property
     def stepwise(self) -> bool:
@@ -255,6 +257,10 @@ class Run:
             self.state = before.state if before.count == 1 else self._run(repeated).state
         bad = ", ".join(f"{n} = {v}" for n, v in zip(self._names, losses, strict=True) if not np.isfinite(v))
         self._recorder.stop_reason = f"{reason}: {bad}" if bad else reason
+        if bad and self._hooks.check_solvable is not None:
+            failing = self._run(dataclasses.replace(call, count=finished)).state if finished else call.state
+            if all_finite(failing.parameters):
+                self._hooks.check_solvable(failing, call.data)
         message = (
             f"training stopped: {self._recorder.stop_reason}. The models hold the last weights with a finite loss. "
             "Lower the learning rate, or look for divisions, logarithms and roots near zero; set "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from jno.compiler import Program
+from jno.compiler import Program, check_solvable
 from jno.trace import Model
 
 from ._batches import Feed
@@ -16,7 +16,7 @@ from ._snapshot import snapshot
 from ._state import TrainState
 from ._step import Step
 from ._trackers import Tracked
-from ._types import Modules
+from ._types import Data, Modules
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +46,10 @@ class Plan:
     def trained_modules(self, state: TrainState) -> Modules:
         """Complete modules of the constraints' models."""
         return combined(self.frozen, state.parameters)
+
+    def check_solvable(self, state: TrainState, data: Data) -> None:
+        """Raise the error of a weak problem of the constraints that has no solution in a state, if there is one."""
+        check_solvable(self.program.roots, self.trained_modules(state), data)
 
     def snapshot(self, state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:
         """What a checkpoint holds, see `snapshot`."""

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jno.compiler import Graph, Program, adaptive_weights, untracked, weights_key
+from jno.compiler import Graph, Program, adaptive_weights, untracked, weak_values, weights_key
 from jno.loggers import ConsoleLogger, RunDescription, active_loggers, distinct_names
 from jno.trace import Initialization, Model, Node, Tracker
 from jno.utils import (
@@ -245,6 +245,7 @@ class Solver:
             modules_of=plan.tracked_modules,
             snapshot=plan.snapshot,
             context=functools.partial(self._context, plan.points),
+            check_solvable=plan.check_solvable if weak_values(plan.program.roots) else None,
         )
 
     def _context(self, points: Points, epoch: int) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ from jno.utils import Key, get_logger, get_network_seed
 
 from ._conditions import Condition, condition_of
 from ._integral import TermIntegral
+from ._masks import mask
 from ._regions import mesh_of, region_on_mesh
 from ._spaces import Space, spaces_of
 from ._system import AssembledTerm, System
@@ -393,10 +394,10 @@ class _Builder:
     def _condition(self, term: Term) -> Condition:
         space = self._space_of_condition(term)
         data: dict[str, Array] = {}
-        if not self._has_unknowns:
-            return _mask(term, space, self._domain)
         for leaf in PointFunction(term.expression, self._domain).data if term.kind != "pin" else ():
             data[leaf.tag] = self._row(leaf)
+        if not self._has_unknowns:
+            return mask(term, space, self._domain, self._modules, data, self._dtype)
         return condition_of(term, space, self._domain, self._modules, data)
 
     def _space_of_condition(self, term: Term) -> Space:
@@ -488,10 +489,3 @@ def _check_time(
     for field in transient:
         if field not in {condition.space.field for condition in initial}:
             get_logger().once(f"jno.fem: {field.name!r} has no initial condition and begins at zero")
-
-
-def _mask(term: Term, space: Space, domain: Domain) -> Condition:
-    """A condition of a network: it removes the test functions of its region."""
-    region = region_on_mesh(domain, term.region, inward=term.inward)
-    field = FieldValue(space.field, "test")
-    return Condition(f"dirichlet@{term.region}", space, None, space.nodes_on(region), 0, None, field, 1.0, None)

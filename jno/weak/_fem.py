@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from jno.domain import domain as Domain
 from jno.domain.mesh import Mesh
 from jno.trace import Field, FieldValue, Model, WeakValue
-from jno.utils import NONNEGATIVE, NUMBER, checked, integer, is_integer
+from jno.utils import NONNEGATIVE, NUMBER, checked, get_logger, integer, is_integer
 
 from ._build import WeakForm, build_problem
 from ._integral import State
@@ -47,13 +47,14 @@ def fem(constraints: object, *, quad_degree: object = None, element_type: object
         ValueError: a term that spans several regions, is not linear in its test function, or means nothing.
 
     Example:
-        >>> import jno
+        >>> import jax, jno
         >>> domain = jno.domain.line(mesh_size=0.25)
         >>> x, _ = domain.variable("interior")
         >>> xb, _ = domain.variable("boundary")
         >>> u, v = domain.fem_symbols()
-        >>> problem = jno.fem([u.d(x) * v.d(x) - 2 * v, u(xb) - 0.0])
-        >>> problem.solve()[1:4].round(4).tolist()
+        >>> with jax.enable_x64(True):
+        ...     solution = jno.fem([u.d(x) * v.d(x) - 2 * v, u(xb) - 0.0]).solve()
+        >>> solution[1:4].round(4).tolist()
         [0.1875, 0.25, 0.1875]
     """
     problem = build_problem(constraints, quad_degree)
@@ -375,6 +376,11 @@ class FEM:
                     "FEM.solve(): a problem in time takes initial conditions in its list, no x0= and solve_fn="
                 )
             return WeakValue(self._trajectory(save_ts, theta, newton), self._problem.data)
+        if self._problem.system.dtype.itemsize < 8:
+            get_logger().once(
+                "jno.fem: the solution is computed in single precision, to about six digits at best; for more call "
+                "jax.config.update('jax_enable_x64', True) before the problem is built"
+            )
         if theta is not None:
             raise ValueError(f"FEM.solve(theta={theta}): the problem is steady, no term has a derivative by time")
         if save_ts is not None:
@@ -387,16 +393,9 @@ class FEM:
         solution = SteadySolution(self._problem, self._linear_solver(), newton, start)
         if self._trainable() or self._problem.data:
             return WeakValue(solution, self._problem.data)
-        modules, data = self._inputs()
-        try:
-            solved, history = jax.block_until_ready(
-                self._run(("solve", newton), solution.solved, solution.guess(), modules, data)
-            )
-        except jax.errors.JaxRuntimeError as error:
-            raise (self._direct.error or error) from None
-        if bool(history.failed):
-            raise ArithmeticError(history.message(newton))
-        return np.asarray(solved)
+        self._direct.error = None
+        solved, history = self._run(("solve", newton), solution.solved, solution.guess(), *self._inputs())
+        return solution.raised(solved, history)
 
     def _solved_by(self, solve_fn: object) -> Any:
         self._require("solve(solve_fn)", steady=True, linear=True)

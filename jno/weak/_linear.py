@@ -48,7 +48,7 @@ class DirectSolver:
         self.solves = 0
         """Number of systems solved so far."""
         self.error: ValueError | None = None
-        """What the last failure was: inside a compiled function it arrives as an error of JAX."""
+        """Why the last system that could not be solved inside a compiled function has no solution."""
 
     def solve_on_host(self, entries: np.ndarray | Array, right: np.ndarray | Array, *, transposed: bool) -> np.ndarray:
         """Solve with the entries of the matrix; see `DirectSolver`."""
@@ -63,22 +63,27 @@ class DirectSolver:
         if key in self._factors:
             self._factors.move_to_end(key)
             return self._factors[key]
-        try:
-            self._factors[key] = factorised(self._pattern, entries)
-        except ValueError as error:
-            self.error = error
-            raise
+        self._factors[key] = factorised(self._pattern, entries)
         self.factorisations += 1
         while len(self._factors) > _KEPT:
             self._factors.popitem(last=False)
         return self._factors[key]
 
     def __call__(self, entries: Float[Array, " nnz"], right: Float[Array, " N"], *, transposed: bool) -> Array:
-        """Solve inside a traced function."""
+        """Solve inside a traced function; NaN where there is no solution.
+
+        A trial step of an optimizer may end where the system has none, which must count against that step alone.  Who
+        takes the result as an answer asks for `error`.
+        """
 
         def host(values: Any, vector: Any) -> np.ndarray:
-            numbers = (np.asarray(words).view(right.dtype).reshape(-1) for words in (values, vector))
-            return self.solve_on_host(*numbers, transposed=transposed).view(np.uint32).reshape(shape.shape)
+            matrix, numbers = (np.asarray(words).view(right.dtype).reshape(-1) for words in (values, vector))
+            try:
+                solution = self.solve_on_host(matrix, numbers, transposed=transposed)
+            except ValueError as error:
+                self.error = error
+                solution = np.full_like(numbers, np.nan)
+            return solution.view(np.uint32).reshape(shape.shape)
 
         # as words of 32 bits: the thread of a callback does not know jax.enable_x64(True) as a context, and would round
         words = [jax.lax.bitcast_convert_type(array, jnp.uint32) for array in (entries.astype(right.dtype), right)]

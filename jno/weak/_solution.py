@@ -7,6 +7,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +20,7 @@ from ._build import WeakForm
 from ._consistent import consistent_values
 from ._integral import State
 from ._linear import LinearSolver
-from ._steps import Equation, History, NewtonOptions, Theta
+from ._steps import Equation, History, NewtonOptions, Theta, diverged
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,6 +75,24 @@ class SteadySolution(FormValue):
         """The same from a start, with what happened on the way."""
         theta = (_of(self.models, modules), dict(data))
         return self.equation().solve(self.first_guess(theta, start), theta)
+
+    def check(self, modules: Mapping[int, Any], data: Mapping[str, Any]) -> None:
+        """Solve once more, and raise what is wrong."""
+        self.solver.direct.error = None
+        self.raised(*eqx.filter_jit(self.solved)(self.guess(), modules, data))
+
+    def raised(self, solution: Float[Array, " N"], history: History) -> Float[np.ndarray, " N"]:
+        """The solution, once what happened on the way is known.
+
+        Raises:
+            ValueError: a system without a solution.
+            DivergedError: Newton's method did not reach its tolerance.
+        """
+        direct = self.solver.direct
+        if bool(history.failed):
+            error, direct.error = direct.error, None
+            raise error or history.error(self.newton)
+        return np.asarray(solution)
 
     def first_guess(self, theta: Theta, start: Float[Array, " N"] | None = None) -> Float[Array, " N"]:
         """The guess with the prescribed values put in."""
@@ -176,6 +195,15 @@ class Trajectory(FormValue):
             values = jnp.concatenate([values, velocities], axis=1)
         return values[jnp.asarray(self.saved)]
 
+    def check(self, modules: Mapping[int, Any], data: Mapping[str, Any]) -> None:
+        """Solve once more, and raise what is wrong."""
+        direct = self.solver.direct
+        direct.error = None
+        values = eqx.filter_jit(self.value)(modules, data)
+        if not bool(jnp.all(jnp.isfinite(values))):
+            error, direct.error = direct.error, None
+            raise error or diverged(self.newton)
+
     def _equation(self) -> Equation:
         system = self.form.system
 
@@ -246,6 +274,9 @@ class NetworkResidual(FormValue):
         zero = jnp.zeros((), system.dtype)
         residual = system.residual(State((), zero, modules, data))
         return residual[np.flatnonzero(system.free)]
+
+    def check(self, modules: Mapping[int, Any], data: Mapping[str, Any]) -> None:
+        """Nothing is solved, so nothing can fail."""
 
 
 def _of(models: tuple[Model, ...], modules: Mapping[int, Any]) -> dict[int, Any]:

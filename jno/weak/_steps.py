@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ._linear import LinearSolver
+from ._linear import DivergedError, LinearSolver
 
 Theta = Any
 """What an equation depends on besides its unknown: a tree of arrays, and whatever else."""
@@ -57,14 +57,14 @@ class Equation:
     newton: NewtonOptions = NewtonOptions()
 
     def __call__(self, start: Float[Array, " N"], theta: Theta) -> Float[Array, " N"]:
-        """The solution, differentiable by ``theta``; not reaching the tolerance is an error when it is run."""
+        """The solution, differentiable by ``theta``; NaN where there is none, or the tolerance was not reached."""
         dynamic, static = eqx.partition(theta, eqx.is_inexact_array)
 
         # the start is an argument: it may be traced, and what is closed over may not
         @jax.custom_jvp
         def solution(start: Array, values: Any) -> Array:
             solved, history = self.solve(start, eqx.combine(values, static))
-            return eqx.error_if(solved, history.failed, history.message(self.newton))
+            return jnp.where(history.failed, jnp.nan, solved)
 
         @solution.defjvp
         def _(primals: tuple[Array, Any], tangents: tuple[Array, Any]) -> tuple[Array, Array]:
@@ -149,16 +149,16 @@ class History:
     steps: Any
     failed: Any
 
-    def message(self, options: NewtonOptions) -> str:
-        """What to do where the tolerance was not reached."""
-        return (
-            f"jno.fem: Newton's method did not reach its tolerance within {options.steps} steps (rtol={options.rtol}, "
-            f"atol={options.atol}){self._residuals()}; start nearer to the solution (x0=), raise the load in steps, or "
-            "look for coefficients that are not smooth"
-        )
-
-    def _residuals(self) -> str:
-        if isinstance(self.norms, jax.core.Tracer):
-            return ""
+    def error(self, options: NewtonOptions) -> DivergedError:
+        """The error of a tolerance that was not reached, once the numbers are known."""
         last = [f"{float(norm):.3g}" for norm in self.norms[: int(self.steps) + 1][-6:]]
-        return f": the last residuals were {', '.join(last)}"
+        return diverged(options, f": the last residuals were {', '.join(last)}")
+
+
+def diverged(options: NewtonOptions, residuals: str = "") -> DivergedError:
+    """The error of Newton's method, which says what to do."""
+    return DivergedError(
+        f"jno.fem: Newton's method did not reach its tolerance within {options.steps} steps (rtol={options.rtol}, "
+        f"atol={options.atol}){residuals}; start nearer to the solution (x0=), raise the load in steps, or look for "
+        "coefficients that are not smooth"
+    )

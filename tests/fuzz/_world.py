@@ -61,6 +61,40 @@ class World:
         return problem
 
     @functools.cached_property
+    def symbols(self) -> Any:
+        """A trial symbol and its test function."""
+        return self.square.fem_symbols()
+
+    @functools.cached_property
+    def terms(self) -> list[Any]:
+        """A weak problem."""
+        (u, v), (xb, yb, _) = self.symbols, self.square.variable("boundary")
+        return [u.d(self.x) * v.d(self.x) + u.d(self.y) * v.d(self.y) - v, u(xb, yb) - 0.0]
+
+    @functools.cached_property
+    def weak(self) -> Any:
+        """It, assembled."""
+        return jno.fem(self.terms)
+
+    @functools.cached_property
+    def nonlinear(self) -> Any:
+        """A nonlinear one."""
+        u, v = self.symbols
+        return jno.fem([*self.terms, u**3 * v])
+
+    @functools.cached_property
+    def heat(self) -> Any:
+        """One in time."""
+        u, v = self.unsteady.fem_symbols()
+        x, y, _ = self.unsteady.variable("initial")
+        return jno.fem([u(self.xt, self.yt, self.t).t * v + u.d(self.xt) * v.d(self.xt), u(x, y) - 1.0])
+
+    @functools.cached_property
+    def nodal_field(self) -> Any:
+        """A coefficient with a value at every node."""
+        return jno.np.parameter(self.symbols[0], name="nodal")
+
+    @functools.cached_property
     def radiating(self) -> Any:
         """A domain with two boundaries that see each other."""
         domain = jno.domain.rect(mesh_size=0.5)
