@@ -56,11 +56,12 @@ def poisson_on_cube(cells, order):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("order", "coarse", "error"), [(1, 8, 6.338e-3), (2, 4, 6.396e-4)])
+@pytest.mark.parametrize(("order", "coarse", "error"), [(1, 8, 6.338e-3), (2, 4, 7.043e-4)])
 def test_poisson_on_the_cube(order, coarse, error):
+    """The second number is that of our mesh, see `test_weak_oracles`; cubes in six tetrahedra give 6.396e-4."""
     errors = [poisson_on_cube(cells, order) for cells in (coarse, 2 * coarse)]
-    np.testing.assert_allclose(errors[-1], error, rtol=0.01 if order == 1 else 0.12)
-    np.testing.assert_allclose(rates(errors)[-1], order + 1, atol=0.15)
+    np.testing.assert_allclose(errors[-1], error, rtol=0.01)
+    np.testing.assert_allclose(rates(errors)[-1], order + 1, atol=0.1 if order == 2 else 0.15)
 
 
 def test_poisson_on_a_coarse_cube():
@@ -314,3 +315,18 @@ def test_the_lowest_eigenvalue_of_the_l_shape():
         rate = np.log(errors[-2] / errors[-1]) / np.log(widths[-2] / widths[-1])
         # two for smooth eigenfunctions, four thirds at the corner
         assert (1.2 if order == 2 else 1.3) < rate < (1.7 if order == 2 else 2.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", [1, 2])
+def test_the_corner_of_the_l_shape_limits_the_rate_to_four_thirds(order):
+    coarse = 16 if order == 1 else 8
+    errors = [first_eigenvalue(1 / cells, order)[0] - 9.6397238440219 for cells in (coarse, 2 * coarse, 4 * coarse)]
+    if order == 2:
+        np.testing.assert_allclose(rates(errors), 4 / 3, atol=0.03)
+        return
+    # linear elements have the error h^2 of the smooth part beside h^(4/3): two meshes tell both, and the third agrees
+    powers = np.array([[2.0 ** (-k * power) for power in (4 / 3, 2)] for k in range(3)])
+    corner, smooth = np.linalg.solve(powers[1:], errors[1:])
+    np.testing.assert_allclose(powers[0] @ [corner, smooth], errors[0], rtol=0.01)
+    assert corner > smooth > 0

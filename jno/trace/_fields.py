@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from jno.utils import NUMBER
+
 from ._bound import Bound, bound, component, freeze_field, with_names
 from ._leaves import TensorTag, Variable, as_node
 from ._node import Pointwise
@@ -110,15 +112,20 @@ class FieldValue(Placeholder):
         Raises:
             ValueError: an array that is not a vector of finite numbers.
         """
-        array = np.asarray(values, dtype=np.float64)
-        if array.ndim != 1 or not np.all(np.isfinite(array)):
+        try:
+            array = np.asarray(values)
+        except (TypeError, ValueError):
+            array = np.asarray("")
+        real = array.dtype.kind in "iuf"
+        if not real or array.ndim != 1 or not np.all(np.isfinite(array)):
             raise ValueError(
                 f"{self.field.name}.freeze(values): a vector of finite numbers is needed, one for every degree "
-                f"of freedom; got an array of shape {array.shape}"
+                f"of freedom; got {f'an array of shape {array.shape}' if real else repr(values)}"
             )
+        array = array.astype(np.float64)
         return dataclasses.replace(self, role="coefficient", source=array)
 
-    def pin(self, value: float | int = 0.0) -> Pin:
+    def pin(self, value: object = 0.0) -> Pin:
         """Fix the constant of a scalar unknown: its value at the vertex nearest to the lower corner is ``value``.
 
         Raises:
@@ -131,7 +138,8 @@ class FieldValue(Placeholder):
                 f"pin() fixes a scalar unknown, and {self.field.name!r} has {self.field.components} "
                 "components; prescribe them at a domain.point_region(...)"
             )
-        return Pin(self, float(value))
+        NUMBER.require(value, "pin(value)")
+        return Pin(self, float(value))  # type: ignore[arg-type]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

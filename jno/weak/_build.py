@@ -262,9 +262,10 @@ class _Builder:
         highest = max(space.field.order for space in self._spaces)
         if self._quad_degree is None:
             return 2 * highest + (1 if function.models else 0)
-        if not isinstance(self._quad_degree, int) or isinstance(self._quad_degree, bool) or self._quad_degree < 1:
+        degree = self._quad_degree
+        if not isinstance(degree, int) or isinstance(degree, bool) or not 1 <= degree <= _HIGHEST_DEGREE:
             raise ValueError(
-                f"jno.fem(quad_degree={self._quad_degree!r}): allowed is an integer of at least 1, or None"
+                f"jno.fem(quad_degree={degree!r}): allowed is an integer from 1 to {_HIGHEST_DEGREE}, or None"
             )
         if self._quad_degree < 2 * highest:
             get_logger().once(
@@ -423,6 +424,9 @@ class _Builder:
             )
         return fitting[0]
 
+
+_HIGHEST_DEGREE = 40
+"""Of the polynomials that a quadrature integrates exactly: 441 points in a triangle, 9261 in a tetrahedron."""
 
 _PROBES = 6
 """Points at which terms are looked at."""

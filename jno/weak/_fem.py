@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from jno.domain import domain as Domain
 from jno.domain.mesh import Mesh
 from jno.trace import Field, FieldValue, Model, WeakValue
-from jno.utils import NONNEGATIVE, NUMBER, checked, get_logger, integer, is_integer
+from jno.utils import NONNEGATIVE, NUMBER, checked, get_logger, integer, is_integer, takes
 
 from ._build import WeakForm, build_problem
 from ._integral import State
@@ -68,7 +68,7 @@ def _check_overrides(problem: WeakForm, element_type: object, vec: object) -> No
     spaces, mesh = problem.system.spaces, problem.system.mesh
     highest = max(space.field.order for space in spaces)
     kind = _ELEMENT_TYPES.get((mesh.dimension, highest))
-    if element_type is not None and (kind is None or element_type != kind):
+    if element_type is not None and not (isinstance(element_type, str) and element_type == kind):
         raise ValueError(
             f"jno.fem(element_type={element_type!r}): the mesh has {mesh.cell_kind} cells; leave it out, or say "
             f"what the symbols of order {highest} do{'' if kind is None else f', {kind!r}'}"
@@ -200,11 +200,11 @@ class FEM:
         """
         spaces = self._problem.system.spaces
         space = spaces[0 if symbol is None else self.block_index(symbol)]
-        vector = np.asarray(solution)
-        if vector.shape != (self.dofs,):
+        vector = _numbers(solution)
+        if vector is None or vector.shape != (self.dofs,):
             raise ValueError(
                 f"nodal_values(solution): one number for each of {self.dofs} degrees of freedom is needed; "
-                f"got an array of shape {vector.shape}"
+                f"got {_described(vector)}"
             )
         values = vector[space.block].reshape(-1, space.field.components)[: len(self.mesh.points)]
         return values if space.field.shape else values[:, 0]
@@ -253,9 +253,9 @@ class FEM:
         return self._as_sparse(self._matrix(vector, (1.0, 0.0, 0.0), time)).toarray()
 
     def _vector(self, values: object, name: str) -> Float[np.ndarray, " N"]:
-        vector = np.asarray(values)
-        if vector.shape != (self.dofs,) or not np.all(np.isfinite(vector)):
-            raise ValueError(f"FEM.{name}: {self.dofs} finite numbers are needed; got shape {vector.shape}")
+        vector = _numbers(values)
+        if vector is None or vector.shape != (self.dofs,) or not np.all(np.isfinite(vector)):
+            raise ValueError(f"FEM.{name}: {self.dofs} finite numbers are needed; got {_described(vector)}")
         return vector
 
     def _time(self, t: object, name: str) -> float:
@@ -263,7 +263,8 @@ class FEM:
             return self.t0 if self.is_transient else 0.0
         if not self.is_transient:
             raise ValueError(f"FEM.{name}(t={t!r}): the problem is steady; leave t= out")
-        return float(np.asarray(t))
+        NUMBER.require(t, f"FEM.{name}(t)")
+        return float(t)  # type: ignore[arg-type]
 
     # --- problems in time -----------------------------------------------------------------------------------------
     @property
@@ -333,7 +334,7 @@ class FEM:
         return axis
 
     # --- solving --------------------------------------------------------------------------------------------------
-    @checked(rtol=NONNEGATIVE, atol=NONNEGATIVE, max_steps=integer(1), theta=NUMBER)
+    @checked(rtol=NONNEGATIVE, atol=NONNEGATIVE, max_steps=integer(1, 100_000), theta=NUMBER)
     def solve(
         self,
         solve_fn: object = None,
@@ -369,7 +370,7 @@ class FEM:
         matrix is not symmetric or conjugate gradients do not converge; otherwise conjugate gradients with the diagonal
         as preconditioner solve them.
         """
-        newton = NewtonOptions(rtol, atol, max_steps)
+        newton = NewtonOptions(float(rtol), float(atol), max_steps)
         if self.is_transient:
             if x0 is not None or solve_fn is not None:
                 raise ValueError(
@@ -399,11 +400,15 @@ class FEM:
 
     def _solved_by(self, solve_fn: object) -> Any:
         self._require("solve(solve_fn)", steady=True, linear=True)
-        if not callable(solve_fn):
+        if not callable(solve_fn) or not takes(solve_fn, 2):
             raise TypeError(f"FEM.solve(solve_fn={solve_fn!r}): it must be a function solve_fn(A, b) -> x")
         if self._trainable():
             raise ValueError("FEM.solve(solve_fn=...): the problem has trainable parameters; leave solve_fn= out")
-        return solve_fn(jnp.asarray(self.A), jnp.asarray(self.b))
+        solution = solve_fn(jnp.asarray(self.A), jnp.asarray(self.b))
+        vector = _numbers(solution)
+        if vector is None or vector.shape != (self.dofs,):
+            raise ValueError(f"FEM.solve(solve_fn): its x must be {self.dofs} numbers; got {_described(vector)}")
+        return solution
 
     def _trajectory(self, save_ts: object, chosen: float | int | None, newton: NewtonOptions) -> Trajectory:
         default = 0.5 if self._problem.time_order == 2 else 1.0
@@ -416,8 +421,9 @@ class FEM:
         times = np.linspace(start, stop, levels)
         if save_ts is None:
             return Trajectory(self._problem, self._linear_solver(), newton, theta, times, tuple(range(levels)))
-        saved = np.asarray(save_ts, dtype=np.float64).reshape(-1)
-        if not len(saved) or np.any(saved < start - 1e-9) or np.any(saved > stop + 1e-9):
+        numbers = _numbers(save_ts)
+        saved = np.zeros(0) if numbers is None else numbers.reshape(-1)
+        if not len(saved) or not np.all((saved >= start - 1e-9) & (saved <= stop + 1e-9)):
             raise ValueError(f"FEM.solve(save_ts=...): times between {start} and {stop} are needed; got {save_ts!r}")
         extra = [t for t in saved if np.min(np.abs(times - t)) > 1e-9 * (stop - start)]
         times = np.sort(np.concatenate([times, np.unique(extra)]))
@@ -516,6 +522,19 @@ class FEM:
         )
         time = "time-dependent" if self.is_transient else "steady"
         return f"FEM({time}, {'linear' if self.is_linear else 'nonlinear'}, {self.dofs} dofs; {spaces})"
+
+
+def _numbers(values: object) -> Float[np.ndarray, ...] | None:
+    """Real numbers as an array; None for what is none."""
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError):
+        return None
+    return array.astype(np.float64) if array.dtype.kind in "iuf" else None
+
+
+def _described(array: Float[np.ndarray, ...] | None) -> str:
+    return "no array of real numbers" if array is None else f"an array of shape {array.shape}"
 
 
 def _field_of(symbol: object) -> Field:

@@ -24,6 +24,9 @@ LARGEST_DIRECT_3D = 20_000
 _KEPT = 4
 """Factorisations that are kept, the last ones used."""
 
+_KEPT_ENTRIES = 20_000_000
+"""Entries of all kept factors together, 240 MB: of large systems only the last factors are kept."""
+
 
 class SingularSystemError(ValueError):
     """A matrix without an inverse."""
@@ -66,6 +69,8 @@ class DirectSolver:
         self._factors[key] = factorised(self._pattern, entries)
         self.factorisations += 1
         while len(self._factors) > _KEPT:
+            self._factors.popitem(last=False)
+        while len(self._factors) > 1 and sum(factor.nnz for factor in self._factors.values()) > _KEPT_ENTRIES:
             self._factors.popitem(last=False)
         return self._factors[key]
 

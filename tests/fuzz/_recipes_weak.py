@@ -90,7 +90,7 @@ _PROBLEMS = [
         lambda w: jno.fem,
         lambda w: {"constraints": w.terms},
         constraints=nothing,
-        quad_degree=optional(integer(1, 30)),
+        quad_degree=optional(integer(1, 40)),
         element_type=optional(choice("TRI3")),
         vec=optional(integer(1, 1)),
     ),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from jno.trace import Field, FieldValue
-from jno.utils import is_integer
+from jno.utils import FLAG, TEXT, is_integer
 
 from ..sampling import DomainView
 
 _HIGHEST_ORDER = 4
+_MOST_COMPONENTS = 100
 _SPACES = ("Lagrange",)
 
 
@@ -45,9 +46,10 @@ def fem_symbols(
     """
     if not isinstance(names, tuple | list) or len(names) != 2 or not all(isinstance(name, str) for name in names):
         raise ValueError(f"fem_symbols(names={names!r}): two strings are needed, e.g. ('u', 'v')")
+    FLAG.require(complex, "fem_symbols(complex)")
     if complex:
         raise NotImplementedError("fem_symbols(complex=True): complex unknowns are not available; use two real fields")
-    if space not in _SPACES:
+    if not isinstance(space, str) or space not in _SPACES:
         raise ValueError(f"fem_symbols(space={space!r}): allowed is 'Lagrange'")
     field = Field(names[0], self, _shape(value_shape), _order(order))
     return FieldValue(field, "trial"), FieldValue(field, "test", label=names[1])
@@ -56,22 +58,28 @@ def fem_symbols(
 def test_function(
     self: DomainView,
     value_shape: object = (),  # noqa: PT028
-    name: str = "phi",  # noqa: PT028
+    name: object = "phi",  # noqa: PT028
     order: object = 1,  # noqa: PT028
 ) -> FieldValue:
     """A test function alone, for the weak residual of a network; arguments as in `fem_symbols`."""
+    TEXT.require(name, "test_function(name)")
     return fem_symbols(self, value_shape, (name, name), order)[1]
 
 
-def trial_function(self: DomainView, value_shape: object = (), name: str = "u", order: object = 1) -> FieldValue:
+def trial_function(self: DomainView, value_shape: object = (), name: object = "u", order: object = 1) -> FieldValue:
     """A trial symbol alone; arguments as in `fem_symbols`."""
+    TEXT.require(name, "trial_function(name)")
     return fem_symbols(self, value_shape, (name, name), order)[0]
 
 
 def _shape(value: object) -> tuple[int, ...]:
     shape: Any = (value,) if is_integer(value, 1) else value
-    if not isinstance(shape, tuple | list) or len(shape) > 1 or not all(is_integer(size, 1) for size in shape):
-        raise ValueError(f"fem_symbols(value_shape={value!r}): allowed are () of a scalar and (n,) of a vector")
+    sized = isinstance(shape, tuple | list) and len(shape) <= 1
+    if not sized or not all(is_integer(size, 1) and size <= _MOST_COMPONENTS for size in shape):
+        raise ValueError(
+            f"fem_symbols(value_shape={value!r}): allowed are () of a scalar and (n,) of a vector of at most "
+            f"{_MOST_COMPONENTS} components"
+        )
     return tuple(int(size) for size in shape)
 
 
