@@ -247,6 +247,20 @@ def test_forces_on_the_cylinder(tmp_path):
 
 
 @pytest.mark.slow
+def test_forces_on_the_cylinder_on_a_fine_mesh(tmp_path, monkeypatch):
+    """The mesh whose numbers are known from an independent code: 5.5792, 0.010616, 0.117503."""
+    from jno.weak import _linear
+
+    factorised, systems = _linear.factorised, []
+    monkeypatch.setattr(_linear, "factorised", lambda *arrays: systems.append(1) or factorised(*arrays))
+    numbers = fem_cylinder_flow.main(out=tmp_path, mesh_size=0.012)
+    assert 108_000 < numbers["dofs"] < 110_000
+    assert len(systems) <= 8
+    for name, bound in {"drag": 2e-4, "lift": 1e-3, "pressure_difference": 5e-4}.items():
+        assert numbers[name] == pytest.approx(fem_cylinder_flow.PUBLISHED[name], rel=bound), name
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", keys(0, 1, 2))
 def test_defaults_of_vpinn_poisson(seed, tmp_path):
     assert vpinn_poisson.main(out=tmp_path, seed=seed)["relative_l2"] < 1e-3

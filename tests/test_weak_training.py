@@ -185,15 +185,21 @@ def test_a_field_is_recovered_with_a_prior_on_its_slope():
 
 @pytest.mark.slow
 def test_a_law_is_learned_from_one_field():
-    """1 + u^2 / 2 as 1 + net(u)."""
+    """1 + u^2 / 2 as 1 + net(2 u), by 600 steps of Adam.
+
+    The misfit is that of slopes, which the law multiplies: with that of values the law is 10 % off at the ends of the
+    range, where values hardly depend on it.
+    """
     s = Line(12, 2)
     data = jno.fem([(1 + s.ui**2 / 2) * s.ui.x * s.vi.x - 12 * s.vi, s.zero]).solve()
-    net = network(1, width=16, layers=2, seed=1)
-    net.optimizer(jno.optimizers.soap(1e-2))
-    problem = jno.fem([(1 + net(s.ui)) * s.ui.x * s.vi.x - 12 * s.vi, s.zero])
-    jno.core([1e3 * (problem.solve() - data).mse]).solve(300)
+    net = jno.nn(foundax.mlp(1, hidden_dims=32, num_layers=2, activation=jnp.tanh, key=jax.random.PRNGKey(0)))
+    net.optimizer(optax.adam(optax.cosine_decay_schedule(2e-2, 600), b2=0.95))
+    problem = jno.fem([(1 + net(2.0 * s.ui)) * s.ui.x * s.vi.x - 12 * s.vi, s.zero])
+    along = np.eye(problem.dofs)[np.argsort(problem.points[:, 0])]
+    misfit = jno.np.matmul(np.diff(along, axis=0), problem.solve() - data)
+    jno.core([1e4 * misfit.mse]).solve(600)
     observed = np.linspace(0.0, data.max(), 20)
-    learned = 1 + np.asarray(net.module(jnp.asarray(observed[:, None])))[:, 0]
+    learned = 1 + np.asarray(net.module(jnp.asarray(2.0 * observed[:, None])))[:, 0]
     np.testing.assert_allclose(learned, 1 + observed**2 / 2, rtol=0.03)
 
 

@@ -267,12 +267,12 @@ class _Builder:
             raise ValueError(
                 f"jno.fem(quad_degree={degree!r}): allowed is an integer from 1 to {_HIGHEST_DEGREE}, or None"
             )
-        if self._quad_degree < 2 * highest:
+        if degree < 2 * highest:
             get_logger().once(
-                f"jno.fem(quad_degree={self._quad_degree}) is raised to {2 * highest}, which the elements of order "
+                f"jno.fem(quad_degree={degree}) is raised to {2 * highest}, which the elements of order "
                 f"{highest} need"
             )
-        return max(self._quad_degree, 2 * highest)
+        return max(degree, 2 * highest)
 
     def _warn_about_second_derivatives(self, channels: Mapping[FieldValue, Sequence[Channel]]) -> None:
         for field, read in channels.items():
