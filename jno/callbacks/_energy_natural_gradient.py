@@ -7,6 +7,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
 from jno.compiler import models_of
@@ -119,6 +120,12 @@ class _LossOfOne(eqx.Module):
         """The vector whose squares add up to the loss, or the part of it that belongs to these terms."""
         residuals: Array = self.loss.residuals({**self.frozen, self.layer: leaves}, *terms)
         return residuals
+
+    def jacobian(self, leaves: PyTree, *terms: Sequence[int | Node]) -> Float[Array, "R P"]:
+        """Derivatives of the residuals by the leaves, flattened as by `jax.flatten_util.ravel_pytree`."""
+        vector, unravel = ravel_pytree(leaves)
+        matrix: Array = self.loss.jacobian(lambda v: {**self.frozen, self.layer: unravel(v)}, vector, *terms)
+        return matrix
 
 
 def _residual(term: object) -> object:

@@ -36,6 +36,8 @@ from ._named import named_expression as named_expression
 from ._plan import plan_text as plan_text
 from ._point_draws import PointDraws as PointDraws
 from ._point_draws import point_draws as point_draws
+from ._point_rows import PointRows as PointRows
+from ._point_rows import point_rows_for as point_rows_for
 from ._point_sets import JointPoints as JointPoints
 from ._point_sets import PointArray as PointArray
 from ._point_sets import point_counts as point_counts

@@ -25,7 +25,7 @@ from ._fold import FOLDED, fold
 from ._gaps import exposed, without_gaps
 from ._graph import Graph, adaptive_weights, bound_in_context, models_of, needs_window, noise_nodes, weights_key
 from ._leaf_data import Data
-from ._outer_axes import OuterMap, Rows
+from ._outer_axes import AtLevel, OuterMap, Rows
 from ._pairing import Pairings
 from ._passes import LevelReport, run_passes
 from ._row_quadrature import RowQuadratures
@@ -242,6 +242,17 @@ class Program:
             for tag, nodes in self.facts.frontier.items():
                 rows |= fold(tag, nodes, rows, setting)
         return outer.over_samples(functools.partial(self._at_level, setting), rows, keys)
+
+    def at_levels(self, evaluate: AtLevel, data: Arrays, key: Key | None) -> tuple[Array, ...]:
+        """What ``evaluate`` makes of the arrays of every sample and level, with their axes in front."""
+        data = {name: data[name] for name in self.layout.entries}
+        outer = OuterMap(self.layout, self._samples(data, key), self.window, self._parameters_only)
+        keys = None if key is None else jax.random.split(key, outer.samples)
+        return outer.over_samples(evaluate, outer.cut(data, keys), keys)
+
+    def at_level(self, modules: Modules, arrays: Arrays, key: Key | None = None) -> list[Array]:
+        """The expressions on the arrays of one sample and level."""
+        return self._at_level(self._setting(modules, key, 1, None, None), arrays, key, None)
 
     def _samples(self, data: Arrays, key: Key | None) -> int:
         """How many samples the data has rows for; where all share everything else, noise differs between them."""

@@ -15,6 +15,7 @@ Example:
 
 from ._engd import engd as engd
 from ._forms import as_transformation as as_transformation
+from ._jacobian import jacobian as jacobian
 from ._line_search import ssbfgs as ssbfgs
 from ._line_search import ssbroyden as ssbroyden
 from ._md import MDOptimizer as MDOptimizer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -15,16 +15,13 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from jno.trace import Node
 from jno.utils import FLAG, checked, is_number
 
-Vector: TypeAlias = Float[Array, " _"]
-"""Parameters or residuals as one vector."""
+from ._jacobian import Vector, jacobian
 
 _DENSE = 2048
 """Above this many parameters and residuals no matrix is formed."""
 _CG_STEPS = 200
 _HALVINGS = 31
 _LEAST_BITS = 32
-_TANGENTS = 8
-"""Columns of the Jacobian computed at a time: what is in flight stays in the cache, a seventh of the time of all."""
 
 _FIRST_DAMPING = 1e-3
 _RAISED, _LOWERED = 4.0, 10.0
@@ -47,6 +44,14 @@ class LeastSquares(Protocol):
 
     def residuals(self, parameters: PyTree, *terms: object) -> Any:
         """The vector whose squares add up to the loss; with a second argument, the part that belongs to these terms."""
+
+
+@runtime_checkable
+class Differentiated(LeastSquares, Protocol):
+    """Least squares that know the derivatives of their residuals."""
+
+    def jacobian(self, parameters: PyTree, *terms: object) -> Any:
+        """Derivatives of the residuals by the parameters, ``(N, P)``, these flattened as by ``ravel_pytree``."""
 
 
 @jax.tree_util.register_dataclass
@@ -165,15 +170,21 @@ def engd(
             residuals = value_fn.residuals(leaves) if terms is None else value_fn.residuals(leaves, terms)
             return residuals.astype(start.dtype)
 
+        def derivatives() -> Float[Array, "N P"]:
+            if not isinstance(value_fn, Differentiated):
+                return jacobian(residual, start)
+            matrix = value_fn.jacobian(parameters) if terms is None else value_fn.jacobian(parameters, terms)
+            return matrix.astype(start.dtype)
+
         metric: Any = ()
         if gram_interval > 1:
 
             def renewed(_: _Metric) -> _Metric:
-                return _Metric.of(_jacobian(residual, start)).filled()
+                return _Metric.of(derivatives()).filled()
 
             metric = jax.lax.cond(state.count % gram_interval == 0, renewed, lambda old: old, state.metric)
         elif min(jax.eval_shape(residual, start).size, start.size) <= _DENSE:
-            metric = _Metric.of(_jacobian(residual, start))
+            metric = _Metric.of(derivatives())
         elif rcond is not None:
             raise ValueError(
                 f"engd(rcond={rcond!r}): with more than {_DENSE} parameters and residuals conjugate gradients "
@@ -216,15 +227,6 @@ def _checked_terms(terms: object) -> tuple[int | Node, ...]:
                 "constraints, and the expressions whose mean squares they are"
             )
     return tuple(terms)
-
-
-def _jacobian(residual: Callable[[Vector], Vector], start: Vector) -> Float[Array, "N P"]:
-    """By forward mode when there are fewer parameters than residuals."""
-    values, push = jax.linearize(residual, start)
-    if start.size <= values.size:
-        return jax.lax.map(push, jnp.eye(start.size, dtype=start.dtype), batch_size=_TANGENTS).T
-    pull = jax.linear_transpose(push, start)
-    return jax.lax.map(lambda row: pull(row)[0], jnp.eye(values.size, dtype=values.dtype), batch_size=_TANGENTS)
 
 
 @jax.tree_util.register_dataclass

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import equinox as eqx
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
 from jno.trace import Node
@@ -37,13 +38,21 @@ class GroupObjective:
 
     def residuals(self, leaves: PyTree, terms: Sequence[int | Node] | None = None) -> Float[Array, " R"]:
         """The vector whose squares add up to the loss, or the part of it that belongs to these terms."""
+        return self.objective.residuals(self._all(leaves), self.context, terms)
+
+    def jacobian(self, leaves: PyTree, terms: Sequence[int | Node] | None = None) -> Float[Array, "R P"]:
+        """Derivatives of the residuals by the leaves, flattened as by `jax.flatten_util.ravel_pytree`."""
+        vector, unravel = ravel_pytree(leaves)
+        return self.objective.jacobian(lambda v: self._all(unravel(v)), vector, self.context, terms)
+
+    def _all(self, leaves: PyTree) -> Leaves:
+        """All leaves that the residuals depend on besides fixed ones."""
         if self.chains > 1:
             raise ValueError(
                 f"this optimizer needs the residuals of one set of weights: it cannot train beside a Bayesian model of "
                 f"num_chains={self.chains}; use num_chains=1"
             )
-        parameters = joined(self._with(leaves), first_chain(self.context.sampled))
-        return self.objective.residuals(parameters, self.context, terms)
+        return joined(self._with(leaves), first_chain(self.context.sampled))
 
     def _with(self, leaves: PyTree) -> Leaves:
         """All trained leaves with these of the group."""

@@ -16,7 +16,7 @@ from jno.trace import Node
 from ._batches import MiniBatches
 from ._context import Gradients, StepContext
 from ._residuals import Residuals
-from ._types import Data, Leaves
+from ._types import Data, Leaves, Modules
 
 _RECOMPUTED = jax.checkpoint_policies.dots_saveable
 """With `checkpoint_gradients` only matrix products are kept for the backward pass, everything else is recomputed."""
@@ -80,11 +80,33 @@ class Objective:
         Raises:
             ValueError: a constraint that is not a mean square, or averaged mini-batches.
         """
+        self._check_one_batch()
+        return self._residuals(context.modules(parameters), context.batch, context.key, terms)
+
+    def jacobian(
+        self,
+        parameters_of: Callable[[Float[Array, " P"]], Leaves],
+        vector: Float[Array, " P"],
+        context: StepContext,
+        terms: Sequence[int | Node] | None = None,
+    ) -> Float[Array, "R P"]:
+        """Derivatives of the residuals by a vector that the trained leaves are a function of.
+
+        Raises:
+            ValueError: see `residuals`.
+        """
+        self._check_one_batch()
+
+        def modules_of(vector: Float[Array, " P"]) -> Modules:
+            return context.modules(parameters_of(vector))
+
+        return self._residuals.jacobian(modules_of, vector, context.batch, context.key, terms)
+
+    def _check_one_batch(self) -> None:
         if self._mini_batches.repeated:
             raise ValueError(
                 "this optimizer needs the residuals of one batch: it cannot be used with accumulation_steps="
             )
-        return self._residuals(context.modules(parameters), context.batch, context.key, terms)
 
     @functools.cached_property
     def _residuals(self) -> Residuals:

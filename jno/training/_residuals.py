@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jno.compiler import Program
+from jno.compiler import PointRows, Program, point_rows_for
+from jno.optimizers import jacobian
 from jno.trace import Node, Reduction, WeightedMean
 
 from ._types import Data, Key, Modules
+
+ModulesOf: TypeAlias = Callable[[Float[Array, " P"]], Modules]
+"""Complete modules by model id, from the trained numbers as one vector."""
 
 
 class Residuals:
@@ -37,11 +44,29 @@ class Residuals:
         Raises:
             ValueError: a selected constraint that is not a mean square, a term that is not a constraint.
         """
+        return self._part(terms)(modules, data, key)
+
+    def jacobian(
+        self,
+        modules_of: ModulesOf,
+        parameters: Float[Array, " P"],
+        data: Data,
+        key: Key | None,
+        terms: Sequence[int | Node] | None = None,
+    ) -> Float[Array, "R P"]:
+        """Derivatives of the residuals of some terms, or of all, by parameters.
+
+        Raises:
+            ValueError: as a call.
+        """
+        return self._part(terms).jacobian(modules_of, parameters, data, key)
+
+    def _part(self, terms: Sequence[int | Node] | None) -> _Part:
         roots = range(len(self._program.roots))
         positions = tuple(roots) if terms is None else tuple(sorted({self._position(term) for term in terms}))
         if positions not in self._parts:
             self._parts[positions] = _Part(self._program, positions)
-        return self._parts[positions](modules, data, key)
+        return self._parts[positions]
 
     def _position(self, term: int | Node) -> int:
         count = len(self._program.roots)
@@ -77,6 +102,42 @@ class _Part:
         values = self._targets(modules, data, key)
         parts = [jnp.ravel(v) * math.sqrt(w / v.size) for w, v in zip(self._weights, values, strict=True)]
         return jnp.concatenate(parts)
+
+    def jacobian(
+        self, modules_of: ModulesOf, parameters: Float[Array, " P"], data: Data, key: Key | None
+    ) -> Float[Array, "R P"]:
+        """Point by point where points do not influence each other; what couples them is differentiated together."""
+        blocks = {
+            number: rows.jacobian(modules_of, parameters, data, key) for number, rows in self._by_point.items()
+        }
+        blocks |= self._of_coupled(modules_of, parameters, data, key)
+        scaled = [blocks[n] * math.sqrt(w / max(len(blocks[n]), 1)) for n, w in enumerate(self._weights)]
+        return jnp.concatenate(scaled)
+
+    def _of_coupled(
+        self, modules_of: ModulesOf, parameters: Float[Array, " P"], data: Data, key: Key | None
+    ) -> dict[int, Float[Array, "_ P"]]:
+        positions = [number for number in range(len(self._weights)) if number not in self._by_point]
+        if not positions:
+            return {}
+        program = self._targets.part(positions)
+
+        def values(parameters: Float[Array, " P"]) -> tuple[Array, ...]:
+            return program(modules_of(parameters), data, key)
+
+        sizes = [value.size for value in jax.eval_shape(values, parameters)]
+        together = jacobian(lambda p: jnp.concatenate([jnp.ravel(value) for value in values(p)]), parameters)
+        starts = [sum(sizes[:place]) for place in range(len(sizes))]
+        return {
+            number: together[start : start + size]
+            for number, start, size in zip(positions, starts, sizes, strict=True)
+        }
+
+    @functools.cached_property
+    def _by_point(self) -> dict[int, PointRows]:
+        """By position, what can be differentiated point by point."""
+        rows = {number: point_rows_for(self._targets.part([number])) for number in range(len(self._weights))}
+        return {number: of_root for number, of_root in rows.items() if of_root is not None}
 
 
 def _target(root: Node) -> Node | None:

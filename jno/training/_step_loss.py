@@ -35,6 +35,15 @@ class StepLoss(eqx.Module):
         """The vector whose squares add up to the loss, or the part of it that belongs to these terms."""
         return self.objective.residuals(parameters, self._context, terms)
 
+    def jacobian(
+        self,
+        parameters_of: Callable[[Float[Array, " P"]], Leaves],
+        vector: Float[Array, " P"],
+        terms: Sequence[int | Node] | None = None,
+    ) -> Float[Array, "R P"]:
+        """Derivatives of the residuals by a vector that the trained leaves are a function of."""
+        return self.objective.jacobian(parameters_of, vector, self._context, terms)
+
     @property
     def _context(self) -> StepContext:
         return self.context_of(self.state, self.frozen, self.data)
