@@ -16,6 +16,7 @@ Example:
 from ._engd import engd as engd
 from ._forms import as_transformation as as_transformation
 from ._jacobian import jacobian as jacobian
+from ._limited_memory import with_pairs_of_one_loss as with_pairs_of_one_loss
 from ._line_search import ssbfgs as ssbfgs
 from ._line_search import ssbroyden as ssbroyden
 from ._md import MDOptimizer as MDOptimizer

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import optax
 from jaxtyping import PyTree
@@ -11,7 +12,8 @@ from jaxtyping import PyTree
 from jno.utils import FLAG, SharedDocumentation, checked, instance
 
 from ._checks import Rate, require_rate
-from ._quasi_newton import scale_by_ss_quasi_newton
+from ._quasi_newton import Pair, scale_by_ss_quasi_newton
+from ._search_end import end_of_step, without_rise
 
 _ZOOM = optax.scale_by_zoom_linesearch(max_linesearch_steps=20, initial_guess_strategy="one")
 _TRANSFORM = instance("an optax transform such as optax.scale_by_zoom_linesearch(20)", optax.GradientTransformation)
@@ -39,8 +41,9 @@ def ssbfgs(
 ) -> optax.GradientTransformationExtraArgs:
     """Self-scaled BFGS: ``x₊ = x - alpha H g``, ``H`` as in :func:`scale_by_ss_quasi_newton`.
 
-    For losses that are deterministic (the same points at every step), networks of up to some thousand parameters
-    and, for small errors, float64.
+    For networks of up to some thousand parameters and, for small errors, float64. Points, samples and weights of the
+    losses may change from step to step: both gradients of a pair are those of the loss that the step was searched
+    with. A step that raises this loss is not taken; the next one then follows the gradient.
 
     Example:
         >>> import jax, jax.numpy as jnp, optax
@@ -98,32 +101,64 @@ def ssbroyden(
     return _with_line_search("ssbroyden", learning_rate, scale_init_precond, linesearch)
 
 
+class SearchedStep(NamedTuple):
+    """State of the line search, and the pair ``(s, y)`` of the last step, both gradients being of its own loss."""
+
+    search: PyTree
+    pair: Pair
+
+
 def _with_line_search(
     method: str, learning_rate: Rate | None, scale_init: bool, linesearch: optax.GradientTransformation | None
 ) -> optax.GradientTransformationExtraArgs:
     if learning_rate is not None:
         require_rate(method, "learning_rate", learning_rate)
     rate = optax.scale(-1.0) if learning_rate is None else optax.scale_by_learning_rate(learning_rate)
-    search = optax.identity() if linesearch is None else _checked(method, linesearch)
-    return optax.chain(scale_by_ss_quasi_newton(method, scale_init), rate, search)
+    newton = scale_by_ss_quasi_newton(method, scale_init)
+    search = None if linesearch is None else optax.with_extra_args_support(linesearch)
 
-
-def _checked(method: str, linesearch: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
-    """The line search, with an error that says what ``update`` has to be given."""
-    inner = optax.with_extra_args_support(linesearch)
+    def init(params: PyTree) -> tuple[PyTree, PyTree, SearchedStep]:
+        state = () if search is None else search.init(params)
+        nothing = optax.tree.zeros_like(params)
+        return newton.init(params), rate.init(params), SearchedStep(state, Pair(nothing, nothing))
 
     def update(
-        updates: PyTree, state: PyTree, params: PyTree | None = None, **extra_args: Any
-    ) -> tuple[PyTree, PyTree]:
-        missing = [name for name in ("value", "grad", "value_fn") if extra_args.get(name) is None]
-        if missing:
-            raise ValueError(
-                f"{method}: the line search needs {', '.join(missing)}; call update(gradients, state, params, "
-                "value=loss, grad=gradients, value_fn=loss_function), or build the optimizer with linesearch=None"
-            )
-        # optax's searches pass keywords on to the loss and refuse those that it does not take
-        accepted = {"value", "grad", "value_fn", *inspect.signature(extra_args["value_fn"]).parameters}
-        taken = {name: argument for name, argument in extra_args.items() if name in accepted}
-        return inner.update(updates, state, params, **taken)
+        updates: PyTree, state: tuple[PyTree, PyTree, SearchedStep], params: PyTree | None = None, **extra_args: Any
+    ) -> tuple[PyTree, tuple[PyTree, PyTree, SearchedStep]]:
+        if search is not None:
+            _check_keywords(method, extra_args)
+        newton_state, rate_state, searched = state
+        value_fn = extra_args.get("value_fn")
+        pair = None if value_fn is None else searched.pair
+        direction, newton_state = newton.update(updates, newton_state, params, pair=pair)
+        step, rate_state = rate.update(direction, rate_state, params)
+        if value_fn is None or params is None:
+            return step, (newton_state, rate_state, searched)
+        if search is None:
+            end = end_of_step((), optax.apply_updates(params, step), value_fn)
+            search_state = searched.search
+        else:
+            step, search_state = search.update(step, searched.search, params, **_accepted_by(value_fn, extra_args))
+            end = end_of_step(search_state, optax.apply_updates(params, step), value_fn)
+            step = without_rise(step, end.value, extra_args["value"])
+        # what the parameters really do, rounding included
+        moved = optax.tree.sub(optax.apply_updates(params, step), params)
+        pair = Pair(moved, optax.tree.sub(end.gradient, updates))
+        return step, (newton_state, rate_state, SearchedStep(search_state, pair))
 
-    return optax.GradientTransformationExtraArgs(inner.init, update)
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _check_keywords(method: str, keywords: Mapping[str, Any]) -> None:
+    missing = [name for name in ("value", "grad", "value_fn") if keywords.get(name) is None]
+    if missing:
+        raise ValueError(
+            f"{method}: the line search needs {', '.join(missing)}; call update(gradients, state, params, "
+            "value=loss, grad=gradients, value_fn=loss_function), or build the optimizer with linesearch=None"
+        )
+
+
+def _accepted_by(value_fn: Callable[..., Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of an update without those that optax's searches would pass on to the loss, which refuses them."""
+    accepted = {"value", "grad", "value_fn", *inspect.signature(value_fn).parameters}
+    return {name: argument for name, argument in keywords.items() if name in accepted}

@@ -15,18 +15,31 @@ from jno.utils import FLAG, checked
 from ._self_scaling import METHODS, scaling
 
 
+_SHORTER = 1e-4
+"""Factor of the length of the gradient step for every further step that has not moved."""
+
+
 class QuasiNewtonState(NamedTuple):
     """What the next update needs; vectors are flattened pytrees of ``n`` numbers.
 
-    ``pairs`` counts the pairs ``(s, y)`` in ``inverse_hessian``, which is not used while it is 0.
+    ``pairs`` counts the pairs ``(s, y)`` in ``inverse_hessian``, which is not used while it is 0; ``stalls`` counts the
+    last steps that have not moved.
     """
 
     steps: Int[Array, ""]
     pairs: Int[Array, ""]
+    stalls: Int[Array, ""]
     parameters: Float[Array, " n"]
     gradient: Float[Array, " n"]
     direction: Float[Array, " n"]
     inverse_hessian: Float[Array, "n n"]
+
+
+class Pair(NamedTuple):
+    """A step ``s`` and what it changes of the gradient of one loss, ``y``, as pytrees like the parameters."""
+
+    step: PyTree
+    change: PyTree
 
 
 @checked(scale_init_precond=FLAG)
@@ -59,6 +72,10 @@ def scale_by_ss_quasi_newton(
     The update of ``H`` is skipped when ``y·s`` is not positive (to rounding). ``H`` starts again as the identity when
     a step did not move or when ``H g`` is not a finite direction of descent. A gradient that is not finite gives
     a zero update and leaves the state as it is.
+
+    A pair ``(s, y)`` is of one loss: ``update`` takes it as the keyword ``pair`` (two pytrees like the parameters),
+    from the loss of the last step. Without it the gradients of two calls are subtracted, which must then be of the
+    same points, samples and weights.
 
     Memory is ``n²`` numbers; work per step is a few passes over them.
 
@@ -99,10 +116,15 @@ def scale_by_ss_quasi_newton(
         vector = _flat(params)
         nothing = jnp.zeros_like(vector)
         identity = jnp.eye(vector.size, dtype=vector.dtype)
-        return QuasiNewtonState(jnp.int32(0), jnp.int32(0), vector, nothing, nothing, identity)
+        return QuasiNewtonState(jnp.int32(0), jnp.int32(0), jnp.int32(0), vector, nothing, nothing, identity)
 
     def update(
-        updates: PyTree, state: QuasiNewtonState, params: PyTree | None = None, **extra_args: Any
+        updates: PyTree,
+        state: QuasiNewtonState,
+        params: PyTree | None = None,
+        *,
+        pair: Pair | None = None,
+        **extra_args: Any,
     ) -> tuple[PyTree, QuasiNewtonState]:
         del extra_args
         if params is None:
@@ -112,7 +134,11 @@ def scale_by_ss_quasi_newton(
         gradient, unravel = ravel_pytree(updates)
         parameters = _flat(params)
         gradient = gradient.astype(parameters.dtype)
-        new = _advance(state, parameters, gradient, method, scale_init_precond)
+        if pair is None:
+            step, change = parameters - state.parameters, gradient - state.gradient
+        else:
+            step, change = _flat(pair.step), ravel_pytree(pair.change)[0].astype(parameters.dtype)
+        new = _advance(state, parameters, gradient, step, change, method, scale_init_precond)
         finite = jnp.all(jnp.isfinite(gradient))
         new = jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, state)
         direction = jnp.where(finite, new.direction, jnp.zeros_like(gradient))
@@ -135,23 +161,28 @@ def _advance(
     state: QuasiNewtonState,
     parameters: Float[Array, " n"],
     gradient: Float[Array, " n"],
+    step: Float[Array, " n"],
+    change: Float[Array, " n"],
     method: str,
     scale_init: bool,
 ) -> QuasiNewtonState:
     """The state after a finite gradient, its ``direction`` being the one to follow."""
-    step, change = parameters - state.parameters, gradient - state.gradient
     stalled = (state.steps > 0) & jnp.all(step == 0)
     matrix, accepted = _secant_update(state, step, change, method, scale_init)
     pairs = jnp.where(stalled, 0, state.pairs + accepted)
 
+    stalls = jnp.where(stalled, state.stalls + 1, 0)
+
     length = jnp.linalg.norm(gradient)
     steepest = gradient * jnp.minimum(1.0, 1.0 / length) if scale_init else gradient
-    steepest = jnp.where(length > 0, steepest, gradient)
+    # the first step after a stall may be as long as one at the start; where it finds no decrease either, it was too long
+    shorter = (_SHORTER ** jnp.maximum(stalls - 1, 0)).astype(gradient.dtype)
+    steepest = jnp.where(length > 0, steepest, gradient) * shorter
     newton = _matvec(matrix, gradient)
     descends = jnp.all(jnp.isfinite(newton)) & (_dot(newton, gradient) > 0)
     pairs = jnp.where(descends, pairs, 0)
     direction = jnp.where(pairs > 0, newton, steepest)
-    return QuasiNewtonState(state.steps + 1, pairs, parameters, gradient, direction, matrix)
+    return QuasiNewtonState(state.steps + 1, pairs, stalls, parameters, gradient, direction, matrix)
 
 
 def _secant_update(

@@ -13,7 +13,7 @@ import optax
 from jaxtyping import PyTree
 
 from jno.architectures import checked_mask, overlap, trained_leaves
-from jno.optimizers import MDOptimizer, as_transformation
+from jno.optimizers import MDOptimizer, as_transformation, with_pairs_of_one_loss
 from jno.trace import UNUSED_MASK, Model, ParameterGroup, is_transformation
 from jno.utils import get_logger
 
@@ -175,6 +175,8 @@ def _group(claim: Claim, constraints: int) -> OptimizerGroup:
     name, scale = claim.name, claim.request.scale
     transform = as_transform(claim.request.optimizer, name, scale is not None)
     rule = None if scale is None else as_scale(scale, name, constraints)
+    if rule is None:  # a scaled step does not end where its search did
+        transform = with_pairs_of_one_loss(transform)
     return OptimizerGroup(claim.model.layer_id, name, claim.selected, scaled(transform, rule))
 
 
