@@ -7,6 +7,7 @@ import optax
 import pytest
 
 from jno.optimizers import ssbfgs, ssbroyden
+from jno.optimizers._zoom import zoom_line_search
 
 
 @pytest.fixture
@@ -104,6 +105,63 @@ def test_float32_parameters_while_float64_is_on_and_a_start_at_the_minimum():
     x, _, values = run(jnp.ones(2, jnp.float32))
     np.testing.assert_array_equal(x, 1.0)
     np.testing.assert_array_equal(values, 0.0)
+
+
+# --- the line search --------------------------------------------------------------------------------------------
+def quartic(x):
+    return jnp.sum(x**4) - jnp.sum(x) + jnp.sin(5.0 * x[0])
+
+
+def with_a_pole(x):
+    return jnp.sum(x) - jnp.sum(jnp.log(x))
+
+
+LINES = {
+    "one step": (rosenbrock, [-1.2, 1.0], 1e-3),
+    "too short": (rosenbrock, [-1.2, 1.0], 1e-7),
+    "too long": (rosenbrock, [-1.2, 1.0, 0.3], 5.0),
+    "wavy": (quartic, [2.0, -3.0], 1.0),
+    "outside of the domain": (with_a_pole, [0.1, 4.0], 1.0),
+    "nowhere finite": (lambda x: jnp.where(jnp.all(x == 1.0), x[0], jnp.nan), [1.0, 1.0], 1.0),
+    "uphill": (quartic, [2.0, -3.0], -1.0),
+    "at a minimum": (lambda x: jnp.sum(x**2), [0.0, 0.0], 1.0),
+}
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("evaluations", [1, 3, 20])
+@pytest.mark.parametrize("line", LINES)
+def test_the_line_search_takes_the_steps_of_optax(line, evaluations):
+    loss, x, scale = LINES[line]
+    x = jnp.array(x)
+    value, grad = jax.value_and_grad(loss)(x)
+    results = []
+    for search in (
+        zoom_line_search(evaluations),
+        optax.scale_by_zoom_linesearch(evaluations, initial_guess_strategy="one"),
+    ):
+        call = lambda search=search: search.update(  # noqa: E731
+            -scale * grad, search.init(x), x, value=value, grad=grad, value_fn=loss
+        )
+        results.append(jax.jit(call)())
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12), *results)
+    assert jax.tree.map(lambda a: (a.shape, a.dtype), results[0]) == jax.tree.map(
+        lambda a: (a.shape, a.dtype), results[1]
+    )
+
+
+def test_the_loss_is_in_the_program_once():
+    """Of the line search; an update of a training has a second copy, that of the gradient it begins with."""
+    calls = []
+
+    def loss(x):
+        calls.append(None)
+        return jnp.sum(jnp.tanh(x) ** 2)
+
+    x = jnp.ones(3)
+    search = zoom_line_search(20)
+    jaxpr = jax.make_jaxpr(lambda g: search.update(g, search.init(x), x, value=1.0, grad=-g, value_fn=loss))(-x)
+    assert str(jaxpr).count("= tanh ") == len(calls) == 1
 
 
 # --- learning rates ---------------------------------------------------------------------------------------------

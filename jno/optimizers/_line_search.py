@@ -14,8 +14,9 @@ from jno.utils import FLAG, SharedDocumentation, checked, instance
 from ._checks import Rate, require_rate
 from ._quasi_newton import Pair, scale_by_ss_quasi_newton
 from ._search_end import end_of_step, without_rise
+from ._zoom import zoom_line_search
 
-_ZOOM = optax.scale_by_zoom_linesearch(max_linesearch_steps=20, initial_guess_strategy="one")
+_ZOOM = zoom_line_search(evaluations=20)
 _TRANSFORM = instance("an optax transform such as optax.scale_by_zoom_linesearch(20)", optax.GradientTransformation)
 
 _documented = SharedDocumentation(
@@ -23,8 +24,9 @@ _documented = SharedDocumentation(
         "learning_rate": "factor of the direction before the line search, a number or a schedule; ``None`` is 1.",
         "scale_init_precond": "whether the first direction has at most length 1 and the first update starts from a "
         "scaled identity.",
-        "linesearch": "finds ``alpha``; the default is ``optax.scale_by_zoom_linesearch`` (strong Wolfe conditions) "
-        "with at most 20 evaluations that tries ``alpha = 1`` first. ``None`` takes ``alpha = 1``.",
+        "linesearch": "finds ``alpha``; the default takes the steps of ``optax.scale_by_zoom_linesearch`` (strong "
+        "Wolfe conditions) with at most 20 evaluations and tries ``alpha = 1`` first, with one copy of the loss in the "
+        "compiled program instead of two. ``None`` takes ``alpha = 1``.",
     },
     returns="a transform; ``update`` needs ``params`` and, for the line search, the keywords ``value``, ``grad`` and "
     "``value_fn`` (the loss as a function of the parameters).",
