@@ -23,6 +23,8 @@ from ._measure import Effort, measure, measure_evaluation, measure_overhead, med
 from ._report import show, summary, write
 from ._runners import BARE, SOLVE
 from ._sampling import sampling_row
+from ._scaling import scaling_row
+from ._start import calls_row, start_row
 from ._weak import ROWS as WEAK_ROWS
 from ._weak import weak_row
 from .libraries import missing
@@ -50,6 +52,9 @@ _OTHER_ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "differences": differences_row,
     "sampling": sampling_row,
     **{name: functools.partial(batches_row, name) for name in BATCH_ROWS},
+    "start": start_row,
+    "calls": calls_row,
+    "scaling": scaling_row,
     **{name: functools.partial(weak_row, name) for name in WEAK_ROWS},
 }
 

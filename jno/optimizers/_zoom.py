@@ -44,7 +44,7 @@ class _LinePoint(NamedTuple):
 class _Search(NamedTuple):
     """What is known of the line, and the step to try next."""
 
-    count: Int[Array, ""]
+    evaluations: Int[Array, ""]
     trial: _Scalar
     start: _LinePoint
     latest: _LinePoint
@@ -118,7 +118,7 @@ def zoom_line_search(evaluations: int) -> optax.GradientTransformationExtraArgs:
         gradient = unravel(jnp.where(back, carry.safe_gradient, carry.gradient))
         scaled = jax.tree.map(lambda change: point.step.astype(change.dtype) * change, updates)
         counts = state.info._replace(
-            num_linesearch_steps=search.count,
+            num_linesearch_steps=search.evaluations,
             decrease_error=search.decrease_error,
             curvature_error=search.curvature_error,
         )
@@ -153,7 +153,7 @@ def _advanced(search: _Search, value: Any, slope: _Scalar, evaluations: int) -> 
     enclosed = search.enclosed | encloses | done
     trial = jnp.where(enclosed, _interpolated(low, high, dropped), _GROWTH * point.step)
 
-    count = search.count + 1
+    count = search.evaluations + 1
     short = search.enclosed & (jnp.abs(search.high.step - search.low.step) <= _SHORTEST) & (safe.step > 0)
     failed = ((count >= evaluations) | short) & ~done
     return _Search(
@@ -163,7 +163,7 @@ def _advanced(search: _Search, value: Any, slope: _Scalar, evaluations: int) -> 
 
 def _enclosing(search: _Search, point: _LinePoint, decrease: _Scalar) -> tuple[_LinePoint, _LinePoint, Bool[Array, ""]]:
     """The interval between the last two trials, and whether it encloses a minimum: algorithm 3.5."""
-    rises = (decrease > 0) | ((point.value >= search.latest.value) & (search.count > 0))
+    rises = (decrease > 0) | ((point.value >= search.latest.value) & (search.evaluations > 0))
     turns = (point.slope >= 0) & ~rises
     low, high = _where(turns, (point, search.latest), (search.latest, point))
     return low, high, rises | turns
