@@ -1,5 +1,6 @@
 """The language: immutable expression nodes.  Nothing here evaluates anything."""
 
+from . import _latex as _latex  # registers the LaTeX of an expression
 from . import _operators as _operators  # registers what the operators of an expression build
 from ._adaptive import AdaptiveWeight as AdaptiveWeight
 from ._adaptive import Balanced as Balanced

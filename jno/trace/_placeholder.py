@@ -308,6 +308,41 @@ class Placeholder(Logic, Node):
         """
         return value_of(self, domain)
 
+    def latex(self, *, expand: object = False, width: object = 90) -> str:
+        r"""LaTeX of the expression, as it stands on paper.
+
+        Networks have the subscript :math:`\theta`, derivatives of derivatives are gathered, parts that were given a
+        name stand for themselves.  Components are counted from 1, the small constants that losses add to a divisor are
+        left out.  A name of the expression itself is not written.
+
+        Args:
+            expand: write parts out that have a name (default False).
+            width: about how many signs a line may have (90); longer sums are broken into the lines of an ``aligned``,
+                and a mean or an integral of one is written with ``r`` for what it is taken of.  ``None``: one line.
+
+        Returns:
+            LaTeX without dollar signs, for ``amsmath``.
+
+        Raises:
+            ValueError: the expression stands for more than 3000 operations.
+            TypeError: ``expand`` is not a flag.
+
+        Example:
+            >>> import jno
+            >>> x, y, _ = jno.domain.rect(mesh_size=0.5).variable("interior")
+            >>> u = (x * (1 - x) * jno.np.sin(jno.np.pi * y)).name("u")
+            >>> print((u.laplacian(x, y) + 2 * u).latex())
+            \Delta u + 2 u
+        """
+        return latex_of(self, expand, width)
+
+    def _repr_latex_(self) -> str | None:
+        """What notebooks show; nothing where the formula would be endless."""
+        try:
+            return rf"$\displaystyle {latex_of(self, False, 90)}$"
+        except ValueError:
+            return None
+
     def __repr__(self) -> str:
         return render(self)
 
@@ -333,5 +368,6 @@ build_integral: Service[[Placeholder, object], Placeholder] = Service("integrals
 build_bound: Service[[Placeholder, dict[str, object]], Placeholder] = Service("named coordinates", "jno.trace")
 build_print: Service[[Placeholder, object, str | None], Placeholder] = Service("printed expressions", "jno.trace")
 build_tracker: Service[[Placeholder, int, object], Placeholder] = Service("trackers", "jno.trace")
+latex_of: Service[[Placeholder, object, object], str] = Service("the LaTeX of an expression", "jno.trace")
 shape_of: Service[[Placeholder], tuple[int, ...]] = Service("the shape of an expression", "jno.core")
 value_of: Service[[Placeholder, object], Any] = Service("the value of an expression", "jno.core")

@@ -1,0 +1,7 @@
+"""LaTeX of expressions: `Placeholder.latex`, and what notebooks show."""
+
+from ._expression import latex as latex
+from ._formula import Formula as Formula
+from ._nodes import node_formula as node_formula
+from ._nodes import writes as writes
+from ._words import symbol_of as symbol_of
