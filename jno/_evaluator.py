@@ -9,7 +9,8 @@ from typing import Any
 
 import equinox as eqx
 import jax
-from jaxtyping import Array, PyTree
+import numpy as np
+from jaxtyping import Array, Num, PyTree
 
 from jno.architectures import build_module, is_uninitialized
 from jno.compiler import (
@@ -35,6 +36,7 @@ from jno.compiler import (
     weak_values,
 )
 from jno.domain import domain as Domain
+from jno.plots import PictureSite, PlotOptions, plot_expressions
 from jno.trace import Model, Node, Placeholder, Tracker, as_node, decided, shape_of
 from jno.training import Devices, Solver, all_finite
 from jno.utils import Key, get_network_seed
@@ -142,6 +144,17 @@ class Evaluator:
         program = Program(nodes, domain, graph=self._graph)
         self._check_models(program)
         return program
+
+    def plotted(self, operation: object, domain: object, options: PlotOptions, losses: Num[np.ndarray, " E"]) -> Any:
+        """See `jno.core.core.plot`."""
+        nodes = self.nodes(operation, "plot()")
+        site = PictureSite(self._home(nodes), domain, self._expressions)
+        interned = [self._graph.intern(node) for node in nodes]
+
+        def value(node: Placeholder, place: Any) -> Any:
+            return self.evaluate(node, place, None, None, "auto")
+
+        return plot_expressions(nodes, interned, site, value, options, losses)
 
     def problem(self, window: int | None) -> Program:
         """The program of the problem's own constraints and trackers."""

@@ -14,6 +14,7 @@ from jno.architectures import ArchSpace
 from jno.compiler import check_finite
 from jno.domain import domain as Domain
 from jno.export import ExportedFile, export_expressions
+from jno.plots import PlotOptions
 from jno.trace import Node, is_optimizer
 from jno.training import Memory
 from jno.tuner import Resources, SweepResult
@@ -298,6 +299,74 @@ class core(StoredProblem):
             [0.25, 6.0]
         """
         return self._evaluator.evaluate(operation, domain, min_consecutive, key, samples)
+
+    def plot(
+        self,
+        operation: object,
+        path: object = None,
+        *,
+        domain: object = None,
+        times: object = None,
+        sample: object = 0,
+        share: object = True,
+        losses: object = False,
+        cmap: object = None,
+        figsize: object = None,
+        dpi: object = 150,
+    ) -> Any:
+        """Draw one expression, or several side by side; the page "Pictures" shows what becomes of which.
+
+        Over a line an expression is a curve, over a line and time a map, in the plane a map (of a vector with two
+        components its norm, with arrows), in the plane and time a map for each of some times, in space three sections.
+        It is evaluated on a fine grid of the domain, with the current weights; what belongs to the sampled points
+        (integrals, finite differences, normals, data at points) is drawn at these.  Models with ``posterior_samples``
+        give a mean and a band that holds 95 % of the draws.
+
+        Args:
+            operation: expression or list of expressions.  A name, ``.name("u")``, is the title.  An expression that
+                subtracts another one of the list has a colour scale that is symmetric about zero; ``abs`` of that one
+                that begins at zero.
+            path: file to write, in a format that matplotlib knows by its suffix; ``.gif`` and ``.mp4`` are animations,
+                ``.html`` is a scene in space to turn and zoom (needs ``jno-jax[viz]``).
+            domain: another domain to draw on; an array ``(n, d)`` of points, or ``(points, times)``.
+            times: time or times to draw.  Default: in the plane four from the first to the last, over a line all as a
+                map (with ``times`` curves), in animations 41.
+            sample: row of the batch that is drawn (0).
+            share: whether all fields of the list have one colour scale (True); differences have their own.
+            losses: whether the loss history is the last panel (False).
+            cmap: name of a colour map of matplotlib (``viridis``, for differences ``RdBu_r``).
+            figsize: width and height in inches; default: by the shape of the domain.
+            dpi: dots per inch of the file (150).
+
+        Returns:
+            the figure of matplotlib.
+
+        Raises:
+            ValueError: an expression without points (a number, a loss) or over several tags, one with more than two
+                axes at a point, variables of another domain, a sample or times that there are not.
+            TypeError: an entry that is not an expression, or an option of a wrong type.
+
+        Example:
+            >>> import jno, tempfile, os
+            >>> x, y, _ = jno.domain.rect(mesh_size=0.5).variable("interior")
+            >>> u = (jno.np.sin(jno.np.pi * x) * y).name("u")
+            >>> file = os.path.join(tempfile.mkdtemp(), "u.png")
+            >>> figure = jno.core([u.mse]).plot([u, u.d(y)], file)
+            >>> [axes.get_title() for axes in figure.axes[:2]], os.path.exists(file)
+            (['u', '$\\frac{\\partial u}{\\partial y}$'], True)
+        """
+        options = PlotOptions.checked(
+            path=path,
+            times=times,
+            sample=sample,
+            share=share,
+            losses=losses,
+            cmap=cmap,
+            figsize=figsize,
+            dpi=dpi,
+        )
+        history = statistics(self.training_logs).total_loss_history
+        return self._evaluator.plotted(operation, domain, options, history)
 
     @checked(name=TEXT)
     def expression(self, name: str) -> Any:

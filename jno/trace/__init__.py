@@ -41,6 +41,7 @@ from ._flatten import flatten as flatten
 from ._flatten import unflatten as unflatten
 from ._integrals import Integral as Integral
 from ._integrals import IntegralTime as IntegralTime
+from ._latex import visible_length as visible_length
 from ._leaves import OPERAND as OPERAND
 from ._leaves import VARIABLE as VARIABLE
 from ._leaves import Constant as Constant

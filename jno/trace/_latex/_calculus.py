@@ -137,8 +137,17 @@ def over_region(variables: Sequence[Variable], operand: Formula, symbols: Symbol
     """An integral over the region of variables."""
     place = region_symbol(variables)
     sign = rf"\int_{{{place}}}" if place else r"\int"
-    names = symbols.coordinates(variables)
+    names = symbols.coordinates(_all_coordinates(variables))
     return integral_of(sign, operand, measure(variables, names))
+
+
+def _all_coordinates(variables: Sequence[Variable]) -> list[Variable]:
+    """The coordinates of the points of variables, also those that the integrand does not depend on."""
+    space = [variable for variable in variables if variable.axis == "spatial" and not is_normal(variable)]
+    if not space or space[0].domain is None:
+        return space
+    first = space[0]
+    return [Variable(first.tag, (i, i + 1), first.domain, copy=first.copy) for i in range(first.domain.dimension)]
 
 
 def integral_of(sign: str, operand: Formula, differential: str) -> Formula:

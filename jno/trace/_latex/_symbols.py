@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from .._coordinates import Coordinate, coordinate_of, identity, is_normal, region
+from .._coordinates import coordinate_of, identity, is_normal, region
 from .._derivatives import Derivative
 from .._fields import FieldValue
 from .._leaves import Noise, Variable
@@ -34,9 +34,9 @@ class Symbols:
     def __init__(self, nodes: Sequence[Node]) -> None:
         variables = [node for node in nodes if isinstance(node, Variable)]
         self._regions = list(dict.fromkeys(region(v) for v in variables if v.axis == "spatial"))
-        self._copies: dict[tuple[str, Coordinate], list[int]] = {}
+        self._copies: dict[str, list[int]] = {}
         for variable in variables:
-            copies = self._copies.setdefault((region(variable), coordinate_of(variable)), [])
+            copies = self._copies.setdefault(region(variable), [])
             if variable.copy not in copies:
                 copies.append(variable.copy)
         for copies in self._copies.values():
@@ -52,7 +52,7 @@ class Symbols:
         if variable.metadata.label:
             return symbol_of(variable.metadata.label).name
         coordinate = coordinate_of(variable)
-        copies = self._copies.get((region(variable), coordinate), [variable.copy])
+        copies = self._copies.get(region(variable), [variable.copy])  # below a name nothing was looked at
         primes = "'" * (copies.index(variable.copy) if variable.copy in copies else 0)
         name = str(coordinate)
         if is_normal(variable):
