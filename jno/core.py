@@ -14,12 +14,25 @@ from jno.architectures import ArchSpace
 from jno.compiler import check_finite
 from jno.domain import domain as Domain
 from jno.export import ExportedFile, export_expressions
-from jno.plots import PlotOptions
+from jno.plots import PlotOptions, ProblemDescription, network_fields
 from jno.trace import Node, is_optimizer
 from jno.training import Memory
 from jno.tuner import Resources, SweepResult
 from jno.tuner import sweep as run_sweep
-from jno.utils import KEY, PATH, TEXT, Key, checked, get_network_seed, get_seed, instance, integer
+from jno.utils import (
+    KEY,
+    PATH,
+    TEXT,
+    Key,
+    Markup,
+    checked,
+    get_network_seed,
+    get_seed,
+    html_section,
+    instance,
+    integer,
+    svg_of,
+)
 from jno.utils.statistics import statistics
 
 
@@ -171,7 +184,7 @@ class core(StoredProblem):
             substeps=substeps,
             point_batch=point_batch,
         )
-        return statistics(self.training_logs)
+        return statistics(self.training_logs).of(self)
 
     @checked(journal=PATH)
     def sweep(
@@ -255,7 +268,7 @@ class core(StoredProblem):
         self._memory = Memory(key=jax.random.PRNGKey(self.seed))
         self.compile(self._mesh_shape)
         self.solve(**configured.options)
-        return statistics(self.training_logs[-1:])
+        return statistics(self.training_logs[-1:]).of(self)
 
     # --- evaluation -------------------------------------------------------------------------------------------
     @checked(min_consecutive=integer(1, 10**9), key=KEY, samples=TEXT)
@@ -367,6 +380,24 @@ class core(StoredProblem):
         )
         history = statistics(self.training_logs).total_loss_history
         return self._evaluator.plotted(operation, domain, options, history)
+
+    def _repr_html_(self) -> str:
+        """Equations, models, points and derivative passes, for notebooks."""
+        return "".join(self._description().sections())
+
+    def report_sections(self) -> list[Markup]:
+        """The same and the fields of the networks: the parts of `statistics.report` that tell of the problem."""
+        sections = self._description().sections()
+        fields = network_fields(self.all_ops)
+        if fields:
+            figure = self.plot(fields, share=False)
+            sections.insert(1, html_section("Fields", svg_of(figure)))
+        return sections
+
+    def _description(self) -> ProblemDescription:
+        expressions = dict(zip(expression_names(self.all_ops), self.all_ops, strict=True))
+        plan = self._evaluator.plan(1) if self.all_ops else ""
+        return ProblemDescription(expressions, self._models, self.domain, plan)
 
     @checked(name=TEXT)
     def expression(self, name: str) -> Any:

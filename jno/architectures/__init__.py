@@ -23,7 +23,9 @@ from ._parameter import with_leaves as with_leaves
 from ._search_space import TRAINING_NAMES as TRAINING_NAMES
 from ._search_space import ArchSpace as ArchSpace
 from ._search_space import check_training as check_training
+from ._summary import leaf_rows as leaf_rows
 from ._summary import print_summary as print_summary
+from ._summary import totals as totals
 from ._tunable import TunableModule as TunableModule
 from ._weight_files import weights_as_data as weights_as_data
 from .models import nn as nn

@@ -61,6 +61,7 @@ class AbstractDomain(DomainView):
     plot_mesh = io.plot_mesh
     plot = io.plot
     summary = io.summary
+    _repr_html_ = io.markup
 
     # -- what depends on the kind of domain ----
     @abstractmethod

@@ -5,9 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from jno.trace import BinaryOp, Bound, FunctionCall, Node, Placeholder, Print, UnaryOp, visible_length
+from jno.trace import (
+    BinaryOp,
+    Bound,
+    FunctionCall,
+    ModelCall,
+    Node,
+    Placeholder,
+    Print,
+    UnaryOp,
+    free_variables,
+    point_tag,
+    visible_length,
+    walk,
+)
 
 _LONGEST = 28
+_MOST_FIELDS = 4
 _VECTOR = re.compile(r"\\begin\{pmatrix\}(.*?)\\end\{pmatrix\}")
 DIFFERENCE, ABSOLUTE_DIFFERENCE, FIELD = "difference", "absolute difference", "field"
 
@@ -62,3 +76,16 @@ def _plain(node: Node) -> Node:
     while isinstance(node, Bound | Print):
         node = node.target
     return node
+
+
+def network_fields(expressions: Sequence[Node]) -> list[ModelCall]:
+    """One call of every network at the points of one tag, those of the interior before others."""
+    calls: dict[int, ModelCall] = {}
+    for node in walk(expressions):
+        if not isinstance(node, ModelCall) or not node.args:
+            continue
+        variables = free_variables(node)
+        tags = {point_tag(variable) for variable in variables if variable.axis == "spatial"}
+        if len(tags) == 1 and (node.model.layer_id not in calls or "interior" in tags):
+            calls[node.model.layer_id] = node
+    return list(calls.values())[:_MOST_FIELDS]

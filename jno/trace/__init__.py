@@ -56,6 +56,7 @@ from ._model import compile_network as compile_network
 from ._model import constrained_module as constrained_module
 from ._model import export_network as export_network
 from ._model import has_numbered_name as has_numbered_name
+from ._model import model_markup as model_markup
 from ._model import print_model as print_model
 from ._model_call import ModelCall as ModelCall
 from ._model_call import build_regularization as build_regularization

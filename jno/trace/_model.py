@@ -104,6 +104,10 @@ class Model:
     def __repr__(self) -> str:
         return f"Model({self.model_key}: {type(self.module).__name__})"
 
+    def _repr_html_(self) -> str:
+        """The table of `summary`, for notebooks."""
+        return model_markup(self)
+
     # --- training controls ------------------------------------------------------------------------------------
     def optimizer(self, opt_fn: object) -> Model:
         """Attach an optimizer: an optax transform, or a factory such as ``optax.adam``.
@@ -565,6 +569,7 @@ class Model:
 # import.
 call_model: Service[[Model, tuple[object, ...]], Placeholder] = Service("calls of models", "jno.trace")
 constrained_module: Service[[Any, Model], Any] = Service("the transformed parameters of a model", "jno.architectures")
+model_markup: Service[[Model], str] = Service("the table of a model", "jno.architectures")
 print_model: Service[[Model], None] = Service("the summary of a model", "jno.architectures")
 export_network: Service[..., Any] = Service("the file of a network", "jno.export")
 compile_network: Service[..., Any] = Service("the compiled network", "jno.export")

@@ -45,6 +45,13 @@ from jno.utils._config import set_network_seed as set_network_seed
 from jno.utils._data_format import data_of as data_of
 from jno.utils._data_format import register_record as register_record
 from jno.utils._documentation import SharedDocumentation as SharedDocumentation
+from jno.utils._html import Markup as Markup
+from jno.utils._html import html_lines as html_lines
+from jno.utils._html import html_page as html_page
+from jno.utils._html import html_section as html_section
+from jno.utils._html import html_table as html_table
+from jno.utils._html import image_of as image_of
+from jno.utils._html import svg_of as svg_of
 from jno.utils._interruption import check_interruption as check_interruption
 from jno.utils._interruption import interrupted_by as interrupted_by
 from jno.utils._jax_versions import InconclusiveDimensionOperation as InconclusiveDimensionOperation

@@ -26,12 +26,13 @@ def history_table(logs: Sequence[Mapping[str, Any]], total_loss: Num[np.ndarray,
     table = Table(title="training summary", show_header=False)
     table.add_column(overflow="fold")
     table.add_column(justify="right", overflow="fold")
-    for name, value in _rows(logs, total_loss):
+    for name, value in history_rows(logs, total_loss):
         table.add_row(name, value)
     return table
 
 
-def _rows(logs: Sequence[Mapping[str, Any]], total_loss: Num[np.ndarray, " epochs"]) -> Iterator[Row]:
+def history_rows(logs: Sequence[Mapping[str, Any]], total_loss: Num[np.ndarray, " epochs"]) -> Iterator[Row]:
+    """Name and text of every fact of a history."""
     yield "solve calls", str(len(logs))
     yield "epochs", str(total_loss.size)
     if not total_loss.size:

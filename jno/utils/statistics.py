@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Num
 
 from jno.utils._atomic_files import save_figure
+from jno.utils._checks import refusal
 from jno.utils._config import get_runs_base_dir
 from jno.utils._data_format import register_record
+from jno.utils._html import Markup
 from jno.utils._kinds import PATH, checked
 from jno.utils._logger import get_logger
 from jno.utils._paths import shown_path, user_path
@@ -23,6 +26,14 @@ from jno.utils._serialization import save as _save
 
 _DPI = 150
 _FIGURE_NAME = "training.png"
+
+
+@runtime_checkable
+class Reported(Protocol):
+    """A problem that a report tells of."""
+
+    def report_sections(self) -> list[Markup]:
+        """Equations, models, points, fields: parts of a page."""
 
 
 class statistics:
@@ -51,6 +62,7 @@ class statistics:
     """
 
     training_logs: list[dict[str, Any]]
+    _problem: weakref.ref[Reported] | None = None
 
     def __init__(self, logs: Any) -> None:
         if not isinstance(logs, (list, tuple)):
@@ -61,6 +73,57 @@ class statistics:
             if "total_loss" not in log:
                 raise ValueError(f"statistics: log {index} has no 'total_loss'; it has {sorted(log)}.")
         self.training_logs = list(logs)
+
+    def of(self, problem: Reported) -> statistics:
+        """The same history, which knows the problem that was trained as long as that exists."""
+        self._problem = weakref.ref(problem)
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"training_logs": self.training_logs}
+
+    def _repr_html_(self) -> str:
+        """The table of `summary` and the curves, for notebooks."""
+        from jno.utils._report import history_markup
+
+        return history_markup(self.training_logs, self.total_loss_history)
+
+    @checked(path=PATH)
+    def report(self, path: str | os.PathLike[str], *, core: object = None) -> statistics:
+        """Write one page about the run: equations, settings, versions, losses, fields, why it stopped.
+
+        The page holds everything it shows; it can be sent to others and opened without a network.
+
+        Args:
+            path: the file, ``.html``; missing directories are created, an existing file is replaced.
+            core: the problem that was trained (default: the one whose ``solve`` returned this history, as long as it
+                exists). Without it the page has no equations, models and fields.
+
+        Returns:
+            self, for chaining.
+
+        Raises:
+            ValueError: a file that is not `.html`.
+            TypeError: ``core`` is not a problem.
+
+        Example:
+            >>> import numpy as np, os, tempfile
+            >>> from jno.utils.statistics import statistics
+            >>> file = os.path.join(tempfile.mkdtemp(), "run.html")
+            >>> history = statistics([{"total_loss": np.array([1.0, 0.1])}]).report(file)
+            >>> "final total loss" in open(file).read()
+            True
+        """
+        from jno.utils._report import written_report
+
+        target = user_path(path)
+        if target.suffix.lower() not in (".html", ".htm"):
+            raise ValueError(refusal("report(path)", str(path), "the path of a page, which ends in .html"))
+        if core is not None and not isinstance(core, Reported):
+            raise TypeError(refusal("report(core)", core, "the core that was trained, or None"))
+        known = self._problem() if self._problem is not None else None
+        written_report(target, self.training_logs, self.total_loss_history, known if core is None else core)
+        return self
 
     def __repr__(self) -> str:
         return (

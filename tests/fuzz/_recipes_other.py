@@ -115,6 +115,13 @@ _ADAPTERS = [
 _OUTPUT = [
     _of("jno.loggers.csv", lambda w: jno.loggers.csv, lambda w: {"path": "losses.csv"}),
     _of("jno.loggers.tensorboard", lambda w: jno.loggers.tensorboard, lambda w: {"directory": "tb"}, directory=path),
+    _of(
+        "history.report",
+        lambda w: w.history.report,
+        lambda w: {"path": "run.html"},
+        path=lambda value: Verdict.EITHER if path(value) != Verdict.WRONG else Verdict.WRONG,
+        core=none,
+    ),
     _of("history.plot", lambda w: w.history.plot, lambda w: {"path": "loss.png"}, path=optional(path)),
     _of("history.save", lambda w: w.history.save, lambda w: {"path": "history.pkl"}),
     _of("statistics.load", lambda w: type(w.history).load, lambda w: {"filepath": w.saved_history}, filepath=path),

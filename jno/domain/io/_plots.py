@@ -45,7 +45,8 @@ def checked_figsize(figsize: Any) -> tuple[float, float]:
     return width, height
 
 
-def _axes(dimension: int, figsize: tuple[float, float]) -> tuple[Any, Any]:
+def new_axes(dimension: int, figsize: tuple[float, float]) -> tuple[Any, Any]:
+    """A figure with labelled axes."""
     # not pyplot: a separate figure leaves the user's figures and backend alone
     from matplotlib.figure import Figure
 
@@ -115,7 +116,7 @@ def _save(figure: Figure, axes: Axes, dimension: int, path: Path) -> None:
 
 def draw_mesh(path: Path, figsize: tuple[float, float], mesh: Mesh, sets: Mapping[str, PlottedPoints]) -> None:
     """The mesh, its boundary, and sampled points."""
-    figure, axes = _axes(mesh.dimension, figsize)
+    figure, axes = new_axes(mesh.dimension, figsize)
     _draw_mesh(axes, mesh)
     _draw_points(axes, sets)
     axes.set_title(f"{len(mesh.points)} nodes, {len(mesh.cells)} {mesh.cell_kind} cells")
@@ -132,7 +133,7 @@ def draw_points(
 ) -> None:
     """Sampled points per tag with their normals as arrows."""
     points = np.concatenate([point_set.points for point_set in sets.values()])
-    figure, axes = _axes(points.shape[1], figsize)
+    figure, axes = new_axes(points.shape[1], figsize)
     _draw_points(axes, sets)
     if show_normals:
         size = float(np.ptp(points, axis=0).max()) or 1.0
