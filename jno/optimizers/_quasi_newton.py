@@ -14,7 +14,6 @@ from jno.utils import FLAG, checked
 
 from ._self_scaling import METHODS, scaling
 
-
 _SHORTER = 1e-4
 """Factor of the length of the gradient step for every further step that has not moved."""
 
@@ -175,7 +174,7 @@ def _advance(
 
     length = jnp.linalg.norm(gradient)
     steepest = gradient * jnp.minimum(1.0, 1.0 / length) if scale_init else gradient
-    # the first step after a stall may be as long as one at the start; where it finds no decrease either, it was too long
+    # the first step after a stall may be as long as one at the start; where that finds no decrease, it was too long
     shorter = (_SHORTER ** jnp.maximum(stalls - 1, 0)).astype(gradient.dtype)
     steepest = jnp.where(length > 0, steepest, gradient) * shorter
     newton = _matvec(matrix, gradient)

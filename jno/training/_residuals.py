@@ -107,9 +107,7 @@ class _Part:
         self, modules_of: ModulesOf, parameters: Float[Array, " P"], data: Data, key: Key | None
     ) -> Float[Array, "R P"]:
         """Point by point where points do not influence each other; what couples them is differentiated together."""
-        blocks = {
-            number: rows.jacobian(modules_of, parameters, data, key) for number, rows in self._by_point.items()
-        }
+        blocks = {number: rows.jacobian(modules_of, parameters, data, key) for number, rows in self._by_point.items()}
         blocks |= self._of_coupled(modules_of, parameters, data, key)
         scaled = [blocks[n] * math.sqrt(w / max(len(blocks[n]), 1)) for n, w in enumerate(self._weights)]
         return jnp.concatenate(scaled)
@@ -129,8 +127,7 @@ class _Part:
         together = jacobian(lambda p: jnp.concatenate([jnp.ravel(value) for value in values(p)]), parameters)
         starts = [sum(sizes[:place]) for place in range(len(sizes))]
         return {
-            number: together[start : start + size]
-            for number, start, size in zip(positions, starts, sizes, strict=True)
+            number: together[start : start + size] for number, start, size in zip(positions, starts, sizes, strict=True)
         }
 
     @functools.cached_property

@@ -269,8 +269,7 @@ class _Builder:
             )
         if degree < 2 * highest:
             get_logger().once(
-                f"jno.fem(quad_degree={degree}) is raised to {2 * highest}, which the elements of order "
-                f"{highest} need"
+                f"jno.fem(quad_degree={degree}) is raised to {2 * highest}, which the elements of order {highest} need"
             )
         return max(degree, 2 * highest)
 
