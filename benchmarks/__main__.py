@@ -18,6 +18,7 @@ from ._batches import batches_row
 from ._case import Size
 from ._differences import differences_row
 from ._domain import domain_row
+from ._fresh_points import fresh_points_row
 from ._imports import import_seconds
 from ._measure import Effort, measure, measure_evaluation, measure_overhead, median, ratio
 from ._report import show, summary, write
@@ -55,6 +56,7 @@ _OTHER_ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "start": start_row,
     "calls": calls_row,
     "scaling": scaling_row,
+    "fresh_points": fresh_points_row,
     **{name: functools.partial(weak_row, name) for name in WEAK_ROWS},
 }
 

@@ -155,6 +155,12 @@ def test_a_scrambled_sobol_sequence_is_a_net(key):
         assert len(np.unique(boxes, axis=0)) == 256
 
 
+def test_a_scramble_is_more_than_a_shift():
+    """Differences of two points, digit by digit, are the same in all shifted sequences."""
+    first, second = (np.asarray(DeviceSampler.named("sobol", 64, 2)(jax.random.PRNGKey(k))) for k in (1, 2))
+    assert not np.array_equal(first[1:] ^ first[:1], second[1:] ^ second[:1])
+
+
 def test_single_points_of_scrambled_sequences_are_uniform():
     for name in ("sobol", "halton"):
         sampler = DeviceSampler.named(name, 5, 2)

@@ -133,6 +133,15 @@ def test_normals_follow():
     np.testing.assert_allclose(np.sum(normals * (points - 0.5), axis=1), -0.5, atol=1e-6)
 
 
+def test_who_trains_on_normals_sees_their_sign():
+    domain = jno.domain.csg(SQUARE)
+    how = {"normals": True, "reverse_normals": True, "split": True}
+    x, y, _, nx, ny = domain.variable("boundary", (6, None), EVERY, **how)
+    p = jno.np.parameter(()).optimizer(optax.sgd(0.0))
+    crux = jno.core([(nx * (x - 0.5) + ny * (y - 0.5)).mean + 0.0 * p])
+    np.testing.assert_allclose(history(crux, 4), -0.5, atol=1e-6)
+
+
 # -- independent of how epochs are cut ----
 def test_the_result_does_not_depend_on_how_epochs_are_cut():
     whole = history(learned()[0])
