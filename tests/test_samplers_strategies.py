@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.stats import chisquare
@@ -168,6 +169,53 @@ def test_new_points_have_the_density_of_the_method(strategy, density):
     counts = histogram(strategy, lambda x: 0.2 + x[:, 0])
     assert counts.sum() >= 1900
     assert chisquare(counts, expected(density, counts)).pvalue > 0.01
+
+
+@pytest.mark.parametrize(
+    ("strategy", "density"),
+    [
+        (jno.sampler.rad(resample_fraction=1.0, k=1.0), lambda x: 0.2 + x),
+        (jno.sampler.rad(resample_fraction=1.0, k=3.0), lambda x: (0.2 + x) ** 3),
+        (jno.sampler.rad(resample_fraction=0.5, k=1.0, c=1.0), lambda x: (0.2 + x) / 0.7 + 1.0),
+        (jno.sampler.rard(resample_fraction=0.5, power=2.0), lambda x: (0.2 + x) ** 2),
+        (jno.sampler.r3(resample_fraction=1.0), lambda x: np.ones_like(x)),
+    ],
+)
+def test_new_points_on_the_device_have_the_density_of_the_method(strategy, density):
+    points, pool, counts = 200, 20_000, np.zeros(10)
+    assert strategy.has_device_choice
+    choose = jax.jit(strategy.device_choice)
+    for run in range(20):
+        present, fresh = line(points, run)[:, 0], line(pool, 1000 + run)[:, 0]
+        choice = np.asarray(choose(jnp.asarray(0.2 + present), jnp.asarray(0.2 + fresh), jax.random.PRNGKey(run)))
+        new = choice[choice >= points] - points
+        assert len(set(new)) == len(new)
+        assert np.array_equal(choice[choice < points], np.flatnonzero(choice < points))
+        counts += np.histogram(fresh[new], bins=10, range=(0.0, 1.0))[0]
+    assert counts.sum() >= 1900
+    assert chisquare(counts, expected(density, counts)).pvalue > 0.01
+
+
+@pytest.mark.parametrize("name", ["rad", "rard", "r3"])
+@pytest.mark.parametrize("residual", [lambda x: 0.0 * x, lambda x: np.exp(2 * x), lambda x: 1e-30 + 1e-30 * x])
+def test_who_stays_is_the_same_on_the_device(name, residual):
+    """The number of points that stay, and for strategies that choose by the residual which ones."""
+    strategy, points, pool = factory(name)(start_epoch=0), line(60), line(1200, 1)
+    host, _ = strategy.choose(situation(points, pool, lambda x: residual(x[:, 0])), strategy.init())
+    scores = [jnp.asarray(residual(at[:, 0]), jnp.float32) for at in (points, pool)]
+    device = np.asarray(strategy.device_choice(*scores, jax.random.PRNGKey(0)))
+    assert np.sum(device < 60) == np.sum(host < 60)
+    if name != "rad":
+        np.testing.assert_array_equal(device < 60, host < 60)
+
+
+def test_a_class_of_the_user_chooses_on_the_host():
+    class Mine(jno.sampler.RAD):
+        pass
+
+    assert not Mine().has_device_choice
+    with pytest.raises(NotImplementedError, match="PINNfluence chooses on the host"):
+        jno.sampler.pinnfluence().device_choice(jnp.ones(3), jnp.ones(9), jax.random.PRNGKey(0))
 
 
 def test_a_high_power_neither_underflows_nor_repeats():

@@ -328,6 +328,44 @@ def test_the_plan_says_who_draws(capsys):
     assert "the host draws from the region 'interior'" in placement(capsys, sample=(4, None), domain=cloud)
 
 
+@pytest.mark.parametrize("name", ["rad", "rard", "r3"])
+def test_adaptive_strategies_choose_on_the_device_and_follow_the_residual(name, capsys):
+    """Of samples whose residuals are large in different places, each gets its points there."""
+    domain = 2 * jno.domain.csg(SQUARE)
+    where = domain.variable("where", np.array([[0.1], [0.9]]))
+    strategy = vars(jno.sampler)[name](1, 1.0, 0)
+    x, *_ = domain.variable("interior", (400, "uniform"), strategy)
+    p = jno.np.parameter(()).optimizer(optax.sgd(0.0))
+    crux = jno.core([(jno.np.exp(-20 * (x - where) ** 2) + 0.0 * p).mse]).print_plan()
+    assert "points of 'interior': chosen on the device between steps, every epoch" in capsys.readouterr().out
+    before = np.mean(np.abs(domain.context["interior"][:, 0, :, 0] - [[0.1], [0.9]]))
+    crux.solve(8)
+    distance = np.mean(np.abs(domain.context["interior"][:, 0, :, 0] - [[0.1], [0.9]]), axis=1)
+    assert np.all(distance < 0.5 * before)
+
+
+def test_a_choice_on_the_device_is_that_on_the_host():
+    """With RAR-D, the same points leave, by residuals with normals at several levels of time."""
+
+    class OnTheHost(jno.sampler.RARD):
+        pass
+
+    stayed = []
+    for strategy in (jno.sampler.rard(1, 0.5, 0), OnTheHost(1, 0.5, 0)):
+        domain = jno.domain.rect(mesh_size=0.25, time=(0.0, 1.0, 3))
+        how = {"normals": True, "reverse_normals": True, "split": True, "resampling_strategy": strategy}
+        x, y, t, nx, ny = domain.variable("boundary", (30, "uniform"), **how)
+        net = jno.nn(foundax.mlp(3, hidden_dims=4, num_layers=1, key=jax.random.PRNGKey(0))).optimizer(optax.sgd(0.0))
+        before = domain.context["boundary"][0, 0]
+        crux = jno.core([(net(x, y, t) + nx * x + t * ny * y).mse, (y * t + x - 0.5).mse])
+        crux.solve(2)
+        stayed.append((before == domain.context["boundary"][0, 0]).all(axis=1))
+        points, normals = domain.context["boundary"][0, 0], domain.context["n_boundary"][0, 0]
+        np.testing.assert_allclose(np.sum(normals * (points - 0.5), axis=1), -0.5, atol=1e-6)
+    assert stayed[0].sum() == 15
+    np.testing.assert_array_equal(*stayed)
+
+
 def test_finite_differences_keep_the_host(capsys):
     domain = jno.domain.rect(mesh_size=0.1)
     x, y, _ = domain.variable("interior", (30, None), EVERY)

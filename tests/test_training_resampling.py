@@ -140,15 +140,20 @@ def test_all_time_levels_share_the_points():
     assert not np.array_equal(domain.context["interior"][:, 0], domain.context["initial"][:, 0])
 
 
-def test_batch_rows_draw_their_own_points_and_shared_points_stay_shared():
+class OnTheHost(jno.sampler.RAD):
+    """Chooses as its base does, but on the host: a class of the user."""
+
+
+@pytest.mark.parametrize("kind", [jno.sampler.rad, OnTheHost])
+def test_batch_rows_draw_their_own_points_and_shared_points_stay_shared(kind):
     domain = 3 * jno.domain.csg(SQUARE)
-    x, *_ = domain.variable("interior", (10, None), everything(jno.sampler.rad(1, 1.0, 0)))
+    x, *_ = domain.variable("interior", (10, None), kind(1, 1.0, 0))
     resampled(domain, [(x - 0.3).mse])
     assert domain.context["interior"].shape == (3, 1, 10, 2)
     assert len(np.unique(domain.context["interior"])) == 60
     domain = 3 * jno.domain.rect(mesh_size=0.25)
     nu = domain.variable("nu", np.array([[1.0], [2.0], [3.0]]))
-    x, *_ = domain.variable("interior", resampling_strategy=everything(jno.sampler.rad(1, 1.0, 0)))
+    x, *_ = domain.variable("interior", resampling_strategy=kind(1, 1.0, 0))
     resampled(domain, [(nu * x).mse])
     assert domain.context["interior"].shape == (3, 1, 25, 2)
     assert np.ptp(domain.context["interior"], axis=0).max() == 0

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from jno.utils import is_real
 
 from ._retaining import RetainingStrategy
 from ._situation import Situation
-from ._strategy import documented
+from ._strategy import Key, documented
 
 _STATISTICS: dict[str, Callable[..., Any]] = {"mean": np.mean, "median": np.median}
 
@@ -54,6 +56,23 @@ class R3(RetainingStrategy):
         if not is_real(threshold) and not (isinstance(threshold, str) and threshold in _STATISTICS):
             raise ValueError(f"threshold={threshold!r}: allowed are 'mean', 'median' and numbers that are finite")
         self.threshold = threshold
+
+    @property
+    def has_device_choice(self) -> bool:
+        """See `ResamplingStrategy.has_device_choice`; a class derived from this one may do something else."""
+        return type(self) is R3
+
+    def device_choice(self, scores: Float[Array, " N"], pool_scores: Float[Array, " M"], key: Key) -> Int[Array, " N"]:
+        """See `ResamplingStrategy.device_choice`."""
+        if isinstance(self.threshold, str):
+            level = jnp.mean(scores) if self.threshold == "mean" else jnp.median(scores)
+        else:
+            level = self.threshold * jnp.max(scores)
+        count, (least, most) = len(scores), self.bounds(len(scores))
+        retained = jnp.clip(jnp.sum(scores > level), least, most)
+        rank = jnp.argsort(jnp.argsort(-scores))
+        candidates = jax.random.permutation(key, len(pool_scores))[:count]
+        return jnp.where(rank < retained, jnp.arange(count), count + candidates)
 
     def choose(self, situation: Situation, state: PyTree) -> tuple[Int[np.ndarray, " N"], PyTree]:
         """See `ResamplingStrategy.choose`."""

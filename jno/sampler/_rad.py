@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import jax
 import numpy as np
-from jaxtyping import Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from ._choice import exchanged, log_density
+from ._device_choice import device_exchanged, device_log_density, random_places
 from ._situation import Situation
-from ._strategy import ResamplingStrategy, checked_nonnegative, checked_positive, documented
+from ._strategy import Key, ResamplingStrategy, checked_nonnegative, checked_positive, documented
 
 
 @documented
@@ -45,6 +47,17 @@ class RAD(ResamplingStrategy):
     ) -> None:
         super().__init__(resample_every, resample_fraction, start_epoch)
         self.k, self.c = checked_positive("k", k), checked_nonnegative("c", c)
+
+    @property
+    def has_device_choice(self) -> bool:
+        """See `ResamplingStrategy.has_device_choice`; a class derived from this one may do something else."""
+        return type(self) is RAD
+
+    def device_choice(self, scores: Float[Array, " N"], pool_scores: Float[Array, " M"], key: Key) -> Int[Array, " N"]:
+        """See `ResamplingStrategy.device_choice`."""
+        place_key, draw_key = jax.random.split(key)
+        leaving = random_places(len(scores), self.leaving(len(scores)), place_key)
+        return device_exchanged(len(scores), leaving, device_log_density(pool_scores, self.k, self.c), draw_key)
 
     def choose(self, situation: Situation, state: PyTree) -> tuple[Int[np.ndarray, " N"], PyTree]:
         """See `ResamplingStrategy.choose`."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from ._choice import exchanged, log_density
+from ._device_choice import device_exchanged, device_log_density
 from ._situation import Situation
-from ._strategy import ResamplingStrategy, checked_positive, documented
+from ._strategy import Key, ResamplingStrategy, checked_positive, documented
 
 
 @documented
@@ -41,6 +43,16 @@ class RARD(ResamplingStrategy):
     ) -> None:
         super().__init__(resample_every, resample_fraction, start_epoch)
         self.power = checked_positive("power", power)
+
+    @property
+    def has_device_choice(self) -> bool:
+        """See `ResamplingStrategy.has_device_choice`; a class derived from this one may do something else."""
+        return type(self) is RARD
+
+    def device_choice(self, scores: Float[Array, " N"], pool_scores: Float[Array, " M"], key: Key) -> Int[Array, " N"]:
+        """See `ResamplingStrategy.device_choice`."""
+        leaving = jnp.argsort(scores)[: self.leaving(len(scores))]
+        return device_exchanged(len(scores), leaving, device_log_density(pool_scores, self.power), key)
 
     def choose(self, situation: Situation, state: PyTree) -> tuple[Int[np.ndarray, " N"], PyTree]:
         """See `ResamplingStrategy.choose`."""

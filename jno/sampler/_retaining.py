@@ -42,13 +42,16 @@ class RetainingStrategy(ResamplingStrategy, abc.ABC):
         if self.retained[0] > self.retained[1]:
             raise ValueError(f"min_retain={min_retain} is greater than max_retain={max_retain}")
 
+    def bounds(self, count: int) -> tuple[int, int]:
+        """The least and the largest number of ``count`` points that are retained."""
+        least = max(int(np.ceil(self.retained[0] * count)), count - int(np.floor(self.resample_fraction * count)))
+        return least, max(int(np.floor(self.retained[1] * count)), least)
+
     def released(
         self, situation: Situation, scores: Float[np.ndarray, " N"], threshold: float
     ) -> Int[np.ndarray, " N"]:
         """The choice in which points up to the threshold make room for uniform ones."""
-        count = len(scores)
-        least = max(int(np.ceil(self.retained[0] * count)), count - int(np.floor(self.resample_fraction * count)))
-        most = max(int(np.floor(self.retained[1] * count)), least)
+        least, most = self.bounds(len(scores))
         retained = int(np.clip(np.sum(scores > threshold), least, most))
         leaving = np.argsort(-scores, kind="stable")[retained:]
         return exchanged(situation, leaving, np.zeros(len(situation.candidates)))

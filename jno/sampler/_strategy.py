@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import jax
 import numpy as np
-from jaxtyping import Float, Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from jno.utils import Key as Key
 from jno.utils import SharedDocumentation, is_integral, is_real
@@ -107,6 +107,21 @@ class ResamplingStrategy:
     def pool_size(self, count: int) -> int:
         """Number of candidates for ``count`` points."""
         return max(self.candidate_factor * count, self.candidate_minimum)
+
+    @property
+    def has_device_choice(self) -> bool:
+        """Whether `device_choice` is the law of `choose`, which compiled code can follow then."""
+        return False
+
+    def device_choice(self, scores: Float[Array, " N"], pool_scores: Float[Array, " M"], key: Key) -> Int[Array, " N"]:
+        """Which points come next, as `choose` says it, inside compiled code.
+
+        Args:
+            scores: the mean over time levels at the present points.
+            pool_scores: the same at the candidates.
+            key: the only source of randomness.
+        """
+        raise NotImplementedError(f"{type(self).__name__} chooses on the host")
 
     def redraws_all(self, count: int) -> bool:
         """Whether a replacement gives all of ``count`` points random new places, whatever the present ones are.

@@ -5,31 +5,22 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from jno.compiler import Program
-from jno.domain import DeviceDraw, SampleRecord, device_draw
+from jno.domain import DeviceDraw, SampleRecord
 from jno.sampler import ResamplingStrategy
 
+from ._region_draws import DrawnRows, HostRows, NotOnDeviceError, RegionDraws
 from ._types import Data, Key
-
-DrawnRows: TypeAlias = tuple[Float[Array, "B N D"], Float[Array, "B N D"] | None]
-"""Points of every row, and their outward normals on a boundary."""
-
-HostRows: TypeAlias = tuple[Float[np.ndarray, "B N D"], Float[np.ndarray, "B N D"] | None]
-"""The same on the host."""
 
 _TABLES = "tables of fresh points"
 """Kind of the entries of the data that no program reads."""
-
-
-class NotOnDeviceError(Exception):
-    """The points of a tag cannot be drawn inside the compiled step; the text says why."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,20 +32,16 @@ class FreshTag:
         number: of the tag, which its random numbers depend on.
         begins: first epoch with new points.
         every: epochs between two replacements.
-        draws: one for every geometry.
-        draw_of_row: number of its draw, for every row that has points of its own.
+        region: where they are drawn from.
         normal_sign: the factor from outward normals to those of the context.
-        dtype: of the points in the data.
     """
 
     name: str
     number: int
     begins: int
     every: int
-    draws: tuple[DeviceDraw, ...]
-    draw_of_row: tuple[int, ...]
+    region: RegionDraws
     normal_sign: float
-    dtype: Any
 
     @classmethod
     def of(cls, number: int, record: SampleRecord, program: Program, domain: Any) -> FreshTag:
@@ -63,30 +50,13 @@ class FreshTag:
         Raises:
             NotOnDeviceError: its strategy or its region needs the host.
         """
-        strategy, source = record.resampling_strategy, program.sources["points", record.tag]
+        strategy, count = record.resampling_strategy, program.sources["points", record.tag].shape[2]
         assert strategy is not None
-        rows, levels, count, _ = source.shape
         if not strategy.redraws_all(count):
             raise NotOnDeviceError(f"{_described(strategy)} chooses them on the host")
-        if ("nearest", record.tag) in program.layout.entries or levels > 1:
-            raise NotOnDeviceError("finite differences need nodes of the mesh, which the host chooses")
-        geometries = domain.batch.by_row[:rows]
-        draws = {id(geometry): device_draw(geometry, record, count) for geometry in geometries}
-        on_device = [draw for draw in draws.values() if draw is not None]
-        if len(on_device) < len(draws):
-            raise NotOnDeviceError(f"the host draws from the region {record.region!r}")
+        region = RegionDraws.of(record, program, domain, count)
         assert strategy.begins is not None
-        order = list(draws)
-        return cls(
-            record.tag,
-            number,
-            strategy.begins,
-            strategy.resample_every,
-            tuple(on_device),
-            tuple(order.index(id(geometry)) for geometry in geometries),
-            record.normal_sign,
-            program.abstract_data["points", record.tag].dtype,
-        )
+        return cls(record.tag, number, strategy.begins, strategy.resample_every, region, record.normal_sign)
 
     def event(self, epoch: int) -> int | None:
         """Number of the newest replacement at an epoch; `None` before the first."""
@@ -99,19 +69,8 @@ class FreshTag:
 
     def drawn(self, draws: Sequence[DeviceDraw], epoch: Int[Array, ""], key: Key) -> DrawnRows:
         """The points that belong to an epoch."""
-        dtype, event = self.dtype, (epoch - self.begins) // self.every
-        key = jax.random.fold_in(jax.random.fold_in(key, self.number), event)
-        if len(self.draw_of_row) == 1:
-            points, normals = draws[0](key, dtype)
-            return points[None], None if normals is None else normals[None]
-        keys, draw_of_row = jax.random.split(key, len(self.draw_of_row)), np.asarray(self.draw_of_row)
-        parts = [
-            jax.vmap(lambda row_key, draw=draw: draw(row_key, dtype))(keys[np.flatnonzero(draw_of_row == number)])
-            for number, draw in enumerate(draws)
-        ]
-        place = np.argsort(np.argsort(draw_of_row, kind="stable"))
-        joined: DrawnRows = jax.tree_util.tree_map(lambda *rows: jnp.concatenate(rows)[place], *parts)
-        return joined
+        event = (epoch - self.begins) // self.every
+        return self.region.rows(draws, jax.random.fold_in(jax.random.fold_in(key, self.number), event))
 
 
 class FreshPoints:
@@ -126,7 +85,7 @@ class FreshPoints:
     def __init__(self, tags: Sequence[FreshTag], key: Key, place: Callable[[Data], Data]) -> None:
         self.tags = tuple(tags)
         self._key = key
-        leaves, self._structure = jax.tree_util.tree_flatten([tag.draws for tag in self.tags])
+        leaves, self._structure = jax.tree_util.tree_flatten([tag.region.draws for tag in self.tags])
         names = [(_TABLES, str(number)) for number in range(len(leaves))]
         arrays = {name: jnp.asarray(leaf) for name, leaf in zip(names, leaves, strict=True)}
         self.tables = place(arrays)
@@ -148,7 +107,7 @@ class FreshPoints:
     @property
     def by_sample(self) -> bool:
         """Whether samples have points of their own."""
-        return any(len(tag.draw_of_row) > 1 for tag in self.tags)
+        return any(len(tag.region.of_row) > 1 for tag in self.tags)
 
     def events(self, epoch: int) -> tuple[int | None, ...]:
         """The numbers of the newest replacements of all tags: equal ones mean equal points."""

@@ -10,11 +10,13 @@ import numpy as np
 from jaxtyping import Float, Int, PyTree
 
 from jno.compiler import Program
-from jno.domain import candidates
+from jno.domain import SampleRecord, candidates
 from jno.sampler import ResamplingStrategy, Situation, check_strategy, next_points
 from jno.sampler._strategy import generator_of
 
-from ._fresh_points import FreshTag, HostRows, NotOnDeviceError
+from ._device_choice import DeviceChoice
+from ._fresh_points import FreshTag
+from ._region_draws import HostRows, NotOnDeviceError
 from ._scorer import Scorer, check_independent, entries_of
 from ._types import Data, Entries, Key, Modules
 
@@ -142,7 +144,6 @@ class _Tag:
         self._rows = program.sources["points", tag].shape[0]
         check_strategy(self.strategy)
         check_independent(tag, program)
-        self.placement = _placement(number, tag, program, domain)
         self._scorer = None
         if self.strategy.needs_residuals:
             try:
@@ -150,6 +151,7 @@ class _Tag:
             except ValueError as error:
                 kind = type(self.strategy).__name__
                 raise ValueError(f"the resampling strategy {kind} of {tag!r} cannot be used: {error}") from error
+        self.placement = _placement(number, domain.samples.record(tag), program, domain, self._scorer)
 
     @property
     def name(self) -> str:
@@ -170,11 +172,13 @@ class _Tag:
 
     def described(self) -> str:
         """Where new points come from, in one line."""
-        every = self.strategy.resample_every
+        every, points = self.strategy.resample_every, f"points of {self._name!r}"
         when = "every epoch" if every == 1 else f"every {every} epochs"
         if isinstance(self.placement, FreshTag):
-            return f"points of {self._name!r}: drawn inside the compiled step, new ones {when}"
-        return f"points of {self._name!r}: replaced between steps, {when} ({self.placement})"
+            return f"{points}: drawn inside the compiled step, new ones {when}"
+        if isinstance(self.placement, DeviceChoice):
+            return f"{points}: chosen on the device between steps, {when}"
+        return f"{points}: replaced between steps, {when} ({self.placement})"
 
     def init(self) -> States:
         """One state for every set of points."""
@@ -184,6 +188,10 @@ class _Tag:
         self, epoch: int, modules: Mapping[int, PyTree], states: States, key: Key, entries: Data
     ) -> tuple[Data, States]:
         """The new entries of the data and the next states."""
+        if isinstance(self.placement, DeviceChoice):
+            samples = self._samples(generator_of(key, epoch, self._number, 0))
+            branch = jax.random.fold_in(jax.random.fold_in(key, epoch), self._number)
+            return self.put(*self.placement(modules, entries, samples, branch)), states
         direction = None
         if self._scorer is not None and self.strategy.needs_influence:
             samples = self._samples(generator_of(key, epoch, self._number, len(states)))
@@ -272,9 +280,13 @@ class _Tag:
         return np.sort(generator.permutation(count)[:_SAMPLES])
 
 
-def _placement(number: int, tag: str, program: Program, domain: Any) -> FreshTag | str:
-    """How compiled code draws the points of a tag, or why it cannot."""
+def _placement(
+    number: int, record: SampleRecord, program: Program, domain: Any, scorer: Scorer | None
+) -> FreshTag | DeviceChoice | str:
+    """How compiled code replaces the points of a tag, or why it cannot."""
     try:
-        return FreshTag.of(number, domain.samples.record(tag), program, domain)
+        if scorer is not None:
+            return DeviceChoice(record, program, domain, scorer)
+        return FreshTag.of(number, record, program, domain)
     except NotOnDeviceError as error:
         return str(error)

@@ -101,6 +101,32 @@ class Scorer:
         largest = values.max(axis=(1, 2), keepdims=True)
         return (values / np.where(largest > 0.0, largest, 1.0)).max(axis=0), float(largest.max())
 
+    def data_of(self, entries: Data, rows: Int[np.ndarray, " S"]) -> tuple[Data, Data]:
+        """The newest data that all samples share, and that of some samples, `(S, 1, ...)`."""
+        program = self._program
+        data = {**_data_of(program, rows), **_cut(entries, program, rows)}
+        batched = {name: array[:, None] for name, array in data.items() if name in program.layout.batched}
+        numbers = {("sample", "number"): jnp.asarray(rows)}  # there is one where all share everything, too
+        return {name: array for name, array in data.items() if name not in batched}, batched | numbers
+
+    def normalised(
+        self, modules: Modules, data: Data, points: Float[Array, "M D"], normals: Float[Array, "M D"] | None
+    ) -> Float[Array, "T M"]:
+        """The scores of a call as a pure function, for one sample; not for influences."""
+        chunks = -(-len(points) // max(1, _LANES // self._program.window))
+        size = -(-len(points) // chunks)
+        numbers = jnp.minimum(jnp.arange(chunks * size), len(points) - 1).reshape(chunks, size)
+
+        def values_of(chunk: Int[Array, " m"]) -> Float[Array, "R T m"]:
+            at = {("points", self._tag): points[chunk][None, None]}
+            at |= {} if normals is None else {("points", f"n_{self._tag}"): normals[chunk][None, None]}
+            return self._residuals(modules, {**data, **at}, None)
+
+        values = values_of(numbers[0]) if chunks == 1 else jnp.concatenate([*jax.lax.map(values_of, numbers)], axis=-1)
+        values = jnp.where(jnp.isfinite(values), values, 0.0)[..., : len(points)]
+        largest = jnp.max(values, axis=(1, 2), keepdims=True)
+        return jnp.max(values / jnp.where(largest > 0.0, largest, 1.0), axis=0)
+
     def _entries_at(self, points: Float[np.ndarray, "M D"], normals: Float[np.ndarray, "M D"] | None, row: int) -> Data:
         at = {self._tag: points[None, None]} | ({} if normals is None else {f"n_{self._tag}": normals[None, None]})
         return entries_of(at, self._tag, self._program, row)
