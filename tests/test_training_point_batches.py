@@ -353,6 +353,36 @@ def test_exact_kernels_need_all_points():
         jno.core([(k * x - 1.0).mse]).solve(4, point_batch=4)
 
 
+@pytest.mark.parametrize("kind", ["dropout", "short numbers", "natural gradient", "balanced"])
+def test_networks_and_optimizers_of_all_kinds_train_on_some_points(kind):
+    domain, x, _ = counted()
+    optimizer = jno.optimizers.engd() if kind == "natural gradient" else optax.adam(1e-2)
+    rate = {"dropout_rate": 0.2} if kind == "dropout" else {}
+    net = jno.nn(foundax.mlp(1, hidden_dims=8, num_layers=2, key=jax.random.PRNGKey(0), **rate)).optimizer(optimizer)
+    if kind == "short numbers":
+        net.dtype(jax.numpy.bfloat16)
+    u = net(x) * x * (1 - x) if kind == "natural gradient" else net(x)
+    pde = (u.d2(x) + 1).mse
+    if kind == "balanced":
+        xb, _ = domain.variable("boundary")
+        edge = net(xb).mse
+        w = jno.fn.adaptive.relobralo([pde, edge])
+        history = jno.core([w[0] * pde, w[1] * edge]).solve(10, point_batch=6)
+    else:
+        history = jno.core([pde]).solve(10, point_batch=6)
+    assert np.isfinite(history.total_loss_history).all()
+    if kind == "natural gradient":  # u = x (1 - x) / 2 is met by steps of which each sees six points
+        assert history.total_loss_history[-1] < 1e-4
+
+
+def test_conditions_that_hold_exactly_are_means_whatever_rounding_does():
+    domain, x, _ = counted()
+    xb, _ = domain.variable("boundary")
+    net = network().optimizer(optax.adam(1e-3))
+    problem = [((net(x) * jno.np.sin(np.pi * x)).d2(x) + 1).mse, (net(xb) * jno.np.sin(np.pi * xb)).mse]
+    assert losses(jno.core(problem), 2, point_batch={"interior": 6, "boundary": 1})[:, 1].max() < 1e-10
+
+
 def test_looking_whether_points_are_independent_changes_no_weights():
     _, x, _ = counted()
     net = network().optimizer(optax.sgd(0.0))

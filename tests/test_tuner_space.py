@@ -54,7 +54,7 @@ def test_a_space_knows_its_dimensions():
 
 
 OPTIMIZATION = ("epochs", "optimizer", "learning_rate", "constraint_weights", "weight_schedule")
-STEPS = ("batchsize", "min_consecutive", "accumulation_steps", "inner_steps", "checkpoint_gradients")
+STEPS = ("batchsize", "point_batch", "min_consecutive", "accumulation_steps", "inner_steps", "checkpoint_gradients")
 
 
 @pytest.mark.parametrize("name", OPTIMIZATION + STEPS)

@@ -25,6 +25,7 @@ TRAINING_NAMES = (
     "constraint_weights",
     "weight_schedule",
     "batchsize",
+    "point_batch",
     "min_consecutive",
     "accumulation_steps",
     "inner_steps",
@@ -41,9 +42,9 @@ class ArchSpace:
     an activation, an optax transform, a tuple.
 
     Names of the category ``"training"`` that `core.sweep` understands are ``epochs``, ``optimizer``, ``learning_rate``,
-    ``constraint_weights``, ``weight_schedule``, ``batchsize``, ``min_consecutive``, ``accumulation_steps``,
-    ``inner_steps`` and ``checkpoint_gradients``.  Those of the category ``"architecture"`` go to the classes given to
-    ``jno.nn.wrap(Class, space=...)``.
+    ``constraint_weights``, ``weight_schedule``, ``batchsize``, ``point_batch``, ``min_consecutive``,
+    ``accumulation_steps``, ``inner_steps`` and ``checkpoint_gradients``.  Those of the category ``"architecture"`` go to
+    the classes given to ``jno.nn.wrap(Class, space=...)``.
 
     Example:
         >>> import jno, optax

@@ -27,6 +27,9 @@ _PART_SIZES = (13, 11, 17, 19, 23)
 _TOLERANCE = 1e-4
 """Largest difference of a mean from that of its parts, in units of the parts; rounding is a hundredth of it."""
 
+_ROUNDINGS = 4.0
+"""Where numbers are shorter, what is allowed at least, in units in the last place."""
+
 _ROUNDING = 10.0
 """Largest difference that is put down to rounding, in units of what a rounding of the coordinates changes."""
 
@@ -39,6 +42,8 @@ class Comparison:
     parts: Float[np.ndarray, "P E"]
     rounding: Float[np.ndarray, " E"]
     """What rounding may change in a mean; all of an expression that is zero everywhere."""
+    tolerance: float
+    """Largest difference of means, in units of their size."""
 
     @property
     def means(self) -> Bool[np.ndarray, " E"]:
@@ -55,7 +60,7 @@ class Comparison:
         unknown = ~np.isfinite(self.all_points) | ~np.isfinite(size)  # training will say so
         with np.errstate(invalid="ignore"):
             difference = np.abs(self.parts.mean(axis=0) - expected)
-            return np.asarray(unknown | (difference <= _TOLERANCE * size + self.rounding))
+            return np.asarray(unknown | (difference <= self.tolerance * size + self.rounding))
 
 
 class PartitionTest:
@@ -71,7 +76,8 @@ class PartitionTest:
         self._arrays: dict[Name, np.ndarray] = {
             name: np.asarray(rows[name] if name in rows else source[:]) for name, source in program.sources.items()
         }
-        self._modules = {model.layer_id: model.module for model in program.models}
+        self._modules = {model.layer_id: _without_dropout(model.module) for model in program.models}
+        self._tolerance = max(_TOLERANCE, _ROUNDINGS * _precision(program))
         self._part = _part_size([*self._arrays.values(), *jax.tree_util.tree_leaves(self._modules)])
 
     def compared(self, sets: Sequence[JointPoints]) -> Comparison:
@@ -106,7 +112,8 @@ class PartitionTest:
         whole, of_pieces = (np.asarray(array, dtype=float) for array in evaluate(some, pieces))
         of_parts, of_jittered = np.split(of_pieces, 2)
         with np.errstate(invalid="ignore"):
-            return Comparison(whole, of_parts, _ROUNDING * np.abs(of_jittered - of_parts).mean(axis=0))
+            rounding = _ROUNDING * np.abs(of_jittered - of_parts).mean(axis=0)
+        return Comparison(whole, of_parts, rounding, self._tolerance)
 
 
 def _places(count: int, size: int, generator: np.random.Generator) -> Int[np.ndarray, " size"]:
@@ -127,6 +134,21 @@ def _part_size(arrays: Sequence[Any]) -> int:
     lengths = {length for array in arrays for length in np.shape(array)}
     free = (size for size in _PART_SIZES if not lengths & {size, _PARTS * size})
     return next(free, _PART_SIZES[0])
+
+
+def _precision(program: Program) -> float:
+    """The unit in the last place of the shortest numbers that models work with."""
+    leaves = jax.tree_util.tree_leaves({model.layer_id: model.module for model in program.models})
+    types = [leaf.dtype for leaf in leaves if eqx.is_inexact_array(leaf)]
+    types += [model.controls.dtype for model in program.models if model.controls.dtype is not None]
+    return max((float(jnp.finfo(dtype).eps) for dtype in types), default=0.0)
+
+
+def _without_dropout(module: PyTree) -> PyTree:
+    """A module that draws nothing, and otherwise does what it does in training."""
+    is_dropout = lambda part: isinstance(part, eqx.nn.Dropout)  # noqa: E731
+    still = lambda part: eqx.nn.inference_mode(part) if is_dropout(part) else part  # noqa: E731
+    return jax.tree_util.tree_map(still, module, is_leaf=is_dropout)
 
 
 def _displaced(modules: Mapping[int, PyTree]) -> dict[int, PyTree]:

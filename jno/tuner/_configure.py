@@ -22,6 +22,7 @@ DEFAULT_RATE = 1e-3
 _ARCHITECTURE_STREAM = 0x7A2C
 _SOLVE_OPTIONS = (
     "batchsize",
+    "point_batch",
     "min_consecutive",
     "accumulation_steps",
     "inner_steps",
