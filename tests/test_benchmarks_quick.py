@@ -198,3 +198,24 @@ def test_rows_of_weak_forms_are_measured(name):
     assert row.get("residual", 0.0) < 1e-10
     assert row.get("difference of the losses", 0.0) < 1e-10
     assert all(value > 0 for key, value in row.items() if "/" in key)
+
+
+def test_the_floor_of_a_step_is_its_matrix_products(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks import _case, _scaling
+
+    size = _case.Size(points=7, width=5, depth=4)
+    products = _scaling.Products(size)
+    program = products._step.lower(products._streams, products._matrices).as_text()
+    assert program.count("stablehlo.dot_general") == _scaling.products_per_step(size) == 36
+    products.advance(2)
+
+
+@pytest.mark.slow
+def test_starts_are_measured_by_stage(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks import _start
+
+    for program in (_start._JNO, _start._BY_HAND):
+        cold, warm = _start._cold_and_warm(program)
+        assert list(cold) == list(warm) == ["import", "network", "core", "first epoch"]
