@@ -71,7 +71,7 @@ def test_triangles_between_samples_lie_in_the_geometry():
 def test_sections_of_a_body_have_the_area_of_its_cut():
     mesh = jno.domain.cube(mesh_size=0.3).mesh
     points, sections = middle_sections(mesh)
-    assert [section.title for section in sections] == ["z = 0.5", "y = 0.5", "x = 0.5"]
+    assert [(section.axis, section.level) for section in sections] == [(2, 0.5), (1, 0.5), (0, 0.5)]
     for section in sections:
         on_plane = points[section.rows]
         np.testing.assert_allclose(on_plane[:, section.axis], 0.5)
@@ -148,6 +148,31 @@ def test_other_places(plate):
     fine = jno.domain.rect((0, 3), (0, 1), mesh_size=0.2)
     (image,) = maps(crux.plot(x + y, domain=fine))
     assert image.get_clim() == pytest.approx((0.0, 4.0), abs=1e-5)
+
+
+def test_data_of_the_domain_that_is_drawn():
+    domain = jno.domain.line(mesh_size=0.5)
+    x, _ = domain.variable("interior")
+    c = domain.variable("c", np.array([[2.0]]))
+    crux = jno.core([(c * x).mse])
+    fine = jno.domain.line(mesh_size=0.1)
+    fine.variable("interior")
+    fine.variable("c", np.array([[3.0]]))
+    exact = fine.variable("exact", 3 * fine.points[None, None] + 0.5)
+    fields, difference = crux.plot([(c * x).name("u"), exact, exact - c * x], domain=fine).axes
+    at, values = fields.lines[0].get_data()
+    np.testing.assert_allclose(values, 3 * at, atol=1e-6)
+    np.testing.assert_allclose(difference.lines[0].get_ydata(), 0.5, atol=1e-6)
+
+
+def test_axes_have_the_names_of_coordinates():
+    x, t, _ = jno.domain.rect((0, 4), (0, 1), mesh_size=0.5).variable("interior")
+    t.name("t")
+    crux = jno.core([(x * t).mse])
+    figure = crux.plot([x * t, x + t])
+    assert [(axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes if axes.get_xlabel()] == [("x", "t")] * 2
+    left, below = (axes.get_position() for axes in figure.axes if axes.get_xlabel())
+    assert left.y0 > below.y1  # wide panels stand above one another
 
 
 # --- curves and time --------------------------------------------------------------------------------------------------
@@ -230,6 +255,8 @@ def test_space():
     crux = jno.core([x.mse])
     sections = maps(crux.plot((x + z).name("u")))
     assert len(sections) == 3
+    titles = [axes.get_title() for axes in crux.plot((x + z).name("u")).axes if axes.get_title()]
+    assert titles == ["u, z = 0.5", "u, y = 0.5", "u, x = 0.5"]
     np.testing.assert_allclose(sections[0].get_array(), sections[0]._triangulation.x + 0.5, atol=1e-5)
     (surface,) = maps(crux.plot(xb + zb))
     assert surface.get_array().max() == pytest.approx(2.0, abs=0.05)

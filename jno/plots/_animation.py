@@ -49,7 +49,7 @@ def _frame(results: Sequence[PlottedValues], level: int) -> list[PanelRow]:
     limits = curve_limits(results)
     return [
         tuple(
-            dataclasses.replace(panel, limits=limits) if isinstance(panel, CurvePanel) and panel.axis == "x" else panel
+            dataclasses.replace(panel, limits=limits) if isinstance(panel, CurvePanel) and panel.axis != "t" else panel
             for panel in row
         )
         for row in rows

@@ -19,6 +19,7 @@ from ._values import PlottedValues
 _MOST_COMPONENTS = 6
 MOST_IN_ROW = 4
 _MARGIN = 0.05
+_WIDE = 1.8
 
 PanelRow = tuple[PlotPanel, ...]
 """Panels that stand side by side."""
@@ -74,8 +75,10 @@ def rows_of(results: Sequence[PlottedValues], *, as_curves: bool) -> list[PanelR
 
 
 def wrapped(panels: Sequence[PlotPanel]) -> list[PanelRow]:
-    """Panels in rows of at most four."""
-    return [tuple(panels[start : start + MOST_IN_ROW]) for start in range(0, len(panels), MOST_IN_ROW)]
+    """Panels in rows of at most four, of wide ones of fewer."""
+    widest = max(panel.aspect for panel in panels)
+    count = MOST_IN_ROW if widest <= _WIDE else 2 if widest <= 2 * _WIDE else 1
+    return [tuple(panels[start : start + count]) for start in range(0, len(panels), count)]
 
 
 # --- curves -----------------------------------------------------------------------------------------------------------
@@ -96,7 +99,7 @@ def _curve_rows(lines: Sequence[PlottedValues]) -> list[PanelRow]:
             curves = [curve for number, v in enumerate(group) for curve in curves_of(v, number, len(group))]
             if curves:
                 title = group[0].label if len(group) == 1 else ""
-                rows.append((CurvePanel(title, curves=tuple(curves), axis="x" if dimension else "t"),))
+                rows.append((CurvePanel(title, curves=tuple(curves), axis=group[0].names[0] if dimension else "t"),))
     return rows
 
 
@@ -118,38 +121,43 @@ def _map_rows(values: PlottedValues) -> list[PanelRow]:
     if values.dimension == 1:
         assert values.times is not None, "a map over a line is one over time"
         x = values.places.points[:, 0]
-        panel = SpaceTimePanel(title, values.scale, values.group, x=x, times=values.times, values=numbers)
+        panel = SpaceTimePanel(
+            title, values.scale, values.group, x=x, times=values.times, values=numbers, axis=values.names[0]
+        )
         return [(panel,)]
     panels: list[PlotPanel] = []
     for level, row in enumerate(numbers):
         when = "" if values.times is None else f"t = {values.times[level]:.2f}"
         arrows = values.values[level] if values.is_vector else None
         text = ", ".join(filter(None, (title, when)))
-        panels.extend(_panels(text, values.places, row, arrows, values.scale, values.group))
+        panels.extend(_panels(text, values, row, arrows, values.scale, values.group))
     if values.band is not None and not values.is_vector:
         widths = (values.band[1] - values.band[0])[..., 0]
         scale = color_scale([widths, np.zeros(1)], FIELD, SIZES)
         for row in widths:
-            panels.extend(_panels(f"{title}, width of 95 %", values.places, row, None, scale, f"{values.group} width"))
+            panels.extend(_panels(f"{title}, width of 95 %", values, row, None, scale, f"{values.group} width"))
     return wrapped(panels)
 
 
 def _panels(
     title: str,
-    places: Places,
+    plotted: PlottedValues,
     values: Num[np.ndarray, " N"],
     arrows: Num[np.ndarray, "N 2"] | None,
     scale: ColorScale,
     group: str,
 ) -> list[PlotPanel]:
     """The panels of one time: one, or one for each section."""
+    places, names = plotted.places, plotted.names
+    assert places is not None, "maps are over space"
     if places.dimension == 2:
-        return [MapPanel(title, scale, group, places=places, values=values, arrows=arrows)]
+        return [MapPanel(title, scale, group, places=places, values=values, arrows=arrows, names=names[:2])]
     if not places.sections:
         return [SpacePanel(title, scale, group, places=places, values=values)]
     panels: list[PlotPanel] = []
     for section in places.sections:
         flat = Places(places.points[section.rows][:, section.plane], section.triangles)
-        text = f"{title}, {section.title}"
-        panels.append(MapPanel(text, scale, group, places=flat, values=values[section.rows], names=section.names))
+        text = f"{title}, {names[section.axis]} = {section.level:.3g}"
+        across, up = (names[axis] for axis in section.plane)
+        panels.append(MapPanel(text, scale, group, places=flat, values=values[section.rows], names=(across, up)))
     return panels

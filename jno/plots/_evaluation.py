@@ -13,7 +13,7 @@ from jno.compiler import check_own_domain, models_with_draws, placed_points
 from jno.domain import domain as Domain
 from jno.domain.geometry import Geometry
 from jno.symbolic import concat
-from jno.trace import Placeholder, Variable, free_variables, is_normal, point_tag
+from jno.trace import Placeholder, TensorTag, Variable, free_variables, is_normal, point_tag, walk
 
 from ._labels import label_of
 from ._options import PlotOptions
@@ -28,6 +28,9 @@ _TIMES = {1: 101, 2: 4, 3: 1}
 """Times that are shown, by the number of coordinates of space."""
 _FRAMES = 41
 _SLACK = 1e-9
+_AXES = ("x", "y", "z")
+_WITH_TIMES = 4
+"""Axes of data that has a value for every time: samples, times, points, components."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,8 +73,9 @@ def evaluated(
     if site.request is None:
         check_own_domain(nodes, site.constraints, site.home, "plot()")
     results: list[PlottedValues] = []
+    tags = list(dict.fromkeys(tag for node in nodes for tag in _tags_of(free_variables(node))))
     for position, node in enumerate(nodes):
-        one = _Evaluation(node, label_of(node, position), site, evaluate, options)
+        one = _Evaluation(node, label_of(node, position), site, evaluate, options, tags)
         values = dataclasses.replace(one.values(), role=roles[position])
         results.extend(_real_parts(values) if np.iscomplexobj(values.values) else [values])
     return results
@@ -94,14 +98,25 @@ class _Evaluation:
     """The evaluation of one expression."""
 
     def __init__(
-        self, node: Placeholder, label: str, site: PictureSite, evaluate: Evaluate, options: PlotOptions
+        self,
+        node: Placeholder,
+        label: str,
+        site: PictureSite,
+        evaluate: Evaluate,
+        options: PlotOptions,
+        tags: list[str],
     ) -> None:
         self._node, self._label, self._site = node, label, site
         self._evaluate, self._options = evaluate, options
         self._has_draws = bool(models_with_draws([node]))
         variables = free_variables(node)
         space = [variable for variable in variables if variable.axis == "spatial"]
-        self._tags = list(dict.fromkeys(point_tag(variable) for variable in space))
+        self._tags = _tags_of(variables)
+        # data alone belongs to the points of the expressions that it is drawn with
+        self._is_data = not variables and any(isinstance(leaf, TensorTag) for leaf in walk([node]))
+        if self._is_data and len(tags) == 1:
+            self._tags = tags
+        self._names = _axis_names(space)
         self._has_normals = any(is_normal(variable) for variable in space)
         moving = [v for v in variables if v.axis == "temporal" and self._levels(v) > 1]
         self._moves = bool(moving)
@@ -119,6 +134,8 @@ class _Evaluation:
         """The values of the expression."""
         if not self._tags:
             return self._over_time()
+        if self._is_data:
+            return self._at_samples(self._site.geometry(self._options.sample))
         request = self._site.request
         geometry = self._site.geometry(self._options.sample)
         if request is None or isinstance(request, Domain):
@@ -149,6 +166,9 @@ class _Evaluation:
         return np.linspace(levels[0], levels[-1], count) if count > 1 else levels[-1:]
 
     def _can_be_placed(self, target: Any) -> bool:
+        """Whether the expression has a value at any points; data of the domain that is drawn belongs to its own."""
+        if isinstance(self._site.request, Domain) and any(isinstance(node, TensorTag) for node in walk([self._node])):
+            return False
         try:
             placed_points(target, [self._node], self._site.home, None)
         except ValueError:
@@ -170,8 +190,8 @@ class _Evaluation:
         places = scattered(points, geometry) if is_volume else Places(points)
         if places.dimension == 1:
             value = value[..., np.argsort(points[:, 0]), :]
-        levels = self._domain_levels() if self._moves else None
-        return self._result(value, places, levels)
+        has_levels = self._moves or (self._is_data and value.ndim == _WITH_TIMES)
+        return self._result(value, places, self._domain_levels() if has_levels else None)
 
     def _domain_levels(self) -> Float[np.ndarray, " T"]:
         axis = self._site.domain.time_axis
@@ -212,7 +232,7 @@ class _Evaluation:
         if positions is not None and times is not None:
             value, times = value[positions], times[positions]
             band = None if band is None else band[:, positions]
-        return PlottedValues(self._label, places, times, value, band)
+        return PlottedValues(self._label, places, times, value, band, names=self._names)
 
     def _positions(self, times: Float[np.ndarray, " T"] | None, dimension: int) -> Int[np.ndarray, " K"] | None:
         """Positions of the levels that are nearest to the times to be shown; None for all."""
@@ -235,3 +255,17 @@ def _band(draws: Shaped[np.ndarray, "T K N C"]) -> Shaped[np.ndarray, "2 T N C"]
     if draws.dtype.kind == "c":
         return _band(draws.real) + 1j * _band(draws.imag)
     return np.quantile(draws, BAND, axis=1)
+
+
+def _tags_of(variables: Sequence[Variable]) -> list[str]:
+    """The tags whose points variables are coordinates of."""
+    return list(dict.fromkeys(point_tag(variable) for variable in variables if variable.axis == "spatial"))
+
+
+def _axis_names(variables: Sequence[Variable]) -> tuple[str, ...]:
+    """What the axes are called: x, y and z, unless a coordinate was given a name."""
+    names = list(_AXES)
+    for variable in variables:
+        if variable.metadata.label and not is_normal(variable) and variable.dim[0] < len(names):
+            names[variable.dim[0]] = variable.metadata.label
+    return tuple(names)

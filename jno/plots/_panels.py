@@ -96,7 +96,7 @@ class MapPanel(PlotPanel):
     places: Places = dataclasses.field(default_factory=lambda: Places(np.zeros((0, 2))))
     values: Num[np.ndarray, " N"] = dataclasses.field(default_factory=lambda: np.zeros(0))
     arrows: Num[np.ndarray, "N 2"] | None = None
-    names: tuple[str, str] = ("x", "y")
+    names: tuple[str, ...] = ("x", "y")
 
     @property
     def aspect(self) -> float:
@@ -151,11 +151,12 @@ class SpaceTimePanel(PlotPanel):
     x: Float[np.ndarray, " N"] = dataclasses.field(default_factory=lambda: np.zeros(0))
     times: Float[np.ndarray, " T"] = dataclasses.field(default_factory=lambda: np.zeros(0))
     values: Num[np.ndarray, "T N"] = dataclasses.field(default_factory=lambda: np.zeros((0, 0)))
+    axis: str = "x"
 
     def draw(self, axes: Axes) -> Any:
         assert self.scale is not None, "a map has colours"
         colors = {"vmin": self.scale.low, "vmax": self.scale.high, "cmap": self.scale.name}
-        axes.set(xlabel="t", ylabel="x")
+        axes.set(xlabel="t", ylabel=self.axis)
         return axes.pcolormesh(self.times, self.x, self.values.T, shading="gouraud", rasterized=True, **colors)
 
 

@@ -12,7 +12,6 @@ from jno.domain import Mesh
 _OFF = 1e-7
 """Of the size of the mesh: so far the plane is moved, so that no node lies on it."""
 _FINE_TRIANGLES = 3000
-_NAMES = "xyz"
 _LONE = np.array([[0, 1, 2, 3], [1, 0, 2, 3], [2, 0, 1, 3], [3, 0, 1, 2]])
 """A corner and the three others."""
 _PAIRS = np.array([[0, 1, 2, 3], [0, 2, 1, 3], [0, 3, 1, 2]])
@@ -39,17 +38,6 @@ class PlaneSection:
     def plane(self) -> list[int]:
         """The numbers of the coordinates that vary."""
         return [axis for axis in range(3) if axis != self.axis]
-
-    @property
-    def names(self) -> tuple[str, str]:
-        """Their names."""
-        across, up = self.plane
-        return _NAMES[across], _NAMES[up]
-
-    @property
-    def title(self) -> str:
-        """Where the section is."""
-        return f"{_NAMES[self.axis]} = {self.level:.3g}"
 
 
 def middle_sections(mesh: Mesh) -> tuple[Float[np.ndarray, "N 3"], tuple[PlaneSection, ...]]:

@@ -25,6 +25,7 @@ class PlottedValues:
         role: whether it is a difference of others.
         scale: its colours, where it is drawn as a map.
         group: values of one group share their colours.
+        names: of the axes.
     """
 
     label: str
@@ -35,6 +36,7 @@ class PlottedValues:
     role: str = FIELD
     scale: ColorScale | None = None
     group: str = ""
+    names: tuple[str, ...] = ("x", "y", "z")
 
     @property
     def dimension(self) -> int:

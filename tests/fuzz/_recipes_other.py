@@ -20,6 +20,7 @@ from ._kinds import (
     choice,
     entries,
     integer,
+    none,
     nothing,
     number,
     optional,
