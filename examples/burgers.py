@@ -24,7 +24,6 @@ import foundax
 import jax
 import numpy as np
 import optax
-from matplotlib.figure import Figure
 
 import jno
 
@@ -65,7 +64,7 @@ def build(epochs=3000, nu=NU, points=33, levels=32, seed=0):
     def velocity(x, t):
         return net(x, t) - net(-x, t)
 
-    u = velocity(x, t)
+    u = velocity(x, t).name("u")
     equation = u.d(t) + u * u.d(x) - nu * u.d2(x)
     initial = velocity(x0, t0) + jno.np.sin(π * x0)
     boundary = velocity(xb, tb)
@@ -75,25 +74,6 @@ def build(epochs=3000, nu=NU, points=33, levels=32, seed=0):
         (20 * boundary.mse).name("boundary"),
     ]
     return jno.core(constraints), u
-
-
-def draw(path, x, t, u, exact, losses):
-    """Solution in space and time, profiles against the exact ones, loss history."""
-    figure = Figure(figsize=(13, 3.6), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    image = left.pcolormesh(t, x, u.T, shading="gouraud", cmap="RdBu_r", rasterized=True)
-    figure.colorbar(image, ax=left)
-    left.set(title="u", xlabel="t", ylabel="x")
-    for number, fraction in enumerate((0.25, 0.5, 1.0)):
-        level = round(fraction * (len(t) - 1))
-        middle.plot(x, exact[level], "k-", linewidth=1, label="exact" if number == 0 else None)
-        middle.plot(x, u[level], "--", color=f"C{number}", label=f"t = {t[level]:.2f}")
-    middle.set(title="profiles", xlabel="x")
-    middle.legend()
-    right.semilogy(losses, linewidth=1)
-    right.set(title="loss", xlabel="epoch")
-    right.grid(alpha=0.3)
-    figure.savefig(path, dpi=100)
 
 
 def main(epochs=3000, out="runs/burgers", nu=NU, **options):
@@ -110,7 +90,8 @@ def main(epochs=3000, out="runs/burgers", nu=NU, **options):
     exact = exact_solution(x, t, nu)
     error = float(np.linalg.norm(u_grid - exact) / np.linalg.norm(exact))
 
-    draw(out / "burgers.png", x, t, u_grid, exact, history.total_loss_history)
+    solution = grid.variable("exact", exact[None, :, :, None])
+    core.plot([u, abs(u - solution)], out / "burgers.png", domain=grid, cmap="RdBu_r", losses=True)
     print(f"picture: {out / 'burgers.png'}")
     print(f"relative L2 error: {error:.2e}")
     return {"relative_l2": error, "loss": history.total_loss}

@@ -22,7 +22,6 @@ import foundax
 import jax
 import numpy as np
 import optax
-from matplotlib.figure import Figure
 from scipy.stats import qmc
 
 import jno
@@ -53,27 +52,12 @@ def build(points=4000, nu=NU, seed=0):
     """The problem: a core with one constraint, the network and the solution u."""
     domain = jno.domain.from_array({"interior": collocation(points, seed)})
     x, t, _ = domain.variable("interior")
+    t.name("t")
 
     net = jno.nn(foundax.mlp(2, hidden_dims=20, num_layers=3, key=jax.random.PRNGKey(seed)))
-    u = -jno.np.sin(π * x) + t * (1 - x**2) * net(x, t)
+    u = (-jno.np.sin(π * x) + t * (1 - x**2) * net(x, t)).name("u")
     equation = u.d(t) + u * u.d(x) - nu * u.d2(x)
     return jno.core([equation.mse.name("equation")]), net, u
-
-
-def draw(path, x, t, u, exact, losses, switch):
-    """Solution in space and time, error, loss history."""
-    figure = Figure(figsize=(13, 3.6), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    for axes, values, title in ((left, u, "u"), (middle, np.abs(u - exact), "|u − exact|")):
-        image = axes.pcolormesh(t, x, values.T, shading="gouraud", cmap="RdBu_r" if axes is left else "viridis")
-        image.set_rasterized(True)
-        figure.colorbar(image, ax=axes)
-        axes.set(title=title, xlabel="t", ylabel="x")
-    right.semilogy(losses, linewidth=1)
-    right.axvline(switch, color="k", linestyle=":", linewidth=1)
-    right.set(title="loss: Adam, then SSBroyden", xlabel="epoch")
-    right.grid(alpha=0.3)
-    figure.savefig(path, dpi=100)
 
 
 def main(epochs=3000, out="runs/burgers_ssbroyden", adam=1500, points=4000, nu=NU, seed=0):
@@ -83,17 +67,19 @@ def main(epochs=3000, out="runs/burgers_ssbroyden", adam=1500, points=4000, nu=N
     with jax.enable_x64(True):
         core, net, u = build(points, nu, seed)
         net.optimizer(optax.adam(optax.exponential_decay(5e-3, 1000, 0.8)))
-        first = core.solve(adam).total_loss_history
+        core.solve(adam)
         net.optimizer(jno.optimizers.ssbroyden())
         history = core.solve(epochs)
 
         x, t = np.linspace(-1, 1, 201), np.linspace(0, 1, 101)
         grid = np.stack(np.meshgrid(x, t), axis=-1).reshape(-1, 2)
-        u_grid = np.asarray(core.eval(u, domain=jno.domain.from_array({"interior": grid}))).reshape(len(t), len(x))
-    exact = exact_solution(x, t, nu)
+        fine = jno.domain.from_array({"interior": grid})
+        u_grid = np.asarray(core.eval(u, domain=fine)).reshape(len(t), len(x))
+        exact = exact_solution(x, t, nu)
+        solution = fine.variable("exact", exact.reshape(1, 1, -1, 1))
+        core.plot([u, abs(u - solution)], out / "burgers_ssbroyden.png", domain=fine, cmap="RdBu_r", losses=True)
     error = float(np.linalg.norm(u_grid - exact) / np.linalg.norm(exact))
 
-    draw(out / "burgers_ssbroyden.png", x, t, u_grid, exact, history.total_loss_history, len(first))
     print(f"picture: {out / 'burgers_ssbroyden.png'}")
     print(f"relative L2 error: {error:.2e}")
     return {"relative_l2": error, "loss": history.total_loss}

@@ -13,7 +13,6 @@ import foundax
 import jax
 import numpy as np
 import optax
-from matplotlib.figure import Figure
 
 import jno
 
@@ -61,26 +60,10 @@ def build(epochs=8000, samples=200, points=40, width=64):
     )
     net.optimizer(optax.adam(optax.cosine_decay_schedule(5e-3, epochs)))
 
-    u = x * (1 - x) * net(c, x)
+    u = (x * (1 - x) * net(c, x)).name("DeepONet")
     k = jno.np.exp(sum(c[j] * jno.np.sin((j + 1) * π * x) for j in range(MODES)))
     residual = (k * u.d(x)).d(x) + 1
     return jno.core([residual.mse.name("residual")]), u
-
-
-def draw(path, x, k, u, exact, losses):
-    """The unseen conductivity, its solution against finite differences, loss history."""
-    figure = Figure(figsize=(12, 3.6), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    left.plot(x, k)
-    left.set(title="unseen conductivity k", xlabel="x")
-    middle.plot(x, exact, "k-", linewidth=1, label="finite differences")
-    middle.plot(x, u, "C1--", label="DeepONet")
-    middle.set(title="u", xlabel="x")
-    middle.legend()
-    right.semilogy(losses, linewidth=0.5)
-    right.set(title="loss", xlabel="epoch")
-    right.grid(alpha=0.3)
-    figure.savefig(path, dpi=100)
 
 
 def main(epochs=8000, out="runs/deeponet", batchsize=25, **options):
@@ -97,7 +80,8 @@ def main(epochs=8000, out="runs/deeponet", batchsize=25, **options):
     u_fine = np.asarray(core.eval(u, domain=fine))[0, :, 0]
     error = float(np.linalg.norm(u_fine - exact) / np.linalg.norm(exact))
 
-    draw(out / "deeponet.png", x, conductivity(unseen, x), u_fine, exact, history.total_loss_history)
+    solution = fine.variable("exact", exact[None, None, :, None]).name("finite differences")
+    core.plot([solution, u, u - solution], out / "deeponet.png", domain=fine, losses=True)
     print(f"picture: {out / 'deeponet.png'}")
     print(f"relative L2 error at an unseen conductivity: {error:.2e}")
     return {"relative_l2": error, "loss": history.total_loss}

@@ -16,8 +16,6 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.tri import Triangulation
 from shapely.geometry import Point, box
 
 import jno
@@ -65,19 +63,6 @@ def forces(fem, equations, solution, u):
     return -residual[on_cylinder].sum(axis=0)
 
 
-def draw(path, fem, velocity, pressure):
-    """Speed and pressure."""
-    figure = Figure(figsize=(10, 4.4), layout="constrained")
-    mesh = Triangulation(*fem.mesh.points.T, fem.mesh.cells)
-    for axes, values, title in zip(
-        figure.subplots(2, 1), (np.linalg.norm(velocity, axis=1), pressure), ("speed", "pressure"), strict=True
-    ):
-        image = axes.tripcolor(mesh, values, shading="gouraud", rasterized=True)
-        figure.colorbar(image, ax=axes)
-        axes.set(title=title, xlim=(0, LENGTH), ylim=(0, HEIGHT), aspect="equal")
-    figure.savefig(path, dpi=100)
-
-
 def main(out="runs/fem_cylinder_flow", **options):
     """Solve, compare the forces with the published ones, draw."""
     out = Path(out)
@@ -95,7 +80,9 @@ def main(out="runs/fem_cylinder_flow", **options):
     drag, lift = 2 * force / (MEAN**2 * 2 * RADIUS)
     numbers = {"drag": float(drag), "lift": float(lift), "pressure_difference": float(front - back)}
 
-    draw(out / "fem_cylinder_flow.png", fem, fem.nodal_values(solution, u), pressure)
+    speed = jno.np.norm(domain.interpolate(fem.nodal_values(solution, u)), axis=-1)
+    fields = [speed.name("speed"), domain.interpolate(pressure).name("pressure")]
+    jno.core([]).plot(fields, out / "fem_cylinder_flow.png", share=False)
     print(f"picture: {out / 'fem_cylinder_flow.png'}")
     print(f"{fem.dofs} unknowns")
     for name, value in numbers.items():

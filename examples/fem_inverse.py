@@ -22,7 +22,6 @@ import foundax
 import jax
 import numpy as np
 import optax
-from matplotlib.figure import Figure
 from matplotlib.tri import Triangulation
 
 import jno
@@ -113,23 +112,6 @@ def build(sensors, epochs=500, mesh_size=1 / 16, width=32, seed=0):
     return jno.core([misfit.mse.name("readings")], domain=domain), conductivity(x, y)
 
 
-def draw(path, points, k, sensors, losses):
-    """The field that was found, the true one, the loss history."""
-    figure = Figure(figsize=(13, 3.6), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    levels = np.linspace(0.4, 2.6, 23)
-    for axes, values, title in ((left, k, "k found, sensors"), (middle, true_conductivity(*points.T), "k of the data")):
-        image = axes.tricontourf(*points.T, values, levels=levels, extend="both")
-        figure.colorbar(image, ax=axes)
-        axes.set(title=title, xlabel="x", ylabel="y", aspect="equal")
-    left.plot(sensors[:, 0], sensors[:, 1], "k.", markersize=2)
-    right.semilogy(losses, linewidth=1)
-    right.axhline(NOISE**2, color="k", linewidth=0.8, linestyle="--")
-    right.set(title="loss (dashed: the noise)", xlabel="epoch")
-    right.grid(alpha=0.3)
-    figure.savefig(path, dpi=100)
-
-
 def main(epochs=500, out="runs/fem_inverse", sensors=None, **options):
     """Train, report the error of k for the data that is shipped, draw."""
     out = Path(out)
@@ -142,7 +124,11 @@ def main(epochs=500, out="runs/fem_inverse", sensors=None, **options):
         fine = jno.domain.rect(mesh_size=0.02)
         fine.variable("interior")
         found = np.asarray(core.eval(k, domain=fine))[0, :, 0]
-    draw(out / "fem_inverse.png", fine.points, found, sensors, history.total_loss_history)
+        x, y, _ = core.domain.variable("interior")
+        fields = [k.name("k found, sensors"), true_conductivity(x, y, jno.np.exp).name("k of the data")]
+        figure = core.plot(fields[: 1 + shipped], losses=True)
+    figure.axes[0].plot(sensors[:, 0], sensors[:, 1], "k.", markersize=2)
+    figure.savefig(out / "fem_inverse.png", dpi=150)
     print(f"picture: {out / 'fem_inverse.png'}")
     numbers = {"loss": history.total_loss, "misfit": math.sqrt(history.total_loss)}
     print(f"readings are met to {numbers['misfit']:.4f} (root mean square)")

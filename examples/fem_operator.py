@@ -13,8 +13,6 @@ import foundax
 import jax
 import numpy as np
 import optax
-from matplotlib.figure import Figure
-from matplotlib.tri import Triangulation
 
 import jno
 
@@ -35,7 +33,7 @@ def dataset(samples, mesh_size, seed):
     ui, vi = u(x, y), v(x, y)
     fem = jno.fem([k * (ui.x * vi.x + ui.y * vi.y) - vi, u(xb, yb) - 0.0])
     solutions = np.asarray(fem.solve().eval())  # (samples, nodes)
-    return domain, (c, x, y), domain.variable("solution", solutions[:, None, :, None])
+    return domain, (c, x, y), domain.variable("solution", solutions[:, None, :, None]).name("finite elements")
 
 
 def build(epochs=4000, samples=300, mesh_size=0.1, width=64, seed=0):
@@ -54,25 +52,9 @@ def build(epochs=4000, samples=300, mesh_size=0.1, width=64, seed=0):
         )
     )
     net.optimizer(optax.adam(optax.cosine_decay_schedule(5e-3, epochs)))
-    u = distance * net(c, jno.np.concat([2 * x - 1, 2 * y - 1]))
+    u = (distance * net(c, jno.np.concat([2 * x - 1, 2 * y - 1]))).name("network")
     error = jno.fn.relative_l2(u, target)
     return jno.core([error.name("relative L2")]), u, error
-
-
-def draw(path, domain, exact, u, losses):
-    """Finite elements, answer of the network and difference for one unseen conductivity, loss history."""
-    figure = Figure(figsize=(15, 3.6), layout="constrained")
-    *three, right = figure.subplots(1, 4)
-    mesh = Triangulation(*domain.mesh.points.T, domain.mesh.cells)
-    shown = ((exact, "finite elements"), (u, "network"), (np.abs(u - exact), "|difference|"))
-    for axes, (values, title) in zip(three, shown, strict=True):
-        image = axes.tripcolor(mesh, values, shading="gouraud", rasterized=True)
-        figure.colorbar(image, ax=axes, format="%.2g")
-        axes.set(title=title, xlabel="x", ylabel="y", aspect="equal")
-    right.semilogy(losses, linewidth=0.5)
-    right.set(title="loss", xlabel="epoch")
-    right.grid(alpha=0.3)
-    figure.savefig(path, dpi=100)
 
 
 def main(epochs=4000, out="runs/fem_operator", unseen=50, batchsize=50, mesh_size=0.1, **options):
@@ -83,15 +65,9 @@ def main(epochs=4000, out="runs/fem_operator", unseen=50, batchsize=50, mesh_siz
     history = core.solve(epochs, batchsize=batchsize)
 
     domain, _, target = dataset(unseen, mesh_size, seed=1)
-    prediction, exact, errors = core.eval([u, target, error], domain=domain)
-    mean = float(np.mean(errors))
-    median = int(np.argsort(np.asarray(errors).ravel())[unseen // 2])
-    draw(
-        out / "fem_operator.png",
-        domain,
-        *(np.asarray(values)[median].squeeze() for values in (exact, prediction)),
-        history.total_loss_history,
-    )
+    errors = np.asarray(core.eval(error, domain=domain)).ravel()
+    mean, median = float(errors.mean()), int(np.argsort(errors)[unseen // 2])
+    core.plot([target, u, abs(u - target)], out / "fem_operator.png", domain=domain, sample=median, losses=True)
     print(f"picture: {out / 'fem_operator.png'}")
     print(f"mean relative L2 error at {unseen} unseen conductivities: {mean:.2e}")
     return {"relative_l2": mean, "loss": history.total_loss}

@@ -23,7 +23,6 @@ import foundax
 import jax
 import numpy as np
 import optax
-from matplotlib.figure import Figure
 
 import jno
 
@@ -99,32 +98,11 @@ def build(sensors, epochs=6000, points=24, levels=16):
     def temperature(x, t):
         return jno.np.sin(π * x) + t * x * (1 - x) * net(x, t)
 
-    u = temperature(x, t)
+    u = temperature(x, t).name("u and sensors")
     residual = u.d(t) - k * u.d2(x) - a * jno.np.sin(2 * π * x)
     misfit = temperature(xs, ts) - readings
     core = jno.core([residual.mse.name("equation"), (10 * misfit.mse).name("sensors")])
     return core, u, k, a
-
-
-def draw(path, sensors, x, t, u, losses):
-    """Readings over the identified temperature, profiles at some sensor times, loss history."""
-    figure = Figure(figsize=(13, 3.6), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    image = left.pcolormesh(t, x, u.T, shading="gouraud", rasterized=True)
-    figure.colorbar(image, ax=left)
-    left.plot(sensors[:, 1], sensors[:, 0], "k.", markersize=2)
-    left.set(title="u and sensors", xlabel="t", ylabel="x")
-    times = np.unique(sensors[:, 1])
-    for number, time in enumerate(times[np.linspace(0, len(times) - 1, 3).astype(int)]):
-        here = sensors[:, 1] == time
-        middle.plot(sensors[here, 0], sensors[here, 2], "o", color=f"C{number}", markersize=4)
-        middle.plot(x, u[np.abs(t - time).argmin()], color=f"C{number}", label=f"t = {time:.2f}")
-    middle.set(title="readings (dots) and u", xlabel="x")
-    middle.legend(loc="lower left")
-    right.semilogy(losses, linewidth=1)
-    right.set(title="loss", xlabel="epoch")
-    right.grid(alpha=0.3)
-    figure.savefig(path, dpi=100)
 
 
 def main(epochs=6000, out="runs/inverse", sensors=None, **options):
@@ -136,10 +114,12 @@ def main(epochs=6000, out="runs/inverse", sensors=None, **options):
     core, u, k, a = build(sensors, epochs, **options)
     history = core.solve(epochs, min_consecutive=None)
 
-    grid = jno.domain.line(mesh_size=0.01, time=(0, 1, 101))
-    x, t = grid.points[:, 0], np.linspace(0, 1, 101)
-    u_grid = np.asarray(core.eval(u, domain=grid, min_consecutive=None))[0, :, :, 0]
-    draw(out / "inverse.png", sensors, x, t, u_grid, history.total_loss_history)
+    figure = core.plot(u, losses=True)
+    axes = figure.axes[0]
+    image = axes.collections[0]
+    x, t, readings = sensors.T
+    axes.scatter(t, x, s=12, c=readings, cmap=image.get_cmap(), norm=image.norm, edgecolors="white", linewidths=0.4)
+    figure.savefig(out / "inverse.png", dpi=150)
     print(f"picture: {out / 'inverse.png'}")
 
     numbers = {"k": core.eval(k).item(), "a": core.eval(a).item(), "loss": history.total_loss}

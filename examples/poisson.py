@@ -12,8 +12,6 @@ import foundax
 import jax
 import numpy as np
 import optax
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 import jno
 
@@ -28,24 +26,10 @@ def build(epochs=4000, mesh_size=0.05):
     net = jno.nn(foundax.mlp(2, hidden_dims=32, num_layers=3, key=jax.random.PRNGKey(0)))
     net.optimizer(optax.adam(optax.cosine_decay_schedule(3e-3, epochs)))
 
-    u = x * (1 - x) * y * (1 - y) * net(x, y)
-    exact = jno.np.sin(π * x) * jno.np.sin(π * y)
+    u = (x * (1 - x) * y * (1 - y) * net(x, y)).name("u")
+    exact = (jno.np.sin(π * x) * jno.np.sin(π * y)).name("exact")
     residual = u.laplacian(x, y) + 2 * π**2 * exact
     return jno.core([residual.mse.name("residual")]), u, exact
-
-
-def draw(path, points, u, exact, losses):
-    """Solution, point-wise error and loss history."""
-    figure = Figure(figsize=(12, 3.6), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    for axes, values, title in ((left, u, "u"), (middle, np.abs(u - exact), "|u − exact|")):
-        image = axes.tricontourf(*points.T, values, levels=40)
-        figure.colorbar(image, ax=axes, ticks=MaxNLocator(6), format="%.2g")
-        axes.set(title=title, xlabel="x", ylabel="y", aspect="equal")
-    right.semilogy(losses, linewidth=1)
-    right.set(title="loss", xlabel="epoch")
-    right.grid(alpha=0.3)
-    figure.savefig(path, dpi=100)
 
 
 def main(epochs=4000, out="runs/poisson", mesh_size=0.05):
@@ -59,7 +43,7 @@ def main(epochs=4000, out="runs/poisson", mesh_size=0.05):
     u_fine, exact_fine = (values[0, :, 0] for values in core.eval([u, exact], domain=fine))
     error = float(np.linalg.norm(u_fine - exact_fine) / np.linalg.norm(exact_fine))
 
-    draw(out / "poisson.png", fine.points, u_fine, exact_fine, history.total_loss_history)
+    core.plot([u, abs(u - exact)], out / "poisson.png", losses=True)
     print(f"picture: {out / 'poisson.png'}")
     print(f"relative L2 error: {error:.2e}")
     return {"relative_l2": error, "loss": history.total_loss}

@@ -16,7 +16,6 @@ from pathlib import Path
 import foundax
 import jax
 import numpy as np
-from matplotlib.figure import Figure
 
 import jno
 
@@ -32,25 +31,11 @@ def build(seed=0):
     net = jno.nn(foundax.mlp(2, hidden_dims=32, num_layers=1, key=jax.random.PRNGKey(seed)))
     net.optimizer(jno.optimizers.engd())
 
-    u = net(x, y)
-    exact = jno.np.sin(π * x) * jno.np.sin(π * y)
+    u = net(x, y).name("u")
+    exact = (jno.np.sin(π * x) * jno.np.sin(π * y)).name("exact")
     residual = u.laplacian(x, y) + 2 * π**2 * exact
     boundary = net(xb, yb)
     return jno.core([residual.mse.name("residual"), (1000 * boundary.mse).name("boundary")]), u, exact
-
-
-def draw(path, points, u, exact, losses):
-    """Solution, point-wise error and loss history."""
-    figure = Figure(figsize=(12, 3.6), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    for axes, values, title in ((left, u, "u"), (middle, np.abs(u - exact), "|u − exact|")):
-        image = axes.tricontourf(*points.T, values, levels=40)
-        figure.colorbar(image, ax=axes, format="%.2g")
-        axes.set(title=title, xlabel="x", ylabel="y", aspect="equal")
-    right.semilogy(losses, linewidth=1)
-    right.set(title="loss", xlabel="epoch")
-    right.grid(alpha=0.3)
-    figure.savefig(path, dpi=100)
 
 
 def main(epochs=600, out="runs/poisson_engd", seed=0):
@@ -64,9 +49,9 @@ def main(epochs=600, out="runs/poisson_engd", seed=0):
         fine = jno.domain.rect(mesh_size=0.01)
         fine.variable("interior")  # all nodes; by default as many points as were trained on
         u_fine, exact_fine = (values[0, :, 0] for values in core.eval([u, exact], domain=fine))
+        core.plot([u, abs(u - exact)], out / "poisson_engd.png", losses=True)
     error = float(np.linalg.norm(u_fine - exact_fine) / np.linalg.norm(exact_fine))
 
-    draw(out / "poisson_engd.png", fine.points, u_fine, exact_fine, history.total_loss_history)
     print(f"picture: {out / 'poisson_engd.png'}")
     print(f"relative L2 error: {error:.2e}")
     return {"relative_l2": error, "loss": history.total_loss}

@@ -17,7 +17,6 @@ import foundax
 import jax
 import numpy as np
 import optax
-from matplotlib.figure import Figure
 
 import jno
 
@@ -46,27 +45,13 @@ def build(epochs=1500, mesh_size=1 / 14, width=32, seed=0):
     def trial(x, y):
         return x * y * (1 - y) * net(x, y)
 
-    u = trial(x, y).bind(x=x, y=y)
-    exact = exact_solution(x, y)
+    u = trial(x, y).bind(x=x, y=y).name("u")
+    exact = exact_solution(x, y).name("exact")
     source = -exact.laplacian(x, y)
     flux = exact_solution(xr, yr).d(xr)
     vi = v(x, y)
     residuals = jno.fem([u.x * vi.x + u.y * vi.y - source * vi, -flux * v(xr, yr), trial(xh, yh) - 0.0], quad_degree=4)
     return jno.core([residuals.mse.name("residuals")], domain=domain), u, exact
-
-
-def draw(path, points, u, exact, losses):
-    """Solution, point-wise error and loss history."""
-    figure = Figure(figsize=(12, 3.6), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    for axes, values, title in ((left, u, "u"), (middle, np.abs(u - exact), "|u − exact|")):
-        image = axes.tricontourf(*points.T, values, levels=40)
-        figure.colorbar(image, ax=axes, format="%.2g")
-        axes.set(title=title, xlabel="x", ylabel="y", aspect="equal")
-    right.semilogy(losses, linewidth=1)
-    right.set(title="loss", xlabel="epoch")
-    right.grid(alpha=0.3)
-    figure.savefig(path, dpi=100)
 
 
 def main(epochs=1500, out="runs/vpinn_poisson", **options):
@@ -80,9 +65,9 @@ def main(epochs=1500, out="runs/vpinn_poisson", **options):
         fine = jno.domain.rect(mesh_size=0.01)
         fine.variable("interior")  # all nodes; by default as many points as were trained on
         u_fine, exact_fine = (values[0, :, 0] for values in core.eval([u, exact], domain=fine))
+        core.plot([u, abs(u - exact)], out / "vpinn_poisson.png", losses=True)
     error = float(np.linalg.norm(u_fine - exact_fine) / np.linalg.norm(exact_fine))
 
-    draw(out / "vpinn_poisson.png", fine.points, u_fine, exact_fine, history.total_loss_history)
     print(f"picture: {out / 'vpinn_poisson.png'}")
     print(f"relative L2 error: {error:.2e}")
     return {"relative_l2": error, "loss": history.total_loss}
