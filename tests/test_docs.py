@@ -29,6 +29,7 @@ def precision():
         ("files.md", r"# (\(1, 2, 1\))"),
         ("logging.md", r"# (2 0\.5 0\.25)"),
         ("models.md", r"\(tuned\.module\)\)  # (\d)"),
+        ("plots.md", r"```text\n(.*?)\n```"),
         ("resampling.md", r"# (\(1, 1, 20, 1\))"),
         ("search.md", r"# (32 0\.01)"),
         ("training.md", r"# (20)"),

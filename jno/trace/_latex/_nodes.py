@@ -79,7 +79,7 @@ def _constant(node: Constant, children: list[Formula], symbols: Symbols) -> Form
 
 @writes(TensorTag)
 def _data(node: TensorTag, children: list[Formula], symbols: Symbols) -> Formula:
-    data = symbol_of(node.tag).formula()
+    data = symbol_of(node.metadata.label or node.tag).formula()
     return data if node.dim_index is None else component(data, node.dim_index)
 
 
