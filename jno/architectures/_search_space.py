@@ -43,8 +43,8 @@ class ArchSpace:
 
     Names of the category ``"training"`` that `core.sweep` understands are ``epochs``, ``optimizer``, ``learning_rate``,
     ``constraint_weights``, ``weight_schedule``, ``batchsize``, ``point_batch``, ``min_consecutive``,
-    ``accumulation_steps``, ``inner_steps`` and ``checkpoint_gradients``.  Those of the category ``"architecture"`` go to
-    the classes given to ``jno.nn.wrap(Class, space=...)``.
+    ``accumulation_steps``, ``inner_steps`` and ``checkpoint_gradients``.  Those of the category ``"architecture"`` go
+    to the classes given to ``jno.nn.wrap(Class, space=...)``.
 
     Example:
         >>> import jno, optax
