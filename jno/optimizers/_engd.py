@@ -47,7 +47,7 @@ class LeastSquares(Protocol):
 
 
 @runtime_checkable
-class Differentiated(LeastSquares, Protocol):
+class DifferentiableLeastSquares(LeastSquares, Protocol):
     """Least squares that know the derivatives of their residuals."""
 
     def jacobian(self, parameters: PyTree, *terms: object) -> Any:
@@ -171,7 +171,7 @@ def engd(
             return residuals.astype(start.dtype)
 
         def derivatives() -> Float[Array, "N P"]:
-            if not isinstance(value_fn, Differentiated):
+            if not isinstance(value_fn, DifferentiableLeastSquares):
                 return jacobian(residual, start)
             matrix = value_fn.jacobian(parameters) if terms is None else value_fn.jacobian(parameters, terms)
             return matrix.astype(start.dtype)
