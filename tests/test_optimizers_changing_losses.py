@@ -105,4 +105,5 @@ def test_replaced_points_do_not_make_a_quasi_newton_method_diverge():
     losses = crux.solve(80).total_loss_history
     same_points = np.arange(1, 80) % 20 != 0
     assert np.all(np.diff(losses)[same_points] <= 1e-6 * losses[:-1][same_points])
-    assert losses[-1] < 0.8 * losses[0]
+    # few points: those that replace them raise the loss, but not more and more
+    assert losses.max() < 3 * losses[0]
