@@ -51,6 +51,8 @@ def test_points_that_cannot_meet(name):
 
 
 TOGETHER = {
+    "sum": lambda x: jnp.sum(x, axis=0),
+    "matrix of the points": lambda x: jnp.ones((6, 6)) @ x,
     "mean": lambda x: x - x.mean(axis=0),
     "product over points": lambda x: x @ (x.T @ x),
     "distances": lambda x: jnp.sum((x[:, None] - x[None]) ** 2, axis=(1, 2))[:, None],
