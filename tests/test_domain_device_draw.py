@@ -155,6 +155,11 @@ def test_a_scrambled_sobol_sequence_is_a_net(key):
         assert len(np.unique(boxes, axis=0)) == 256
 
 
+@pytest.mark.parametrize("name", ["uniform", "sobol", "halton"])
+def test_a_single_point(name):
+    assert 0.0 <= unit(name, 1, 2).min() < 1.0
+
+
 def test_a_scramble_is_more_than_a_shift():
     """Differences of two points, digit by digit, are the same in all shifted sequences."""
     first, second = (np.asarray(DeviceSampler.named("sobol", 64, 2)(jax.random.PRNGKey(k))) for k in (1, 2))

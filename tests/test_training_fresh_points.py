@@ -225,8 +225,7 @@ def test_mini_batches_and_offloaded_data_see_the_same_points():
     outside, other = losses(batchsize=4, offload_data=True)
     np.testing.assert_allclose(inside, outside, rtol=1e-6)
     np.testing.assert_array_equal(domain.context["interior"], other.context["interior"])
-    # three sets of points, and not the same two samples in both epochs of each
-    assert len(np.unique(losses(batchsize=2)[0])) > 3
+    assert len(np.unique(losses(batchsize=2)[0])) > 3  # of three replacements, on changing samples
 
 
 def test_balancers_and_alternating_phases_see_new_points():

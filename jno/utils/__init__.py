@@ -103,6 +103,7 @@ from jno.utils._progress_bar import ProgressBar as ProgressBar
 from jno.utils._serialization import is_jno_file as is_jno_file
 from jno.utils._serialization import load as load
 from jno.utils._serialization import save as save
+from jno.utils._shuffle import Shuffle as Shuffle
 from jno.utils._signatures import SignatureError as SignatureError
 from jno.utils._structured_text import bounded_bytes as bounded_bytes
 from jno.utils._structured_text import parsed_json as parsed_json

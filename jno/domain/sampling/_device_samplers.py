@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt32
 
-from jno.utils import Key
+from jno.utils import Key, Shuffle
 
 Table: TypeAlias = Any
 """An array of a registered dataclass: of the host, of the device, or what JAX puts in its place while it maps."""
@@ -74,7 +74,8 @@ def _latin_hypercube(sampler: DeviceSampler, key: Key) -> Bits:
     """One point in each of `n` layers of every coordinate (McKay, Beckman and Conover 1979)."""
     order_key, place_key = jax.random.split(key)
     count, shape = sampler.count, (sampler.count, sampler.coordinates)
-    layers = jnp.argsort(random_bits(order_key, shape), axis=0).astype(jnp.uint32)
+    orders = [Shuffle.of([key], count)(jnp.arange(count)) for key in jax.random.split(order_key, sampler.coordinates)]
+    layers = jnp.stack(orders, axis=1).astype(jnp.uint32)
     height = jnp.uint32(_SPAN // count if count > 1 else _SPAN - 1)
     return layers * height + random_bits(place_key, shape) % height
 
@@ -82,17 +83,19 @@ def _latin_hypercube(sampler: DeviceSampler, key: Key) -> Bits:
 def _sobol(sampler: DeviceSampler, key: Key) -> Bits:
     """A linear scramble of the digits and a digital shift (Matoušek 1998): a random point set that stays a net.
 
-    Every digit is replaced by itself plus a random combination of the more significant ones, modulo two.
+    To every digit a random combination of the more significant ones is added, modulo two.
     """
     assert sampler.sequence is not None
-    mask_key, shift_key = jax.random.split(key)
-    digit = np.arange(_DIGITS, dtype=np.uint64)[:, None]
-    own = jnp.asarray((1 << (_DIGITS - 1 - digit)).astype(np.uint32))
-    above = jnp.asarray((_SPAN - (1 << (_DIGITS - digit))).astype(np.uint32))
-    masks = own | (random_bits(mask_key, (_DIGITS, sampler.coordinates)) & above)
-    parity = jax.lax.population_count(jnp.asarray(sampler.sequence)[:, None] & masks) & jnp.uint32(1)
-    scrambled = jnp.sum(parity * own, axis=1, dtype=jnp.uint32)
-    return scrambled ^ random_bits(shift_key, (sampler.coordinates,))
+    column_key, shift_key = jax.random.split(key)
+    sequence = jnp.asarray(sampler.sequence)
+    digits = (sampler.count - 1).bit_length()  # of the first 2ᵐ points only m digits differ from zero
+    columns = random_bits(column_key, (digits, sampler.coordinates))
+    scrambled = jnp.broadcast_to(random_bits(shift_key, (sampler.coordinates,)), sequence.shape)
+    for number in range(digits):
+        place = jnp.uint32(1 << (_DIGITS - 1 - number))
+        column = place | (columns[number] & (place - 1))
+        scrambled = scrambled ^ jnp.where(sequence & place, column, jnp.uint32(0))
+    return scrambled
 
 
 def _halton(sampler: DeviceSampler, key: Key) -> Bits:
