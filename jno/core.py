@@ -11,7 +11,7 @@ import jax
 from jno._core_state import StoredProblem
 from jno._evaluator import as_expression, expression_names
 from jno.architectures import ArchSpace
-from jno.compiler import check_finite
+from jno.compiler import check_finite, needs_window
 from jno.domain import domain as Domain
 from jno.export import ExportedFile, export_expressions
 from jno.plots import PlotOptions, ProblemDescription, network_fields
@@ -381,9 +381,9 @@ class core(StoredProblem):
         history = statistics(self.training_logs).total_loss_history
         return self._evaluator.plotted(operation, domain, options, history)
 
-    def _repr_html_(self) -> str:
-        """Equations, models, points and derivative passes, for notebooks."""
-        return "".join(self._description().sections())
+    def _repr_html_(self) -> str | None:
+        """Equations, models, points and derivative passes, for notebooks; nothing of a core without expressions."""
+        return "".join(self._description().sections()) or None
 
     def report_sections(self) -> list[Markup]:
         """The same and the fields of the networks: the parts of `statistics.report` that tell of the problem."""
@@ -396,7 +396,7 @@ class core(StoredProblem):
 
     def _description(self) -> ProblemDescription:
         expressions = dict(zip(expression_names(self.all_ops), self.all_ops, strict=True))
-        plan = self._evaluator.plan(1) if self.all_ops else ""
+        plan = self._evaluator.plan(None if needs_window(self.all_ops) else 1) if self.all_ops else ""
         return ProblemDescription(expressions, self._models, self.domain, plan)
 
     @checked(name=TEXT)

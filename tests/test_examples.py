@@ -463,7 +463,8 @@ def test_mistakes_in_readings(tmp_path, text, message):
 
 
 # --- the front page -------------------------------------------------------------------------------------------
-def test_readme_example(capsys):
+def test_readme_example(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     readme = Path(jno.__file__).parent.parent / "README.md"
     if not readme.is_file():
         pytest.skip("only the source tree has a README.md")
@@ -474,3 +475,4 @@ def test_readme_example(capsys):
     largest = names["core"].eval(jno.np.abs(names["u"] - names["exact"]).max)
     assert largest.item() < 1e-2
     assert "largest error:" in capsys.readouterr().out
+    picture(tmp_path, "poisson")

@@ -248,6 +248,15 @@ def test_samples():
         crux.plot(c * x, sample=3)
 
 
+def test_many_samples_are_drawn_on_the_mesh_as_it_is():
+    domain = 20 * jno.domain.rect(mesh_size=0.25)
+    x, _, _ = domain.variable("interior")
+    c = domain.variable("c", np.arange(20.0)[:, None])
+    (image,) = maps(jno.core([(c * x).mse]).plot(c * x, sample=7))
+    assert len(image.get_array()) == 25
+    np.testing.assert_allclose(image.get_array(), 7 * image._triangulation.x, rtol=1e-5)
+
+
 def test_space():
     domain = jno.domain.cube(mesh_size=0.5)
     x, _y, z, _ = domain.variable("interior")

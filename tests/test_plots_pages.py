@@ -90,7 +90,12 @@ def test_a_core_shows_its_problem(trained):
     row = re.search(r"<tr><td[^>]*>u</td>.*?</tr>", text)[0]
     assert re.findall(r">([^<>]+)</td>", row) == ["u", "MLP", str(total), str(total), "0", "0", "optax"]
     assert re.search(r"&lt;k&gt;</td>.*?</tr>", text)[0].count(f">{total}<") == 2
-    assert checked(jno.core([])._repr_html_()).text == ""
+    assert jno.core([])._repr_html_() is None
+
+
+def test_a_core_that_needs_all_times_shows_its_passes():
+    x, t = jno.domain.line(mesh_size=0.5, time=(0.0, 1.0, 3)).variable("interior")
+    assert "Derivative passes" in checked(jno.core([((x * t).d(x)).integrate(t).mse])._repr_html_()).text
 
 
 def test_models_show_their_leaves(trained):

@@ -28,6 +28,7 @@ _TIMES = {1: 101, 2: 4, 3: 1}
 """Times that are shown, by the number of coordinates of space."""
 _FRAMES = 41
 _SLACK = 1e-9
+_FEW_SAMPLES = 8
 _AXES = ("x", "y", "z")
 _WITH_TIMES = 4
 """Axes of data that has a value for every time: samples, times, points, components."""
@@ -139,7 +140,8 @@ class _Evaluation:
         request = self._site.request
         geometry = self._site.geometry(self._options.sample)
         if request is None or isinstance(request, Domain):
-            places, times = places_of(geometry, self._tags[0]), None
+            smooth = self._site.domain.total_samples <= _FEW_SAMPLES  # all rows of the batch are computed
+            places, times = places_of(geometry, self._tags[0], smooth=smooth), None
         else:
             if self._moves and self._options.times is not None and not isinstance(request, tuple):
                 request = (request, self._options.times)

@@ -44,8 +44,14 @@ class Places:
         return int(self.points.shape[1])
 
 
-def places_of(geometry: Geometry, tag: str) -> Places:
-    """Enough points of a region for a smooth picture; those of a boundary or of a cloud as they are."""
+def places_of(geometry: Geometry, tag: str, *, smooth: bool = True) -> Places:
+    """The points of a region that a picture shows.
+
+    Args:
+        geometry: the geometry of the region.
+        tag: the region; those that the geometry does not have stand for all of it.
+        smooth: whether a coarse mesh is refined.  Boundaries and clouds have the points they have.
+    """
     if not geometry.has(tag) and geometry.mesh is None:
         return _of_shape(geometry, "interior") if geometry.lazy is not None else _cloud(geometry.points)
     if geometry.has(tag) and geometry.is_boundary(tag):
@@ -53,7 +59,7 @@ def places_of(geometry: Geometry, tag: str) -> Places:
     if geometry.mesh is None:
         return _of_shape(geometry, tag) if geometry.lazy is not None else _cloud(geometry.pool(tag))
     if geometry.dimension == 2:
-        return _of_mesh(geometry, tag)
+        return _of_mesh(geometry, tag, _FINE_TRIANGLES if smooth else 1)
     points = geometry.pool(tag) if tag in geometry.tags else geometry.points
     if geometry.dimension == 1:
         return Places(np.linspace(points.min(), points.max(), _CURVE_POINTS)[:, None])
@@ -137,7 +143,7 @@ def _along(segments: Float[np.ndarray, "E 2 2"], count: int) -> Points:
     return np.unique(np.concatenate(pieces).round(12), axis=0)
 
 
-def _of_mesh(geometry: Geometry, tag: str) -> Places:
+def _of_mesh(geometry: Geometry, tag: str, fine: int) -> Places:
     from matplotlib.tri import Triangulation, UniformTriRefiner
 
     mesh = geometry.mesh
@@ -148,7 +154,7 @@ def _of_mesh(geometry: Geometry, tag: str) -> Places:
         return Places(np.asarray(geometry.pool(tag), np.float64))
     nodes, numbers = np.unique(triangles, return_inverse=True)
     triangulation = Triangulation(mesh.points[nodes, 0], mesh.points[nodes, 1], numbers.reshape(triangles.shape))
-    halvings = int(np.ceil(np.log2(max(1.0, _FINE_TRIANGLES / len(triangles))) / 2.0))
+    halvings = int(np.ceil(np.log2(max(1.0, fine / len(triangles))) / 2.0))
     if halvings:
         triangulation = UniformTriRefiner(triangulation).refine_triangulation(subdiv=halvings)
     return Places(np.column_stack([triangulation.x, triangulation.y]), np.asarray(triangulation.triangles))
