@@ -107,11 +107,11 @@ class statistics:
             TypeError: ``core`` is not a problem.
 
         Example:
-            >>> import numpy as np, os, tempfile
+            >>> import numpy as np, pathlib, tempfile
             >>> from jno.utils.statistics import statistics
-            >>> file = os.path.join(tempfile.mkdtemp(), "run.html")
+            >>> file = pathlib.Path(tempfile.mkdtemp(), "run.html")
             >>> history = statistics([{"total_loss": np.array([1.0, 0.1])}]).report(file)
-            >>> "final total loss" in open(file).read()
+            >>> "final total loss" in file.read_text(encoding="utf-8")
             True
         """
         from jno.utils._report import written_report
