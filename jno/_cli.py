@@ -1,4 +1,4 @@
-"""The console command: `jno info` and `jno demo`."""
+"""The console command: `jno info`, `jno demo` and `jno new`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import argparse
 import csv
 import importlib.util
 import inspect
+import shlex
 import sys
-from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,6 +29,17 @@ DEMOS = {
     "fem_operator": "finite elements make the data of a neural operator on an L-shaped plate",
     "vpinn_poisson": "variational network: Poisson equation in weak form with a given flux",
 }
+STARTERS = {
+    "poisson": ("poisson", "Poisson's equation on a square, exact boundary condition"),
+    "time": ("time_dependent", "the heat equation: initial values, boundary values, levels of time"),
+    "inverse": ("inverse_problem", "an unknown coefficient from readings"),
+    "operator": (
+        "neural_operator",
+        "a neural operator (DeepONet) from a load to the solution, trained by the equation",
+    ),
+    "weak": ("weak_form", "a weak form, solved by finite elements and by a network"),
+}
+"""Kinds of `jno new`: the script in `examples/starters` and what it solves."""
 _PACKAGES = ("jax", "jaxlib", "equinox", "optax", "foundax", "paramax", "numpy", "scipy", "shapely", "matplotlib")
 _OPTIONAL = {
     "mesh": ("gmsh", "h5py", "meshio"),
@@ -49,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with ``arguments`` (default: those of the process) and return its exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    commands = {"info": _info, "demo": _demo}
+    commands = {"info": _info, "demo": _demo, "new": _new}
     if options.command is None:
         parser.print_help()
         return _USAGE_ERROR
@@ -63,20 +75,33 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"jno {_version('jno-jax')}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("info", help="versions, devices and configuration")
-    names = "\n".join(f"  {name:19}{text}" for name, text in DEMOS.items())
     demo = commands.add_parser(
         "demo",
         help=f"solve a problem: {', '.join(DEMOS)}",
-        description=f"Solve a problem and draw the result.\n\ndemos:\n{names}",
+        description=f"Solve a problem and draw the result.\n\ndemos:\n{_listed(DEMOS)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    demo.add_argument("name", nargs="?", default="poisson", help="which one (default: poisson)")
+    demo.add_argument("name", nargs="?", help="which one (default: poisson)")
+    demo.add_argument("--list", action="store_true", help="show the names and the problems, and run none")
     demo.add_argument("--epochs", type=_positive, help="number of epochs (default: the demo's own)")
     demo.add_argument("--out", metavar="DIR", help="folder of the picture and the log (default: runs/NAME)")
     demo.add_argument(
         "--data", metavar="FILE", help="CSV file of sensor readings: `inverse` x, t, u; `fem_inverse` x, y, u"
     )
+    kinds = {kind: text for kind, (_, text) in STARTERS.items()}
+    new = commands.add_parser(
+        "new",
+        help=f"write a script to start from: {', '.join(kinds)}",
+        description=f"Write a commented script to start from.\n\nkinds:\n{_listed(kinds)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    new.add_argument("name", help="name of the script, with or without .py; an existing file is never overwritten")
+    new.add_argument("--kind", choices=list(kinds), default="poisson", help="which one (default: poisson)")
     return parser
+
+
+def _listed(texts: Mapping[str, str]) -> str:
+    return "\n".join(f"  {name:19}{text}" for name, text in texts.items())
 
 
 def _positive(text: str) -> int:
@@ -144,9 +169,7 @@ def _configuration() -> dict[str, Any]:
 # --- jno demo -------------------------------------------------------------------------------------------------
 def load_example(name: str) -> ModuleType:
     """The module `examples/<name>.py`, from the installed package or from the source tree around it."""
-    package = Path(__file__).parent
-    folders = (package / "_examples", package.parent / "examples")
-    path = next(folder / f"{name}.py" for folder in folders if (folder / f"{name}.py").is_file())
+    path = _example_file(f"{name}.py")
     spec = importlib.util.spec_from_file_location(f"jno._examples.{name}", path)
     assert spec is not None  # as for every .py file
     assert spec.loader is not None
@@ -155,10 +178,20 @@ def load_example(name: str) -> ModuleType:
     return module
 
 
+def _example_file(name: str) -> Path:
+    package = Path(__file__).parent
+    return next(path for path in (package / "_examples" / name, package.parent / "examples" / name) if path.is_file())
+
+
 def _demo(options: argparse.Namespace) -> int:
     from jno.utils import get_runs_base_dir, start_configured_cache, user_path
 
-    name = options.name
+    if options.list:
+        if any(value is not None for value in (options.name, options.epochs, options.out, options.data)):
+            return _fail("--list runs no demo; leave out the name and the other options")
+        print(_listed(DEMOS))
+        return 0
+    name = options.name or "poisson"
     if name not in DEMOS:
         return _fail(f"there is no demo {name!r}; choose one of {', '.join(DEMOS)}")
     if options.data is not None and name not in ("inverse", "fem_inverse"):
@@ -180,6 +213,29 @@ def _demo(options: argparse.Namespace) -> int:
     start_configured_cache(default=True)
     print(f"{name}: {DEMOS[name]}")
     example.main(**keywords)
+    return 0
+
+
+# --- jno new --------------------------------------------------------------------------------------------------
+def _new(options: argparse.Namespace) -> int:
+    from jno.utils import user_path
+
+    path = user_path(options.name)
+    if path.suffix not in ("", ".py") or path.name in ("", ".."):
+        return _fail(f"{options.name!r} is not the name of a Python script; give one such as heat or heat.py")
+    path = path.with_suffix(".py")
+    if path.stem in {"jno", *sys.stdlib_module_names, *packages_distributions()}:
+        return _fail(
+            f"{path.name} would hide the Python module {path.stem!r} from the script itself; choose another name"
+        )
+    try:
+        with path.open("x", encoding="utf-8") as script:
+            script.write(_example_file(f"starters/{STARTERS[options.kind][0]}.py").read_text(encoding="utf-8"))
+    except FileExistsError:
+        return _fail(f"{path} exists; jno new overwrites nothing, choose another name")
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}")
+    print(f"wrote {path} ({STARTERS[options.kind][1]}); run it: python {shlex.quote(str(path))}")
     return 0
 
 

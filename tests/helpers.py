@@ -192,3 +192,10 @@ def compilations(action):
     finally:
         jax.monitoring.unregister_event_duration_listener(listen)
     return len(seen)
+
+
+def one_line_error(capsys: Any) -> str:
+    """What a command wrote to its error stream, which must be one line."""
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1, "an error is one line"
+    return captured.err.rstrip("\n")

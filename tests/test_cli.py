@@ -7,17 +7,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from helpers import one_line_error
 
 import jno
 from jno._cli import DEMOS, load_example, main
 
 ROOT = Path(jno.__file__).parent.parent
-
-
-def error_of(capsys):
-    captured = capsys.readouterr()
-    assert captured.err.count("\n") == 1, "an error is one line"
-    return captured.err.rstrip("\n")
 
 
 def test_info(capsys, monkeypatch, tmp_path):
@@ -66,8 +61,20 @@ def test_no_command_shows_help(capsys):
 
 def test_unknown_demo(capsys):
     assert main(["demo", "nosuch"]) == 2
-    message = error_of(capsys)
+    message = one_line_error(capsys)
     assert message == f"jno: error: there is no demo 'nosuch'; choose one of {', '.join(DEMOS)}"
+
+
+def test_list_of_demos(capsys):
+    assert main(["demo", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [tuple(line.split(maxsplit=1)) for line in lines] == list(DEMOS.items())
+
+
+@pytest.mark.parametrize("extra", [["burgers"], ["--epochs", "3"], ["--out", "here"], ["--data", "x.csv"]])
+def test_list_of_demos_goes_alone(capsys, extra):
+    assert main(["demo", "--list", *extra]) == 2
+    assert one_line_error(capsys) == "jno: error: --list runs no demo; leave out the name and the other options"
 
 
 @pytest.mark.parametrize("text", ["0", "-3", "many", "1.5"])
@@ -88,7 +95,7 @@ def test_unknown_option(capsys):
 def test_data_belongs_to_inverse(capsys):
     assert main(["demo", "poisson", "--data", "x.csv"]) == 2
     assert (
-        error_of(capsys)
+        one_line_error(capsys)
         == "jno: error: --data belongs to the demos 'inverse' and 'fem_inverse'; 'poisson' reads no data"
     )
 
@@ -111,7 +118,7 @@ def test_default_folder_follows_the_configuration(capsys, monkeypatch, tmp_path)
 def test_folder_that_is_a_file(capsys, tmp_path):
     (tmp_path / "file").touch()
     assert main(["demo", "--out", str(tmp_path / "file")]) == 2
-    assert error_of(capsys) == f"jno: error: {tmp_path / 'file'}: File exists"
+    assert one_line_error(capsys) == f"jno: error: {tmp_path / 'file'}: File exists"
 
 
 @pytest.mark.parametrize(
@@ -125,12 +132,12 @@ def test_bad_readings(capsys, tmp_path, text, message):
     file = tmp_path / "readings.csv"
     file.write_text(text)
     assert main(["demo", "inverse", "--data", str(file), "--out", str(tmp_path)]) == 2
-    assert error_of(capsys) == f"jno: error: {file}: {message}"
+    assert one_line_error(capsys) == f"jno: error: {file}: {message}"
 
 
 def test_readings_that_do_not_exist(capsys, tmp_path):
     assert main(["demo", "inverse", "--data", str(tmp_path / "none.csv"), "--out", str(tmp_path)]) == 2
-    assert error_of(capsys) == f"jno: error: {tmp_path / 'none.csv'}: No such file or directory"
+    assert one_line_error(capsys) == f"jno: error: {tmp_path / 'none.csv'}: No such file or directory"
 
 
 def test_demos_are_described_by_their_own_names():
@@ -140,7 +147,7 @@ def test_demos_are_described_by_their_own_names():
 
 def test_epochs_belong_to_demos_that_train(capsys):
     assert main(["demo", "fem_elasticity", "--epochs", "3"]) == 2
-    assert error_of(capsys) == (
+    assert one_line_error(capsys) == (
         "jno: error: --epochs belongs to demos that train; 'fem_elasticity' solves its equations"
     )
 
@@ -159,4 +166,6 @@ def test_every_package_is_in_the_wheel():
         pytest.skip("only the source tree has a pyproject.toml")
     listed = tomllib.loads(project.read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
     present = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "jno").rglob("__init__.py")}
-    assert set(listed) == present | {"jno._examples"}, "complete [tool.setuptools] packages in pyproject.toml"
+    assert set(listed) == present | {"jno._examples", "jno._examples.starters"}, (
+        "complete [tool.setuptools] packages in pyproject.toml"
+    )

@@ -217,8 +217,11 @@ def test_normals_of_a_tag_around_a_hole_point_into_it():
 @pytest.mark.parametrize("where", [quarter, box(0, 0, 0.5, 0.5)])
 def test_interior_tags_have_no_normals(where):
     d = square().tag("hot", where)
-    with pytest.raises(ValueError, match=r"The tag 'hot' has no outward normals: .* Boundary tags: \['bottom'"):
+    with pytest.raises(
+        ValueError, match=r"The tag 'hot' has no outward normals: .* Boundary tags: \['bottom'"
+    ) as caught:
         d.variable("hot", normals=True)
+    assert str(caught.value).endswith("gets a tag by its facets: domain.tag(name, lambda x, n, name: ...).")
 
 
 # -- sampling ----

@@ -96,7 +96,8 @@ def _without_source(domain: DomainView, tag: str, normals: bool, reverse_normals
     if normals and not _is_boundary(domain, request.region):
         boundaries = (name for name in domain.sampled_tags if name != INITIAL and domain.geometry.is_boundary(name))
         raise ValueError(
-            f"The tag {tag!r} has no outward normals: it is not a boundary tag. Boundary tags: {sorted(boundaries)}."
+            f"The tag {tag!r} has no outward normals: it is not a boundary tag. Boundary tags: {sorted(boundaries)}. "
+            "A part of the boundary gets a tag by its facets: domain.tag(name, lambda x, n, name: ...)."
         )
     return request
 
