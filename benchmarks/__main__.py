@@ -18,6 +18,7 @@ from ._batches import batches_row
 from ._case import Size
 from ._differences import differences_row
 from ._domain import domain_row
+from ._envelope import envelope_row
 from ._fresh_points import fresh_points_row
 from ._imports import import_seconds
 from ._measure import Effort, measure, measure_evaluation, measure_overhead, median, ratio
@@ -51,6 +52,7 @@ _OTHER_ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "overhead": _overhead_row,
     "domain": domain_row,
     "differences": differences_row,
+    "envelope": envelope_row,
     "sampling": sampling_row,
     **{name: functools.partial(batches_row, name) for name in BATCH_ROWS},
     "start": start_row,

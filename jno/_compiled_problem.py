@@ -157,12 +157,13 @@ class CompiledProblem:
 
     @checked(min_consecutive=integer(1, 10**9))
     def print_plan(self: P, file: object = None, min_consecutive: int | None = 1) -> P:
-        """Print which derivatives are computed together and where new points come from; returns ``self``.
+        """Print what is computed once, which derivatives together, and where new points come from; returns ``self``.
 
         Every pass carries the value of a network and the listed operators through it once; sums of derivatives that
         occur only as a sum (a Laplacian) are carried as one.  Derivatives whose computation a scheme forces, and
-        primitives that had no Taylor rule, are listed apart.  Of every tag with a resampling strategy a line says
-        whether the compiled step draws its points or the host replaces them.
+        primitives that had no Taylor rule, are listed apart.  What follows from points and data alone, and is worth
+        it, `solve` computes before the steps, with the derivatives that are listed.  Of every tag with a resampling
+        strategy a line says whether the compiled step draws its points or the host replaces them.
 
         Args:
             file: where to print, a stream or the path of a file, which is replaced; default: standard output.

@@ -14,6 +14,7 @@ from jno.utils import (
     get_config,
     get_config_path,
     get_logger,
+    get_precompute_bytes,
     get_rsa_private_key,
     get_rsa_public_key,
     get_runs_base_dir,
@@ -152,6 +153,22 @@ def test_stop_on_nonfinite(project, monkeypatch):
     monkeypatch.setenv("JNO_STOP_ON_NONFINITE", "maybe")
     with pytest.raises(ValueError, match="JNO_STOP_ON_NONFINITE; allowed: 1, true, 0, false"):
         get_stop_on_nonfinite()
+
+
+def test_memory_for_what_is_computed_once(project, monkeypatch):
+    assert get_precompute_bytes() == 512 * 2**20
+    project("[jno]\nprecompute_mib = 3\n")
+    assert get_precompute_bytes() == 3 * 2**20
+    monkeypatch.setenv("JNO_PRECOMPUTE_MIB", "0")
+    assert get_precompute_bytes() == 0
+    for wrong in ("-1", "1.5", "much"):
+        monkeypatch.setenv("JNO_PRECOMPUTE_MIB", wrong)
+        with pytest.raises(ValueError, match="JNO_PRECOMPUTE_MIB; set a whole number of MiB, such as 512"):
+            get_precompute_bytes()
+    monkeypatch.delenv("JNO_PRECOMPUTE_MIB")
+    project("[jno]\nprecompute_mib = -1\n")
+    with pytest.raises(ValueError, match=r"precompute_mib must be at least 0, got -1"):
+        get_precompute_bytes()
 
 
 def test_runs_base_dir(project, monkeypatch):

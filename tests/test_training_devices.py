@@ -24,6 +24,16 @@ def points(mesh):
     constraints = [w[0] * first, w[1] * second, w[0].tracker(interval=10), u.mean.tracker(interval=10)]
     return jno.core(constraints, mesh=mesh), net, u, {}
 
+def envelope(mesh):
+    domain = jno.domain.disk(mesh_size=0.1)
+    x, y, _ = domain.variable("interior")
+    module = foundax.mlp(2, hidden_dims=16, num_layers=2, key=jax.random.PRNGKey(0))
+    net = jno.nn(module).optimizer(optax.adam(1e-2))
+    u = net(x, y) * domain.distance_function(smooth=True)
+    crux = jno.core([(u.laplacian(x, y) + 1.0).mse], mesh=mesh)
+    assert crux._solver._built.program(1).precomputed.expressions
+    return crux, net, u, {}
+
 def rows(mesh):
     domain = 16 * jno.domain.line(mesh_size=0.25)
     a = domain.variable("a", np.linspace(-1, 1, 16 * 6, dtype=np.float32).reshape(16, 1, 6, 1))
@@ -49,7 +59,7 @@ def run(build, mesh, **options):
 SINGLE = (
     PROBLEMS
     + """
-found = {name: run(build, (1, 1)) for name, build in (("points", points), ("rows", rows))}
+found = {name: run(build, (1, 1)) for name, build in (("points", points), ("rows", rows), ("envelope", envelope))}
 print("RESULT " + json.dumps({**found, "rows offloaded": run(rows, (1, 1), offload_data=True)}))
 """
 )
@@ -61,6 +71,7 @@ found = {}
 for name, build in (("points", points), ("rows", rows)):
     for mesh in ((8, 1), (1, 8), (2, 4), (1, 1)):
         found[f"{name} {mesh}"] = run(build, mesh)
+found["envelope (8, 1)"] = run(envelope, (8, 1))
 found["rows offloaded"] = run(rows, (2, 4), offload_data=True)
 try:
     crux, *_ = rows((8, 1))
@@ -114,6 +125,7 @@ def test_eight_devices_give_the_numbers_of_one(single):
             divides = shape[-1] % 4 == 0
             assert ("model" in spec) == divides
             assert shard == [*shape[:-1], shape[-1] // 4 if divides else shape[-1]]
+    np.testing.assert_allclose(found["envelope (8, 1)"]["losses"], single["envelope"]["losses"], rtol=1e-5)
     np.testing.assert_allclose(found["rows offloaded"]["losses"], single["rows offloaded"]["losses"], rtol=1e-5)
     assert "a step sees 6 samples, which the 8 devices of the batch axis" in found["batch"]
     assert "mesh=(3, 1) asks for 3 devices, JAX has 8" in found["mesh"]

@@ -42,6 +42,8 @@ from ._point_sets import JointPoints as JointPoints
 from ._point_sets import PointArray as PointArray
 from ._point_sets import point_counts as point_counts
 from ._pointwise import check_pointwise as check_pointwise
+from ._precompute import precompute as precompute
+from ._precomputed import PRECOMPUTED as PRECOMPUTED
 from ._probes import is_pointwise as is_pointwise
 from ._probes import shapes_with_more_points as shapes_with_more_points
 from ._program import Program as Program

@@ -56,12 +56,19 @@ class PointBlocks:
 
     def __init__(self, program: Program, tags: Sequence[str], count: int, sizes: Mapping[str, int]) -> None:
         self.count = count
+        self._program = program
         self._tags = list(tags)
         means = _unweighted_means(program)
         self._means = [_OF_RESIDUAL[mean.reduction] for mean in means]
         targets = [mean.residual for mean in means]
         self._targets = Program(
-            targets, program.domain, window=1, context=program.context, graph=program.graph, pointwise_only=True
+            targets,
+            program.domain,
+            window=1,
+            context=program.context,
+            graph=program.graph,
+            pointwise_only=True,
+            precomputed=program.precomputed,
         )
         points = {tag: self._targets.sources["points", tag].shape[-2] for tag in tags if tag}
         self._sizes = {**points, **sizes}
@@ -71,16 +78,17 @@ class PointBlocks:
         blocked: dict[Name, Array] = {}
         unblocked: dict[Name, AnyArray] = {}
         for name, array in data.items():
-            if name[0] != "points":
+            if name[0] == "points" or self._program.holds_at_points(name):
+                blocked[name] = self._cut(jnp.asarray(array))
+            else:
                 unblocked[name] = array
-                continue
-            size = -(-array.shape[-2] // self.count)
-            filled = jnp.concatenate(
-                [array, jnp.repeat(array[..., -1:, :], size * self.count - array.shape[-2], axis=-2)], axis=-2
-            )
-            cut = filled.reshape(*array.shape[:-2], self.count, size, array.shape[-1])
-            blocked[name] = jnp.moveaxis(cut, -3, 0)
         return blocked, unblocked
+
+    def _cut(self, array: Shaped[Array, "B T N ..."]) -> Shaped[Array, "blocks B T n ..."]:
+        count = array.shape[2]
+        size = -(-count // self.count)
+        filled = jnp.concatenate([array, jnp.repeat(array[:, :, -1:], size * self.count - count, axis=2)], axis=2)
+        return jnp.moveaxis(filled.reshape(*array.shape[:2], self.count, size, *array.shape[3:]), 2, 0)
 
     def losses(
         self, modules: Modules, data: Arrays, block: int | Int[Array, ""], key: Key | None

@@ -30,6 +30,8 @@ class Direction:
     temporal: bool
     column: int | None
     normal_tag: str | None = None
+    variable: Variable | None = dataclasses.field(default=None, compare=False)
+    """One that asks for this direction."""
 
     def __str__(self) -> str:
         if self.temporal:
@@ -62,17 +64,17 @@ class Direction:
 def direction_of(variable: Variable) -> Direction:
     """Direction a derivative with respect to ``variable`` takes."""
     if variable.axis == "temporal":
-        return Direction(variable.tag, True, None)
+        return Direction(variable.tag, True, None, variable=variable)
     if is_normal(variable):
         if variable.dim[0] != 0 or variable.size != variable.domain.dimension:
             raise ValueError(
                 f"u.d({variable!r}): a normal derivative needs the whole normal vector, "
                 "n = domain.variable(tag, normals=True), not one of its components"
             )
-        return Direction(point_tag(variable), False, None, variable.tag)
+        return Direction(point_tag(variable), False, None, variable.tag, variable)
     if variable.dim[1] is None or variable.size != 1:
         raise ValueError(f"u.d({variable!r}): differentiate with respect to one column at a time")
-    return Direction(variable.tag, False, variable.dim[0])
+    return Direction(variable.tag, False, variable.dim[0], variable=variable)
 
 
 def target_of(node: Node, target: Node, direction: Direction, scope: Scope) -> Evaluate | None:

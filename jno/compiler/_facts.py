@@ -92,12 +92,12 @@ def _frontier(roots: Sequence[Node], graph: Graph, point_tags: PointTags) -> dic
         if tag and id(node) in calls_network and not rebound & graph.tags(node):
             largest.setdefault(tag, {})[id(node)] = node
         elif not isinstance(node, Variable):
-            below = rebound | _rebound_tags(node, graph)
+            below = rebound | rebound_tags(node, graph)
             stack.extend((child, below) for child in reversed(node.children()))
     return {tag: tuple(nodes.values()) for tag, nodes in largest.items()}
 
 
-def _rebound_tags(node: Node, graph: Graph) -> frozenset[str]:
+def rebound_tags(node: Node, graph: Graph) -> frozenset[str]:
     """Tags at whose own points and times the children of a node are not evaluated: a folded value would not be read."""
     if not node.binds:
         return frozenset()

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jno.trace import Node
 
 from ._outer_axes import OuterAxes, Rows
+from ._precomputed import Precomputed
 from ._scope import Bindings, NotPointwiseError, Scope, Setting
 from ._types import AnyArray, Name
 from ._value import Value
@@ -25,7 +26,7 @@ FOLDED = "folded"
 """Kind of the arrays that hold folded values, beside those of the data; in place of a tag they have a node's id."""
 
 
-def fold(tag: str, nodes: Sequence[Node], rows: Rows, setting: Setting) -> Rows:
+def fold(tag: str, nodes: Sequence[Node], rows: Rows, setting: Setting, precomputed: Precomputed) -> Rows:
     """Values of point-wise ``nodes`` on all points of ``tag`` at once, unfolded again to ``(B, W, N, ...)``.
 
     Args:
@@ -33,6 +34,7 @@ def fold(tag: str, nodes: Sequence[Node], rows: Rows, setting: Setting) -> Rows:
         nodes: those of the frontier for this tag.
         rows: the data.
         setting: setting of the evaluation.
+        precomputed: fixed parts that the data may hold.
 
     Returns:
         the values by ``("folded", id of the node)``; a node that turns out to couple points is left out.
@@ -47,29 +49,39 @@ def fold(tag: str, nodes: Sequence[Node], rows: Rows, setting: Setting) -> Rows:
         axes = [rows.axes[name] for name in names]
         outer = OuterAxes(any(outer.samples for outer in axes), any(outer.levels for outer in axes))
         if outer.samples or outer.levels:
-            arrays = {name: _with_axes(rows.arrays[name], rows.axes[name], outer) for name in names}
-            folded |= _fold_group(tag, members, arrays, outer, setting)
+            read = names | (precomputed.pointwise_below(members, setting.facts().point_tags) & set(rows.arrays))
+            arrays = {name: _with_axes(rows.arrays[name], rows.axes[name], outer) for name in read}
+            folded |= _fold_group(tag, members, arrays, outer, setting, precomputed)
     return folded
 
 
 def _fold_group(
-    tag: str, nodes: Sequence[Node], arrays: Mapping[Name, AnyArray], outer: OuterAxes, setting: Setting
+    tag: str,
+    nodes: Sequence[Node],
+    arrays: Mapping[Name, AnyArray],
+    outer: OuterAxes,
+    setting: Setting,
+    precomputed: Precomputed,
 ) -> Rows:
-    """Nodes that depend on the same arrays ``(B, W, N, D)`` (``B``, ``W`` where present)."""
-    lead = jnp.broadcast_shapes(*(array.shape[:-2] for array in arrays.values()))
+    """Nodes that depend on the same arrays ``(B, W, N, ...)`` (``B``, ``W`` where present)."""
+    lead = jnp.broadcast_shapes(*(array.shape[: outer.samples + outer.levels] for array in arrays.values()))
     count = arrays["points", tag].shape[-2]
-    flat = {
-        name: jnp.broadcast_to(array, (*lead, count, array.shape[-1])).reshape(-1, array.shape[-1])
-        for name, array in arrays.items()
-    }
+    flat = {name: _flat(array, lead, count) for name, array in arrays.items()}
     points = {name: array for (kind, name), array in flat.items() if kind == "points"}
     times = {name: array for (kind, name), array in flat.items() if kind == "times"}
     scope = Scope(dataclasses.replace(setting, pointwise_only=True), Bindings(points, times, {}, {}, {}))
+    scope.know(precomputed.known(flat))
     values = {
         (FOLDED, str(number)): value.array.reshape(*lead, count, *value.array.shape[1:])
         for number, value in _pointwise_values(scope, nodes).items()
     }
     return Rows(values, dict.fromkeys(values, outer))
+
+
+def _flat(array: AnyArray, lead: tuple[int, ...], count: int) -> AnyArray:
+    """The points of all samples and levels in a row."""
+    entries = array.shape[len(lead) + 1 :]
+    return jnp.broadcast_to(array, (*lead, count, *entries)).reshape(-1, *entries)
 
 
 def _pointwise_values(scope: Scope, nodes: Sequence[Node]) -> dict[int, Value]:

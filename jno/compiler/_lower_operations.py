@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -156,7 +155,7 @@ def reshape(node: Reshape, scope: Scope, target: Value) -> Value:
 @lowers(FunctionCall)
 def function_call(node: FunctionCall, scope: Scope, *arguments: Value) -> Value:
     """The wrapped function on arrays, prepared as the node asks."""
-    keywords = {"key": scope.setting.key} if takes_key(node.fn) else {}
+    keywords = {"key": scope.setting.key} if node.takes_key else {}
     if node.align == "broadcast":
         arrays, axis = align(arguments)
         result = jnp.asarray(node.fn(*arrays, **keywords))
@@ -204,14 +203,6 @@ def _keeps_axis(node: FunctionCall, axis: int | None, arrays: list[Any], result:
         return True
     rank = max(array.ndim for array in arrays)
     return axis < (node.reduces_axis if node.reduces_axis >= 0 else rank + node.reduces_axis)
-
-
-def takes_key(function: Callable[..., Any]) -> bool:
-    """Whether a wrapped function has a parameter named ``key``."""
-    try:
-        return "key" in inspect.signature(function).parameters
-    except (ValueError, TypeError):  # ufunc-like builtins have no signature
-        return False
 
 
 @lowers(Tracker)

@@ -97,7 +97,8 @@ class PartitionTest:
         pieces: dict[Name, np.ndarray] = {}
         for points in sets:
             places = _places(points.count, _PARTS * self._part, generator)
-            for array in points.arrays:
+            # what follows from the points is computed anew here
+            for array in (array for array in points.arrays if array.name in self._arrays):
                 rows = np.take(self._arrays[array.name], places, axis=array.axis)
                 parts = np.stack(np.split(rows, _PARTS, axis=array.axis))
                 some[array.name] = rows

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -20,6 +20,7 @@ from jno.trace import Derivative, FieldValue, Jacobian, Node, Pointwise, title, 
 from jno.utils import get_logger
 
 from ._directional import Direction, direction_of, target_of
+from ._expansions import Known, Terms
 from ._requests import Factors, assembled, gradient, is_planned, requests
 from ._scope import Channel, Scope
 from ._taylor import (
@@ -69,7 +70,9 @@ def run_passes(scope: Scope, nodes: Sequence[Node]) -> None:
     for node in _collect(scope, nodes):
         groups.setdefault(_group_of(scope, node), []).append(node)
     for members in groups.values():
-        _Bundle(scope, members).run()
+        bundle = _Bundle(scope, members, scope.known)
+        # what a pass of other expressions was computed for may lack a derivative
+        (bundle if bundle.is_covered else _Bundle(scope, members, {})).run()
 
 
 def _collect(scope: Scope, nodes: Sequence[Node]) -> list[Derivative]:
@@ -141,11 +144,13 @@ class _Bundle:
 
     A level evaluates its targets once, as functions of the coordinates and of what earlier levels computed.  Which
     operators an earlier level must apply follows from what the later ones read of it, so needs are worked out from
-    the last level to the first, and values from the first to the last.
+    the last level to the first, and values from the first to the last.  What is known beforehand (fields of weak
+    forms, precomputed expressions) is read as if an earlier level had computed it.
     """
 
-    def __init__(self, scope: Scope, members: Sequence[Derivative]) -> None:
+    def __init__(self, scope: Scope, members: Sequence[Derivative], known: Mapping[int, Known]) -> None:
         self._scope = scope
+        self._known = known
         self._members = {id(node): node for node in members}
         self._directions: dict[Direction, int] = {}
         self._operators = {id(node): [self._operator(node, terms) for terms in requests(node)] for node in members}
@@ -158,13 +163,22 @@ class _Bundle:
         self._positions: dict[tuple[int, int], set[int]] = {}
         """Level and what it reads of earlier ones → positions of the parts it needs of that."""
         self._computed: dict[int, _Computed] = {}
+        self._level_inputs = {level: self._inputs(level) for level in range(max(self._level.values()), 0, -1)}
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether all derivatives are known that are needed of what is known."""
+        for level, inputs in self._level_inputs.items():
+            for node in inputs:
+                known = self._known.get(id(node))
+                if known is not None and not all(map(known.covers, self._read_terms(level, node).values())):
+                    return False
+        return True
 
     def run(self) -> None:
         """All levels, from the innermost targets outwards."""
-        count = max(self._level.values())
-        inputs = {level: self._inputs(level) for level in range(count, 0, -1)}
-        for level in range(1, count + 1):
-            self._run_level(level, inputs[level])
+        for level in sorted(self._level_inputs):
+            self._run_level(level, self._level_inputs[level])
         for target, computed in self._computed.items():
             value = computed.result.jets[computed.output].value
             self._scope.seed(target, dataclasses.replace(computed.value, array=value))
@@ -189,7 +203,7 @@ class _Bundle:
         return levels
 
     def _read_by(self, target: Node, targets: set[int]) -> list[Node]:
-        """Derivatives of the group, those of some targets, and fields that the value of ``target`` is computed from."""
+        """Derivatives of the group, some targets, and what is known, that the value of ``target`` is computed from."""
         read: list[Node] = []
         visited: set[int] = set()
         stack = [target]
@@ -198,11 +212,19 @@ class _Bundle:
             if id(node) in visited:
                 continue
             visited.add(id(node))
-            if id(node) in self._members or id(node) in targets or isinstance(node, FieldValue):
+            if id(node) in self._known:
+                if self._moves(node):
+                    read.append(node)
+            elif id(node) in self._members or id(node) in targets or isinstance(node, FieldValue):
                 read.append(node)
             elif not node.binds:
                 stack.extend(node.children())
         return read
+
+    def _moves(self, node: Node) -> bool:
+        """Whether the value changes along some direction of the pass."""
+        tags = self._scope.setting.graph.tags(node)
+        return not node.stops_gradient() and any(direction.tag in tags for direction in self._directions)
 
     def _targets(self, level: int) -> list[Node]:
         targets = {id(node.target): node.target for node in self._members.values() if self._level[id(node)] == level}
@@ -223,8 +245,8 @@ class _Bundle:
                 inputs[id(node)] = node
                 self._positions.setdefault((level, id(node)), {0}).update(positions)
         for number, node in inputs.items():
-            if isinstance(node, FieldValue):
-                continue  # all its derivatives are tabulated
+            if isinstance(node, FieldValue) or number in self._known:
+                continue  # its derivatives are tabulated
             outer = [streams.basis[position][0] for position in self._positions[level, number]]
             if number in self._members:
                 base = id(self._members[number].target)
@@ -241,10 +263,7 @@ class _Bundle:
         streams = self._streams(level)
         seeds = self._seeds(streams)
         input_values = [self._derived(node, IDENTITY) for node in inputs]
-        input_jets = [
-            self._jet(node, value, streams, self._positions[level, id(node)])
-            for node, value in zip(inputs, input_values, strict=True)
-        ]
+        input_jets = [self._jet(level, node, value, streams) for node, value in zip(inputs, input_values, strict=True)]
         target_values: list[Value] = []
 
         def function(*arrays: Array) -> list[Array]:
@@ -283,17 +302,35 @@ class _Bundle:
             tangents.setdefault(place, {})[number] = direction.tangent(self._scope)
         return {place: seed(array, tangents[place], streams) for place, array in coordinates.items()}
 
-    def _jet(self, node: Node, value: Value, streams: Streams, positions: set[int]) -> Jet:
-        """Jet of something an earlier level computed, without the parts that other levels need."""
+    def _jet(self, level: int, node: Node, value: Value, streams: Streams) -> Jet:
+        """Jet of something that is known or an earlier level computed, without the parts that other levels need."""
+        known = self._known.get(id(node))
+        if known is not None:
+            read = {position: known.derivative(terms) for position, terms in self._read_terms(level, node).items()}
+            return jet_of(value.array, {position: part for position, part in read.items() if part is not None}, streams)
         parts = {
             position: self._derived(node, streams.basis[position][0]).array
-            for position in sorted(positions)
+            for position in sorted(self._positions[level, id(node)])
             if position > 0
         }
         return jet_of(value.array, parts, streams)
 
+    def _read_terms(self, level: int, node: Node) -> dict[int, Terms]:
+        """The derivatives a level needs of something known, by position, without those that are zero."""
+        basis, tags = self._streams(level).basis, self._scope.setting.graph.tags(node)
+        directions = list(self._directions)
+        read: dict[int, Terms] = {}
+        for position in sorted(self._positions[level, id(node)] - {0}):
+            sums = [(tuple(directions[i] for i in monomial), weight) for monomial, weight in basis[position][0].terms]
+            terms = tuple(term for term in sums if all(direction.tag in tags for direction in term[0]))
+            if terms:
+                read[position] = terms
+        return read
+
     def _derived(self, node: Node, outer: Operator) -> Value:
-        """``outer`` of a derivative of the group, of a target, or of a field."""
+        """``outer`` of a derivative of the group, of a target, or of a field; of what is known the value."""
+        if id(node) in self._known:
+            return self._scope.value(node)
         if isinstance(node, FieldValue):
             return self._tabulated(node, outer)
         if id(node) not in self._members:

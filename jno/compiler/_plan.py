@@ -10,16 +10,24 @@ import jax
 from jno.trace import Derivative, Hessian, Jacobian, title, walk
 
 from ._passes import LevelReport
+from ._precompute import precompute
+from ._precomputed import Precomputed
 from ._program import Program
 from ._requests import is_planned
 
 
 def plan_text(program: Program, modules: Mapping[int, Any]) -> str:
-    """The derivative passes of a program, traced without computing anything, and what is forced by a scheme."""
+    """What training computes once, the derivative passes of a step, and what is forced by a scheme.
+
+    Everything is traced without computing anything.
+    """
+    precomputed = precompute(program, modules)
+    program.adopt(precomputed)
     reports: list[LevelReport] = []
     key = jax.random.key(0)
-    jax.eval_shape(lambda data, k: program(dict(modules), data, k, passes=reports), program.abstract_data, key)
-    lines: list[str] = []
+    data = {**program.abstract_data, **precomputed.shapes(program.abstract_data)}
+    jax.eval_shape(lambda data, k: program(dict(modules), data, k, passes=reports), data, key)
+    lines = _precomputed_lines(precomputed)
     for report in dict.fromkeys(reports):
         lines += _pass_lines(report)
     forced = [node for node in walk(program.roots) if isinstance(node, Derivative) and not is_planned(node)]
@@ -27,6 +35,16 @@ def plan_text(program: Program, modules: Mapping[int, Any]) -> str:
         lines.append("computed one by one")
         lines += [f"  {_forced_line(node)}" for node in forced]
     return "\n".join(lines) if lines else "no derivatives"
+
+
+def _precomputed_lines(precomputed: Precomputed) -> list[str]:
+    if not precomputed.expressions:
+        return []
+    size = precomputed.nbytes / 2**10
+    return [
+        f"computed once, and again where points are replaced ({size:.1f} KiB)",
+        *(f"  {title(expression.node)}: {', '.join(expression.titles())}" for expression in precomputed.expressions),
+    ]
 
 
 def _pass_lines(report: LevelReport) -> list[str]:

@@ -36,7 +36,7 @@ class PointRows:
     def __init__(self, program: Program) -> None:
         self._program = program
         # of one tag: coordinates, and normals where they are read
-        self._moving = [name for name in program.layout.entries if name[0] == "points"]
+        self._moving = [name for name in program.layout.entries if name[0] == "points" or program.holds_at_points(name)]
 
     def jacobian(
         self,

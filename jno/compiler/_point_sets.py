@@ -48,7 +48,8 @@ class JointTags:
     def _arrays(self, program: Program, following: Collection[str]) -> Iterator[PointArray]:
         with_normals = self.tags | {f"n_{tag}" for tag in self.tags}
         for kind, tag in program.layout.entries:
-            if (kind == "points" and tag in with_normals) or (kind == "nearest" and tag in self.tags):
+            here = (kind == "points" and tag in with_normals) or (kind == "nearest" and tag in self.tags)
+            if here or program.holds_at_points((kind, tag), with_normals):
                 yield PointArray((kind, tag), _POINT_AXIS)
             elif kind == "tensors" and tag in self.data & set(following):
                 yield PointArray((kind, tag), _row_axis(program, tag))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -28,10 +28,11 @@ from ._leaf_data import Data
 from ._outer_axes import AtLevel, OuterMap, Rows
 from ._pairing import Pairings
 from ._passes import LevelReport, run_passes
+from ._precomputed import NOTHING, PRECOMPUTED, Notes, Precomputed
 from ._row_quadrature import RowQuadratures
 from ._row_stencils import row_stencils
 from ._scope import Bindings, NoiseStream, Scope, Setting, Table, Window
-from ._types import Arrays, Key, Modules, Name, Shape
+from ._types import AnyArray, Arrays, Key, Modules, Name, Shape
 from ._value import Value
 
 
@@ -50,6 +51,7 @@ class Program:
         graph: interned nodes to share with other programs.
         pointwise_only: evaluation raises `NotPointwiseError` where a value does not run over points.
         folds: evaluate what is point-wise on all points of all samples and levels at once; the values are the same.
+        precomputed: fixed parts that the data may hold; see `adopt`.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Program:
         graph: Graph | None = None,
         pointwise_only: bool = False,
         folds: bool = True,
+        precomputed: Precomputed = NOTHING,
     ) -> None:
         if window is not None and (not isinstance(window, int) or isinstance(window, bool) or window < 1):
             raise ValueError(f"min_consecutive={window!r}: it must be an integer of at least 1, or None for all levels")
@@ -89,6 +92,8 @@ class Program:
         self._parameters_only = [
             not tags and not noise_nodes([root]) for tags, root in zip(self._tags, self.roots, strict=True)
         ]
+        self.precomputed = NOTHING
+        self.adopt(precomputed)
 
     def _kinds(self) -> dict[str, str]:
         """Kind of every context entry that must be bound: those that variables and data tags name."""
@@ -112,7 +117,28 @@ class Program:
 
     def over(self, expressions: Sequence[Node]) -> Program:
         """Other expressions on the same domain, window and data."""
-        return Program(expressions, self.domain, window=self.window, context=self.context, graph=self.graph)
+        return Program(
+            expressions,
+            self.domain,
+            window=self.window,
+            context=self.context,
+            graph=self.graph,
+            precomputed=self.precomputed,
+        )
+
+    def adopt(self, precomputed: Precomputed) -> None:
+        """Let evaluations read what is computed beforehand, where their data holds it; :attr:`data` will."""
+        if precomputed is self.precomputed:
+            return
+        self.precomputed = precomputed
+        entries = {name: entry for name, entry in self.layout.entries.items() if name[0] != PRECOMPUTED}
+        read = precomputed.entries_of(walk(self.roots))
+        self.layout = dataclasses.replace(self.layout, entries={**entries, **read})
+        vars(self).pop("data", None)
+
+    def holds_at_points(self, name: Name, tags: Collection[str] | None = None) -> bool:
+        """Whether an entry holds what is computed beforehand at every point (of some tags)."""
+        return name[0] == PRECOMPUTED and self.precomputed.over_points(name, tags)
 
     def of_parts(self, parts: Sequence[Node]) -> Program:
         """Parts of the expressions at one time level, to find out how they use their points and data.
@@ -165,13 +191,14 @@ class Program:
     # --- data -------------------------------------------------------------------------------------------------
     @functools.cached_property
     def data(self) -> dict[Name, Array]:
-        """The arrays on the device."""
+        """The arrays on the device, with those that are computed beforehand."""
         # [:] reads what is a data set of a file
-        return {name: on_device(self._checked(name, source[:])) for name, source in self.sources.items()}
+        data = {name: on_device(self._checked(name, source[:])) for name, source in self.sources.items()}
+        return {**data, **self.precomputed.refreshed(data, data)}
 
     @property
     def abstract_data(self) -> dict[Name, jax.ShapeDtypeStruct]:
-        """Shapes and types of :attr:`data`, which need not be on the device for that."""
+        """Shapes and types of the arrays of the domain in :attr:`data`, which need not be on the device for that."""
         return {
             name: jax.ShapeDtypeStruct(source.shape, jax.dtypes.canonicalize_dtype(source.dtype))
             for name, source in self.sources.items()
@@ -183,7 +210,8 @@ class Program:
         if replaced:
             self.sources = {**self.sources, **{name: np.asarray(array) for name, array in replaced.items()}}
         if replaced and "data" in vars(self):  # otherwise the property will read the new sources
-            self.data = {**self.data, **{name: on_device(array) for name, array in replaced.items()}}
+            data = {**self.data, **{name: on_device(array) for name, array in replaced.items()}}
+            self.data = {**data, **self.precomputed.refreshed(data, replaced)}
 
     def check_window(self, call: str) -> None:
         """Refuse integrals over a time window of one level, which would all be zero.
@@ -200,7 +228,8 @@ class Program:
     def rows(self, samples: Sequence[int] | Int[np.ndarray, " B"]) -> dict[Name, Shaped[np.ndarray, "B ..."]]:
         """Host arrays of some of the samples: of what has one row per sample."""
         numbers = np.asarray(samples)
-        return {name: self._checked(name, selected(self.sources[name], numbers)) for name in self.layout.batched}
+        batched = [name for name in self.layout.batched if name in self.sources]
+        return {name: self._checked(name, selected(self.sources[name], numbers)) for name in batched}
 
     def _checked(self, name: Name, rows: Any) -> Any:
         """Rows as they were read; those of a file are looked at only now."""
@@ -227,32 +256,39 @@ class Program:
         key: Key | None = None,
         shapes: dict[int, Shape] | None = None,
         passes: list[LevelReport] | None = None,
+        notes: Notes | None = None,
     ) -> tuple[Array, ...]:
         """Evaluate all expressions; pure, to be traced.
 
-        ``data`` may hold more than the expressions need.  ``shapes`` collects the per-sample shape of
-        every node, ``passes`` a report of every derivative pass.
+        ``data`` may hold more than the expressions need, and lack what is computed beforehand.  ``shapes`` collects
+        the per-sample shape of every node, ``passes`` a report of every derivative pass, ``notes`` what is read of
+        some expressions.
         """
-        data = {name: data[name] for name in self.layout.entries}
+        data = self._read(data)
         outer = OuterMap(self.layout, self._samples(data, key), self.window, self._parameters_only)
         keys = None if key is None else jax.random.split(key, outer.samples)
         setting = self._setting(modules, key, outer.samples * self.window, shapes, passes)
         rows = outer.cut(data, keys)
-        if self._folds and shapes is None and (outer.samples > 1 or self.window > 1):
+        at_level = functools.partial(self._at_level, setting, notes)
+        if self._folds and shapes is None and notes is None and (outer.samples > 1 or self.window > 1):
             for tag, nodes in self.facts.frontier.items():
-                rows |= fold(tag, nodes, rows, setting)
-        return outer.over_samples(functools.partial(self._at_level, setting), rows, keys)
+                rows |= fold(tag, nodes, rows, setting, self.precomputed)
+        return outer.over_samples(at_level, rows, keys)
 
     def at_levels(self, evaluate: AtLevel, data: Arrays, key: Key | None) -> tuple[Array, ...]:
         """What ``evaluate`` makes of the arrays of every sample and level, with their axes in front."""
-        data = {name: data[name] for name in self.layout.entries}
+        data = self._read(data)
         outer = OuterMap(self.layout, self._samples(data, key), self.window, self._parameters_only)
         keys = None if key is None else jax.random.split(key, outer.samples)
         return outer.over_samples(evaluate, outer.cut(data, keys), keys)
 
     def at_level(self, modules: Modules, arrays: Arrays, key: Key | None = None) -> list[Array]:
         """The expressions on the arrays of one sample and level."""
-        return self._at_level(self._setting(modules, key, 1, None, None), arrays, key, None)
+        return self._at_level(self._setting(modules, key, 1, None, None), None, arrays, key, None)
+
+    def _read(self, data: Arrays) -> dict[Name, AnyArray]:
+        """The arrays that the expressions read, with what is computed beforehand where it is there."""
+        return {name: data[name] for name in self.layout.entries if name[0] != PRECOMPUTED or name in data}
 
     def _samples(self, data: Arrays, key: Key | None) -> int:
         """How many samples the data has rows for; where all share everything else, noise differs between them."""
@@ -288,9 +324,14 @@ class Program:
             shapes=shapes,
         )
 
-    def _at_level(self, setting: Setting, arrays: Arrays, key: Key | None, window: Rows | None) -> list[Array]:
+    def _at_level(
+        self, setting: Setting, notes: Notes | None, arrays: Arrays, key: Key | None, window: Rows | None
+    ) -> list[Array]:
         bindings = dataclasses.replace(_bindings(arrays), window=None if window is None else _window(window))
         scope = Scope(dataclasses.replace(setting, key=key), bindings)
+        scope.know(self.precomputed.known(arrays))
+        if notes is not None:
+            scope.known = notes.readers_of(scope.values(notes.nodes))
         for (kind, number), value in arrays.items():
             if kind == FOLDED:
                 point_set = self.pairings.named(self.facts.folded_tag(int(number)))
@@ -304,7 +345,7 @@ class Program:
 
         An expression of shared data has one row in a program of many samples; one of equal rows has all of them.
         """
-        rows = {tag: entry.rows for (kind, tag), entry in self.layout.entries.items() if kind != "nearest"}
+        rows = {tag: entry.rows for (kind, tag), entry in self.layout.entries.items() if kind in KINDS[:3]}
         with_axis: list[Array] = []
         for tags, value, alone in zip(self._tags, values, self._parameters_only, strict=True):
             count = max((rows[tag] for tag in tags), default=1)

@@ -19,6 +19,7 @@ from jaxtyping import Array, Int
 from jno.domain import domain as Domain
 from jno.trace import BinaryOp, FieldValue, Node, title
 
+from ._expansions import Known
 from ._facts import Facts
 from ._graph import Graph
 from ._pairing import Pairings
@@ -157,6 +158,8 @@ class Scope:
         self._derives = derives
         self._padded = padded
         self._memo: dict[int, Value] = {}
+        self.known: Mapping[int, Known] = {}
+        """Id of a node → what is known of it at these points, besides its value, before anything is evaluated."""
 
     def rebind(
         self,
@@ -221,7 +224,14 @@ class Scope:
             padded=self._padded,
         )
         copy._memo = dict(self._memo)
+        copy.known = self.known
         return copy
+
+    def know(self, known: Mapping[int, Known]) -> None:
+        """Take values from what is known, and let derivative passes at these points read derivatives there."""
+        self.known = known
+        for number, entry in known.items():
+            self.seed(number, entry.value)
 
     @property
     def rebound(self) -> frozenset[str]:

@@ -39,6 +39,9 @@ class Bound(Placeholder):
     def pointwise(self) -> Pointwise:
         return Pointwise.YES
 
+    def follows_from_data(self) -> bool:
+        return True
+
     def __getitem__(self, index: object) -> Placeholder:
         if isinstance(index, int) and not isinstance(index, bool):
             return self.component(index)

@@ -35,6 +35,9 @@ class Derivative(Placeholder):
         """Automatic differentiation is point-wise, a stencil reads the values at neighbouring nodes."""
         return Pointwise.PER_SAMPLE if self.is_finite_difference else Pointwise.YES
 
+    def follows_from_data(self) -> bool:
+        return True
+
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Jacobian(Derivative):

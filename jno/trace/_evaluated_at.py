@@ -30,3 +30,6 @@ class EvaluatedAt(Placeholder):
 
     def describe(self) -> str:
         return "at"
+
+    def follows_from_data(self) -> bool:
+        return True

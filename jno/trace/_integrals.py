@@ -22,6 +22,9 @@ class Integral(Placeholder):
     target: Placeholder
     integration_var: Variable | None = None
 
+    def follows_from_data(self) -> bool:
+        return True
+
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class IntegralTime(Placeholder):

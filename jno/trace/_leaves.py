@@ -70,6 +70,9 @@ class Variable(Placeholder):
     def pointwise(self) -> Pointwise:
         return Pointwise.YES
 
+    def follows_from_data(self) -> bool:
+        return True
+
     def __repr__(self) -> str:
         if self.axis == "temporal":
             return "Var(t)"
@@ -94,6 +97,9 @@ class TensorTag(Placeholder):
     def describe(self) -> str:
         return f"Tensor({self.tag}{'' if self.dim_index is None else f'[{self.dim_index}]'})"
 
+    def follows_from_data(self) -> bool:
+        return True
+
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Literal(Placeholder):
@@ -106,6 +112,9 @@ class Literal(Placeholder):
 
     def pointwise(self) -> Pointwise:
         return _of_number(self.value)
+
+    def follows_from_data(self) -> bool:
+        return True
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -120,6 +129,9 @@ class Constant(Placeholder):
 
     def pointwise(self) -> Pointwise:
         return _of_number(self.value)
+
+    def follows_from_data(self) -> bool:
+        return True
 
 
 def _value_text(value: Any) -> str:

@@ -60,6 +60,13 @@ class Node:
         """Whether no gradient reaches the children."""
         return False
 
+    def follows_from_data(self) -> bool:
+        """Whether the value follows from the children's values and the arrays of the domain.
+
+        It does not where weights, random numbers, what training computes, the time window or an effect take part.
+        """
+        return False
+
     def models(self) -> tuple[Any, ...]:
         """The models whose weights the node itself reads."""
         return ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -28,6 +29,9 @@ class BinaryOp(Placeholder):
     def pointwise(self) -> Pointwise:
         return Pointwise.NO if self.op == "@" else Pointwise.YES
 
+    def follows_from_data(self) -> bool:
+        return True
+
 
 def binary(op: str, left: object, right: object) -> BinaryOp:
     """`BinaryOp` over operands that may still be numbers or arrays."""
@@ -44,6 +48,9 @@ class _OperationOnOne(Placeholder):
 
     def describe(self) -> str:
         return self.op
+
+    def follows_from_data(self) -> bool:
+        return True
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -82,6 +89,9 @@ class GetItem(Placeholder):
         keeps_all = leading is Ellipsis or (isinstance(leading, slice) and leading == slice(None))
         return Pointwise.YES if keeps_all else Pointwise.NO
 
+    def follows_from_data(self) -> bool:
+        return True
+
 
 def _index_text(entry: object) -> str:
     if isinstance(entry, slice):
@@ -103,6 +113,9 @@ class Reshape(Placeholder):
 
     def pointwise(self) -> Pointwise:
         return Pointwise.NO
+
+    def follows_from_data(self) -> bool:
+        return True
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -162,6 +175,17 @@ class FunctionCall(Placeholder):
             return Pointwise.NO
         by_shape = self.align == "pair" or (self.align == "broadcast" and self.reduces_axis is not None)
         return Pointwise.BY_SHAPE if by_shape else Pointwise.YES
+
+    def follows_from_data(self) -> bool:
+        return not self.takes_key
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether the function has a parameter named ``key``, which receives the step's random key."""
+        try:
+            return "key" in inspect.signature(self.fn).parameters
+        except (ValueError, TypeError):  # ufunc-like builtins have no signature
+            return False
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -210,7 +210,8 @@ class HostFeed(Feed):
             self._seen = self._program.sources
             self._next = None  # what was read ahead has points that have been replaced
             shared = {name: jnp.asarray(s[:]) for name, s in self._seen.items() if name not in self._mini_batches.names}
-            self._shared = self._devices.place_data(shared, ())
+            once = self._program.precomputed.refreshed(shared, shared)
+            self._shared = self._devices.place_data({**shared, **once}, ())
         ready = self._next
         batches = ready[1].result() if ready is not None and ready[0] == epoch else self._read(epoch)
         self._next = (epoch + 1, self._reader.submit(self._read, epoch + 1))

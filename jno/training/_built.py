@@ -7,7 +7,7 @@ import functools
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from jno.compiler import Graph, Program
+from jno.compiler import Graph, Program, precompute
 from jno.trace import AdaptiveWeight, Model, Node, Tracker
 from jno.utils import get_stop_on_nonfinite
 
@@ -84,7 +84,9 @@ class Built:
     def program(self, window: int | None) -> Program:
         """The constraints, compiled for windows of ``window`` time levels."""
         if window not in self._programs:
-            self._programs[window] = Program(self.constraints, self.domain, window=window, graph=self.graph)
+            program = Program(self.constraints, self.domain, window=window, graph=self.graph)
+            program.adopt(precompute(program, {model.layer_id: model.module for model in program.models}))
+            self._programs[window] = program
         return self._programs[window]
 
     def drawn(self, program: Program, sizes: PointBatchSizes) -> DrawnProgram:

@@ -12,6 +12,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, ArrayLike
 
+from jno.compiler import PRECOMPUTED
 from jno.utils import get_logger
 
 from ._types import Data, Modules
@@ -131,7 +132,7 @@ class Devices:
         def spec(name: tuple[str, str], array: Array | np.ndarray) -> PartitionSpec | None:
             if by_samples:
                 return self._samples(array, axis) if name in batched else None
-            points = name[0] in ("points", "nearest") and array.ndim > 2
+            points = name[0] in ("points", "nearest", PRECOMPUTED) and array.ndim > 2 and array.shape[2] > 1
             return PartitionSpec(*[None] * 2, _BATCH) if points and not micro_batches else None
 
         def shared(array: Array, spec: PartitionSpec | None) -> Array:

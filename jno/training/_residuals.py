@@ -96,6 +96,7 @@ class _Part:
             window=program.window,
             context=program.context,
             graph=program.graph,
+            precomputed=program.precomputed,
         )
 
     def __call__(self, modules: Modules, data: Data, key: Key | None) -> Float[Array, " R"]:

@@ -36,6 +36,7 @@ from jno.utils._config import get_config as get_config
 from jno.utils._config import get_config_path as get_config_path
 from jno.utils._config import get_limits as get_limits
 from jno.utils._config import get_network_seed as get_network_seed
+from jno.utils._config import get_precompute_bytes as get_precompute_bytes
 from jno.utils._config import get_runs_base_dir as get_runs_base_dir
 from jno.utils._config import get_seed as get_seed
 from jno.utils._config import get_setting as get_setting

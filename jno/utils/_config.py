@@ -22,6 +22,7 @@ from jno.utils._structured_text import bounded_bytes, parsed_toml
 
 DEFAULT_SEED = 42
 DEFAULT_RUNS_BASE_DIR = "./runs"
+DEFAULT_PRECOMPUTE_MIB = 512
 
 # table -> key -> type of its value: the complete list of what a configuration file may contain
 _SCHEMA: dict[str, dict[str, type]] = {
@@ -31,6 +32,7 @@ _SCHEMA: dict[str, dict[str, type]] = {
         "hessian_type": str,
         "stop_on_nonfinite": bool,
         "compilation_cache": bool,
+        "precompute_mib": int,
     },
     "runs": {"base_dir": str},
     "rsa": {"public_key": str, "private_key": str, "path": str},
@@ -284,6 +286,28 @@ def _flag(key: str, default: bool) -> bool:
     if text.lower() not in _BOOLEANS:
         raise ValueError(f"Invalid {variable}; allowed: {', '.join(_BOOLEANS)}.")
     return _BOOLEANS[text.lower()]
+
+
+def get_precompute_bytes() -> int:
+    """Return how much memory may be taken by what is computed once instead of in every step of training.
+
+    `JNO_PRECOMPUTE_MIB`, else `[jno] precompute_mib`, else 512, in MiB; 0: everything is computed in every step.
+
+    Raises:
+        ValueError: not a whole number of at least zero.
+
+    Example:
+        >>> from jno.utils import get_precompute_bytes
+        >>> get_precompute_bytes() >= 0
+        True
+    """
+    text = os.environ.get("JNO_PRECOMPUTE_MIB")
+    if text is not None and not text.isdecimal():
+        raise ValueError(f"Invalid JNO_PRECOMPUTE_MIB; set a whole number of MiB, such as {DEFAULT_PRECOMPUTE_MIB}.")
+    mib = int(get_setting("jno", "precompute_mib", DEFAULT_PRECOMPUTE_MIB) if text is None else text)
+    if mib < 0:
+        raise ValueError(f"[jno] precompute_mib must be at least 0, got {mib}; 0 computes everything in every step.")
+    return mib * 2**20
 
 
 def get_runs_base_dir() -> str:

@@ -49,7 +49,7 @@ def seed(value: Part, tangents: Mapping[int, Part], streams: Streams) -> Jet:
 def jet_of(value: Part, parts: Mapping[int, Part], streams: Streams) -> Jet:
     """Jet of a value whose parts are known by position in the basis, each of the value's shape; others are zero."""
     carried = {position: part for position, part in parts.items() if position not in streams.block}
-    if streams.block:
+    if any(position in parts for position in streams.block):
         members = [parts.get(position, jnp.zeros_like(value)) for position in streams.block]
         carried[BLOCK] = jnp.stack(members, axis=block_axis(value.ndim))
     return Jet(value, carried)
