@@ -68,5 +68,5 @@ def _draw_row(figure: Figure, axes_row: Sequence[Axes], panels: Sequence[PlotPan
             continue
         if images[start] is not None:
             beside = list(axes_row[start:stop])
-            figure.colorbar(images[start], ax=beside, ticks=MaxNLocator(5), pad=0.02, aspect=25)
+            figure.colorbar(images[start], ax=beside, ticks=MaxNLocator(5), format="%.3g", pad=0.02, aspect=25)
         start = stop
