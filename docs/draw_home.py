@@ -21,4 +21,4 @@ if __name__ == "__main__":
         exec(compile(program(), "index.md", "exec"), {})
         with Image.open("poisson.png") as picture:
             small = picture.convert("RGB").resize((1200, round(1200 * picture.height / picture.width)))
-            small.quantize(96).save(PICTURE, optimize=True)
+            small.save(PICTURE, optimize=True)
