@@ -18,6 +18,7 @@ from ._batches import batches_row
 from ._case import Size
 from ._differences import differences_row
 from ._domain import domain_row
+from ._engd import engd_row
 from ._envelope import envelope_row
 from ._fresh_points import fresh_points_row
 from ._imports import import_seconds
@@ -59,6 +60,7 @@ _OTHER_ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "calls": calls_row,
     "scaling": scaling_row,
     "fresh_points": fresh_points_row,
+    "engd_step": engd_row,
     **{name: functools.partial(weak_row, name) for name in WEAK_ROWS},
 }
 

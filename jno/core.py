@@ -136,6 +136,7 @@ class core(StoredProblem):
         substeps: list[Any] | None = None,
         *,
         point_batch: object = None,
+        until: object = None,
     ) -> statistics:
         """Train every model with the optimizers attached to it; the page "Training" tells more.
 
@@ -162,6 +163,8 @@ class core(StoredProblem):
             profile: write a profiler trace of at most 50 epochs to ``traces`` in the directory of the logger.
             substeps: alternating optimisation: a list of entries ``[i, j]`` or ``([i, j], n)``, done one after the
                 other in every epoch: ``n`` gradient steps (default 1) on the mean of the constraints ``i`` and ``j``.
+            until: end before ``epochs``, when the total loss is at most this number; or a dictionary from labels of
+                constraints and trackers to such tolerances, all of which must hold at their newest values.
 
         Returns:
             the training history of this core.
@@ -183,6 +186,7 @@ class core(StoredProblem):
             callbacks=callbacks,
             substeps=substeps,
             point_batch=point_batch,
+            until=until,
         )
         return statistics(self.training_logs).of(self)
 

@@ -78,12 +78,12 @@ def test_no_step_raises_the_loss_it_was_searched_with(name):
     assert after[-1] < 1e-3 * before[0]
 
 
-def heat(optimizer, every, seed=0):
+def heat(optimizer, every, seed=0, points=600, width=16):
     """``u_t = u_xx / (4 pi)^2 + u_yy / pi^2`` with ``u = sin(4 pi x) sin(pi y) exp(-2 t)``: two scales."""
     pi, sampler = np.pi, jno.sampler.rad(resample_every=every, start_epoch=every)
     domain = jno.domain.cube(mesh_size=0.25)
-    x, y, t, _ = domain.variable("interior", (600, "halton"), resampling_strategy=sampler)
-    net = jno.nn(foundax.mlp(3, hidden_dims=16, num_layers=2, key=jax.random.PRNGKey(seed))).optimizer(optimizer)
+    x, y, t, _ = domain.variable("interior", (points, "halton"), resampling_strategy=sampler)
+    net = jno.nn(foundax.mlp(3, hidden_dims=width, num_layers=2, key=jax.random.PRNGKey(seed))).optimizer(optimizer)
     initial = jno.np.sin(4 * pi * x) * jno.np.sin(pi * y)
     u = initial + t * x * (1 - x) * y * (1 - y) * net(x, y, t)
     crux = jno.core([(u.d(t) - u.d2(x) / (4 * pi) ** 2 - u.d2(y) / pi**2).mse])
@@ -101,9 +101,8 @@ def test_a_heat_equation_of_two_scales_converges_with_points_that_are_replaced(s
 
 
 def test_replaced_points_do_not_make_a_quasi_newton_method_diverge():
-    crux, _, _ = heat(ssbroyden(), every=20)
-    losses = crux.solve(80).total_loss_history
-    same_points = np.arange(1, 80) % 20 != 0
+    crux, _, _ = heat(ssbroyden(), every=20, points=100, width=8)
+    losses = crux.solve(60).total_loss_history
+    same_points = np.arange(1, 60) % 20 != 0
     assert np.all(np.diff(losses)[same_points] <= 1e-6 * losses[:-1][same_points])
-    # few points: those that replace them raise the loss, but not more and more
-    assert losses.max() < 3 * losses[0]
+    assert np.all(losses[[19, 39, 59]] < losses[[0, 20, 40]])

@@ -260,6 +260,27 @@ def test_what_is_refused():
         optimizer.update(jnp.zeros(2), optimizer.init(jnp.zeros(2)), jnp.zeros(2))
 
 
+@pytest.mark.parametrize("shape", [(12, 5), (5, 12)])
+def test_the_matrix_that_is_factorised_gives_the_steps_of_the_singular_values(shape, monkeypatch):
+    with jax.enable_x64(True):
+        matrix, right = linear(*shape)
+        loss, start = Squares(lambda p: jnp.sinh(matrix @ p - right)), jnp.ones(shape[1])
+
+        def two_steps(optimizer):
+            def one(carry, _):
+                p, state = carry
+                updates, state = optimizer.update(jax.grad(loss)(p), state, p, value_fn=loss)
+                return (optax.apply_updates(p, updates), state), None
+
+            return jax.jit(lambda p: jax.lax.scan(one, (p, optimizer.init(p)), length=3)[0])(start)
+
+        by_values, state = two_steps(engd())
+        monkeypatch.setattr(_engd, "_BY_SINGULAR_VALUES", 1)
+        factorised, damping = two_steps(engd())
+        np.testing.assert_allclose(factorised, by_values, rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(damping.damping, state.damping)
+
+
 def test_a_cut_off_needs_a_matrix(monkeypatch):
     monkeypatch.setattr(_engd, "_DENSE", 1)
     matrix, right = linear(9, 4)

@@ -3,6 +3,7 @@
 - ``ssbfgs``, ``ssbroyden``: self-scaled quasi-Newton methods with a line search, for float64 and small networks.
 - ``soap``: Adam in the eigenbasis of Shampoo's preconditioner.
 - ``md``: any optimizer on the directions of the weight matrices, beside gains per row and column.
+- ``stages``: several optimizers one after the other.
 - ``engd``: least-squares steps for constraints that are mean squares.
 
 Example:
@@ -25,9 +26,12 @@ from ._md import md_decouple as md_decouple
 from ._quasi_newton import scale_by_ss_quasi_newton as scale_by_ss_quasi_newton
 from ._soap import scale_by_soap as scale_by_soap
 from ._soap import soap as soap
+from ._stages import Stage as Stage
+from ._stages import stages as stages
 
 __all__ = [
     "MDOptimizer",
+    "Stage",
     "engd",
     "md",
     "md_decouple",
@@ -36,4 +40,5 @@ __all__ = [
     "soap",
     "ssbfgs",
     "ssbroyden",
+    "stages",
 ]

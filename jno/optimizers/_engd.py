@@ -10,12 +10,15 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from jno.trace import Node
 from jno.utils import FLAG, checked, is_number
 
+from ._damped_path import FIRST_DAMPING, Path, Undamped
+from ._gram_metric import Metric, SingularValues
 from ._jacobian import Vector, jacobian
+from ._normal_matrix import NormalMatrix
 
 _DENSE = 2048
 """Above this many parameters and residuals no matrix is formed."""
@@ -23,16 +26,8 @@ _CG_STEPS = 200
 _HALVINGS = 31
 _LEAST_BITS = 32
 
-_FIRST_DAMPING = 1e-3
-_RAISED, _LOWERED = 4.0, 10.0
-"""Factors of the damping after a step that failed or gained less than a quarter, and after one that gained most, of
-what the linear model promised."""
-_TRIALS = 8
-"""Times a step raises the damping; the next step goes on from there."""
-_MOST_DAMPING = 1e6
-_LEAST_GAIN, _POOR_GAIN, _GOOD_GAIN = 1e-4, 0.25, 0.75
-_MOST_CURVATURE = 0.75
-"""Largest ratio of acceleration and velocity for which the path is trusted (Transtrum and Sethna 2012)."""
+_BY_SINGULAR_VALUES = 256
+"""Up to this many parameters or residuals the singular values cost little beside the residuals."""
 
 
 @runtime_checkable
@@ -78,8 +73,11 @@ def engd(
     parameters, the direction is ``d``, the least-squares solution of ``G d = grad / 2`` with the Gram matrix ``G = J'
     J``: the gradient in the metric of the problem, which for linear equations is the step of Gauss and Newton.  It
     comes from the singular values of ``J``, as ``d = J⁺ r``, because to form ``J' J`` would square the condition
-    number.  These cost the smaller side of ``J`` squared times the larger one, so that with fewer residuals than
-    parameters it is the form of Woodbury, ``d = J' (J J')⁺ r``.
+    number.  With more than 256 parameters and residuals these would take most of the time: there ``G`` (with fewer
+    residuals than parameters ``J J'``, in the form of Woodbury) is factorised for every damping, which stays above
+    16 times machine precision; with ``rcond`` or ``gram_terms`` the singular values are computed all the same.
+    ``J`` itself is computed point by point where residuals at one point do not depend on the others, for about the
+    price of one gradient.
 
     The whole step ``-d`` is taken where the loss falls by three quarters or more of what the linear model promises.
     Elsewhere the direction is damped, ``(G + mu I) d = grad / 2``, with ``mu`` times the largest eigenvalue of ``G`` as
@@ -146,8 +144,8 @@ def engd(
                 f"engd: the parameters are {flat.dtype}, in which least squares have no accuracy; use at least "
                 "float32, for a model net.dtype(jnp.float32)"
             )
-        damping = jnp.asarray(_FIRST_DAMPING, flat.dtype)
-        return ENGDState(jnp.zeros((), jnp.int32), damping, _Metric.empty(flat) if gram_interval > 1 else ())
+        damping = jnp.asarray(FIRST_DAMPING, flat.dtype)
+        return ENGDState(jnp.zeros((), jnp.int32), damping, SingularValues.empty(flat) if gram_interval > 1 else ())
 
     def update(
         gradients: PyTree,
@@ -177,14 +175,17 @@ def engd(
             return matrix.astype(start.dtype)
 
         metric: Any = ()
+        short_side = min(jax.eval_shape(residual, start).size, start.size)
         if gram_interval > 1:
 
-            def renewed(_: _Metric) -> _Metric:
-                return _Metric.of(derivatives()).filled()
+            def renewed(_: SingularValues) -> SingularValues:
+                return SingularValues.of(derivatives()).filled()
 
             metric = jax.lax.cond(state.count % gram_interval == 0, renewed, lambda old: old, state.metric)
-        elif min(jax.eval_shape(residual, start).size, start.size) <= _DENSE:
-            metric = _Metric.of(derivatives())
+        elif short_side <= _DENSE and (short_side <= _BY_SINGULAR_VALUES or terms is not None or rcond is not None):
+            metric = SingularValues.of(derivatives())
+        elif short_side <= _DENSE:
+            metric = NormalMatrix.of(derivatives())
         elif rcond is not None:
             raise ValueError(
                 f"engd(rcond={rcond!r}): with more than {_DENSE} parameters and residuals conjugate gradients "
@@ -195,18 +196,22 @@ def engd(
             return value_fn(unravel(vector))
 
         damping = state.damping
-        if isinstance(metric, _Metric):
-            slope = metric.slope(half, residual(start) if terms is None and gram_interval == 1 else None)
-            direction = metric.direction(slope, rcond)
+        if isinstance(metric, Metric):
+            if isinstance(metric, SingularValues) and (terms is not None or gram_interval > 1):
+                slope = metric.slope(half)
+            else:
+                slope = metric.slope_of(residual(start), lambda: half)
+            undamped = _undamped(metric, slope, rcond)
+            step = undamped.direction
             if line_search:
-                path = _Path(value, start, metric, slope, None if terms is not None else residual)
-                step, damping = path.step(direction, rcond, damping)
+                path = Path(value, start, metric, slope, None if terms is not None else residual)
+                step, damping = path.step(undamped, damping)
         else:
-            direction = _by_conjugate_gradients(residual, start, half if terms is not None else None)
+            step = _by_conjugate_gradients(residual, start, half if terms is not None else None)
             if line_search:
-                step = _halved(value, start, direction)
+                step = _halved(value, start, step)
         if not line_search:
-            step = jnp.where(jnp.all(jnp.isfinite(direction)), direction, 0.0)
+            step = jnp.where(jnp.all(jnp.isfinite(step)), step, 0.0)
         state = ENGDState(state.count + 1, damping, metric if gram_interval > 1 else ())
         return unravel(-step.astype(start.dtype)), state
 
@@ -229,153 +234,11 @@ def _checked_terms(terms: object) -> tuple[int | Node, ...]:
     return tuple(terms)
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class _Metric:
-    """The Gram matrix by the singular values of its Jacobian; ``left`` is not kept for later steps."""
-
-    left: Any
-    values: Float[Array, " K"]
-    right: Float[Array, "K P"]
-
-    @classmethod
-    def of(cls, jacobian: Float[Array, "N P"]) -> _Metric:
-        return cls(*jnp.linalg.svd(jacobian, full_matrices=False))
-
-    @classmethod
-    def empty(cls, parameters: Float[Array, " P"]) -> _Metric:
-        size = parameters.size
-        return cls(None, jnp.zeros(size, parameters.dtype), jnp.zeros((size, size), parameters.dtype))
-
-    def filled(self) -> _Metric:
-        """Without ``left``, with zeros for the values of no residual."""
-        missing = self.right.shape[1] - self.values.size
-        return _Metric(None, jnp.pad(self.values, (0, missing)), jnp.pad(self.right, ((0, missing), (0, 0))))
-
-    # Values and slopes are relative to the largest singular value, so that no unit of the loss under- or overflows.
-    def slope(self, half: Float[Array, " P"], residual: Float[Array, " N"] | None) -> Float[Array, " K"]:
-        """Half of the gradient along the singular vectors, over the square of the largest value.
-
-        It comes from the residual, where that is given, without the rounding of the product with ``J'``.
-        """
-        if residual is None:
-            return self.right @ half / self._largest / self._largest
-        return self._relative * (self.left.T @ residual) / self._largest
-
-    def direction(self, slope: Float[Array, " K"], rcond: float | None) -> Float[Array, " P"]:
-        """The undamped direction, small eigenvalues cut off."""
-        return self._undamped(slope, rcond, power=2) @ self.right
-
-    def promised(self, slope: Float[Array, " K"], rcond: float | None) -> Float[Array, ""]:
-        """By how much the undamped direction lowers the loss of the linear model."""
-        return jnp.sum((self._largest * self._undamped(slope, rcond, power=1)) ** 2)
-
-    def damped(self, slope: Float[Array, " K"], damping: Float[Array, ""]) -> Float[Array, " P"]:
-        """The direction with this multiple of the largest eigenvalue added to all."""
-        return (slope / (self._relative**2 + damping)) @ self.right
-
-    def promised_damped(self, slope: Float[Array, " K"], damping: Float[Array, ""]) -> Float[Array, ""]:
-        """By how much the damped direction lowers the loss of the linear model."""
-        raised = self._relative**2 + damping
-        return jnp.sum((self._largest * slope) ** 2 / raised * (2.0 - self._relative**2 / raised))
-
-    def _undamped(self, slope: Float[Array, " K"], rcond: float | None, power: int) -> Float[Array, " K"]:
-        s = self.values
-        retained = s > jnp.sqrt(jnp.finfo(s.dtype).eps if rcond is None else rcond) * s[0]
-        return jnp.where(retained, slope / jnp.where(retained, self._relative, 1.0) ** power, 0.0)
-
-    @property
-    def _largest(self) -> Float[Array, ""]:
-        return jnp.where(self.values[0] > 0.0, self.values[0], 1.0)
-
-    @property
-    def _relative(self) -> Float[Array, " K"]:
-        return self.values / self._largest
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class _Trial:
-    """A damping, the step with it, what that gains relative to what was promised, and the number of trials before."""
-
-    damping: Any
-    step: Any
-    gain: Any
-    count: Any
-
-
-@dataclasses.dataclass(frozen=True)
-class _Path:
-    """The loss near the parameters of a step, and how to go down.
-
-    Attributes:
-        value: the loss of a vector of parameters.
-        start: the parameters.
-        metric: the Gram matrix there.
-        slope: half of the gradient along the singular vectors of the metric.
-        residual: residuals of a vector of parameters whose squares make up the whole loss; None for no acceleration.
-    """
-
-    value: Callable[[Vector], Array]
-    start: Float[Array, " P"]
-    metric: _Metric
-    slope: Float[Array, " K"]
-    residual: Callable[[Vector], Vector] | None
-
-    def step(
-        self, direction: Float[Array, " P"], rcond: float | None, damping: Float[Array, ""]
-    ) -> tuple[Float[Array, " P"], Float[Array, ""]]:
-        """What to subtract from the parameters, and the damping of the next step."""
-        reference = self.value(self.start)
-        gain = self._gain(direction, reference, self.metric.promised(self.slope, rcond))
-        return jax.lax.cond(
-            gain >= _GOOD_GAIN,
-            lambda: (direction, damping),
-            lambda: self._damped(reference, damping),
-        )
-
-    def _damped(
-        self, reference: Float[Array, ""], damping: Float[Array, ""]
-    ) -> tuple[Float[Array, " P"], Float[Array, ""]]:
-        def fails(trial: _Trial) -> Bool[Array, ""]:
-            return ~(trial.gain > _LEAST_GAIN) & (trial.count < _TRIALS)
-
-        def with_more(trial: _Trial) -> _Trial:
-            return self._trial(trial.damping * _RAISED, reference, trial.count + 1)
-
-        trial = jax.lax.while_loop(fails, with_more, self._trial(damping, reference, jnp.int32(0)))
-        unchanged = jnp.where(trial.gain > _POOR_GAIN, 1.0, _RAISED)
-        factor = jnp.where(trial.gain > _GOOD_GAIN, 1.0 / _LOWERED, unchanged)
-        following = jnp.clip(trial.damping * factor, jnp.finfo(damping.dtype).eps, _MOST_DAMPING)
-        step = jnp.where(trial.gain > _LEAST_GAIN, trial.step, 0.0)
-        return step, following.astype(damping.dtype)
-
-    def _trial(self, damping: Float[Array, ""], reference: Float[Array, ""], count: Int[Array, ""]) -> _Trial:
-        velocity = self.metric.damped(self.slope, damping)
-        promised = self.metric.promised_damped(self.slope, damping)
-        if self.residual is None:
-            return _Trial(damping, velocity, self._gain(velocity, reference, promised), count)
-        bend = self.metric.damped(self.metric.slope(self._curvature(velocity), None), damping)
-        straight = jnp.linalg.norm(bend) <= _MOST_CURVATURE * jnp.linalg.norm(velocity)
-        step = velocity + bend / 2
-        return _Trial(damping, step, jnp.where(straight, self._gain(step, reference, promised), -jnp.inf), count)
-
-    def _curvature(self, velocity: Float[Array, " P"]) -> Float[Array, " P"]:
-        """``J' r_dd`` with the second derivative of the residuals along a direction."""
-        assert self.residual is not None
-        residual = self.residual
-
-        def slope(vector: Vector) -> Vector:
-            return jax.jvp(residual, (vector,), (velocity,))[1]
-
-        second = jax.jvp(slope, (self.start,), (velocity,))[1]
-        return jax.vjp(residual, self.start)[1](second)[0]
-
-    def _gain(
-        self, step: Float[Array, " P"], reference: Float[Array, ""], promised: Float[Array, ""]
-    ) -> Float[Array, ""]:
-        # of a loss that is not a number the gain is not one either, and above no limit
-        return (reference - self.value(self.start - step)) / jnp.where(promised > 0.0, promised, 1.0)
+def _undamped(metric: Metric, slope: Float[Array, " K"], rcond: float | None) -> Undamped:
+    if isinstance(metric, SingularValues):
+        return Undamped(metric.direction(slope, rcond), metric.promised(slope, rcond))
+    least = metric.damped(jnp.asarray(metric.least_damping, slope.dtype))
+    return Undamped(least.direction(slope), least.promised(slope))
 
 
 def _by_conjugate_gradients(

@@ -24,8 +24,9 @@ def with_pairs_of_one_loss(
     """
 
     def update(updates: PyTree, state: PyTree, params: PyTree | None = None, **extra_args: Any) -> tuple[Any, Any]:
-        search = _only(state, SEARCHES)
-        memory = _only(state, (optax.ScaleByLBFGSState,))
+        chained = isinstance(state, tuple)  # stages see to their own
+        search = _only(state, SEARCHES) if chained else None
+        memory = _only(state, (optax.ScaleByLBFGSState,)) if chained else None
         if memory is None or search is None or search.grad is None or extra_args.get("value") is None:
             return transform.update(updates, state, params, **extra_args)
         searched = (memory.count > 0) & jnp.isfinite(search.value)

@@ -38,6 +38,7 @@ from ._step_loss import StepLoss
 from ._trackers import Tracked
 from ._training_bar import TrainingBar
 from ._types import Data, Leaves, Modules
+from ._until import Until
 
 _CALL_SECONDS = 0.3
 """Aimed duration of one device call: short enough for a live progress bar, long enough to cost nothing."""
@@ -131,8 +132,10 @@ class Run:
         names: list[str],
         recorder: Recorder,
         hooks: Hooks,
+        until: Until,
     ) -> None:
         self.state = state
+        self._until = until
         self._points = points
         self._step = step
         self._feed = feed
@@ -170,10 +173,18 @@ class Run:
             check_interruption()
             epoch = self._first_epoch + done
             self._before(epoch)
+            if self._until.reached:
+                self._recorder.stop_reason = f"reached what until= asks for before epoch {epoch}"
+                break
             count = self._until_next_event(epoch, done, epochs - done, pace)
             count = trace.before(count, first_call=done == 0)
             call = _DeviceCall(self.state, self._points.with_tables(self._feed.data(epoch)), count)
             result = pace.timed(count, functools.partial(self._run, call))
+            reached = self._until.first(result.losses[: result.finished])
+            if reached is not None and reached + 1 < count:  # the same epochs once more, and no others
+                count = reached + 1
+                call = dataclasses.replace(call, count=count)
+                result = self._run(call)
             finished, losses = result.finished, result.losses
             self._step.compiles = False
             self._recorder.add(losses[:finished])
@@ -187,6 +198,9 @@ class Run:
             outer_step_ends = self._hooks.stepwise and done % self._hooks.inner_steps == 0
             if outer_step_ends and self._callbacks_stop(losses[-1], epoch + count - 1):
                 self._recorder.stop_reason = f"stopped by a callback at epoch {epoch + count - 1}"
+                break
+            if reached is not None:
+                self._recorder.stop_reason = f"reached what until= asks for at epoch {epoch + count - 1}"
                 break
             if outer_step_ends:
                 self._begin_outer_step()
@@ -206,6 +220,7 @@ class Run:
         weights = self._step.balancing.entries(state.balancers)
         values = self._hooks.tracked.record(epoch, modules_of, weights, state.key, self._recorder)
         self._measured.note(values, state)
+        self._until.note(values)
 
     def _begin_outer_step(self) -> None:
         self._measured.clear()

@@ -36,6 +36,7 @@ class Options:
     loggers: tuple[MetricLogger, ...]
     substeps: tuple[Substep, ...]
     point_batch: PointBatchSizes
+    until: Any = None
 
     @property
     def hooked(self) -> bool:

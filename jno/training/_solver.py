@@ -44,6 +44,7 @@ from ._state import TrainState
 from ._step import Step
 from ._trained_leaves import parameter_counts
 from ._types import Data, Leaves
+from ._until import Until
 
 
 class Solver:
@@ -87,6 +88,7 @@ class Solver:
             raise ValueError("solve() needs at least one constraint; this core was built with none")
         samples = self._domain.total_samples
         checked = checked_options(samples=samples, constraints=len(self._constraints), **options)
+        until = Until(checked.until, self._built.names(), self._built.tracker_names())
         trace = ProfilerTrace.of_option(checked.profile)
         with contextlib.ExitStack() as stack:
             stack.enter_context(reserved(self.memory, "this core"))
@@ -102,7 +104,7 @@ class Solver:
             recorder = self._recorder(plan)
             plan.points.keep_current([plan.program, *plan.tracked.programs])
             hooks.call(self._announcement(plan))
-            run = Run(plan.step, plan.feed, plan.points, plan.state, self._built.names(), recorder, hooks)
+            run = Run(plan.step, plan.feed, plan.points, plan.state, self._built.names(), recorder, hooks, until)
             recorder.begin()
             try:
                 run.advance(checked.epochs, trace)
