@@ -28,6 +28,7 @@ from ._soap import scale_by_soap as scale_by_soap
 from ._soap import soap as soap
 from ._stages import Stage as Stage
 from ._stages import stages as stages
+from ._whole_steps import minimises_every_step as minimises_every_step
 
 __all__ = [
     "MDOptimizer",

@@ -31,10 +31,10 @@ class Stage:
     """
 
     optimizer: Any
-    steps: int | None = None
-    tolerance: float | int | None = None
-    patience: int | None = None
-    improvement: float | int = 0.01
+    steps: Any = None
+    tolerance: Any = None
+    patience: Any = None
+    improvement: Any = 0.01
 
     def __post_init__(self) -> None:
         if not is_transformation(self.optimizer):

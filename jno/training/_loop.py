@@ -43,6 +43,9 @@ from ._until import Until
 _CALL_SECONDS = 0.3
 """Aimed duration of one device call: short enough for a live progress bar, long enough to cost nothing."""
 
+_RISE = 100.0
+"""Factor between the losses of the first and the last epoch of a call that is worth a warning."""
+
 _Result = TypeVar("_Result")
 
 
@@ -204,11 +207,22 @@ class Run:
                 break
             if outer_step_ends:
                 self._begin_outer_step()
+        if done:
+            self._warn_of_rise(float(np.mean(losses[-1])))
         if self._step.stops_on_nonfinite and not all_finite(self.state.parameters):
             assert self._earlier is not None  # at least one epoch was run
             call, self._earlier = self._earlier, None
             reason = f"non-finite weights after epoch {self._first_epoch + done - 1}"
             self._give_up(call, call.count, reason, losses[-1])
+
+    def _warn_of_rise(self, last: float) -> None:
+        first = self._recorder.first_loss
+        if first is not None and last > _RISE * first > 0.0:
+            get_logger().warning(
+                f"the loss rose from {first:.4g} to {last:.4g} in this call: training diverges, or new points, samples "
+                "or weights made the problem harder. Lower the learning rate, take more points, or replace them less "
+                "often"
+            )
 
     def _before(self, epoch: int) -> None:
         """What is due before an epoch: new points, and trackers."""

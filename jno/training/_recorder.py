@@ -43,6 +43,11 @@ class Recorder:
         """Recorded epochs."""
         return sum(len(rows) for rows in self._losses)
 
+    @property
+    def first_loss(self) -> float | None:
+        """The total loss of the first epoch; None before it."""
+        return float(np.mean(self._losses[0][0])) if self._losses else None
+
     def add(self, losses: Float[np.ndarray, "E C"]) -> None:
         """Losses of the epochs since the last call; their time is shared out evenly."""
         now = self.elapsed

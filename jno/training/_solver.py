@@ -15,6 +15,7 @@ import numpy as np
 
 from jno.compiler import Graph, Program, adaptive_weights, untracked, weak_values, weights_key
 from jno.loggers import ConsoleLogger, RunDescription, active_loggers, distinct_names
+from jno.optimizers import minimises_every_step
 from jno.trace import Initialization, Model, Node, Tracker
 from jno.utils import (
     CheckpointCallback,
@@ -154,6 +155,7 @@ class Solver:
         step = self._built.step(program, trainers, frozen, mini_batches, options)
         feed = self._built.feed(program, mini_batches, options)
         state = self._fresh_state(step, feed, parameters, program.models)
+        self._hint_changing_losses(program, mini_batches, state)
         if checkpoint is not None:
             state = self._devices.place(resumed(checkpoint, state, program.models))
             points.resume(checkpoint.arrays.get("points", {}))
@@ -321,6 +323,17 @@ class Solver:
         if not self._constraints or not self._domain.samples.resampled:
             return []
         return self._built.points(self._built.program(window)).described()
+
+    def _hint_changing_losses(self, program: Program, mini_batches: MiniBatches, state: TrainState) -> None:
+        """Say that the mean over random draws is not what such optimizers find."""
+        changing = "mini-batches" if not mini_batches.full else "noise" if program.noise_streams else ""
+        if changing and any(map(minimises_every_step, state.optimizers)):
+            get_logger().once(
+                f"the loss is that of other {changing} in every step, and an optimizer of second order goes to the "
+                "minimum of each: the loss over all of them may not fall. Train on all samples and without noise, or "
+                "with a first-order optimizer such as optax.adam",
+                level="warning",
+            )
 
     def _hint_window(self, program: Program, window: int | None) -> None:
         if program.layout.levels > 1 and window == 1:
