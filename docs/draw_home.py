@@ -20,5 +20,5 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         exec(compile(program(), "index.md", "exec"), {})
         with Image.open("poisson.png") as picture:
-            small = picture.convert("RGB").resize((1200, round(1200 * picture.height / picture.width)))
+            small = picture.convert("RGB").resize((1100, round(1100 * picture.height / picture.width)))
             small.save(PICTURE, optimize=True)

@@ -21,7 +21,7 @@ DEMOS = {
     "burgers_ssbroyden": "the same to four digits: self-scaled Broyden method after Adam, float64 (minutes)",
     "inverse": "diffusivity and source amplitude from noisy sensor readings (--data FILE)",
     "bpinn_poisson": "uncertainty: Poisson equation with noisy source and boundary values, Hamiltonian Monte Carlo",
-    "deeponet": "operator learning over 100 conductivities, physics only",
+    "deeponet": "operator learning over 200 conductivities, physics only",
     "darcy_fno": "operator learning from 500 solved permeability fields, Fourier neural operator",
     "fem_elasticity": "finite elements: plate with a hole in tension, stress concentration",
     "fem_cylinder_flow": "finite elements: steady flow around a cylinder, drag and lift (benchmark 2D-1)",

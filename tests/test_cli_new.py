@@ -15,7 +15,7 @@ from jno._cli import STARTERS, main
 ROOT = Path(jno.__file__).parent.parent
 
 
-SHORT = {"poisson": (500, 0.2), "time": (150, 0.1), "inverse": (400, 0.2), "operator": (200, 0.1), "weak": (150, 0.3)}
+SHORT = {"poisson": (300, 0.3), "time": (150, 0.1), "inverse": (400, 0.2), "operator": (200, 0.1), "weak": (150, 0.3)}
 """Epochs, and the error that is reached then; with the defaults it is far smaller."""
 WHOLE = {"poisson": 1e-3, "time": 1e-3, "inverse": 0.01, "operator": 0.02, "weak": 5e-3}
 """Errors with the defaults."""

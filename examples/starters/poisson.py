@@ -19,7 +19,7 @@ def main(epochs=2000):
 
     # 2. What is unknown: a network of two coordinates, and how it is trained
     net = jno.nn(foundax.mlp(2, hidden_dims=32, num_layers=3, key=jax.random.key(0)))
-    net.optimizer(optax.adam(optax.cosine_decay_schedule(3e-3, epochs)))
+    net.optimizer(optax.adam(optax.cosine_decay_schedule(5e-3, epochs)))
 
     # 3. The solution: the factor is zero on the boundary, so that the condition holds whatever the weights are.
     #    As a loss instead: xb, yb, _ = domain.variable("boundary"), and (net(xb, yb) - value).mse in the list below
