@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import importlib.util
 import inspect
@@ -234,6 +235,8 @@ def _new(options: argparse.Namespace) -> int:
     except FileExistsError:
         return _fail(f"{path} exists; jno new overwrites nothing, choose another name")
     except OSError as error:
+        with contextlib.suppress(OSError):
+            path.unlink()  # what a full disk has taken of it
         return _fail(f"{error.filename}: {error.strerror}")
     print(f"wrote {path} ({STARTERS[options.kind][1]}); run it: python {shlex.quote(str(path))}")
     return 0

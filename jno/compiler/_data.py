@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -53,6 +53,7 @@ def prepare(
     fd_tags: frozenset[str],
     weights: Mapping[str, int],
     on_meshes: bool = False,
+    point_sets: Collection[str] = (),
 ) -> tuple[Layout, dict[Name, Any]]:
     """The arrays of the tags an evaluation needs, as the host has them.
 
@@ -63,6 +64,7 @@ def prepare(
         weights: number of losses by group of balanced losses.
         fd_tags: point tags that need their nearest mesh nodes.
         on_meshes: whether anything is computed on the meshes, so that every sample must know its own.
+        point_sets: tags whose points say how data is meant, beside those of ``kinds``.
 
     Returns:
         the layout and the arrays; rows or levels that are equal are stored once.  Data that is not an array in
@@ -87,7 +89,7 @@ def prepare(
             key, entry = ("times", tag), Entry("times", 1, False, False, array.shape[0])
             levels = max(levels, array.shape[0])
         else:
-            array, entry = _tensor(tag, context[tag], domain, context, kinds)
+            array, entry = _tensor(tag, context[tag], domain, context, {**dict.fromkeys(point_sets, "points"), **kinds})
             key = ("tensors", tag)
         entries[key], arrays[key] = entry, array
         levels = max(levels, entry.levels or 1)

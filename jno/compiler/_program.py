@@ -52,6 +52,8 @@ class Program:
         pointwise_only: evaluation raises `NotPointwiseError` where a value does not run over points.
         folds: evaluate what is point-wise on all points of all samples and levels at once; the values are the same.
         precomputed: fixed parts that the data may hold; see `adopt`.
+        point_sets: tags whose points say how data is meant, beside those in the expressions: of the whole that these
+            are parts of.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Program:
         pointwise_only: bool = False,
         folds: bool = True,
         precomputed: Precomputed = NOTHING,
+        point_sets: Collection[str] = (),
     ) -> None:
         if window is not None and (not isinstance(window, int) or isinstance(window, bool) or window < 1):
             raise ValueError(f"min_consecutive={window!r}: it must be an integer of at least 1, or None for all levels")
@@ -83,7 +86,9 @@ class Program:
         on_meshes = bool(stencil_tags) or any(isinstance(node, Integral) for node in walk(self.roots))
         self.balanced = adaptive_weights(self.roots)
         weights = {weights_key(node)[1]: len(node.losses) for node in self.balanced}
-        self.layout, self.sources = prepare(self.context, domain, self._kinds(), stencil_tags, weights, on_meshes)
+        self.layout, self.sources = prepare(
+            self.context, domain, self._kinds(), stencil_tags, weights, on_meshes, point_sets
+        )
         self.window = min(self.layout.levels, self.layout.levels if window is None else window)
         self.stencils = row_stencils(domain.meshes) if stencil_tags else None
         self.quadratures = RowQuadratures(domain)
@@ -147,7 +152,12 @@ class Program:
         """
         unbound = {leaf.tag for leaf in bound_in_context(parts)} - set(self.context)
         context = {**self.context, **{alias: self.context[unaliased(alias)] for alias in unbound}}
-        return Program(parts, self.domain, context=context, graph=self.graph, folds=False)
+        return Program(parts, self.domain, context=context, graph=self.graph, folds=False, point_sets=self.point_sets)
+
+    @property
+    def point_sets(self) -> list[str]:
+        """The tags whose points are bound."""
+        return [tag for kind, tag in self.layout.entries if kind == "points"]
 
     def part(self, positions: Sequence[int]) -> Program:
         """Some of the expressions, with the same random numbers as here."""

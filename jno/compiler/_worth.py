@@ -74,4 +74,12 @@ def _work_of_networks(program: Program) -> float:
 
 
 def program_of(program: Program, nodes: Sequence[Node], window: int | None) -> Program:
-    return Program(nodes, program.domain, window=window, context=program.context, graph=program.graph, folds=False)
+    return Program(
+        nodes,
+        program.domain,
+        window=window,
+        context=program.context,
+        graph=program.graph,
+        folds=False,
+        point_sets=program.point_sets,
+    )
