@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Protocol, runtime_checkable
 
 from jno.utils._types import Figure
 
@@ -40,6 +41,14 @@ class Markup(str):
     """Text that is HTML already."""
 
     __slots__ = ()
+
+
+@runtime_checkable
+class Reported(Protocol):
+    """A problem that a report tells of."""
+
+    def report_sections(self) -> list[Markup]:
+        """Equations, models, points, fields: parts of a page."""
 
 
 def html_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Markup:

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,10 +16,7 @@ from jno.utils._atomic_files import write_atomically
 from jno.utils._config import get_config, get_network_seed, get_seed
 from jno.utils._history_figure import history_figure
 from jno.utils._history_table import history_rows
-from jno.utils._html import html_page, html_section, html_table, image_of, svg_of
-
-if TYPE_CHECKING:
-    from jno.utils.statistics import Reported
+from jno.utils._html import Reported, html_page, html_section, html_table, image_of, svg_of
 
 _PACKAGES = ("jno-jax", "jax", "jaxlib", "equinox", "optax", "numpy")
 Logs = Sequence[Mapping[str, Any]]

@@ -8,7 +8,7 @@ import warnings
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Num
@@ -17,7 +17,7 @@ from jno.utils._atomic_files import save_figure
 from jno.utils._checks import refusal
 from jno.utils._config import get_runs_base_dir
 from jno.utils._data_format import register_record
-from jno.utils._html import Markup
+from jno.utils._html import Reported
 from jno.utils._kinds import PATH, checked
 from jno.utils._logger import get_logger
 from jno.utils._paths import shown_path, user_path
@@ -26,14 +26,6 @@ from jno.utils._serialization import save as _save
 
 _DPI = 150
 _FIGURE_NAME = "training.png"
-
-
-@runtime_checkable
-class Reported(Protocol):
-    """A problem that a report tells of."""
-
-    def report_sections(self) -> list[Markup]:
-        """Equations, models, points, fields: parts of a page."""
 
 
 class statistics:
