@@ -64,10 +64,10 @@ def number_dofs(element: Lagrange, points: Float[np.ndarray, "N D"], cells: Int[
     coordinates[: len(points)] = points
     if count > len(points):
         vertices = [local[0] for local in element.entity_nodes[0]]
-        others = np.setdiff1d(np.arange(len(element.points)), vertices)
-        inside = element.points[others]
+        off_vertices = np.setdiff1d(np.arange(len(element.points)), vertices)
+        inside = element.points[off_vertices]
         barycentric = np.concatenate([1 - inside.sum(axis=1, keepdims=True), inside], axis=1)
-        coordinates[nodes[:, others]] = np.einsum("nv,mvd->mnd", barycentric, points[ordered])
+        coordinates[nodes[:, off_vertices]] = np.einsum("nv,mvd->mnd", barycentric, points[ordered])
     return DofMap(element, ordered, nodes, coordinates)
 
 
