@@ -6,33 +6,24 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
+
+from ._one_thread import row_in_own_process
 
 ROWS = ("point_batches", "sample_batches")
 SMALLEST = {"point_batches": 10_000, "sample_batches": 2_000}
 _BATCH = 512
 _ROUNDS = 9
 _BLOCK_SECONDS = 0.5
-_ONE_THREAD = {
-    "JAX_PLATFORMS": "cpu",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-}
 
 
 def batches_row(name: str, smallest: int | None = None) -> dict[str, Any]:
     """One row, measured in a process of one thread."""
-    command = [sys.executable, "-m", "benchmarks._batches", name, str(smallest or SMALLEST[name])]
-    output = subprocess.run(command, env={**os.environ, **_ONE_THREAD}, capture_output=True, text=True, check=True)
-    row: dict[str, Any] = json.loads(output.stdout.splitlines()[-1])
-    return row
+    return row_in_own_process("_batches", name, smallest or SMALLEST[name])
 
 
 def _network(inputs: int) -> Any:

@@ -6,33 +6,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-import time
-from collections.abc import Callable
 from typing import Any
 
-from ._weak import _ONE_THREAD
+from ._one_thread import processor_seconds, row_in_own_process
 
 _POINTS = 1500
 
 
 def engd_row(points: int | None = None) -> dict[str, Any]:
     """The row, measured in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks._engd", str(points or _POINTS)]
-    output = subprocess.run(command, env={**os.environ, **_ONE_THREAD}, capture_output=True, text=True, check=True)
-    row: dict[str, Any] = json.loads(output.stdout.splitlines()[-1])
-    return row
-
-
-def _best(function: Callable[[], Any], repetitions: int = 5) -> float:
-    best = float("inf")
-    for _ in range(repetitions):
-        start = time.process_time()
-        function()
-        best = min(best, time.process_time() - start)
-    return best
+    return row_in_own_process("_engd", points or _POINTS, x64=True)
 
 
 def _measured(points: int) -> dict[str, Any]:
@@ -54,7 +38,7 @@ def _measured(points: int) -> dict[str, Any]:
     residual = net(x, y).laplacian(x, y) + 2 * np.pi**2 * exact
     crux = jno.core([residual.mse, 1000 * net(xb, yb).mse])
     crux.solve(2)
-    step = _best(lambda: crux.solve(10)) / 10
+    step = processor_seconds(lambda: crux.solve(10)) / 10
     weights = sum(leaf.size for leaf in jax.tree_util.tree_leaves(net.module) if isinstance(leaf, jax.Array))
     matrix = jnp.asarray(np.random.default_rng(0).normal(size=(points + 400, weights)))
 
@@ -63,7 +47,7 @@ def _measured(points: int) -> dict[str, Any]:
         return jnp.linalg.cholesky(matrix.T @ matrix + jnp.eye(weights))
 
     jax.block_until_ready(least_work(matrix))
-    floor = _best(lambda: jax.block_until_ready(least_work(matrix)))
+    floor = processor_seconds(lambda: jax.block_until_ready(least_work(matrix)))
     return {
         "residuals": points + 400,
         "parameters": weights,

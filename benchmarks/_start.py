@@ -13,11 +13,11 @@ from typing import Any
 
 from ._case import Size
 from ._measure import Effort, interleaved
+from ._one_thread import SINGLE_THREADED
 from ._runners import BARE, SOLVE, competitors
 from .problems import PROBLEMS
 
 _STARTS = 3
-_ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 _CLOCK = """
 import json, time
@@ -95,7 +95,7 @@ def _start(program: str, folder: Path) -> dict[str, float]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(cached)}
     environment |= {
         "XDG_CACHE_HOME": str(folder),
-        "XLA_FLAGS": _ONE_THREAD,
+        "XLA_FLAGS": SINGLE_THREADED["XLA_FLAGS"],
         "PYTHONPATH": str(Path(__file__).parents[1]),
     }
     text = _CLOCK + program.replace("FOLDER", repr(str(folder)))

@@ -6,40 +6,21 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
+from ._one_thread import processor_seconds, row_in_own_process
+
 ROWS = ("fem2d_p1", "fem2d_p2_elasticity", "fem3d_p1", "fem_inverse", "vpinn")
 _FULL = {"fem2d_p1": 316, "fem2d_p2_elasticity": 158, "fem3d_p1": 45, "fem_inverse": 100, "vpinn": 32}
 QUICK = {"fem2d_p1": 8, "fem2d_p2_elasticity": 6, "fem3d_p1": 4, "fem_inverse": 8, "vpinn": 6}
-_ONE_THREAD = {
-    "JAX_PLATFORMS": "cpu",
-    "JAX_ENABLE_X64": "1",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-}
 
 
 def weak_row(name: str, size: int | None = None) -> dict[str, Any]:
     """One row, measured in a process of one thread."""
-    command = [sys.executable, "-m", "benchmarks._weak", name, str(size or _FULL[name])]
-    output = subprocess.run(command, env={**os.environ, **_ONE_THREAD}, capture_output=True, text=True, check=True)
-    row: dict[str, Any] = json.loads(output.stdout.splitlines()[-1])
-    return row
-
-
-def _processor_seconds(function: Callable[[], Any], repetitions: int = 5) -> float:
-    best = float("inf")
-    for _ in range(repetitions):
-        start = time.process_time()
-        function()
-        best = min(best, time.process_time() - start)
-    return best
+    return row_in_own_process("_weak", name, size or _FULL[name], x64=True)
 
 
 def _first(function: Callable[[], Any]) -> tuple[float, Any]:
@@ -79,7 +60,7 @@ def _assembly(terms: Callable[[], Any], domain: Any, element: Any, form: Any) ->
 
     mesh = _scikit_mesh(domain)
     assembled()
-    ours, theirs = _processor_seconds(assembled), _processor_seconds(of_scikit, 2)
+    ours, theirs = processor_seconds(assembled), processor_seconds(of_scikit, 2)
     matrix = problem.A_sparse.tocsc()
     options = {"permc_spec": "MMD_AT_PLUS_A", "options": {"SymmetricMode": True}, "diag_pivot_thresh": 0.0}
     right = problem.b
@@ -93,19 +74,19 @@ def _assembly(terms: Callable[[], Any], domain: Any, element: Any, form: Any) ->
         "unknowns": problem.dofs,
         "residual and matrix / scikit-fem basis and matrix": ours / theirs,
         "first call, processor s": built + solved,
-        "whole solve again, processor s": _processor_seconds(again, 2),
+        "whole solve again, processor s": processor_seconds(again, 2),
         "temporary MB": problem._temporary_bytes() / 2**20,
         "residual": error,
     }
     if problem._method == "direct":
-        bare = _processor_seconds(lambda: sparse.splu(matrix, **options).solve(right), 2)
+        bare = processor_seconds(lambda: sparse.splu(matrix, **options).solve(right), 2)
         entries = problem._matrix(start, weights)
 
         def default() -> None:
             problem._direct.forget()
             problem._direct.solve_on_host(entries, right, transposed=False)
 
-        row["default solve / bare SuperLU"] = _processor_seconds(default, 2) / bare
+        row["default solve / bare SuperLU"] = processor_seconds(default, 2) / bare
     return row
 
 
@@ -201,7 +182,7 @@ def _fem_inverse(size: int) -> dict[str, Any]:
 
     return {
         "unknowns": problem.dofs,
-        "value and gradient / value": _processor_seconds(over(both), 3) / _processor_seconds(over(forward), 3),
+        "value and gradient / value": processor_seconds(over(both), 3) / processor_seconds(over(forward), 3),
     }
 
 
@@ -269,7 +250,7 @@ def _vpinn(size: int) -> dict[str, Any]:
     return {
         "quadrature points": len(flat),
         "difference of the losses": difference,
-        "step / by hand": _processor_seconds(step(of_jno)) / _processor_seconds(step(by_hand)),
+        "step / by hand": processor_seconds(step(of_jno)) / processor_seconds(step(by_hand)),
     }
 
 

@@ -27,7 +27,7 @@ def final_loss(optimizer, kind, steps):
     """The loss of ``u'' = -k pi^2 sin(pi x)`` over all samples and on points of their own, after some steps."""
     samples = 4 if kind == "batches" else 1
     domain = samples * jno.domain.line(mesh_size=0.05)
-    fresh = jno.sampler.random(resample_every=5, start_epoch=5) if kind == "fresh" else None
+    fresh = jno.sampler.random(resample_every=5, resample_fraction=1.0, start_epoch=5) if kind == "fresh" else None
     x, _ = domain.variable("interior", (30, "uniform"), resampling_strategy=fresh)
     k = domain.variable("k", np.linspace(1.0, 2.0, samples).reshape(samples, 1)) if samples > 1 else 1.0
     width = 2 if samples > 1 else 1

@@ -84,6 +84,9 @@ def test_what_is_refused():
         stages([])
     with pytest.raises(ValueError, match="nothing ends stage 0"):
         stages([adam, ssbroyden()])
+    for last in ((adam, 5), Stage(adam, tolerance=1.0), Stage(adam, patience=3)):
+        with pytest.raises(ValueError, match="of the last stage would end nothing"):
+            stages([(adam, 2), last])
     with pytest.raises(TypeError, match="it must be a list such as"):
         stages("adam")
     with pytest.raises(TypeError, match="must be a Stage, an optax transform, or a pair"):

@@ -78,15 +78,16 @@ def stages(entries: Sequence[object]) -> optax.GradientTransformationExtraArgs:
 
     Args:
         entries: in their order, :class:`Stage`, pairs ``(optimizer, steps)``, or an optimizer alone, which only the
-            last may be. What would end the last one is not looked at: ``solve`` says when training ends.
+            last may be. Nothing may end the last one: ``core.solve`` says by its epochs and ``until`` when training
+            ends.
 
     Returns:
         a transform; ``update`` needs ``params`` and, for stages with ``tolerance`` or ``patience``, ``value``.
 
     Raises:
         TypeError: an entry that is neither, or an optimizer that is not an optax transform.
-        ValueError: no entries; numbers out of range; a stage before the last that nothing ends; in an update, a missing
-            ``value``.
+        ValueError: no entries; numbers out of range; a stage before the last that nothing ends, or a last one that
+            something ends; in an update, a missing ``value``.
 
     Example:
         >>> import jax, jax.numpy as jnp, optax
@@ -193,6 +194,11 @@ def _checked(entries: object) -> list[Stage]:
         raise ValueError(
             f"stages: nothing ends stage {endless[0]}, so that the ones after it would never begin; give it steps, "
             "tolerance or patience"
+        )
+    if parts[-1].ends:
+        raise ValueError(
+            "stages: steps, tolerance or patience of the last stage would end nothing, since core.solve says when "
+            "training ends; leave them out, give the number of epochs, or solve(..., until=...)"
         )
     return parts
 
