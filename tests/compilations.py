@@ -11,6 +11,8 @@ turns it on, and a test marked ``optimized`` always has it.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import hashlib
 import json
@@ -25,6 +27,7 @@ from typing import Any
 import pytest
 
 LIMIT = 2 * 2**30  # bytes that are kept between runs
+TESTS_BETWEEN_RELEASES = 500
 _COMPILE_EVENT = "/jax/core/compile/backend_compile_duration"  # also recorded for programs read from the cache
 _HIT_EVENT = "/jax/compilation_cache/cache_hits"
 _QUICK_FLAGS = ("--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1")
@@ -109,6 +112,7 @@ def pytest_configure(config: Any) -> None:
     directory = cache_directory()
     configure(directory, config.getoption("--optimized"))
     config.pluginmanager.register(_Count(), "jno-compilations-count")
+    config.pluginmanager.register(_Memory(), "jno-compilations-memory")
     if hasattr(config, "workerinput"):  # a worker of pytest-xdist
         return
     if directory is not None:
@@ -134,6 +138,32 @@ def _optimizer_of_xla(request: Any) -> Iterator[None]:
     yield
     if marked:
         jax.config.update("jax_disable_most_optimizations", not request.config.getoption("--optimized"))
+
+
+# --- memory, in the process that runs a test --------------------------------------------------------------------
+class _Memory:
+    """Forgets compiled programs now and then: those of seven thousand tests are about 5 GB a process."""
+
+    def __init__(self) -> None:
+        self.tests = 0
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_teardown(self, item: Any, nextitem: Any) -> None:
+        self.tests += 1
+        # fixtures of a module and its tests share programs
+        if self.tests >= TESTS_BETWEEN_RELEASES and nextitem is not None and nextitem.path != item.path:
+            self.tests = 0
+            release()
+
+
+def release() -> None:
+    """Drop what JAX keeps of compiled functions, and give the memory back to the system."""
+    import jax
+
+    jax.clear_caches()
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # the C library is not glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 # --- counting, in the process that runs a test ----------------------------------------------------------------

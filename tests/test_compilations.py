@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import compilations
+import jax
+import numpy as np
 import pytest
 
 PROGRAM = """
@@ -80,3 +82,12 @@ def test_its_place(variables, place, tmp_path, monkeypatch):
     assert found.parent == tmp_path / place
     monkeypatch.setenv("JNO_TEST_CACHE", "off")
     assert compilations.cache_directory() is None
+
+
+def test_memory_is_released():
+    double = jax.jit(lambda x: 2 * x)
+    double(np.float32(1.0))
+    assert double._cache_size() == 1
+    compilations.release()
+    assert double._cache_size() == 0
+    assert double(np.float32(1.0)) == 2.0
