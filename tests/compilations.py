@@ -60,6 +60,8 @@ def configure(directory: Path | None, optimized: bool) -> None:
     import jax
 
     options: dict[str, Any] = {"jax_disable_most_optimizations": not optimized}
+    # nobody reads from which line of Python an operation of these programs comes
+    options["jax_traceback_in_locations_limit"] = 0
     if directory is None:
         options["jax_enable_compilation_cache"] = False
     else:
