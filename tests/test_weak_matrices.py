@@ -1,5 +1,7 @@
 """Matrices and load vectors, entry for entry those of scikit-fem on the same mesh."""
 
+import equinox as eqx
+import jax
 import numpy as np
 import pytest
 import skfem
@@ -182,3 +184,24 @@ def test_dirichlet_elimination_keeps_the_matrix_symmetric():
     same(problem.A, problem.A.T)
     same(problem.b, np.where(fixed, values, right))
     np.testing.assert_allclose(problem.solve(), np.linalg.solve(expected, np.where(fixed, values, right)), atol=1e-12)
+
+
+def test_a_network_that_gets_adapters_after_the_problem_was_built():
+    """Its compiled functions are those of the modules as they are now."""
+    domain = jno.domain.rect(mesh_size=0.5)
+    x, y, _ = domain.variable("interior")
+    u, v = domain.fem_symbols((), ("u", "v"))
+    net = jno.nn(eqx.nn.MLP(2, 1, 4, 1, key=jax.random.PRNGKey(0))).freeze()
+
+    def problem():
+        k = 1 + net(jno.np.concat([x, y])) ** 2
+        return jno.fem([k * (u(x, y).x * v(x, y).x + u(x, y).y * v(x, y).y) - v(x, y)])
+
+    first, values = problem(), np.arange(9.0)
+    before = first.residual(values)
+    jno.core([net.lora(2)(jno.np.concat([x, y])).mse])
+    same(first.residual(values), before)
+    net.initialize(lambda key, shape, dtype: jax.random.normal(key, shape, dtype))
+    expected = problem().residual(values)
+    assert np.abs(expected - before).max() > 1e-2
+    same(first.residual(values), expected)

@@ -412,7 +412,7 @@ class Model:
 
     @checked(weights=PATH | FUNCTION | NUMBERS, key=KEY)
     def initialize(self, weights: object, *, key: Key | None = None) -> Model:
-        """Load weights when the next core is built; the last call wins.
+        """Load weights when the next core or `jno.fem` is built; the last call wins.
 
         Args:
             weights: path of an Equinox ``.eqx`` file, or of a file that `jno.save` wrote with ``data_only=True``;

@@ -481,12 +481,17 @@ class FEM:
         return np.asarray(self._run("matrix", matrix, *arguments, *self._inputs()))
 
     def _run(self, name: object, function: Callable[..., Any], *arguments: Any) -> Any:
-        """The value of a pure function, which is compiled the first time under a name."""
-        if name not in self._jitted:
+        """The value of a pure function, compiled once for a name and a structure of its arguments.
+
+        A network may have got adapters or another precision since the last call.
+        """
+        arrays, rest = eqx.partition(arguments, eqx.is_array)
+        key = (name, jax.tree_util.tree_structure(arrays), _shapes(arrays), *jax.tree_util.tree_leaves(rest))
+        if key not in self._jitted:
             # the arrays of the mesh become inputs: as constants the compiler would copy and hash them
             converted = eqx.filter_closure_convert(function, *arguments)
-            self._jitted[name] = eqx.filter_jit(jax.tree_util.tree_map(_on_device, converted))
-        return self._jitted[name](*arguments)
+            self._jitted[key] = eqx.filter_jit(jax.tree_util.tree_map(_on_device, converted))
+        return self._jitted[key](*arguments)
 
     def _temporary_bytes(self) -> int:
         """Memory that assembling the matrix takes beside its arguments and its result."""
@@ -542,6 +547,10 @@ def _field_of(symbol: object) -> Field:
     if not isinstance(target, FieldValue):
         raise TypeError(f"a symbol of domain.fem_symbols() is needed, got {symbol!r}")
     return target.field
+
+
+def _shapes(arrays: Any) -> tuple[tuple[tuple[int, ...], object], ...]:
+    return tuple((leaf.shape, leaf.dtype) for leaf in jax.tree_util.tree_leaves(arrays))
 
 
 def _on_device(leaf: object) -> object:
