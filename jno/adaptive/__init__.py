@@ -3,6 +3,7 @@
 from ._balancer import Balancer as Balancer
 from ._dlrs import DLRS as DLRS
 from ._dwa import DWA as DWA
+from ._first_magnitude import FirstMagnitude as FirstMagnitude
 from ._lbpinns import LbPINNsLossBalancing as LbPINNsLossBalancing
 from ._norms import GradientNormBalanced as GradientNormBalanced
 from ._norms import NTKBalanced as NTKBalanced

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +28,12 @@ class Balancer(abc.ABC):
 
     Args:
         num_losses: the number of losses (default: unknown); a call with another number is an error.
+
+    Attributes:
+        least_loss: the least loss that a rule in an expression sees, unless the user chooses another.
     """
+
+    least_loss: ClassVar[float] = 1e-12
 
     def __init__(self, num_losses: int | None = None) -> None:
         integer(1).require(num_losses, f"{type(self).__name__}(num_losses)", optional=True)

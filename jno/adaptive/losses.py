@@ -10,7 +10,7 @@ Other positional arguments are those of the rule, such as the callback of ``grad
 
 Keywords of every factory besides those of its rule: ``mode``, how the losses are scaled before the rule sees them
 (``"raw"`` or ``"none"``: not at all; ``"minmax"``: to [0, 1]; ``"l2"``: to norm one), and ``eps``, the least loss it
-sees.
+sees (1e-12, of ``first_magnitude`` 1e-30).
 
 Example:
     >>> import jno
@@ -33,6 +33,7 @@ from jno.adaptive import DLRS as dlrs
 from jno.adaptive import DWA as DWA
 from jno.adaptive import RLW as RLW
 from jno.adaptive import Balancer
+from jno.adaptive import FirstMagnitude as FirstMagnitude
 from jno.adaptive import GradientNormBalanced as GradientNormBalanced
 from jno.adaptive import LbPINNsLossBalancing as LbPINNsLossBalancing
 from jno.adaptive import LearningRateSchedule as LearningRateSchedule
@@ -51,6 +52,7 @@ __all__ = [
     "DLRS",
     "DWA",
     "RLW",
+    "FirstMagnitude",
     "GradientNormBalanced",
     "LbPINNsLossBalancing",
     "LearningRateSchedule",
@@ -60,6 +62,7 @@ __all__ = [
     "WeightSchedule",
     "dlrs",
     "dwa",
+    "first_magnitude",
     "gradient_norm_balanced",
     "lbpinns_loss_balancing",
     "ntk_balanced",
@@ -74,7 +77,9 @@ def __dir__() -> list[str]:
 
 
 def _factory(rule: type[Balancer]) -> Callable[..., Any]:
-    def make(losses: object = None, *arguments: Any, mode: str = "raw", eps: float = 1e-12, **options: Any) -> Any:
+    def make(
+        losses: object = None, *arguments: Any, mode: str = "raw", eps: float | None = None, **options: Any
+    ) -> Any:
         if not (isinstance(losses, list | tuple) and any(isinstance(loss, Placeholder) for loss in losses)):
             if losses is not None and not isinstance(losses, int) and rule not in _MEASURED:
                 raise TypeError(
@@ -87,10 +92,10 @@ def _factory(rule: type[Balancer]) -> Callable[..., Any]:
                 raise TypeError(f"{rule.__name__} balances expressions; got {type(loss).__name__} among the losses")
         if not isinstance(mode, str) or mode not in _MODES:
             raise ValueError(f"Unsupported adaptive loss mode {mode!r}; allowed: {', '.join(_MODES)}")
-        POSITIVE.require(eps, "eps")
+        POSITIVE.require(eps, "eps", optional=True)
         balancer = rule(*(entry for entry in arguments if not isinstance(entry, Placeholder)), **options)
         balancer.checked(len(losses))
-        balanced = Balanced(balancer, mode, eps)
+        balanced = Balanced(balancer, mode, rule.least_loss if eps is None else eps)
         return tuple(AdaptiveWeight(tuple(losses), balanced, index) for index in range(len(losses)))
 
     make.__doc__ = f"Weights of a list of losses by `{rule.__name__}`, or the rule itself; see the module."
@@ -101,6 +106,7 @@ relobralo = _factory(ReLoBRaLo)
 lbpinns_loss_balancing = _factory(LbPINNsLossBalancing)
 softadapt = _factory(SoftAdapt)
 dwa = _factory(DWA)
+first_magnitude = _factory(FirstMagnitude)
 rlw = _factory(RLW)
 gradient_norm_balanced = _factory(GradientNormBalanced)
 ntk_balanced = _factory(NTKBalanced)

@@ -6,10 +6,11 @@ from ._constrain import constrained as constrained
 from ._dimensions import ChoiceOfOptions as ChoiceOfOptions
 from ._dimensions import Dimension as Dimension
 from ._dimensions import nevergrad as nevergrad
+from ._embedded import module_settings as module_settings
 from ._flax import is_uninitialized as is_uninitialized
 from ._labels import plain_label as plain_label
 from ._leaves import misfits as misfits
-from ._leaves import misfits_of_adapters as misfits_of_adapters
+from ._leaves import misfits_of_settings as misfits_of_settings
 from ._leaves import replaced as replaced
 from ._masks import checked_mask as checked_mask
 from ._masks import leaf_paths as leaf_paths

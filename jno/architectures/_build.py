@@ -13,7 +13,7 @@ from jno.lora import apply_lora
 from jno.trace import Model
 from jno.utils import Key
 
-from ._flax import FlaxLinen, is_uninitialized
+from ._flax import initialized_parts, is_uninitialized
 from ._initialize import initialized
 from ._leaves import DoesNotFitError
 from ._masks import checked_mask
@@ -28,8 +28,8 @@ def build_module(model: Model, key_of: Callable[[], Key]) -> None:
         model: whose module is built.
         key_of: makes the random key; most modules are complete and need none, and making one compiles programs.
     """
-    if isinstance(model.module, FlaxLinen) and is_uninitialized(model.module):
-        model.module = model.module.initialized(key_of())
+    if is_uninitialized(model.module):
+        model.module = initialized_parts(model.module, key_of())
     for constraint in model.controls.constraints:
         if constraint.mask is not None:
             checked_mask(model.module, constraint.mask, f"{model.model_key}.constrain()")

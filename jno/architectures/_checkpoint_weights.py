@@ -11,15 +11,15 @@ from jaxtyping import PyTree
 
 from jno.utils import CheckpointFolder, orbax, shown_path
 
-from ._leaves import DoesNotFitError, misfits, misfits_of_adapters, replaced
+from ._leaves import DoesNotFitError, misfits, misfits_of_settings, replaced
 
 
 @dataclasses.dataclass(frozen=True)
 class StoredWeights:
-    """Weights of one model: arrays in nested dicts and lists, and the settings of its adapters by path."""
+    """Weights of one model: arrays in nested dicts and lists, and by path what `module_settings` gives."""
 
     arrays: Any
-    adapters: Mapping[str, Any]
+    settings: Mapping[str, Any]
 
 
 def from_checkpoint(module: PyTree, path: Path, model_name: str, name: str) -> PyTree:
@@ -57,12 +57,13 @@ def with_stored(module: PyTree, models: Mapping[str, StoredWeights], path: Path,
             f"initialize('{shown_path(path)}::{model_name}') of {name}: no model {model_name!r} in the checkpoint; "
             f"it has {', '.join(models)}"
         )
-    arrays, adapters = dict(_flat(models[entry].arrays)), models[entry].adapters
+    arrays, settings = dict(_flat(models[entry].arrays)), models[entry].settings
     problems = misfits(module, arrays, "in the checkpoint")
-    problems = problems or misfits_of_adapters(module, adapters, "in the checkpoint")
+    problems = problems or misfits_of_settings(module, settings, "in the checkpoint")
     if problems:
         hint = ""
-        if adapters and any(line.endswith("not in the module") for line in problems):
+        has_adapters = any("adapter" in of_node for of_node in settings.values())
+        if has_adapters and any(line.endswith("not in the module") for line in problems):
             hint = "; the checkpoint holds adapters: call lora(...) as in the training it is from"
         raise DoesNotFitError(f"initialize() of {name}: the checkpoint does not fit: " + "; ".join(problems) + hint)
     return replaced(module, arrays)

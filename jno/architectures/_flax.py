@@ -69,5 +69,15 @@ def wrap_nnx(module: Any) -> FlaxNNX:
 
 
 def is_uninitialized(module: object) -> bool:
-    """Whether the module still waits for input shapes."""
-    return isinstance(module, FlaxLinen) and module.variables is None
+    """Whether the module, or a part of it, still waits for input shapes."""
+    parts = jax.tree_util.tree_leaves(module, is_leaf=lambda node: isinstance(node, FlaxLinen))
+    return any(isinstance(part, FlaxLinen) and part.variables is None for part in parts)
+
+
+def initialized_parts(module: Any, key: Key) -> Any:
+    """The module with fresh variables where it waited for input shapes."""
+    return jax.tree_util.tree_map(
+        lambda part: part.initialized(key) if isinstance(part, FlaxLinen) and part.variables is None else part,
+        module,
+        is_leaf=lambda node: isinstance(node, FlaxLinen),
+    )

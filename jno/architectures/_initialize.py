@@ -14,11 +14,11 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, PyTree
 
-from jno.lora import adapter_settings
 from jno.utils import Key, check_arrays, is_jno_file, shown_path, user_path
 
 from ._checkpoint_weights import from_checkpoint, with_stored
-from ._leaves import DoesNotFitError, misfits, misfits_of_adapters, replaced
+from ._embedded import module_settings
+from ._leaves import DoesNotFitError, misfits, misfits_of_settings, replaced
 from ._masks import leaf_paths
 from ._weight_files import read_weights
 
@@ -92,7 +92,7 @@ def _from_array(module: PyTree, value: ArrayLike, name: str) -> PyTree:
 def _from_tree(module: PyTree, weights: PyTree, name: str) -> PyTree:
     arrays = dict(leaf_paths(weights))
     problems = misfits(module, arrays, "given", same_dtype=True)
-    problems = problems or misfits_of_adapters(module, adapter_settings(weights), "given")
+    problems = problems or misfits_of_settings(module, module_settings(weights), "given")
     if problems:
         raise DoesNotFitError(f"initialize() of {name}: the weights do not fit: " + "; ".join(problems))
     return replaced(module, arrays)

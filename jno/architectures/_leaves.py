@@ -12,8 +12,7 @@ import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, PyTree
 
-from jno.lora import adapter_settings
-
+from ._embedded import module_settings
 from ._masks import leaf_paths
 
 _KINDS = (jnp.floating, jnp.complexfloating, jnp.integer, jnp.bool_, jax.dtypes.prng_key)
@@ -43,20 +42,26 @@ def misfits(module: PyTree, arrays: Mapping[str, Any], source: str, *, same_dtyp
     return lines
 
 
-def misfits_of_adapters(module: PyTree, stored: Mapping[str, Mapping[str, Any]], source: str) -> list[str]:
-    """Adapters that compute something else with the same arrays: another class or another scale, one line each.
+def misfits_of_settings(module: PyTree, stored: Mapping[str, Mapping[str, Any]], source: str) -> list[str]:
+    """Adapters and embeddings that compute something else with the same arrays, one line each.
 
     Args:
         module: the module.
-        stored: what `jno.lora.adapter_settings` gave.
+        stored: what `module_settings` gave; of files that have less in it, that is compared.
         source: where it is from.
     """
-    present = adapter_settings(module)
+    present = module_settings(module)
     return [
-        f"{path}: {present[path]} expected, {dict(stored[path])} {source}"
+        f"{path or 'the module'}: {_other(present[path], stored[path])} expected, "
+        f"{_other(stored[path], present[path])} {source}"
         for path in present
         if path in stored and present[path] != dict(stored[path])
     ]
+
+
+def _other(settings: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that the reference has otherwise."""
+    return {name: value for name, value in settings.items() if name not in reference or reference[name] != value}
 
 
 def replaced(module: PyTree, arrays: Mapping[str, Any]) -> PyTree:

@@ -9,23 +9,23 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import PyTree
 
-from jno.lora import adapter_settings
 from jno.trace import Model
 from jno.utils import data_of, load, shown_path
 
 from ._checkpoint_weights import StoredWeights
+from ._embedded import module_settings
 from ._masks import leaf_paths
 
 
 def weights_as_data(modules: Mapping[str, PyTree]) -> dict[str, Any]:
-    """The arrays of modules, by name and path, and the settings of their adapters.
+    """The arrays of modules, by name and path, and the settings of their adapters and embeddings.
 
     Args:
         modules: by the name of their model.
     """
     return {
         "weights": {name: dict(leaf_paths(module)) for name, module in modules.items()},
-        "adapters": {name: adapter_settings(module) for name, module in modules.items()},
+        "adapters": {name: module_settings(module) for name, module in modules.items()},
     }
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import equinox as eqx
 
 from jno.trace import Model
-from jno.utils import PATH, TEXT, checked, is_integral, set_network_seed
+from jno.utils import KEY, PATH, TEXT, Key, checked, integer, is_integral, set_network_seed
 
+from ._embed import Embedding
 from ._flax import wrap_linen, wrap_nnx
 from ._search_space import ArchSpace
 from ._tunable import TunableModule
@@ -64,6 +65,88 @@ class nn:
                 raise TypeError(f"wrap(space=...) takes a jno.np.tune.space(), got {type(space).__name__}")
             return TunableModule(module, space, _as_equinox, name, weight_path)
         return Model(_as_equinox(module), name, weight_path)
+
+    @classmethod
+    @checked(harmonics=integer(1, 10_000), fourier=integer(0, 100_000), key=KEY, name=TEXT, weight_path=PATH)
+    def embed(
+        cls,
+        network: object,
+        inputs: object,
+        *,
+        periodic: object = None,
+        harmonics: int = 1,
+        fourier: int = 0,
+        scales: object = 1.0,
+        factorize: object = False,
+        magnitude: object = None,
+        offset: object = None,
+        samples: object = None,
+        key: Key | None = None,
+        name: str = "",
+        weight_path: str | None = None,
+    ) -> Model:
+        r"""A `Model` over ``offset + magnitude * network(features of the coordinates)``, conditioned without hand work.
+
+        The coordinates of a call, column by column, become the inputs of the network in three steps:
+
+        1. ``inputs`` scales them to :math:`[-1, 1]`, with mean 0 over their range.
+        2. ``periodic`` replaces column :math:`x` of period :math:`P` by :math:`\cos(2\pi k(x - c)/P)` and
+           :math:`\sin(2\pi k(x - c)/P)`, ``k`` up to ``harmonics``, :math:`c` the middle of its range: the network and
+           all its derivatives have the period exactly.
+        3. ``fourier`` replaces what there is by :math:`(\cos 2\pi B^\top z, \sin 2\pi B^\top z)` with random
+           frequencies :math:`B \sim N(0, s^2)`, ``fourier`` of them for every scale :math:`s`: with larger scales the
+           network learns faster oscillations. Features of several scales stand side by side; the paper on several
+           scales passes each of them through the hidden layers alone, which costs a pass for every scale.
+
+        All of this is fixed: only the leaves of ``network`` are trained, and they are ``net.module.network``.
+
+        Args:
+            network: as for :meth:`wrap`, called with one array ``(N, size)``; or a function ``size -> module``, so
+                that the number of inputs need not be counted: ``lambda size: foundax.mlp(size, key=key)``.
+            inputs: the range of every column of a call, in its order: a domain (its coordinates, and the time where it
+                has one, see ``domain.bounds``), or a list of variables, pairs ``(low, high)``, and ``None`` for a
+                column that stays as it is.
+            periodic: dictionary, number of a column -> its period, or ``None`` for the length of its range.
+            harmonics: number of cosines and sines of each periodic column (1).
+            fourier: number of random frequencies for every scale (0: no Fourier features).
+            scales: standard deviation of the frequencies in cycles per half range, or several (1).
+            factorize: write every matrix :math:`W` of linear layers as :math:`\operatorname{diag}(e^{s}) V` and train
+                :math:`s` and :math:`V`; ``True`` draws :math:`s \sim N(1, 0.1^2)`, ``(mean, deviation)`` others. What
+                the network computes at first does not change.
+            magnitude: size of the outputs, a number or one for each (1).
+            offset: middle of the outputs, a number or one for each (0).
+            samples: values ``(N, D)`` of the solution, such as data, whose standard deviation and mean are magnitude
+                and offset, instead of these.
+            key: random key of the frequencies and of the scales of the factors.
+            name: display name.
+            weight_path: pretrained weights, as for ``Model.initialize``.
+
+        Returns:
+            the model; ``.module`` of it can be a part of other modules, and of architectures that a sweep tries.
+
+        Raises:
+            TypeError: ``network`` is neither, ``inputs`` not a domain or list, ``periodic`` not a dictionary.
+            ValueError: an entry of ``inputs`` without a range, an unknown column, a number outside its range, random
+                numbers without a key, a network of another number of inputs or outputs.
+
+        Example:
+            >>> import foundax, jax, jno
+            >>> domain = jno.domain.rect(x_range=(0, 1e-3), y_range=(0, 2e-3), mesh_size=5e-4)
+            >>> weights, features = jax.random.split(jax.random.key(0))
+            >>> build = lambda size: foundax.mlp(size, hidden_dims=16, key=weights)
+            >>> net = jno.nn.embed(build, domain, fourier=8, scales=(1, 5), magnitude=300, offset=293, key=features)
+            >>> net.module.embedding.size
+            32
+
+        Source: periodic functions: S. Dong, N. Ni, "A method for representing periodic functions and enforcing exactly
+        periodic boundary conditions with deep neural networks", 2021, arXiv:2007.07442. Fourier features: M. Tancik et
+        al., "Fourier features let networks learn high frequency functions in low dimensional domains", 2020,
+        arXiv:2006.10739; several scales: S. Wang, H. Wang, P. Perdikaris, "On the eigenvector bias of Fourier feature
+        networks", 2021, arXiv:2012.10047. Factors: S. Wang, H. Wang, J. H. Seidman, P. Perdikaris, "Random weight
+        factorization improves the training of continuous neural representations", 2022, arXiv:2210.01274.
+        """
+        embedding = Embedding(inputs, periodic, harmonics, fourier, scales, factorize, magnitude, offset, samples, key)
+        return Model(embedding.module(network, _as_equinox), name, weight_path)
 
 
 def set_default_rng_seed(seed: object) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import paramax
 from jaxtyping import PyTree
 
 from jno.architectures import is_uninitialized
@@ -126,7 +127,8 @@ def _differences(module: PyTree, loaded: PyTree) -> list[str]:
 
 
 def _shapes(module: PyTree) -> dict[str, Shape]:
-    flat, _ = jax.tree_util.tree_flatten_with_path(eqx.filter_eval_shape(merge_lora, module))
+    plain = eqx.filter_eval_shape(lambda module: paramax.unwrap(merge_lora(module)), module)
+    flat, _ = jax.tree_util.tree_flatten_with_path(plain)
     arrays = [(path, leaf) for path, leaf in flat if isinstance(leaf, jax.ShapeDtypeStruct)]
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf.shape for path, leaf in arrays}
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from jno.trace import CELL_SIZE, Variable
+from jno.trace import CELL_SIZE, Variable, bounds_of
 
 from . import _regions, _variable, fields, io, sampling
 from ._time import TimeAxis
@@ -148,3 +148,8 @@ class AbstractDomain(DomainView):
     @property
     def _time_text(self) -> str:
         return "" if self.time is None else f", time={self.time}"
+
+
+@bounds_of.register
+def _(candidate: object) -> tuple[tuple[float, float], ...] | None:
+    return candidate.bounds if isinstance(candidate, AbstractDomain) else None

@@ -12,6 +12,7 @@ from ._filters import merge_lora as merge_lora
 from ._filters import partial_lora_trainable_filter as partial_lora_trainable_filter
 from ._ia3 import IA3Conv as IA3Conv
 from ._ia3 import IA3Linear as IA3Linear
+from ._layers import linear_layers as linear_layers
 from ._lokr import LoKrConv as LoKrConv
 from ._lokr import LoKrLinear as LoKrLinear
 from ._lora import LoRAConv as LoRAConv

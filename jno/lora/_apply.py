@@ -10,6 +10,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
+import paramax
 from jaxtyping import PyTree
 
 from jno.utils import KEY, MASK, POSITIVE, TEXT, Key, checked, instance, integer, is_integer
@@ -107,7 +108,8 @@ def apply_lora(
     adapted = {}
     for path, site in choice.sites.items():
         site_key = key if site.wrapper.shares_key else jax.random.fold_in(key, site.number)
-        adapted[path] = site.wrapper(site.layer, site.rule.rank, site.rule.alpha, key=site_key)
+        layer = paramax.unwrap(site.layer)  # the weights of an adapted layer are fixed, so their factors may be one
+        adapted[path] = site.wrapper(layer, site.rule.rank, site.rule.alpha, key=site_key)
     return _replace(model, {id(site.layer) for site in choice.sites.values()}, adapted)
 
 

@@ -16,6 +16,7 @@ from ._controls import Controls as Controls
 from ._controls import Initialization as Initialization
 from ._controls import ParameterGroup as ParameterGroup
 from ._controls import Scale as Scale
+from ._coordinates import bounds_of as bounds_of
 from ._coordinates import free_variables as free_variables
 from ._coordinates import is_normal as is_normal
 from ._coordinates import point_tag as point_tag

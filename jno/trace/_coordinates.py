@@ -10,7 +10,11 @@ from ._evaluated_at import EvaluatedAt
 from ._integrals import Integral, IntegralTime
 from ._leaves import Variable
 from ._node import Node
+from ._services import Service
 from ._walk import walk
+
+bounds_of: Service[[object], tuple[tuple[float, float], ...] | None] = Service("the bounds of a domain", "jno.domain")
+"""Least and largest value of every coordinate of a domain; ``None`` for other objects."""
 
 _ALIAS = re.compile("@(?=[a-z])")
 """``interior@inner`` is an alias of ``interior``; ``interior@1`` is another point set."""

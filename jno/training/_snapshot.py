@@ -10,8 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import ArrayLike, PyTree
 
-from jno.architectures import leaf_paths, misfits, misfits_of_adapters, replaced
-from jno.lora import adapter_settings
+from jno.architectures import leaf_paths, misfits, misfits_of_settings, module_settings, replaced
 from jno.trace import Model, has_numbered_name
 
 from ._state import TrainState
@@ -58,7 +57,7 @@ def snapshot(
     return {name: value for name, value in arrays.items() if not isinstance(value, dict) or value}, {
         "models": [model.model_key for model in trained],
         "all_models": [model.model_key for model in models],
-        "adapters": {model.model_key: adapter_settings(fixed[model.layer_id]) for model in models},
+        "adapters": {model.model_key: module_settings(fixed[model.layer_id]) for model in models},
     }
 
 
@@ -104,7 +103,7 @@ def with_fixed(checkpoint: Checkpoint, trained: Collection[int], models: Sequenc
     modules: Modules = {}
     for model, name in zip(models, metadata["all_models"], strict=True):
         module, stored = fixed[model.layer_id], arrays.get("fixed", {}).get(name, {})
-        lines = misfits(module, stored, _SOURCE) or misfits_of_adapters(module, metadata["adapters"][name], _SOURCE)
+        lines = misfits(module, stored, _SOURCE) or misfits_of_settings(module, metadata["adapters"][name], _SOURCE)
         _refuse(lines, name)
         modules[model.layer_id] = replaced(module, stored)
     return modules

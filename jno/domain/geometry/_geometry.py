@@ -107,8 +107,14 @@ class Geometry:
     @property
     def slack(self) -> float:
         """Distance within which two points are one."""
-        corners = self.points if self.lazy is None else self.lazy.walls().reshape(-1, 2)
-        return 1e-9 * float(np.linalg.norm(np.ptp(corners, axis=0)))
+        lower, upper = self.bounds
+        return 1e-9 * float(np.linalg.norm(upper - lower))
+
+    @property
+    def bounds(self) -> tuple[Float[np.ndarray, " D"], Float[np.ndarray, " D"]]:
+        """Lower and upper corner of the box around the points, or around the regions of a shape."""
+        corners = self.points if self.lazy is None else self.lazy.walls().reshape(-1, self.lazy.dimension)
+        return corners.min(axis=0), corners.max(axis=0)
 
     def pool(self, tag: str) -> Float[np.ndarray, "n D"]:
         """All points of a tag."""

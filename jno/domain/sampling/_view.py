@@ -95,6 +95,21 @@ class DomainView(ABC):
         return self.geometry.dimension
 
     @property
+    def bounds(self) -> tuple[tuple[float, float], ...]:
+        """Least and largest value of every coordinate over all batch rows, `((x_min, x_max), ...)`; time is the last.
+
+        A domain without a time axis has no entry for it.
+
+        Example:
+            >>> import jno
+            >>> jno.domain.rect(x_range=(0, 2), y_range=(-1, 1), mesh_size=0.5, time=(0, 10, 3)).bounds
+            ((0.0, 2.0), (-1.0, 1.0), (0.0, 10.0))
+        """
+        boxes = np.asarray([geometry.bounds for geometry in self.batch.distinct])
+        space = tuple(zip(boxes[:, 0].min(axis=0).tolist(), boxes[:, 1].max(axis=0).tolist(), strict=True))
+        return space if self.time_axis is None else (*space, (self.time_axis.start, self.time_axis.stop))
+
+    @property
     def spatial(self) -> list[str]:
         """Names of the space coordinates."""
         count = self.dimension
