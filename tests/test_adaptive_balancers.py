@@ -250,7 +250,7 @@ def test_errors():
 
 def test_the_list_of_names():
     names = {"softadapt", "relobralo", "dwa", "rlw", "lbpinns_loss_balancing", "gradient_norm_balanced", "ntk_balanced"}
-    assert names | {"dlrs"} <= set(dir(adaptive))
+    assert names | {"dlrs", "first_magnitude"} <= set(dir(adaptive))
     with pytest.raises(AttributeError, match="nothing"):
         adaptive.nothing  # noqa: B018
 
@@ -319,3 +319,20 @@ def test_weights_follow_the_kernels_that_callbacks_measure():
 def test_arguments_of_another_kind_are_refused(make, match):
     with pytest.raises((TypeError, ValueError), match=match):
         make()
+
+
+def test_first_magnitudes_take_the_units_out():
+    rule = adaptive.first_magnitude()
+    np.testing.assert_allclose(rule([0.0, 4e20, 1e-18]), [1.0, 2.5e-21, 1e18], rtol=1e-6)
+    np.testing.assert_allclose(rule([0.5, 1.0, 1.0]), [2.0, 2.5e-21, 1e18], rtol=1e-6)
+    np.testing.assert_allclose(rule([8.0, float("nan"), 1.0]), [2.0, 2.5e-21, 1e18], rtol=1e-6)
+
+
+def test_first_magnitudes_in_training():
+    domain, _, _, first, second = two_parameters()
+    w = adaptive.first_magnitude([1e20 * first, 1e-20 * second])
+    crux = jno.core([w[0] * 1e20 * first, w[1] * 1e-20 * second, w[0].tracker(), w[1].tracker()], domain=domain)
+    history = crux.solve(3)
+    np.testing.assert_allclose(history.total_loss_history[0], 1.0, rtol=1e-5)
+    weights = [np.ravel(track["values"]) for track in history.training_logs[0]["track_stats"]]
+    assert all(np.ptp(values) == 0 for values in weights)

@@ -206,7 +206,12 @@ def _factors(factorize: object) -> tuple[float, float]:
 
 def _measured(samples: object) -> tuple[Numbers, Numbers]:
     """Standard deviation and mean of every column."""
-    array = np.asarray(samples, dtype=float)
+    try:
+        array = np.asarray(samples, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"embed(samples=...): an array of real numbers (N, D) is needed, got {type(samples).__name__}: {error}"
+        ) from error
     columns = array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array.reshape(-1, 1)
     deviation, mean = columns.std(axis=0), columns.mean(axis=0)
     if len(columns) < 2 or not np.all(np.isfinite(columns)) or not np.all(deviation > 0):

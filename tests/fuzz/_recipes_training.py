@@ -167,6 +167,22 @@ _MODELS = [
         space=none,
         weight_path=optional(path),
     ),
+    _of(
+        "jno.nn.embed",
+        lambda w: jno.nn.embed,
+        lambda w: {"network": w.module(), "inputs": [(0.0, 1.0), (0.0, 2.0)]},
+        network=called,
+        inputs=nothing,
+        periodic=optional(empty),
+        harmonics=integer(1),
+        fourier=integer(0),
+        scales=any_of(positive, entries(positive)),
+        factorize=any_of(flag, entries(number(0))),
+        magnitude=optional(any_of(positive, entries(positive))),
+        offset=optional(any_of(real, entries(real))),
+        samples=optional(array),
+        weight_path=optional(path),
+    ),
     _model("optimizer", lambda w: {"opt_fn": optax.sgd(0.1)}, opt_fn=called),
     _model("scale", lambda w: {"schedule": 0.5}, schedule=any_of(number(0), function)),
     _model("mask"),
@@ -389,7 +405,7 @@ _BALANCERS = [
             },
             skipped=("arguments",),
         )
-        for label in ("dwa", "rlw", "relobralo", "softadapt", "lbpinns_loss_balancing")
+        for label in ("dwa", "rlw", "relobralo", "softadapt", "lbpinns_loss_balancing", "first_magnitude")
     ),
 ]
 
