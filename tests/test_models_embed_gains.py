@@ -44,7 +44,7 @@ def test_micrometres_and_kilokelvins_train_like_ones():
     copper = {length: plate(length, 300.0, 400.0, True) for length in (1e-6, 1e-3)}
     glass = plate(1e-3, 1000.0, 1.38, True)
     ones = plate(1.0, 1.0, 1.0, True)
-    assert max(ones, glass, *copper.values()) < 0.02
+    assert max(ones, glass, *copper.values()) < 0.01
     assert plate(1e-3, 300.0, 400.0, False) > 0.5
 
 
@@ -58,7 +58,7 @@ def oscillations(**options):
 
 def test_fourier_features_learn_fast_oscillations():
     plain, features = oscillations(), oscillations(fourier=16, scales=(1.0, 8.0), key=KEY)
-    assert features < 0.05
+    assert features < 0.02
     assert plain > 0.4
 
 
@@ -75,8 +75,8 @@ def circle(embedded):
 
 def test_periodic_inputs_need_no_conditions():
     plain, periodic = circle(False), circle(True)
-    assert periodic < 0.01
-    assert plain > 5 * periodic
+    assert periodic < 0.002
+    assert plain > 10 * periodic
 
 
 # --- factorised weights -------------------------------------------------------------------------------------------
@@ -89,5 +89,5 @@ def front(factorize):
 
 def test_factorised_weights_learn_steep_fronts():
     plain, factorized = front(False), front(True)
-    assert factorized < 0.1
-    assert plain > 2 * factorized
+    assert factorized < 0.5
+    assert plain > 1.8 * factorized

@@ -49,8 +49,9 @@ class Embedded(eqx.Module):
                 f"the network was embedded for {expected} coordinate(s) and is called with {count}; embed(inputs=...) "
                 "names one entry for every column of the call, in its order"
             )
+        columns = [jnp.asarray(array, jnp.result_type(array, float)) for array in coordinates]
         network = paramax.unwrap(self.network)  # in a core it has been done already
-        output = call_with_key(network, self.embedding(*coordinates), key)
+        output = call_with_key(network, self.embedding(*columns), key)
         if set(self.magnitude) != {1.0}:
             output = output * _constant(self.magnitude, output)
         return output + _constant(self.offset, output) if any(self.offset) else output

@@ -24,6 +24,8 @@ from ._md import MDOptimizer as MDOptimizer
 from ._md import md as md
 from ._md import md_decouple as md_decouple
 from ._quasi_newton import scale_by_ss_quasi_newton as scale_by_ss_quasi_newton
+from ._slow_starts import SLOW_STEPS as SLOW_STEPS
+from ._slow_starts import slow_start as slow_start
 from ._soap import scale_by_soap as scale_by_soap
 from ._soap import soap as soap
 from ._stages import Stage as Stage

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
+from jno.optimizers import SLOW_STEPS, slow_start
 from jno.utils import (
     BeforeUpdate,
     Callback,
@@ -209,6 +210,7 @@ class Run:
                 self._begin_outer_step()
         if done:
             self._warn_of_rise(float(np.mean(losses[-1])))
+            self._warn_of_slow_start()
         if self._step.stops_on_nonfinite and not all_finite(self.state.parameters):
             assert self._earlier is not None  # at least one epoch was run
             call, self._earlier = self._earlier, None
@@ -223,6 +225,19 @@ class Run:
                 "or weights made the problem harder. Lower the learning rate, take more points, or replace them less "
                 "often"
             )
+
+    def _warn_of_slow_start(self) -> None:
+        """Say of optimizers that are ahead of others only later that the loss still fell when training ended."""
+        hint = slow_start(self.state.optimizers)
+        steps = int(self.state.epoch)
+        if hint is None or steps >= SLOW_STEPS or not self._recorder.still_falling:
+            return
+        name, remedy = hint
+        get_logger().once(
+            f"the loss still fell fast when training ended after {steps} steps of {name}, which optax.adam is often "
+            f"ahead of by then: {remedy}",
+            level="warning",
+        )
 
     def _before(self, epoch: int) -> None:
         """What is due before an epoch: new points, and trackers."""

@@ -11,6 +11,9 @@ from jaxtyping import Float
 
 from jno.loggers import MetricLogger, RunDescription
 
+_TENTHS = 10
+_DONE = 1e-3
+
 
 class Recorder:
     """Collects losses, times and tracked values; `log` is the dict that `statistics` reads.
@@ -47,6 +50,19 @@ class Recorder:
     def first_loss(self) -> float | None:
         """The total loss of the first epoch; None before it."""
         return float(np.mean(self._losses[0][0])) if self._losses else None
+
+    @property
+    def still_falling(self) -> bool:
+        """Whether the total loss fell by a tenth from the last but one to the last tenth of at least 20 epochs.
+
+        One that is below a thousandth of the first has done its work.
+        """
+        if self.epochs < 2 * _TENTHS:
+            return False
+        totals = np.concatenate(self._losses).mean(axis=1)
+        tenth = len(totals) // _TENTHS
+        before, last = np.mean(totals[-2 * tenth : -tenth]), np.mean(totals[-tenth:])
+        return bool(_DONE * totals[0] < last < (1 - 1 / _TENTHS) * before)
 
     def add(self, losses: Float[np.ndarray, "E C"]) -> None:
         """Losses of the epochs since the last call; their time is shared out evenly."""
