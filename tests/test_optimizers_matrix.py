@@ -75,7 +75,7 @@ def test_slow_starts_pay_later_and_the_remedies_help(name, capsys):
 
 def test_a_slow_start_is_said_only_while_the_loss_falls(capsys):
     domain = jno.domain.line(mesh_size=0.5)
-    p = jno.np.parameter((2, 2)).initialize(1.0).optimizer(soap(2e-2))
+    p = jno.np.parameter((2, 2)).initialize(1.0).optimizer(soap(4e-2))
     crux = jno.core([(p - 3.0).mse], domain=domain)
     crux.solve(10)
     assert "soap" not in capsys.readouterr().out

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import paramax
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, PyTree, Shaped
 
 from jno.lora import adapter_settings
 from jno.utils import Key
@@ -33,7 +33,7 @@ class Embedded(eqx.Module):
     magnitude: Numbers = eqx.field(static=True)
     offset: Numbers = eqx.field(static=True)
 
-    def __call__(self, *coordinates: Float[Array, "... _"], key: Key | None = None) -> Float[Array, ...]:
+    def __call__(self, *coordinates: Shaped[Array | np.ndarray, "... _"], key: Key | None = None) -> Float[Array, ...]:
         """The scaled outputs.
 
         Args:

@@ -52,16 +52,21 @@ def misfits_of_settings(module: PyTree, stored: Mapping[str, Mapping[str, Any]],
     """
     present = module_settings(module)
     return [
-        f"{path or 'the module'}: {_other(present[path], stored[path])} expected, "
-        f"{_other(stored[path], present[path])} {source}"
+        f"{path or 'the module'}: {_differing(present[path], stored[path])} expected, "
+        f"{_differing(stored[path], present[path])} {source}"
         for path in present
         if path in stored and present[path] != dict(stored[path])
     ]
 
 
-def _other(settings: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that the reference has otherwise."""
-    return {name: value for name, value in settings.items() if name not in reference or reference[name] != value}
+def _differing(settings: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that the reference has otherwise, and what they are settings of."""
+    names = [name for name in settings if name in _CLASSES or settings[name] != reference.get(name)]
+    return {name: settings[name] for name in names}
+
+
+_CLASSES = ("adapter", "embedding")
+"""The settings that name a class."""
 
 
 def replaced(module: PyTree, arrays: Mapping[str, Any]) -> PyTree:
