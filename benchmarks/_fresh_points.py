@@ -16,7 +16,9 @@ from .problems import PROBLEMS
 
 _PROBLEMS = ("poisson2d", "ns2d")
 _FIXED = "fixed"
-_SAMPLERS = ("uniform", "latin_hypercube", "sobol", "halton")
+_SAMPLERS = {name: name for name in ("uniform", "latin_hypercube", "sobol", "halton")} | {
+    "graded": jno.sampler.graded("left")
+}
 
 
 def fresh_points_row() -> dict[str, Any]:
@@ -25,7 +27,8 @@ def fresh_points_row() -> dict[str, Any]:
     for name in _PROBLEMS:
         problem = PROBLEMS[name]
         runners: dict[str, Runner] = {_FIXED: _runner(problem, None, "uniform")}
-        runners |= {sampler: _runner(problem, jno.sampler.random(1, 1.0, 0), sampler) for sampler in _SAMPLERS}
+        every_step = jno.sampler.random(1, 1.0, 0)
+        runners |= {sampler: _runner(problem, every_step, placement) for sampler, placement in _SAMPLERS.items()}
         runners["on the host"] = _runner(problem, _OnTheHost(1, 1.0, 0), "uniform")
         blocks = interleaved(runners, Effort())
         fixed = blocks.pop(_FIXED)
@@ -37,7 +40,7 @@ class _OnTheHost(jno.sampler.RandomResampling):
     """A strategy of the user, which compiled code does not know."""
 
 
-def _runner(problem: Problem, strategy: Any, sampler: str) -> SolveRunner:
+def _runner(problem: Problem, strategy: Any, sampler: Any) -> SolveRunner:
     """The problem on points of this sampler, which the strategy replaces."""
     rectangle = functools.partial(_rectangle, strategy, sampler)
     module = problem.build.__module__
@@ -46,7 +49,7 @@ def _runner(problem: Problem, strategy: Any, sampler: str) -> SolveRunner:
 
 
 def _rectangle(
-    strategy: Any, sampler: str, size: Size, x_range: tuple[float, float] = (0.0, 1.0)
+    strategy: Any, sampler: Any, size: Size, x_range: tuple[float, float] = (0.0, 1.0)
 ) -> tuple[Any, Any, Any]:
     cells = math.ceil(math.sqrt(size.points)) - 1
     domain = jno.domain.equi_distant_rect(x_range, nx=cells, ny=cells)

@@ -181,7 +181,10 @@ def test_candidates_of_placed_points_are_placed_as_well():
         ((None, "sobol"), r"needs a number of points: sample=\(n, 'sobol'\)"),
         ((5, "equispaced"), "places points along a curve"),
         ((0, "sobol"), "must be a positive integer"),
-        ((5, 3.5), "must be one of uniform, latin_hypercube, sobol, halton, equispaced, a callable"),
+        (
+            (5, 3.5),
+            r"must be one of uniform, latin_hypercube, sobol, halton, equispaced, jno.sampler.graded\(...\), a call",
+        ),
     ],
 )
 def test_samples_that_cannot_be(sample, message):

@@ -37,6 +37,8 @@ class AbstractDomain(DomainView):
     distance_function = fields.distance_function
     by_region = fields.by_region
     interpolate = fields.interpolate
+    dirichlet_envelope = fields.dirichlet_envelope
+    importance_weights = fields.importance_weights
 
     # -- symbols of weak forms: fields ----
     fem_symbols = fields.fem_symbols

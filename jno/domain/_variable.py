@@ -72,7 +72,8 @@ def variable(
             with a warning), chosen uniformly without replacement, by `sampler(points (N, D), n) -> indices`, or by
             an index array. On a polygon domain `n` points of the shape, uniform or, in areas, by `sampler(geometry,
             n) -> points (n, 2)`. The samplers `"uniform"`, `"latin_hypercube"`, `"sobol"`, `"halton"` and, along
-            curves, `"equispaced"` place exactly `n` points in the region itself on every kind of domain. An array
+            curves, `"equispaced"` place exactly `n` points in the region itself on every kind of domain;
+            `jno.sampler.graded(near)` places more of them near corners, edges and interfaces. An array
             or a float instead of the pair attaches data (a number becomes `(1, 1)`): one row per sample where the
             leading dimension is the number `B` of samples, a vector of `B` entries being one number each; one row
             for all samples where it is one, and for other vectors; `(N, k)` with as many rows as a sampled tag has

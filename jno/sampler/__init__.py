@@ -1,10 +1,14 @@
 """Resampling strategies: they replace the collocation points during training.
 
 Given to `domain.variable(tag, sample, resampling_strategy=...)`; the lower-case names are the classes themselves.
+`graded` is not one of them: it says where points are drawn in the first place, `sample=(n, graded(near))`.
 """
 
 from ._cr3 import CausalR3 as CausalR3
 from ._cr3 import CausalR3 as cr3
+from ._graded import Graded as Graded
+from ._graded import Graded as graded
+from ._graded import Place as Place
 from ._ha import HybridAdaptive as HybridAdaptive
 from ._ha import HybridAdaptive as ha
 from ._next_points import check_strategy as check_strategy
@@ -27,12 +31,14 @@ __all__ = [
     "RAD",
     "RARD",
     "CausalR3",
+    "Graded",
     "HybridAdaptive",
     "PINNfluence",
     "RandomResampling",
     "ResamplingStrategy",
     "Situation",
     "cr3",
+    "graded",
     "ha",
     "pinnfluence",
     "r3",

@@ -86,6 +86,11 @@ def _shape(label: str, right: Right = lambda world: {}, /, **kinds: Kind) -> Rec
     )
 
 
+def _network(value: Any) -> Verdict:
+    """An expression, or a network that is called at the coordinates."""
+    return Verdict.RIGHT if isinstance(value, jno.Placeholder) else Verdict.EITHER if callable(value) else Verdict.WRONG
+
+
 def _square(label: str, right: Right = lambda world: {}, /, **kinds: Kind) -> Recipe:
     return Recipe(f"domain.{label}", lambda w: getattr(jno.domain.rect(mesh_size=0.5), label), right, kinds, _WORDS)
 
@@ -232,6 +237,14 @@ _SAMPLES = [
         default=optional(coefficient),
         tag=nothing,
     ),
+    _square(
+        "dirichlet_envelope",
+        lambda w: {"net": w.u, "values": {"left": 1.0}},
+        net=_network,
+        values=nothing,
+        tag=nothing,
+    ),
+    Recipe("domain.importance_weights", lambda w: w.graded.importance_weights, lambda w: {}, {"tag": nothing}, _WORDS),
     Recipe(
         "domain.interpolate",
         lambda w: w.square.interpolate,

@@ -429,6 +429,19 @@ _SAMPLERS = [
         },
         "pinnfluence": {"alpha": number(0), "c": number(0), "candidate_factor": size(1)},
     }.items()
+] + [
+    Recipe(
+        "jno.sampler.graded",
+        lambda w: jno.sampler.graded,
+        lambda w: {"near": "left"},
+        {
+            "near": any_of(text, array, real),
+            "share": number(0, 1, above=True, below=True),
+            "finest": optional(positive),
+            "power": optional(positive),
+            "sampler": text,
+        },
+    )
 ]
 
 _constraints = optional(entries(operand))

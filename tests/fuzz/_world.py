@@ -32,6 +32,13 @@ class World:
         self.points = np.asarray(self.square.points)[:, :2]
         self.nodal = self.points[:, 0] ** 2
 
+    @functools.cached_property
+    def graded(self) -> Any:
+        """A square with points that are denser near a side."""
+        domain = jno.domain.rect(mesh_size=0.5)
+        domain.variable("interior", (8, jno.sampler.graded("left", finest=0.1)))
+        return domain
+
     def shape(self) -> Any:
         """A polygon domain without a mesh."""
         return jno.domain.csg([(0, 0), (1, 0), (1, 1), (0, 1)])

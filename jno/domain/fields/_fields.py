@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -10,12 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from jno.trace import FunctionCall, Placeholder, Variable, as_node
+from jno.trace import FunctionCall, Placeholder, as_node
 from jno.utils import FLAG, TEXT, checked, is_real, sequence
 
-from ..geometry import Geometry, exact_distance, smooth_distance
-from ..mesh import Facets, boundary_facets, check_tag_name, right_unit_normals, straight_runs
-from ..sampling import DomainView, attach, columns, unknown_tag, whole_tag
+from ..geometry import Geometry, InverseDistances, exact_distance
+from ..mesh import Facets, boundary_facets, check_tag_name
+from ..sampling import DomainView, attach
+from ._boundary_parts import boundary_facets_of, coordinates_of, fewest_facets, single_geometry, union_of
 from ._interpolation import mesh_interpolant, nodal_values
 from ._membership import chosen_value
 
@@ -35,8 +36,12 @@ def distance_function(
 
     It is the exact distance to the nearest edge (face, end point), not to the nearest node. With `smooth=True` it
     is a smooth function that is zero on the boundary only, with slope one there: a factor that makes a network
-    satisfy homogeneous Dirichlet conditions exactly. Towards a corner its second derivatives grow like one over
-    the distance, as for every function of this kind; at a corner itself they are those of one of the edges.
+    satisfy homogeneous Dirichlet conditions exactly. It is one over the mean of the inverse distances to the boundary
+    (A. Belyaev, P.-A. Fayolle, A. Pasko, Computer-Aided Design 45, 2013), for bodies of every shape in one, two and
+    three dimensions, with holes and whatever a part of the boundary is; it does not depend on how finely a curved
+    boundary is cut. Its derivatives of any order exist at all points but corners and edges. Towards those the second
+    ones grow like one over the distance, as for every function of this kind; there itself they are finite, as if the
+    boundary were flat.
 
     Args:
         tag: a sampled tag, or one all of whose points are sampled now (`interior`).
@@ -50,8 +55,7 @@ def distance_function(
 
     Raises:
         ValueError: a tag that is unknown or no boundary, an unsampled tag without a mesh, or no boundary.
-        NotImplementedError: merged domains with different geometries; in space `smooth=True` on a domain that is
-            not convex.
+        NotImplementedError: merged domains with different geometries.
 
     Example:
         >>> import jno
@@ -60,17 +64,15 @@ def distance_function(
         >>> d.context["__dist_interior__"][0, 0, :, 0].tolist()
         [0.0, 0.25, 0.5, 0.25, 0.0]
     """
-    geometry = _single_geometry(self, "distance_function()")
-    coordinates = _coordinates(self, tag)
+    geometry = single_geometry(self, "distance_function()")
+    coordinates = coordinates_of(self, tag)
     if boundary_tags is None or isinstance(boundary_tags, str):
         boundary_tags = ["boundary" if boundary_tags is None else boundary_tags]
     if not boundary_tags:
         raise ValueError("distance_function(boundary_tags=[]) names no boundary; leave it out for all of it.")
-    parts = [_facets(self, geometry, boundary) for boundary in boundary_tags]
-    facets = Facets(np.concatenate([p.corners for p in parts]), np.concatenate([p.normals for p in parts]))
-    if smooth and self.dimension == 3:
-        facets = _planes(geometry, facets)
-    function = smooth_distance(facets.corners, facets.normals) if smooth else exact_distance(facets.corners)
+    parts = [boundary_facets_of(self, geometry, boundary) for boundary in boundary_tags]
+    facets = fewest_facets(union_of(parts, geometry.slack), geometry.slack)
+    function = exact_distance(facets.corners) if not smooth else _smooth_distance(facets)
     points = np.asarray(self.context[coordinates[0].tag][:, :1], dtype=np.float64)
     values = jax.jit(function)  # one program instead of one for every operation
     rows = [np.asarray(values(*(row[0, :, i : i + 1] for i in range(self.dimension)))) for row in points]
@@ -105,7 +107,7 @@ def by_region(self: DomainView, values: object, default: object = None, *, tag: 
         >>> x, y, t = d.variable("interior", sample=(100, None))
         >>> k = d.by_region({"steel": 50.0, "air": 0.03})
     """
-    geometry = _single_geometry(self, "by_region()")
+    geometry = single_geometry(self, "by_region()")
     if not isinstance(values, Mapping) or not values:
         raise ValueError(f"by_region(values) needs a dict region -> number, not empty; got {values!r}.")
     for region in values:
@@ -117,7 +119,7 @@ def by_region(self: DomainView, values: object, default: object = None, *, tag: 
     numbers = [_number(name, value) for name, value in values.items()]
     elsewhere = 0.0 if default is None else _number("default", default)
     function = chosen_value([_outline(self, geometry, name) for name in values], numbers, elsewhere, geometry.slack)
-    return FunctionCall(function, _coordinates(self, tag), "by_region", align="broadcast")
+    return FunctionCall(function, coordinates_of(self, tag), "by_region", align="broadcast")
 
 
 def _option(which: Float[jax.Array, "N 1"], elsewhere: Any, *options: Any) -> Float[jax.Array, "N _"]:
@@ -165,13 +167,13 @@ def interpolate(self: DomainView, values: object, *, tag: str = "interior", fiel
         >>> (k * x).d(x).eval()[0, :, 0].tolist()
         [1.0, 3.0, 11.0]
     """
-    mesh = _single_geometry(self, "interpolate()").mesh
+    mesh = single_geometry(self, "interpolate()").mesh
     if mesh is None:
         raise ValueError(
             "interpolate() takes values at the nodes of a mesh, and this domain has none (yet): call build_mesh() "
             "first, or use jno.np.interpn for values on a grid."
         )
-    coordinates = _coordinates(self, tag)
+    coordinates = coordinates_of(self, tag)
     if isinstance(values, Placeholder):
         if field is not None:
             raise ValueError(f"interpolate(field={field!r}) names the data of a mesh file, and the values are none.")
@@ -181,33 +183,8 @@ def interpolate(self: DomainView, values: object, *, tag: str = "interior", fiel
 
 
 # -- parts ----
-def _single_geometry(domain: DomainView, what: str) -> Geometry:
-    geometries = domain.batch.distinct
-    if len(geometries) > 1:
-        raise NotImplementedError(
-            f"{what} is one function of the position, and this merged domain has {len(geometries)} geometries; "
-            "call it on each of them before merging, and attach the values as data."
-        )
-    return geometries[0]
-
-
-def _coordinates(domain: DomainView, tag: str) -> tuple[Variable, ...]:
-    """The coordinate variables of a sampled tag; all points of a meshed one are sampled now."""
-    whole_tag(domain, tag)
-    return columns(tag, domain.dimension, domain)
-
-
-def _facets(domain: DomainView, geometry: Geometry, name: object) -> Facets:
-    """The edges, faces or end points of a boundary tag; of edges as few as possible."""
-    if not isinstance(name, str) or not geometry.has(name):
-        raise unknown_tag(domain, name)
-    if not geometry.is_boundary(name):
-        raise ValueError(f"The tag {name!r} is not a boundary tag; boundary tags: {domain.boundary_tags()}.")
-    facets = geometry.facets_of(name)
-    if domain.dimension != 2:
-        return facets
-    runs = straight_runs(facets.corners, facets.normals, geometry.slack)
-    return Facets(runs, right_unit_normals(runs))
+def _smooth_distance(facets: Facets) -> Callable[..., Float[jax.Array, "N 1"]]:
+    return InverseDistances.of(facets.corners, facets.normals, np.zeros(len(facets.corners), dtype=int)).distance
 
 
 def _outline(domain: DomainView, geometry: Geometry, name: str) -> Float[np.ndarray, "E V D"]:
@@ -219,23 +196,3 @@ def _outline(domain: DomainView, geometry: Geometry, name: str) -> Float[np.ndar
             facets, _ = boundary_facets(geometry.mesh.cells[geometry.tags[tag].cells], len(geometry.points))
             return geometry.points[facets]
     raise ValueError(f"by_region: unknown interior region {name!r}. Tags of this domain: {domain.sampled_tags}.")
-
-
-def _planes(geometry: Geometry, facets: Facets) -> Facets:
-    """One triangle per plane of the faces of a convex domain."""
-    boundary = geometry.facets_of("boundary")
-    size = float(np.linalg.norm(np.ptp(geometry.points, axis=0)))
-    corners = np.unique(boundary.corners.reshape(-1, 3), axis=0)
-    planes = np.unique(_plane_equations(boundary, size), axis=0)
-    if np.any(corners @ planes[:, :3].T > (planes[:, 3] + 1e-8) * size):
-        raise NotImplementedError(
-            "distance_function(smooth=True) in space is available for convex domains only; use smooth=False."
-        )
-    one_each = np.unique(_plane_equations(facets, size) + 0.0, axis=0, return_index=True)[1]
-    return Facets(facets.corners[one_each], facets.normals[one_each])
-
-
-def _plane_equations(facets: Facets, size: float) -> Float[np.ndarray, "E 4"]:
-    """Normal and distance from the origin (in units of the size of the domain) of every facet, rounded."""
-    distances = np.sum(facets.normals * facets.corners[:, 0], axis=1) / size
-    return np.round(np.column_stack([facets.normals, distances]), 9)

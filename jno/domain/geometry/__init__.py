@@ -4,8 +4,9 @@ from ._batch import GeometryBatch as GeometryBatch
 from ._batch import Group as Group
 from ._distance import exact_distance as exact_distance
 from ._distance import nearest_facets as nearest_facets
-from ._distance import smooth_distance as smooth_distance
+from ._distance import squared_distances as squared_distances
 from ._geometry import Geometry as Geometry
+from ._inverse_distance import InverseDistances as InverseDistances
 from ._lazy import LazyRegions as LazyRegions
 from ._mesh_builder import build_geometry as build_geometry
 from ._point_cloud import cloud_geometry as cloud_geometry

@@ -47,6 +47,11 @@ def _to_triangles(points: Float[Array, "*#M D"], corners: Float[Array, "*#M V D"
 _SQUARED = {1: _to_points, 2: _to_segments, 3: _to_triangles}
 
 
+def squared_distances(points: Float[Array, "*#M D"], corners: Float[Array, "*#M V D"]) -> Float[Array, "*M"]:
+    """The squares of the distances to facets (points, segments or triangles)."""
+    return _SQUARED[corners.shape[-2]](points, corners)
+
+
 def _root(squared: Float[Array, "*M"]) -> Float[Array, "*M"]:
     """The square root, with slope zero at zero."""
     positive = squared > 0.0
@@ -86,49 +91,3 @@ def _nearest(points: Float[Array, "N D"], corners: Float[Array, "E V D"], square
     if len(points) <= size:
         return jax.vmap(of_point)(points)
     return jax.lax.map(of_point, points, batch_size=size)
-
-
-def smooth_distance(facets: Float[np.ndarray, "E V D"], normals: Float[np.ndarray, "E D"]) -> Distance:
-    """A function that vanishes on the facets only, is smooth off them, and has slope one against their outward normals.
-
-    Distances of single facets are joined by R-equivalence, `1 / sum(1 / phi_i)` (A. Biswas, V. Shapiro, "Approximate
-    distance fields with non-vanishing gradients", Graphical Models 66, 2004; N. Sukumar, A. Srivastava, Comput. Methods
-    Appl. Mech. Eng. 389, 2022). Triangles stand for their planes, which is right for convex domains.
-    """
-    scale = float(np.linalg.norm(np.ptp(facets.reshape(-1, facets.shape[2]), axis=0))) or 1.0
-
-    def distance(*coordinates: Float[Array, "N 1"]) -> Columns:
-        points = jnp.concatenate(coordinates, axis=-1)[:, None]
-        corners = jnp.asarray(facets, points.dtype)
-        height = jnp.sum((corners[:, 0] - points) * jnp.asarray(normals, points.dtype), axis=-1)
-        # points that lie on a facet up to rounding have the slope of the inside
-        height = jnp.where(height >= -1e-6 * scale, height, -height)
-        return _joined(_trimmed(points, corners, height) if facets.shape[1] == 2 else height, scale)[:, None]
-
-    return distance
-
-
-def _joined(fields: Float[Array, "N E"], scale: float) -> Float[Array, " N"]:
-    """R-equivalence, written so that it is differentiable on a single facet; a corner belongs to one facet alone."""
-    nearest = jnp.argmin(jax.lax.stop_gradient(fields), axis=1)[:, None]
-    smallest = jnp.take_along_axis(fields, nearest, axis=1)
-    farther = (jnp.arange(fields.shape[1]) != nearest) & (fields > 1e-6 * scale)
-    inverse = jnp.where(farther, 1.0 / jnp.where(farther, fields, 1.0), 0.0)
-    return smallest[:, 0] / (1.0 + smallest[:, 0] * jnp.sum(inverse, axis=1))
-
-
-def _trimmed(
-    points: Float[Array, "N 1 D"], corners: Float[Array, "E 2 D"], line: Float[Array, "N E"]
-) -> Float[Array, "N E"]:
-    """The normalised distance to every segment: that to its line, trimmed by the disk over the segment."""
-    length = jnp.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
-    middle = points - (corners[:, 0] + corners[:, 1]) / 2.0
-    trim = ((length / 2.0) ** 2 - jnp.sum(middle**2, axis=-1)) / length
-    inside = trim > 0.0
-    root = _root(trim**2 + line**4)
-    # In the disk `root - trim` is of fourth order in the distance to the line. The field is the distance times a factor
-    # that is smooth across the inside of the segment; this form has no cancellation there.
-    ratio = line**3 / (2.0 * jnp.where(inside, root + trim, 1.0))
-    near = line * jnp.sqrt(1.0 + ratio**2)
-    far = _root(jnp.where(inside, 1.0, line**2 + ((root - trim) / 2.0) ** 2))
-    return jnp.where(inside, near, far)

@@ -35,6 +35,23 @@ class Trapezoids:
         """Area up to and including every trapezoid."""
         return np.cumsum(self.areas)
 
+    @property
+    def triangles(self) -> Float[np.ndarray, "K 3 2"]:
+        """The same area as triangles."""
+        left, right = (
+            np.stack([np.repeat(side[:, None], 2, axis=1), heights], axis=2)
+            for side, heights in (
+                (self.left, np.stack([self.lower[:, 0], self.upper[:, 0]], axis=1)),
+                (self.right, np.stack([self.lower[:, 1], self.upper[:, 1]], axis=1)),
+            )
+        )
+        below = np.stack([left[:, 0], right[:, 0], right[:, 1]], axis=1)
+        above = np.stack([left[:, 0], right[:, 1], left[:, 1]], axis=1)
+        triangles = np.stack([below, above], axis=1).reshape(-1, 3, 2)
+        sides = triangles[:, 1:] - triangles[:, :1]
+        areas = np.abs(sides[:, 0, 0] * sides[:, 1, 1] - sides[:, 0, 1] * sides[:, 1, 0]) / 2.0
+        return triangles[areas > 1e-14 * np.sum(self.areas)]
+
     def place(self, unit: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 2"]:
         """The measure-preserving map of the unit square (Rosenblatt 1952): along x by area, then along y.
 

@@ -14,7 +14,16 @@ from jaxtyping import Float
 from .. import _shapely as shapely
 from ..geometry import Trapezoids, choose, trapezoids
 from ..mesh import evaluate_predicate, segment_lengths
-from ..sampling import BoxMap, DeviceMap, DrawableRegion, PointsAndNormals, SimplexMap, TrapezoidMap, unit_points
+from ..sampling import (
+    BoxMap,
+    DeviceMap,
+    DrawableRegion,
+    DrawableSimplices,
+    PointsAndNormals,
+    SimplexMap,
+    TrapezoidMap,
+    unit_points,
+)
 from ._geometry import ring_segments
 
 # Rejection gives up when fewer than one in this many points is accepted.
@@ -72,6 +81,13 @@ class Area(PolygonRegion):
             return BoxMap(*np.reshape(self.polygon.bounds, (2, 2)))
         return TrapezoidMap.of(self._trapezoids)
 
+    @property
+    def simplices(self) -> DrawableSimplices:
+        triangles = self._trapezoids.triangles
+        sides = triangles[:, 1:] - triangles[:, :1]
+        areas = np.abs(sides[:, 0, 0] * sides[:, 1, 1] - sides[:, 0, 1] * sides[:, 1, 0]) / 2.0
+        return DrawableSimplices(triangles, areas, None)
+
     def place(self, unit: Float[np.ndarray, "n 2"]) -> PointsAndNormals:
         return self._trapezoids.place(unit), None
 
@@ -97,6 +113,10 @@ class Curve(PolygonRegion):
     @property
     def device_map(self) -> DeviceMap:
         return SimplexMap.of(self.segments, segment_lengths(self.segments), self.normals)
+
+    @property
+    def simplices(self) -> DrawableSimplices:
+        return DrawableSimplices(self.segments, segment_lengths(self.segments), self.normals)
 
     def place(self, unit: Float[np.ndarray, "n 1"]) -> PointsAndNormals:
         size = segment_lengths(self.segments)

@@ -1,5 +1,6 @@
 """Points, normals and data: requests, where points come from, and the store that holds them."""
 
+from ._bisection import BisectedCells as BisectedCells
 from ._candidates import candidates as candidates
 from ._candidates import draw_candidates as draw_candidates
 from ._data import check_data_options as check_data_options
@@ -13,7 +14,9 @@ from ._device_maps import DevicePoints as DevicePoints
 from ._device_maps import SimplexMap as SimplexMap
 from ._device_maps import TrapezoidMap as TrapezoidMap
 from ._drawable import DrawableRegion as DrawableRegion
+from ._drawable import DrawableSimplices as DrawableSimplices
 from ._drawable import PointsAndNormals as PointsAndNormals
+from ._graded_region import graded_cells as graded_cells
 from ._leaves import attach as attach
 from ._leaves import attach_points as attach_points
 from ._leaves import check_normals as check_normals

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from jno.utils import TEXT, checked
 
 from ..geometry import Geometry
-from ._drawable import PointsAndNormals, draw
+from ._drawable import PointsAndNormals
+from ._graded_region import draw_points
 from ._record import SampleRecord, region_of
 from ._view import DomainView
 
@@ -33,7 +34,7 @@ def candidates(
     tag = geometry.tags.get(region)
     if tag is not None and (on_nodes or geometry.is_cloud or (tag.cells is None and tag.facets is None)):
         return geometry.pool(region), tag.normals
-    return draw(geometry, region, count, record.shape_sampler, generator)
+    return draw_points(geometry, region, count, record.shape_sampler, generator)
 
 
 @checked(tag=TEXT)
@@ -80,4 +81,4 @@ def _fresh(
     sampled = 100 if record is None else domain.context[record.tag].shape[2]
     sampler = None if record is None else record.shape_sampler
     count = max(10 * sampled, 1000)
-    return [draw(geometry, region, count, sampler, domain.samples.stream.next()) for geometry in geometries]
+    return [draw_points(geometry, region, count, sampler, domain.samples.stream.next()) for geometry in geometries]

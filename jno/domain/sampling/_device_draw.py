@@ -7,12 +7,14 @@ import dataclasses
 import jax
 import numpy as np
 
+from jno.sampler import Graded
 from jno.utils import Key
 
 from ..geometry import Geometry
-from ._device_maps import DeviceMap, DevicePoints
+from ._device_maps import DeviceMap, DevicePoints, SimplexMap
 from ._device_samplers import DeviceSampler
 from ._drawable import mesh_region
+from ._graded_region import graded_region
 from ._record import SampleRecord
 
 
@@ -38,6 +40,11 @@ def device_draw(geometry: Geometry, record: SampleRecord, count: int) -> DeviceD
     """
     region, sampler = record.region, record.shape_sampler
     lazy = geometry.lazy
+    if isinstance(sampler, Graded):
+        graded = graded_region(geometry, region, sampler)
+        # of simplices that fill a box the map of the region itself would be that onto the box, which is uniform
+        cells = SimplexMap.of(graded.corners, graded.sizes, graded.normals)
+        return DeviceDraw(DeviceSampler.named(sampler.sampler, count, graded.coordinates), cells)
     if lazy is not None and region in geometry.drawable:
         placement = lazy.placement(region, sampler)
         drawable = lazy.drawable_region(region)

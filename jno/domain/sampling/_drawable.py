@@ -36,6 +36,11 @@ class DrawableRegion(ABC):
         """The same map for compiled code; `None` where it has no such form."""
         return None
 
+    @property
+    def simplices(self) -> DrawableSimplices | None:
+        """The region as simplices, in which points are uniform; `None` where it has no such form."""
+        return None
+
     def draw(self, count: int, sampler: str | None, generator: np.random.Generator) -> PointsAndNormals:
         """Points by a named sampler; independent and uniform without one."""
         return self.place(unit_points(sampler, count, self.coordinates, generator))
@@ -56,6 +61,10 @@ class DrawableSimplices(DrawableRegion):
     @property
     def device_map(self) -> DeviceMap:
         return simplex_map(self.corners, self.sizes, self.normals)
+
+    @property
+    def simplices(self) -> DrawableSimplices:
+        return self
 
     def place(self, unit: Float[np.ndarray, "n K"]) -> PointsAndNormals:
         cumulative = np.cumsum(self.sizes)
@@ -121,6 +130,16 @@ def mesh_region(mesh: Mesh, tag: Tag) -> DrawableRegion:
     )
 
 
+def drawable_of(geometry: Geometry, name: str) -> DrawableRegion:
+    """The region of a tag: a part of the shape, or cells or facets of the mesh; without either its points."""
+    if geometry.lazy is not None and name in geometry.drawable:
+        region: DrawableRegion = geometry.lazy.drawable_region(name)
+        return region
+    if geometry.mesh is not None:
+        return mesh_region(geometry.mesh, geometry.tags[name])
+    return CloudPoints(geometry.pool(name))
+
+
 def draw(
     geometry: Geometry, name: str, count: int, sampler: Sampler | None, generator: np.random.Generator
 ) -> PointsAndNormals:
@@ -128,6 +147,4 @@ def draw(
     if geometry.lazy is not None and name in geometry.drawable:
         return geometry.lazy.draw(name, count, sampler, generator)
     assert sampler is None or isinstance(sampler, str)  # callables place points in shapes only
-    if geometry.mesh is not None:
-        return mesh_region(geometry.mesh, geometry.tags[name]).draw(count, sampler, generator)
-    return CloudPoints(geometry.pool(name)).draw(count, sampler, generator)
+    return drawable_of(geometry, name).draw(count, sampler, generator)

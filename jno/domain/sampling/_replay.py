@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from jno.sampler import Graded
+
 from .._time import TimeAxis
 from ..geometry import GeometryBatch
 from ._record import INITIAL, TIME_KEY, Request, SampleRecord
@@ -58,7 +60,7 @@ def _source_on(source: Source, region: str, count: int, batch: GeometryBatch) ->
 
     Where a region has no nodes, as many points are drawn as were recorded; samplers of another kind are left out.
     """
-    if isinstance(source, TranslateSource) or isinstance(source.sampler, str):
+    if isinstance(source, TranslateSource) or isinstance(source.sampler, str | Graded):
         return source
     drawn = isinstance(source, ShapeSource)
     if batch.every(lambda geometry: region in geometry.drawable):

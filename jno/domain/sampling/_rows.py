@@ -14,7 +14,7 @@ from jno.utils import get_seed
 
 from ..geometry import Geometry
 from ..mesh import Tag
-from ._drawable import draw
+from ._graded_region import draw_points
 from ._source import NodeSource, ShapeSource
 
 
@@ -60,7 +60,7 @@ class RandomStream:
 def shape_rows(region: str, source: ShapeSource, geometries: tuple[Geometry, ...], stream: RandomStream) -> Rows:
     """Freshly drawn points for every row."""
     return tuple(
-        Row.of_points(region, *draw(geometry, region, source.count, source.sampler, stream.next()))
+        Row.of_points(region, *draw_points(geometry, region, source.count, source.sampler, stream.next()))
         for geometry in geometries
     )
 

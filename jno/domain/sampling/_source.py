@@ -9,11 +9,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from jno.sampler import Graded
+
 from ..geometry import Geometry
 from ._samplers import NAMES, check_name
 
-# a name, a callable, or indices of nodes
-Sampler: TypeAlias = str | Callable[..., Any] | np.ndarray
+# a name, denser points near places, a callable, or indices of nodes
+Sampler: TypeAlias = str | Graded | Callable[..., Any] | np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,17 +91,18 @@ class Sample:
         count, sampler = pair
         if count is not None and (not isinstance(count, Integral) or isinstance(count, bool) or count < 1):
             raise ValueError(f"The number of points of {tag!r} must be a positive integer or None; got {count!r}.")
-        if isinstance(sampler, str):
-            check_name(tag, sampler)
+        if isinstance(sampler, str | Graded):
+            check_name(tag, sampler if isinstance(sampler, str) else sampler.sampler)
             if count is None:
                 raise ValueError(
                     f"The sampler {sampler!r} of {tag!r} needs a number of points: sample=(n, {sampler!r})."
                 )
         index_array = isinstance(sampler, np.ndarray) and sampler.dtype.kind in "iu"
-        if sampler is not None and not callable(sampler) and not index_array and not isinstance(sampler, str):
+        named = isinstance(sampler, str | Graded)
+        if sampler is not None and not callable(sampler) and not index_array and not named:
             raise ValueError(
-                f"The sampler of {tag!r} must be one of {', '.join(NAMES)}, a callable (points, n) -> indices or an "
-                f"integer index array; got {sampler!r}."
+                f"The sampler of {tag!r} must be one of {', '.join(NAMES)}, jno.sampler.graded(...), a callable "
+                f"(points, n) -> indices or an integer index array; got {sampler!r}."
             )
         return cls(None if count is None else int(count), sampler)
 
@@ -118,10 +121,10 @@ def is_unmeshed_shape(region: str, sample: Sample, geometries: Sequence[Geometry
 def source_of(region: str, sample: Sample, geometries: Sequence[Geometry]) -> NodeSource | ShapeSource:
     """Nodes or drawn?  The one place where this is decided.
 
-    A named sampler draws on every kind of domain. Otherwise points of a shape are drawn, except that all points of a
-    meshed tag are its nodes; meshes without a shape and point clouds give nodes.
+    A named or graded sampler draws on every kind of domain. Otherwise points of a shape are drawn, except that all
+    points of a meshed tag are its nodes; meshes without a shape and point clouds give nodes.
     """
-    if isinstance(sample.sampler, str):
+    if isinstance(sample.sampler, str | Graded):
         assert sample.count is not None  # checked with the pair
         return ShapeSource(sample.count, sample.sampler)
     drawable = all(region in geometry.drawable for geometry in geometries)
