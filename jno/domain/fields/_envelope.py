@@ -207,11 +207,11 @@ def _check_meetings(conditions: Sequence[_Prescribed], slack: float, coordinate:
         if _same(left.value, right.value) or _is_trained(left.value) or _is_trained(right.value):
             continue
         for point in meeting_points(left.facets.corners, right.facets.corners, slack):
-            numbers = [_at(condition.value, point, coordinate) for condition in (left, right)]
-            if not np.allclose(*numbers, rtol=1e-4, atol=1e-5):
+            on_left, on_right = (_at(condition.value, point, coordinate) for condition in (left, right))
+            if not np.allclose(on_left, on_right, rtol=1e-4, atol=1e-5):
                 raise ValueError(
                     f"dirichlet_envelope: {left.tag!r} and {right.tag!r} meet at {_text(point)} and have the values "
-                    f"{_shown(numbers[0])} and {_shown(numbers[1])} there. Give values that agree where tags meet, or "
+                    f"{_shown(on_left)} and {_shown(on_right)} there. Give values that agree where tags meet, or "
                     "jumps=True for a function that jumps there."
                 )
 
