@@ -1,4 +1,4 @@
-"""The console command: `jno info`, `jno demo` and `jno new`."""
+"""The console command: `jno info`, `jno demo`, `jno new` and `jno inspect`."""
 
 from __future__ import annotations
 
@@ -52,17 +52,18 @@ _OPTIONAL = {
     "sign": ("cryptography",),
     "export": ("flatbuffers", "jax2onnx"),
     "iree": ("iree-base-compiler", "iree-base-runtime"),
-    "viz": ("pyvista", "plotly"),
+    "viz": ("plotly",),
 }
 """Packages of every extra."""
-_USAGE_ERROR = 2
+_FAULT, _USAGE_ERROR = 1, 2
+"""Exit statuses: a file is damaged or of no use; the command was not called as it can be."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with ``arguments`` (default: those of the process) and return its exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    commands = {"info": _info, "demo": _demo, "new": _new}
+    commands = {"info": _info, "demo": _demo, "new": _new, "inspect": _inspect}
     if options.command is None:
         parser.print_help()
         return _USAGE_ERROR
@@ -98,6 +99,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     new.add_argument("name", help="name of the script, with or without .py; an existing file is never overwritten")
     new.add_argument("--kind", choices=list(kinds), default="poisson", help="which one (default: poisson)")
+    inspected = commands.add_parser(
+        "inspect",
+        help="describe a mesh, a checkpoint, a saved problem or an exported function",
+        description="Say what a file or a checkpoint directory holds: kind, sizes, versions, tags, signature. "
+        "No code in it is run, a pickle is never read, and nothing is written.",
+    )
+    inspected.add_argument("file", help="the file or directory")
     return parser
 
 
@@ -125,12 +133,16 @@ def _info(options: argparse.Namespace) -> int:
         "Devices": _devices(),
         "Configuration": _configuration(),
     }
+    _print_sections(sections)
+    return 0
+
+
+def _print_sections(sections: Mapping[str, Mapping[str, object]]) -> None:
     width = max(len(name) for rows in sections.values() for name in rows)
     for title, rows in sections.items():
         print(title)
         for name, value in rows.items():
             print(f"  {name:<{width}}  {value}")
-    return 0
 
 
 def _version(package: str) -> str:
@@ -242,6 +254,23 @@ def _new(options: argparse.Namespace) -> int:
     return 0
 
 
-def _fail(message: str) -> int:
+# --- jno inspect ----------------------------------------------------------------------------------------------
+def _inspect(options: argparse.Namespace) -> int:
+    from jno._inspection import describe, printable
+    from jno.utils import quiet_console, shown_path, user_path
+
+    path = user_path(options.file)
+    try:
+        with quiet_console():
+            description = describe(path)
+    except (ValueError, OSError, ImportError) as error:
+        reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.strerror else str(error)
+        return _fail(printable(" ".join(reason.split()), longest=1000), _FAULT)
+    rows = {printable(name): printable(value) for name, value in description.rows.items()}
+    _print_sections({printable(f"{shown_path(path)}: {description.title}"): rows})
+    return 0 if description.fault is None else _fail(printable(description.fault, longest=1000), _FAULT)
+
+
+def _fail(message: str, status: int = _USAGE_ERROR) -> int:
     print(f"jno: error: {message}", file=sys.stderr)
-    return _USAGE_ERROR
+    return status

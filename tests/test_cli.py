@@ -40,7 +40,7 @@ def test_info_lists_the_packages_of_every_extra(capsys):
     listed = {
         (requirement.partition(">=")[0], f"[{extra}]")
         for extra, requirements in extras.items()
-        if extra not in ("all", "cuda", "docs", "dev", "bench")
+        if extra not in ("all", "cuda", "docs", "dev", "dist", "bench")
         for requirement in requirements
     }
     assert shown == listed

@@ -575,7 +575,7 @@ def test_without_meshio_the_extra_is_named(monkeypatch, gmsh_files, tmp_path):
 
 def test_without_h5py_it_is_named(monkeypatch, gmsh_files):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(ImportError, match=r"reading .med files needs h5py: pip install h5py"):
+    with pytest.raises(ImportError, match=r"reading .med files needs h5py: pip install 'jno-jax\[mesh\]'"):
         domain(gmsh_files / "groups.med")
 
 

@@ -13,7 +13,7 @@ import tensorstore
 import jno
 from jno.tuner._journal import Journal
 from jno.utils import CheckpointFolder, Limits, _config, get_limits, load, parsed_json, read_npy, read_npz, save
-from jno.utils import _serialization as serialization
+from jno.utils._saved_file import MAGIC
 
 
 def npy_header(shape, dtype="<f8"):
@@ -71,7 +71,18 @@ def test_the_limit_of_archives_is_configurable(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"PK", b"\x93NUMPY", b"\x93NUMPY\x01\0\xff\xff{", npy_header((3,)) + b"\0" * 8]
+    "content",
+    [
+        b"",
+        b"PK",
+        b"\x93NUMPY",
+        b"\x93NUMPY\x01\0\xff\xff{",
+        npy_header((3,)) + b"\0" * 8,
+        npy_header((3,)).replace(b"}", b"(") + b"\0" * 24,
+        npy_header((3,)).replace(b", }", b")  ") + b"\0" * 24,
+        npy_header((3,)).replace(b"'descr'", b"[{}]   ") + b"\0" * 24,
+        b"\x93NUMPY\x01\0" + struct.pack("<H", 9000) + b"(" * 9000,
+    ],
 )
 def test_damaged_arrays(tmp_path, content):
     (tmp_path / "k.npy").write_bytes(content)
@@ -204,7 +215,7 @@ def test_a_deep_configuration_file(files):
 # --- files of jno.save ------------------------------------------------------------------------------------------
 def written(path, header):
     encoded = header if isinstance(header, bytes) else json.dumps(header).encode()
-    path.write_bytes(serialization._MAGIC + struct.pack(">I", len(encoded)) + encoded)
+    path.write_bytes(MAGIC + struct.pack(">I", len(encoded)) + encoded)
     return path
 
 
@@ -212,7 +223,7 @@ def test_headers(tmp_path, monkeypatch):
     path = written(tmp_path / "x.jno", b"[" * 100_000)
     with pytest.raises(ValueError, match="truncated or damaged: its header is unreadable"):
         load(path)
-    path.write_bytes(serialization._MAGIC + b"\xff\xff\xff\xff{}")
+    path.write_bytes(MAGIC + b"\xff\xff\xff\xff{}")
     with pytest.raises(ValueError, match="ends within its header"):
         load(path)
     monkeypatch.setenv("JNO_LIMIT_HEADER_BYTES", "100")

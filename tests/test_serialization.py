@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 
 from jno.utils import SignatureError, load, save
 from jno.utils import _serialization as serialization
+from jno.utils._saved_file import MAGIC
 from jno.utils.statistics import statistics
 
-PREFIX = len(serialization._MAGIC)
+PREFIX = len(MAGIC)
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def split(content):
 
 def join(header, payload):
     encoded = json.dumps(header).encode()
-    return serialization._MAGIC + struct.pack(">I", len(encoded)) + encoded + payload
+    return MAGIC + struct.pack(">I", len(encoded)) + encoded + payload
 
 
 class Exploding:
@@ -159,7 +160,7 @@ def test_incomplete_header(file, header):
 
 
 def test_unreadable_header(file):
-    file.write_bytes(serialization._MAGIC + struct.pack(">I", 2) + b"\xff{")
+    file.write_bytes(MAGIC + struct.pack(">I", 2) + b"\xff{")
     with pytest.raises(ValueError, match="header is unreadable"):
         load(file)
 

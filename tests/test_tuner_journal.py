@@ -82,6 +82,33 @@ def test_goes_on_after_an_interruption(tmp_path):
     assert len(path.read_text(encoding="utf-8").splitlines()) == 9
 
 
+@pytest.mark.parametrize("content", [b"my notes", b"my\nnotes", b'{"jno_sweep": 1}\nnotes'])
+def test_a_file_that_is_no_journal_is_left_alone(tmp_path, content):
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"notes\.txt"):
+        swept(Run(), Halving(), path)
+    assert path.read_bytes() == content
+
+
+def test_a_first_line_that_a_crash_cut_off_is_written_anew(tmp_path):
+    path = tmp_path / "sweep.jsonl"
+    expected = swept(Run(), Halving(), path).outcomes
+    head = path.read_bytes().splitlines()[0]
+    for length in (3, 20, len(head)):
+        path.write_bytes(head[:length])
+        assert swept(Run(), Halving(), path).outcomes == expected
+
+
+def test_labels_may_hold_other_ends_of_lines(tmp_path):
+    path = tmp_path / "sweep.jsonl"
+    outcome = Outcome(0, {"name": "a\u2028b\x85c"}, 0.5, 0.25)
+    with Journal(path, ABOUT, 1) as journal:
+        journal.add(outcome)
+    with Journal(path, ABOUT, 1) as journal:
+        assert journal.outcome_of(Trial(0, {}, outcome.labels)) == outcome
+
+
 def test_a_line_that_a_crash_cut_off_is_ignored(tmp_path):
     path = tmp_path / "sweep.jsonl"
     expected = swept(Run(), Halving(), path).outcomes

@@ -14,7 +14,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, PyTree
 
-from jno.utils import Key, check_arrays, is_jno_file, shown_path, user_path
+from jno.utils import Key, array_headers, is_jno_file, shown_path, user_path
 
 from ._checkpoint_weights import from_checkpoint, with_stored
 from ._embedded import module_settings
@@ -58,7 +58,7 @@ def _from_file(module: PyTree, path: Path, name: str) -> PyTree:
     if not path.exists():
         raise FileNotFoundError(f"initialize() of {name}: no such file: {shown_path(path)}")
     try:
-        check_arrays(path, "the file")
+        array_headers(path, "the file")
         with path.open("rb") as file:
             loaded = eqx.tree_deserialise_leaves(file, module)
             surplus = file.read(1)

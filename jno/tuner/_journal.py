@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
 from jno.utils import (
     WriterLock,
     append_whole,
-    get_limits,
     get_logger,
-    is_integer,
-    parsed_json,
     shown_path,
     user_path,
     write_atomically,
 )
 
+from ._journal_lines import (
+    FORMAT,
+    HEAD,
+    JournalHead,
+    complete_length,
+    complete_lines,
+    is_torn_head,
+    json_text,
+    parsed_head,
+    parsed_outcome,
+    shortened,
+)
 from ._trial import Outcome, Trial
-
-_FORMAT = 1
 
 
 @final
@@ -68,16 +73,20 @@ class Journal:
 
     def _read_or_begun(self, description: Mapping[str, Any], in_flight: int) -> int:
         """How many trials are proposed before the first is reported."""
-        lines = _complete_lines(self.path)
+        content = self.path.read_bytes() if self.path.exists() else b""
+        lines = complete_lines(self.path, content)
         if not lines:
-            write_atomically(
-                self.path, _line({"jno_sweep": _FORMAT, "in_flight": in_flight, "description": description})
-            )
+            if not is_torn_head(content):
+                raise ValueError(f"{self.name} is no journal of a sweep: it has no complete line")
+            begin = {HEAD: FORMAT, "in_flight": in_flight, "description": description}
+            write_atomically(self.path, _line(begin))
             return in_flight
-        in_flight = self._check(self._parsed(0, lines[0]), description)
+        in_flight = self._check(parsed_head(self.name, lines[0]), description)
         for number, line in enumerate(lines[1:], 1):
-            outcome = self._outcome(number, line)
+            outcome = parsed_outcome(self.name, number, line)
             self._outcomes[outcome.number] = outcome
+        if complete_length(content) < len(content):  # only now it is known to be a journal
+            os.truncate(self.path, complete_length(content))
         return in_flight
 
     def __enter__(self) -> Journal:
@@ -99,11 +108,11 @@ class Journal:
             ValueError: the trial of that number was another one.
         """
         outcome = self._outcomes.get(trial.number)
-        if outcome is not None and _text(outcome.labels) != _text(trial.labels):
+        if outcome is not None and json_text(outcome.labels) != json_text(trial.labels):
             raise ValueError(
-                f"{self.name}: trial {trial.number} was {_text(outcome.labels)}, this sweep tries "
-                f"{_text(trial.labels)}; the optimizer or its version has changed, or lines are missing: use another "
-                "journal="
+                f"{self.name}: trial {trial.number} was {json_text(outcome.labels)}, this sweep tries "
+                f"{json_text(trial.labels)}; the optimizer or its version has changed, or lines are missing: use "
+                "another journal="
             )
         return outcome
 
@@ -141,74 +150,20 @@ class Journal:
         get_logger().warning(message)
         warnings.warn(message, stacklevel=2)
 
-    def _check(self, head: object, description: Mapping[str, Any]) -> int:
-        if not isinstance(head, dict) or head.get("jno_sweep") != _FORMAT:
-            raise ValueError(f"{self.name} is no journal of a sweep: its first line is {_shortened(_text(head))}")
-        recorded, in_flight = head.get("description"), head.get("in_flight")
-        if not isinstance(recorded, dict) or not is_integer(in_flight, 1):
-            raise ValueError(f"{self.name}, line 1 is damaged: it lacks the description of the sweep")
+    def _check(self, head: JournalHead, description: Mapping[str, Any]) -> int:
+        recorded = head.description
         different = [
-            f"{name} was {_shortened(_text(recorded.get(name)))}, is {_shortened(_text(description.get(name)))}"
+            f"{name} was {shortened(json_text(recorded.get(name)))}, is {shortened(json_text(description.get(name)))}"
             for name in dict.fromkeys([*recorded, *description])
-            if _text(recorded.get(name)) != _text(description.get(name))
+            if json_text(recorded.get(name)) != json_text(description.get(name))
         ]
         if different:
             raise ValueError(
                 f"{self.name} is the journal of another sweep: {'; '.join(different)}. Use another journal=, or remove "
                 "the file"
             )
-        return in_flight
-
-    def _outcome(self, number: int, line: str) -> Outcome:
-        entry = self._parsed(number, line)
-        names = {field.name for field in dataclasses.fields(Outcome)}
-        if not isinstance(entry, dict) or set(entry) != names or not _has_types(entry):
-            raise ValueError(f"{self.name}, line {number + 1} is no finished trial: {_shortened(line)}")
-        # JSON has no numbers as keys
-        return Outcome(**{**entry, "rungs": {int(rung): loss for rung, loss in entry["rungs"].items()}})
-
-    def _parsed(self, number: int, line: str) -> Any:
-        limits, origin = get_limits(), f"{self.name}, line {number + 1}"
-        limits.check("text_bytes", len(line), origin, f"is text of {len(line):,} characters")
-        try:
-            return parsed_json(line, origin, limits)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{self.name}, line {number + 1} is damaged: {_shortened(line)} ({error})") from error
-
-
-def _complete_lines(path: Path) -> list[str]:
-    """The lines of a file that end; the rest of the last one is cut off, for the next line to begin there."""
-    if not path.exists():
-        return []
-    content = path.read_bytes()
-    complete = content[: content.rfind(b"\n") + 1]
-    if len(complete) < len(content):
-        os.truncate(path, len(complete))
-    try:
-        return complete.decode("utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{shown_path(path)} is damaged, or no journal of a sweep: {error}") from error
-
-
-def _has_types(entry: Mapping[str, Any]) -> bool:
-    """Whether the values of a finished trial are of the types of `Outcome`."""
-    number = int | float | None
-    texts = all(isinstance(entry[name], str | None) for name in ("error", "traceback"))
-    numbers = all(isinstance(entry[name], number) for name in ("objective", "seconds", "pruned_at"))
-    rungs = entry["rungs"]
-    if not (texts and numbers and isinstance(entry["labels"], dict) and isinstance(rungs, dict)):
-        return False
-    fits = all(rung.isdecimal() and isinstance(loss, number) for rung, loss in rungs.items())
-    return fits and is_integer(entry["number"], 0) and entry["seconds"] is not None
+        return head.in_flight
 
 
 def _line(entry: Mapping[str, Any]) -> bytes:
-    return f"{_text(entry)}\n".encode()
-
-
-def _text(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 200 else text[:200] + "…"
+    return f"{json_text(entry)}\n".encode()

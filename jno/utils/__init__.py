@@ -4,14 +4,16 @@
 re-exported here.
 """
 
-from jno.utils._array_files import check_arrays as check_arrays
+from jno.utils._array_files import array_headers as array_headers
 from jno.utils._array_files import read_npy as read_npy
 from jno.utils._array_files import read_npz as read_npz
 from jno.utils._atomic_files import append_whole as append_whole
 from jno.utils._atomic_files import replaced_file as replaced_file
 from jno.utils._atomic_files import save_figure as save_figure
 from jno.utils._atomic_files import write_atomically as write_atomically
+from jno.utils._checkpoints import CheckpointFiles as CheckpointFiles
 from jno.utils._checkpoints import CheckpointFolder as CheckpointFolder
+from jno.utils._checkpoints import checkpoint_files as checkpoint_files
 from jno.utils._checkpoints import orbax as orbax
 from jno.utils._checks import argument_text as argument_text
 from jno.utils._checks import is_integer as is_integer
@@ -101,11 +103,15 @@ from jno.utils._paths import user_path as user_path
 from jno.utils._pickling import PROCESS as PROCESS
 from jno.utils._pickling import dumps as dumps
 from jno.utils._progress_bar import ProgressBar as ProgressBar
-from jno.utils._serialization import is_jno_file as is_jno_file
+from jno.utils._saved_file import SavedContent as SavedContent
+from jno.utils._saved_file import is_jno_file as is_jno_file
+from jno.utils._saved_file import read_saved as read_saved
 from jno.utils._serialization import load as load
 from jno.utils._serialization import save as save
+from jno.utils._serialization import signature_of as signature_of
 from jno.utils._shuffle import Shuffle as Shuffle
 from jno.utils._signatures import SignatureError as SignatureError
+from jno.utils._signatures import count_signatures as count_signatures
 from jno.utils._structured_text import bounded_bytes as bounded_bytes
 from jno.utils._structured_text import parsed_json as parsed_json
 from jno.utils._structured_text import parsed_toml as parsed_toml

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
+import tokenize
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,7 +16,20 @@ import numpy as np
 
 from jno.utils._config import get_limits
 
-_FORMAT_ERRORS = (ValueError, OSError, EOFError, KeyError, NotImplementedError, RuntimeError, zlib.error)
+_FORMAT_ERRORS = (
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    RuntimeError,
+    zlib.error,
+    # NumPy reads a header as a Python literal
+    SyntaxError,
+    TypeError,
+    MemoryError,
+    tokenize.TokenError,
+)
 """Of NumPy and `zipfile` on bytes that are not what they expect; `BadZipFile` is none of them."""
 
 
@@ -66,20 +82,34 @@ def read_npz(path: Path, origin: str) -> dict[str, np.ndarray]:
         raise ValueError(f"{origin} is damaged, truncated or no .npz archive ({error}).") from error
 
 
-def check_arrays(path: Path, origin: str) -> None:
-    """Compare what the headers of a file of several arrays, one after the other, claim with its size.
+@dataclasses.dataclass(frozen=True)
+class ArrayHeaders:
+    """Shapes and types of arrays that stand one after the other in a file, and where the last of them ends."""
+
+    arrays: Sequence[tuple[tuple[int, ...], np.dtype[Any]]]
+    end: int
+
+
+def array_headers(path: Path, origin: str) -> ArrayHeaders:
+    """The headers of a file of several arrays, one after the other, compared with its size; no array is read.
+
+    They end where something stands that is no array, which is for the reader to judge.
 
     Raises:
         ValueError: one claims more bytes than follow it.
     """
-    size = path.stat().st_size
+    size, end = path.stat().st_size, 0
+    arrays: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
     with path.open("rb") as stream:
-        while stream.tell() < size:
+        while end < size:
+            stream.seek(end)
             try:
                 shape, dtype = _header(stream)
-            except _FORMAT_ERRORS:  # no array begins here: for the reader to say
-                return
-            stream.seek(stream.tell() + _claim(shape, dtype, size - stream.tell(), origin))
+            except _FORMAT_ERRORS:
+                break
+            end = stream.tell() + _claim(shape, dtype, size - stream.tell(), origin)
+            arrays.append((shape, dtype))
+    return ArrayHeaders(arrays, end)
 
 
 def checked_array(stream: IO[bytes] | io.BufferedIOBase, size: int, origin: str) -> np.ndarray:

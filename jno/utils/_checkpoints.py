@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import json
 import logging
 import math
@@ -20,6 +21,7 @@ from jaxtyping import PyTree
 from ._config import get_limits
 from ._logger import get_logger
 from ._paths import shown_path
+from ._structured_text import bounded_bytes, parsed_json
 
 
 def orbax() -> Any:
@@ -194,7 +196,45 @@ def _fixed(arrays: PyTree) -> PyTree:
     return jax.tree_util.tree_map(lambda leaf: leaf.copy() if isinstance(leaf, np.ndarray) else leaf, arrays)
 
 
-def _check_arrays(directory: Path) -> None:
+@dataclasses.dataclass(frozen=True)
+class CheckpointFiles:
+    """What the directory of one step holds, without its arrays.
+
+    Attributes:
+        arrays: shape and type of every array, by its path.
+        metadata: what training wrote of itself.
+        size: bytes that are stored.
+        claim: bytes of the arrays in memory.
+    """
+
+    arrays: Mapping[str, tuple[tuple[int, ...], str]]
+    metadata: Mapping[str, Any]
+    size: int
+    claim: int
+
+
+def checkpoint_files(directory: Path) -> CheckpointFiles:
+    """What the directory of one step holds; nothing is written there, and no array is unpacked.
+
+    Raises:
+        ValueError: it cannot be read, or its arrays claim far more memory than is stored (`Limits.unpacked_bytes`).
+        ImportError: `orbax-checkpoint` is not installed; naming the extra.
+    """
+    orbax()
+    name = shown_path(directory)
+    try:
+        stored = _check_arrays(directory / "state")
+        content = bounded_bytes(directory / "metadata" / "metadata", f"the metadata of {name!r}", get_limits())
+        metadata = parsed_json(content, f"the metadata of {name!r}", get_limits())
+    except Exception as error:  # tensorstore documents no errors for files that are truncated or damaged
+        first_line = _first_line(str(error))
+        raise ValueError(f"the checkpoint {name!r} is damaged, half-written or none ({first_line})") from error
+    if not isinstance(metadata, dict):
+        raise ValueError(f"the checkpoint {name!r} is damaged: its metadata is no table")
+    return dataclasses.replace(stored, metadata=metadata)
+
+
+def _check_arrays(directory: Path) -> CheckpointFiles:
     """Read all arrays one after the other, as they are stored, and compare what they claim with that.
 
     Orbax reads them at once, and where one is damaged the others find its event loop closed, which can end the process.
@@ -207,10 +247,14 @@ def _check_arrays(directory: Path) -> None:
     base = {"driver": "file", "path": f"{directory}/"}
     store = tensorstore.KvStore.open({"driver": "ocdbt", "base": base}).result()
     claim, size = 0, 0
+    arrays: dict[str, tuple[tuple[int, ...], str]] = {}
     for key in store.list().result():
         content = store.read(key).result().value
         size += len(content)
         if key.endswith(b".zarray"):
             description = json.loads(content)
-            claim += math.prod(description["shape"]) * jnp.dtype(description["dtype"]).itemsize
+            dtype = jnp.dtype(description["dtype"])
+            arrays[key.removesuffix(b"/.zarray").decode()] = (tuple(description["shape"]), dtype.name)
+            claim += math.prod(description["shape"]) * dtype.itemsize
     get_limits().check_unpacked(claim, size, "it")
+    return CheckpointFiles(arrays, {}, size, claim)

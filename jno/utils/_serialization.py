@@ -1,18 +1,14 @@
 """jno.save and jno.load: one object in one self-describing file.
 
-Layout: 8 bytes magic, 4 bytes header length (big endian), header (JSON), payload (a pickle, or plain data where the
-header has `"payload": "data"`). Everything that can be wrong with a file is found from magic, header and digest before
-a single byte is unpickled. With RSA keys the file's signature stands beside it (see `_signatures.py`).
+The layout is in `_saved_file.py`: everything that can be wrong with a file is found before a single byte is unpickled.
+With RSA keys the file's signature stands beside it (see `_signatures.py`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import pickle
 import platform
-import struct
 import warnings
 from importlib import metadata
 from pathlib import Path
@@ -21,22 +17,22 @@ from typing import Any
 from jno.utils._atomic_files import write_atomically
 from jno.utils._checks import require_bool
 from jno.utils._config import get_limits
-from jno.utils._data_format import decoded_data, encoded_data
+from jno.utils._data_format import encoded_data
 from jno.utils._keys import get_rsa_private_key, get_rsa_public_key
 from jno.utils._kinds import ANY_PATH, PATH, checked, instance
 from jno.utils._paths import shown_path, user_path
 from jno.utils._pickling import dumps
-from jno.utils._signatures import SignatureError, default_signature_path, signed, verify, write_signed
-from jno.utils._structured_text import parsed_json
+from jno.utils._saved_file import SavedContent, file_content, parsed_content
+from jno.utils._signatures import (
+    SignatureError,
+    count_signatures,
+    default_signature_path,
+    signed,
+    verify,
+    write_signed,
+)
 
-# As in PNG: a non-ASCII byte, then line ends, so that a transfer in text mode breaks the magic itself.
-_MAGIC = b"\x93JNO\r\n\x1a\n"
-_FORMAT_VERSION = 1
-_LENGTH = struct.Struct(">I")
 _DISTRIBUTIONS = {"jno": "jno-jax", "jax": "jax", "equinox": "equinox"}
-_HEADER_TYPES = {"format": int, "kind": str, "versions": dict, "sha256": str, "length": int}
-_DATA = "data"
-"""What the header calls a payload that is no pickle."""
 
 
 @checked(filepath=PATH, public_key_path=ANY_PATH, private_key_path=ANY_PATH)
@@ -90,16 +86,8 @@ def save(
     """
     require_bool(data_only, "save(data_only)")
     payload = encoded_data(obj, get_limits()) if data_only else dumps(obj)
-    header = {
-        "format": _FORMAT_VERSION,
-        "kind": _kind(type(obj)),
-        "versions": _versions(),
-        "sha256": hashlib.sha256(payload).hexdigest(),
-        "length": len(payload),
-        **({"payload": _DATA} if data_only else {}),
-    }
-    encoded = json.dumps(header).encode()
-    content = b"".join((_MAGIC, _LENGTH.pack(len(encoded)), encoded, payload))
+    header = {"kind": _kind(type(obj)), "versions": _versions()}
+    content = file_content(header, payload, is_data=bool(data_only))
     signature = _sign(content, public_key_path, private_key_path)
     path = user_path(filepath)
     if signature is None:
@@ -169,19 +157,19 @@ def load(
         if content == before:
             raise
         _verify(path, content, public_key_path, signature_path)
-    header, payload = _split(path, content)
-    is_data = header.get("payload") == _DATA
+    saved = parsed_content(path, content)
+    is_data = saved.is_data
     if not is_data and not trusted:
         raise ValueError(
-            f"{shown_path(path)!r} holds a {header['kind']} as a pickle, and reading a pickle runs the code in it; "
+            f"{shown_path(path)!r} holds a {saved.kind} as a pickle, and reading a pickle runs the code in it; "
             "with trusted=False only files are read that were saved with data_only=True. Ask for such a file, or load "
             "it with trusted=True if you trust whoever wrote it."
         )
-    obj = decoded_data(payload, repr(shown_path(path)), get_limits()) if is_data else _unpickle(path, header, payload)
+    obj = saved.data() if is_data else _unpickle(saved)
     if expected_type is not None and not isinstance(obj, expected_type):
         if is_data:
             raise TypeError(
-                f"{shown_path(path)!r} holds the plain data of a {header['kind']}, expected {_kind(expected_type)}; "
+                f"{shown_path(path)!r} holds the plain data of a {saved.kind}, expected {_kind(expected_type)}; "
                 "read it with jno.load, and give its weights to networks with initialize('path::name')."
             )
         raise TypeError(
@@ -191,12 +179,21 @@ def load(
     return obj
 
 
-def is_jno_file(path: Path) -> bool:
-    """Whether a file begins as those that `save` wrote."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        return stream.read(len(_MAGIC)) == _MAGIC
+def signature_of(saved: SavedContent) -> str:
+    """What is known of the signature of a file, in words.
+
+    Raises:
+        SignatureError: it does not fit the file or the configured public key, or that key cannot be used.
+        ImportError: verifying without `cryptography`.
+    """
+    signature_file, public = default_signature_path(saved.path), get_rsa_public_key()
+    if not signature_file.is_file():
+        return "none" if public is None else "none; with the configured public key jno.load refuses the file"
+    if public is None:
+        count_signatures(signature_file)
+        return f"{shown_path(signature_file)!r}, not verified: no public key is configured (JNO_RSA_PUBLIC_KEY)"
+    verify(saved.path, saved.content, signature_file, user_path(public))
+    return f"{shown_path(signature_file)!r} fits the file and the public key {shown_path(public)!r}"
 
 
 def _sign(
@@ -256,58 +253,13 @@ def _versions() -> dict[str, str]:
     return {**installed, "python": platform.python_version()}
 
 
-def _split(path: Path, content: bytes) -> tuple[dict[str, Any], bytes]:
-    """Return header and payload of a file's content after every check that needs no unpickling."""
-    if not content.startswith(_MAGIC):
-        raise ValueError(f"{shown_path(path)!r} is not a jNO file; jno.load reads files that jno.save wrote.")
-    start = len(_MAGIC) + _LENGTH.size
-    if len(content) < start:
-        raise _damaged(path, "it ends before its header")
-    length = _LENGTH.unpack(content[len(_MAGIC) : start])[0]
-    end = start + length
-    if end <= len(content):
-        get_limits().check("header_bytes", length, repr(shown_path(path)), f"claims a header of {length:,} bytes")
-    header = _parse_header(path, content[start:end], complete=end <= len(content))
-    payload = content[end:]
-    if len(payload) != header["length"]:
-        raise _damaged(path, f"its payload has {len(payload)} bytes instead of {header['length']}")
-    if hashlib.sha256(payload).hexdigest() != header["sha256"]:
-        raise _damaged(path, "its payload does not match its SHA-256 digest")
-    return header, payload
-
-
-def _parse_header(path: Path, encoded: bytes, *, complete: bool) -> dict[str, Any]:
-    if not complete:
-        raise _damaged(path, "it ends within its header")
+def _unpickle(saved: SavedContent) -> Any:
     try:
-        header = parsed_json(encoded, "the header", get_limits())
-    except ValueError as error:
-        raise _damaged(path, "its header is unreadable") from error
-    if not isinstance(header, dict) or not isinstance(header.get("format"), int):
-        raise _damaged(path, "its header is incomplete")
-    # before the other keys: a newer format may have other ones
-    if header["format"] > _FORMAT_VERSION:
-        raise ValueError(
-            f"{shown_path(path)!r} has file format {header['format']}, this jNO reads up to {_FORMAT_VERSION}; "
-            "install the newer jNO that wrote it."
-        )
-    if not all(isinstance(header.get(key), kind) for key, kind in _HEADER_TYPES.items()):
-        raise _damaged(path, "its header is incomplete")
-    return header
-
-
-def _damaged(path: Path, how: str) -> ValueError:
-    name = shown_path(path)
-    return ValueError(f"{name!r} is truncated or damaged: {how}. Copy it again or save the object again.")
-
-
-def _unpickle(path: Path, header: dict[str, Any], payload: bytes) -> Any:
-    try:
-        return pickle.loads(payload)
+        return pickle.loads(saved.payload)
     except Exception as error:  # a pickle may call anything, so anything may be raised
         raise ValueError(
-            f"{shown_path(path)!r} holds a {header['kind']} that cannot be rebuilt here ({_reason(error)}). "
-            f"It was written with {_listed(header['versions'])}; installed: {_listed(_versions())}. "
+            f"{shown_path(saved.path)!r} holds a {saved.kind} that cannot be rebuilt here ({_reason(error)}). "
+            f"It was written with {_listed(saved.versions)}; installed: {_listed(_versions())}. "
             "Load it with the versions it was written with, and with the same modules importable; if these are the "
             "same, the file was damaged before it was signed or digested: save the object again."
         ) from error

@@ -112,6 +112,15 @@ def _signatures(file: Path) -> list[bytes]:
     return signatures
 
 
+def count_signatures(file: Path) -> int:
+    """The number of signatures in a signature file; several while the file that they belong to is replaced.
+
+    Raises:
+        SignatureError: it is damaged or no signature file.
+    """
+    return len(_signatures(file))
+
+
 def _scheme() -> tuple[Any, Any]:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding

@@ -77,8 +77,9 @@ def meshio_mesh(path: Path, origin: str) -> MeshioMesh:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), np.errstate(all="ignore"):
             mesh = meshio.read(path)
     except ImportError as error:
+        package = "'jno-jax[mesh]'" if error.name == "h5py" else error.name
         raise ImportError(
-            f"{origin}: reading {path.suffix} files needs {error.name}: pip install {error.name}."
+            f"{origin}: reading {path.suffix} files needs {error.name}: pip install {package}."
         ) from error
     except (meshio.ReadError, *_PARSER_ERRORS) as error:
         detail = " ".join(f"{said.getvalue()} {error}".split())
