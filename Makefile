@@ -7,7 +7,7 @@ CALLS ?= 20000
 SOURCES := jno tests benchmarks docs examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-all test-keys test-latest test-lowest mutate fuzz lint bench docs clean
+.PHONY: help demo test test-fast test-all test-keys test-latest test-lowest mutate fuzz lint bench docs dist clean
 
 help:
 	@echo "make demo      solve a first problem"
@@ -20,6 +20,7 @@ help:
 	@echo "make fuzz CALLS=500    call the public functions with wrong arguments"
 	@echo "make bench     benchmark table"
 	@echo "make docs      documentation in site/"
+	@echo "make dist      sdist and wheel in dist/, checked"
 	@echo "make clean     remove .venv and everything generated"
 
 # one stamp per set of dependencies: .venv/.installed-core, -dev, -docs, -bench
@@ -81,6 +82,11 @@ bench: .venv/.installed-bench
 
 docs: .venv/.installed-docs
 	$(BIN)/mkdocs build --strict
+
+dist: .venv/.installed-dist
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
 
 clean:
 	rm -rf .venv .venv-latest .venv-lowest site build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
