@@ -51,7 +51,7 @@ test: lint
 test-fast: .venv/.installed-dev
 	$(BIN)/python -m pytest -m "not slow" $(FILES)
 
-test-all: lint
+test-all: lint .venv/.installed-docs
 	$(BIN)/python -m pytest -n $(JOBS) -m "not more_keys" --durations=10 --optimized
 
 test-keys: .venv/.installed-dev

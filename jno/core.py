@@ -58,12 +58,13 @@ class core(StoredProblem):
             shapes cannot be aligned, data with NaN or infinite values that no mask keeps out.
         TypeError: a constraint that is not an expression, or a ``domain`` that is not a domain.
 
-    >>> import jno
-    >>> dom = jno.domain.line(mesh_size=0.1)
-    >>> x, _ = dom.variable("interior")
-    >>> crux = jno.core([(x - 0.5).mse])
-    >>> crux.eval((x**2).mean).shape
-    (1,)
+    Example:
+        >>> import jno
+        >>> dom = jno.domain.line(mesh_size=0.1)
+        >>> x, _ = dom.variable("interior")
+        >>> crux = jno.core([(x - 0.5).mse])
+        >>> crux.eval((x**2).mean).shape
+        (1,)
     """
 
     @checked(resume_from=PATH)

@@ -1,8 +1,9 @@
 """`jno.schedule`: schedules of learning rates and loss weights.
 
->>> import jno
->>> jno.schedule.learning_rate is jno.LearningRateSchedule, jno.schedule.constraint is jno.WeightSchedule
-(True, True)
+Example:
+    >>> import jno
+    >>> jno.schedule.learning_rate is jno.LearningRateSchedule, jno.schedule.constraint is jno.WeightSchedule
+    (True, True)
 """
 
 from .adaptive import DLRS as DLRS

@@ -336,3 +336,37 @@ def test_first_magnitudes_in_training():
     np.testing.assert_allclose(history.total_loss_history[0], 1.0, rtol=1e-5)
     weights = [np.ravel(track["values"]) for track in history.training_logs[0]["track_stats"]]
     np.testing.assert_allclose([values[1:] for values in weights], [[2.5e-21] * 2, [2.5e19] * 2], rtol=1e-5)
+
+
+# --- a rule of the user -----------------------------------------------------------------------------------------
+class InProportion(adaptive.Balancer):
+    """Weights in proportion to a running mean of the losses."""
+
+    def init(self, count):
+        return jnp.ones(count)
+
+    def step(self, state, losses):
+        mean = 0.9 * state + 0.1 * losses
+        return len(losses) * mean / mean.sum(), mean
+
+
+def test_a_rule_of_the_user_weighs_as_by_hand():
+    domain, _, _, first, second = two_parameters()
+    w = adaptive.weights([first, second], InProportion())
+    crux = jno.core([w[0] * first, w[1] * second], domain=domain)
+    rows, weights, _ = by_hand(InProportion(), 5)
+    np.testing.assert_allclose(crux.solve(5).training_logs[0]["losses"], rows, rtol=1e-4)
+    np.testing.assert_allclose(weights[0], [2 * 1.3 / 2.6, 2 * 1.3 / 2.6], rtol=1e-6)
+    np.testing.assert_allclose(np.ravel(crux.eval(list(w))), weights[-1], rtol=1e-4)
+
+
+def test_what_is_no_rule_and_what_are_no_losses_is_refused():
+    _, _, _, first, second = two_parameters()
+    with pytest.raises(TypeError, match=r"rule must be a Balancer, such as jno\.fn\.adaptive\.SoftAdapt\(\)"):
+        adaptive.weights([first, second], adaptive.SoftAdapt)
+    with pytest.raises(TypeError, match=r"losses must be a list of expressions, as in \[residual\.mse"):
+        adaptive.weights(first, InProportion())
+    with pytest.raises(TypeError, match="got float among the losses"):
+        adaptive.weights([first, 1.0], InProportion())
+    with pytest.raises(ValueError, match=r"InProportion\(num_losses=3\) was given 2 losses"):
+        adaptive.weights([first, second], InProportion(3))

@@ -10,6 +10,8 @@ import pytest
 
 PAGES = Path(__file__).parent.parent / "docs"
 QUESTIONS = PAGES / "how-to"
+STANDALONE = ("concepts.md", "coming-from.md", "extend.md")
+"""Pages whose programs stand alone."""
 FRAGMENTS = {"examples.md"}
 """Pages with pieces of programs, which are those of the examples."""
 PROGRAM = re.compile(r"```python\n(.*?)```", flags=re.DOTALL)
@@ -23,7 +25,7 @@ def sections(page):
 
 def complete_programs():
     """Programs that stand alone: those of the questions, and of pages that say so."""
-    for page in (*sorted(QUESTIONS.glob("*.md")), PAGES / "concepts.md", PAGES / "coming-from.md"):
+    for page in (*sorted(QUESTIONS.glob("*.md")), *(PAGES / name for name in STANDALONE)):
         for heading, text in sections(page):
             for number, program in enumerate(PROGRAM.findall(text)):
                 yield pytest.param(program, id=f"{page.stem}: {heading} {number + 1}")
@@ -54,6 +56,7 @@ EXPECTED_OUTPUT = [
     ("derivatives.md", r"```\n(pass over.*?)…"),
     ("domains.md", r"# (0\.4142)"),
     ("files.md", r"# (\(1, 2, 1\))"),
+    ("how-it-works.md", r"```\n(pass over.*?)```"),
     ("logging.md", r"# (2 0\.5 0\.25)"),
     ("models.md", r"\(tuned\.module\)\)  # (\d)"),
     ("plots.md", r"```text\n(.*?)\n```"),
@@ -97,7 +100,7 @@ def test_every_question_has_a_program_and_a_warning_and_is_in_the_index():
 
 def test_every_page_with_programs_is_run():
     pages = {str(page.relative_to(PAGES)) for page in PAGES.rglob("*.md") if PROGRAM.search(page.read_text("utf-8"))}
-    alone = {f"how-to/{page.name}" for page in QUESTIONS.glob("*.md")} | {"concepts.md", "coming-from.md"}
+    alone = {f"how-to/{page.name}" for page in QUESTIONS.glob("*.md")} | {*STANDALONE}
     assert pages <= alone | {page for page, _ in EXPECTED_OUTPUT} | FRAGMENTS | {"index.md"}
 
 
@@ -124,6 +127,23 @@ def test_the_home_page_shows_the_program_of_the_readme_and_what_it_draws():
     assert home["program"]() == PROGRAM.search((PAGES.parent / "README.md").read_text(encoding="utf-8"))[1]
     assert home["PICTURE"].read_bytes().startswith(b"\x89PNG")
     assert home["PICTURE"].stat().st_size < 200_000
+
+
+def test_the_pictures_of_how_it_works_are_those_of_its_program():
+    drawn = runpy.run_path(str(PAGES / "draw_passes.py"))
+    pictures = {name: path.read_text(encoding="utf-8") for name, path in drawn["PICTURES"].items()}
+    assert drawn["drawings"]() == pictures
+    assert drawn["carried"](drawn["problem"]()[1]) == ["u", "∂x", "-1 ∂t + 0.01 ∂xx"]
+
+
+def test_the_figures_of_performance_are_those_of_the_benchmarks():
+    text = (PAGES / "performance.md").read_text(encoding="utf-8")
+    figures = (PAGES.parent / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    included = re.findall(r'^--8<-- "benchmarks/README\.md:(\w+)"$', text, flags=re.MULTILINE)
+    assert "measured" in included
+    for name in included:
+        assert figures.count(f"[start:{name}]") == figures.count(f"[end:{name}]") == 1
+    assert not re.search(r"\d\.\d\d", text)  # no figure stands on the page itself
 
 
 def test_files_that_the_architecture_names_are_there():

@@ -51,10 +51,11 @@ class DLRS:
     Source: D. Veerababu, A. A. Raikar, P. K. Ghosh, "Improving neural network training using dynamic learning rate
     schedule for PINNs and image classification", 2025.
 
-    >>> import jno
-    >>> rate = jno.schedule.dlrs(lr0=0.5, window=2)
-    >>> tuple(round(float(rate(0, [loss])), 3) for loss in (1.0, 0.9, 5.0))
-    (0.5, 0.51, 0.46)
+    Example:
+        >>> import jno
+        >>> rate = jno.schedule.dlrs(lr0=0.5, window=2)
+        >>> tuple(round(float(rate(0, [loss])), 3) for loss in (1.0, 0.9, 5.0))
+        (0.5, 0.51, 0.46)
     """
 
     @checked(

@@ -28,10 +28,11 @@ class LearningRateSchedule:
         TypeError: ``fn`` is neither a number nor callable.
         ValueError: bounds that exclude each other, or a constant outside of them.
 
-    >>> import jno
-    >>> schedule = jno.LearningRateSchedule.piecewise_constant([100], [1e-2, 1e-3])
-    >>> float(schedule(99)), float(schedule(100))
-    (0.009999999776482582, 0.0010000000474974513)
+    Example:
+        >>> import jno
+        >>> schedule = jno.LearningRateSchedule.piecewise_constant([100], [1e-2, 1e-3])
+        >>> float(schedule(99)), float(schedule(100))
+        (0.009999999776482582, 0.0010000000474974513)
     """
 
     @checked(min_lr=NUMBER, max_lr=NUMBER)
@@ -74,9 +75,10 @@ class LearningRateSchedule:
     ) -> LearningRateSchedule:
         """The same value at all epochs.
 
-        >>> import jno
-        >>> float(jno.LearningRateSchedule.constant(2.0)(7))
-        2.0
+        Example:
+            >>> import jno
+            >>> float(jno.LearningRateSchedule.constant(2.0)(7))
+            2.0
         """
         return cls(lr, min_lr, max_lr)
 
@@ -93,9 +95,10 @@ class LearningRateSchedule:
     ) -> LearningRateSchedule:
         """``lr_end + (lr0 - lr_end) (1 + cos(pi t / total_steps)) / 2``, constant after that (Loshchilov, Hutter 2017).
 
-        >>> import jno
-        >>> round(float(jno.LearningRateSchedule.cosine(100, 1.0)(50)), 6)
-        0.5
+        Example:
+            >>> import jno
+            >>> round(float(jno.LearningRateSchedule.cosine(100, 1.0)(50)), 6)
+            0.5
         """
 
         _check_steps(total_steps=total_steps)
@@ -125,10 +128,11 @@ class LearningRateSchedule:
     ) -> LearningRateSchedule:
         """``lr0 (t + 1) / warmup_steps`` during the warm-up, then a cosine from ``lr0`` to ``lr_end``.
 
-        >>> import jno
-        >>> schedule = jno.LearningRateSchedule.warmup_cosine(100, 10, 1.0, 0.0)
-        >>> round(float(schedule(4)), 6), round(float(schedule(55)), 6)
-        (0.5, 0.5)
+        Example:
+            >>> import jno
+            >>> schedule = jno.LearningRateSchedule.warmup_cosine(100, 10, 1.0, 0.0)
+            >>> round(float(schedule(4)), 6), round(float(schedule(55)), 6)
+            (0.5, 0.5)
         """
         _check_steps(total_steps=total_steps, warmup_steps=warmup_steps)
         if warmup_steps >= total_steps:
@@ -163,9 +167,10 @@ class LearningRateSchedule:
     ) -> LearningRateSchedule:
         """``lr0 * decay_rate ** (t / decay_steps)``, not below ``lr_end``; with ``staircase`` in steps.
 
-        >>> import jno
-        >>> float(jno.LearningRateSchedule.exponential(1.0, 0.5, 10)(20))
-        0.25
+        Example:
+            >>> import jno
+            >>> float(jno.LearningRateSchedule.exponential(1.0, 0.5, 10)(20))
+            0.25
         """
 
         _check_steps(decay_steps=decay_steps)
@@ -197,10 +202,11 @@ class LearningRateSchedule:
         Raises:
             ValueError: boundaries that do not increase, or not one value more than boundaries.
 
-        >>> import jno
-        >>> schedule = jno.LearningRateSchedule.piecewise_constant([10, 20], [1.0, 0.5, 0.25])
-        >>> float(schedule(9)), float(schedule(10)), float(schedule(25))
-        (1.0, 0.5, 0.25)
+        Example:
+            >>> import jno
+            >>> schedule = jno.LearningRateSchedule.piecewise_constant([10, 20], [1.0, 0.5, 0.25])
+            >>> float(schedule(9)), float(schedule(10)), float(schedule(25))
+            (1.0, 0.5, 0.25)
         """
         if len(values) != len(boundaries) + 1:
             raise ValueError(
@@ -242,9 +248,10 @@ class WeightSchedule:
         TypeError: an entry that is neither a number nor callable.
         ValueError: no weights, bounds that exclude each other, or a number outside of them.
 
-    >>> import jno
-    >>> jno.WeightSchedule([1.0, lambda epoch, losses: 2.0 * epoch])(3).tolist()
-    [1.0, 6.0]
+    Example:
+        >>> import jno
+        >>> jno.WeightSchedule([1.0, lambda epoch, losses: 2.0 * epoch])(3).tolist()
+        [1.0, 6.0]
     """
 
     @checked(weights=_WEIGHTS, min_weight=NUMBER, max_weight=NUMBER)

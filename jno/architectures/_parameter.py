@@ -58,8 +58,9 @@ def parameter(shape: Any = (), *, key: Key | None = None, name: str | None = Non
     Raises:
         ValueError: a negative or non-integer dimension.
 
-    >>> import optax, jno
-    >>> k = jno.np.parameter((1,), name="k").initialize(0.5).optimizer(optax.adam(1e-2))
+    Example:
+        >>> import optax, jno
+        >>> k = jno.np.parameter((1,), name="k").initialize(0.5).optimizer(optax.adam(1e-2))
     """
     if isinstance(shape, FieldValue):
         model = _parameter_of((_nodes(shape.field) * shape.field.components,), key, name)

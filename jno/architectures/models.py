@@ -23,8 +23,9 @@ class nn:
 
     ``jno.nn(module)`` is short for ``jno.nn.wrap(module)``.
 
-    >>> import jax, foundax, jno
-    >>> net = jno.nn(foundax.mlp(2, hidden_dims=16, key=jax.random.PRNGKey(0)))
+    Example:
+        >>> import jax, foundax, jno
+        >>> net = jno.nn(foundax.mlp(2, hidden_dims=16, key=jax.random.PRNGKey(0)))
     """
 
     def __new__(cls, module: object, space: object = None, name: str = "", weight_path: str | None = None) -> Any:

@@ -14,3 +14,5 @@ from ._laplace import laplace as laplace
 from ._pathfinder import pathfinder as pathfinder
 from ._svgd import svgd as svgd
 from ._variational import GaussianApproximation as GaussianApproximation
+
+__all__ = ["ess", "laplace", "pathfinder", "priors", "rhat", "svgd"]

@@ -1,8 +1,9 @@
 """The classes `jno.domain` and `jno.domain.csg`.
 
->>> import jno
->>> jno.domain.rect(mesh_size=0.5).available_mesh_tags[:2]
-['interior', 'boundary']
+Example:
+    >>> import jno
+    >>> jno.domain.rect(mesh_size=0.5).available_mesh_tags[:2]
+    ['interior', 'boundary']
 """
 
 from __future__ import annotations

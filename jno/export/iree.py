@@ -15,6 +15,8 @@ from jno.utils import is_integer, require_one_of
 from ._function import ArrayFunction
 from ._stablehlo import exported
 
+__all__ = ["IREEModel"]
+
 DRIVERS = {
     "llvm-cpu": "local-task",
     "vmvx": "local-task",

@@ -32,3 +32,35 @@ from ._rslora import rsLoRALinear as rsLoRALinear
 from ._vera import VeRAConv as VeRAConv
 from ._vera import VeRALinear as VeRALinear
 from ._wrapper import LoRAWrapper as LoRAWrapper
+
+__all__ = [
+    "ADAPTERS",
+    "DoRAConv",
+    "DoRALinear",
+    "IA3Conv",
+    "IA3Linear",
+    "LoKrConv",
+    "LoKrLinear",
+    "LoRAConv",
+    "LoRAFAConv",
+    "LoRAFALinear",
+    "LoRALinear",
+    "LoRAWrapper",
+    "LoRAXSConv",
+    "LoRAXSLinear",
+    "MiLoRAConv",
+    "MiLoRALinear",
+    "OFTConv",
+    "OFTLinear",
+    "PiSSAConv",
+    "PiSSALinear",
+    "VeRAConv",
+    "VeRALinear",
+    "adapter_count",
+    "apply_lora",
+    "lora_trainable_filter",
+    "merge_lora",
+    "partial_lora_trainable_filter",
+    "rsLoRAConv",
+    "rsLoRALinear",
+]

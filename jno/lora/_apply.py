@@ -88,15 +88,16 @@ def apply_lora(
 
     Hu et al.: LoRA: Low-Rank Adaptation of Large Language Models, 2021.
 
-    >>> import foundax, jax
-    >>> from jno.lora import DoRALinear, adapter_count, apply_lora
-    >>> net = foundax.mlp(2, hidden_dims=16, num_layers=3, key=jax.random.PRNGKey(0))
-    >>> adapter_count(apply_lora(net, rank=4, alpha=8, key=jax.random.PRNGKey(1)))
-    4
-    >>> specs = [{"target": "hidden_layers/0", "rank": 2}, {"target": "hidden", "rank": 4, "wrapper": DoRALinear}]
-    >>> tuned = apply_lora(net, key=jax.random.PRNGKey(1), specs=specs)
-    >>> [type(layer).__name__ for layer in (*tuned.hidden_layers, tuned.output_layer)]
-    ['LoRALinear', 'DoRALinear', 'DoRALinear', 'Linear']
+    Example:
+        >>> import foundax, jax
+        >>> from jno.lora import DoRALinear, adapter_count, apply_lora
+        >>> net = foundax.mlp(2, hidden_dims=16, num_layers=3, key=jax.random.PRNGKey(0))
+        >>> adapter_count(apply_lora(net, rank=4, alpha=8, key=jax.random.PRNGKey(1)))
+        4
+        >>> specs = [{"target": "hidden_layers/0", "rank": 2}, {"target": "hidden", "rank": 4, "wrapper": DoRALinear}]
+        >>> tuned = apply_lora(net, key=jax.random.PRNGKey(1), specs=specs)
+        >>> [type(layer).__name__ for layer in (*tuned.hidden_layers, tuned.output_layer)]
+        ['LoRALinear', 'DoRALinear', 'DoRALinear', 'Linear']
     """
     if specs is None and rank <= 0:
         return model

@@ -34,12 +34,13 @@ def merge_lora(model: PyTree) -> PyTree:
     Returns:
         a module without adapters, of the structure it had before `apply_lora`.
 
-    >>> import equinox as eqx, jax
-    >>> from jno.lora import apply_lora, merge_lora
-    >>> net = eqx.nn.MLP(2, 1, 8, 2, key=jax.random.PRNGKey(0))
-    >>> tuned = apply_lora(net, rank=2, key=jax.random.PRNGKey(1))
-    >>> jax.tree_util.tree_structure(merge_lora(tuned)) == jax.tree_util.tree_structure(net)
-    True
+    Example:
+        >>> import equinox as eqx, jax
+        >>> from jno.lora import apply_lora, merge_lora
+        >>> net = eqx.nn.MLP(2, 1, 8, 2, key=jax.random.PRNGKey(0))
+        >>> tuned = apply_lora(net, rank=2, key=jax.random.PRNGKey(1))
+        >>> jax.tree_util.tree_structure(merge_lora(tuned)) == jax.tree_util.tree_structure(net)
+        True
     """
     return _by_node(model, lambda wrapper: wrapper.merge(), lambda leaf: leaf)
 
@@ -47,12 +48,13 @@ def merge_lora(model: PyTree) -> PyTree:
 def lora_trainable_filter(model: PyTree) -> PyTree:
     """Filter of the adapters' trainable leaves: a tree of booleans that mirrors the model.
 
-    >>> import equinox as eqx, jax
-    >>> from jno.lora import apply_lora, lora_trainable_filter
-    >>> tuned = apply_lora(eqx.nn.MLP(2, 1, 8, 2, key=jax.random.PRNGKey(0)), rank=1, key=jax.random.PRNGKey(1))
-    >>> trained, frozen = eqx.partition(tuned, lora_trainable_filter(tuned))
-    >>> sum(leaf.size for leaf in jax.tree_util.tree_leaves(trained))  # (8 + 2) + (8 + 8) + (1 + 8)
-    35
+    Example:
+        >>> import equinox as eqx, jax
+        >>> from jno.lora import apply_lora, lora_trainable_filter
+        >>> tuned = apply_lora(eqx.nn.MLP(2, 1, 8, 2, key=jax.random.PRNGKey(0)), rank=1, key=jax.random.PRNGKey(1))
+        >>> trained, frozen = eqx.partition(tuned, lora_trainable_filter(tuned))
+        >>> sum(leaf.size for leaf in jax.tree_util.tree_leaves(trained))  # (8 + 2) + (8 + 8) + (1 + 8)
+        35
     """
     return _by_node(model, lambda wrapper: wrapper.adapter_filter(), lambda leaf: False)
 
@@ -62,13 +64,14 @@ def partial_lora_trainable_filter(model: PyTree) -> PyTree:
 
     A tree of booleans that mirrors the model; kernels and biases of adapted layers stay frozen.
 
-    >>> import equinox as eqx, jax
-    >>> from jno.lora import apply_lora, partial_lora_trainable_filter
-    >>> net = eqx.nn.MLP(2, 1, 8, 2, key=jax.random.PRNGKey(0))
-    >>> tuned = apply_lora(net, rank=1, key=jax.random.PRNGKey(1), target="layers/0")
-    >>> trained, frozen = eqx.partition(tuned, partial_lora_trainable_filter(tuned))
-    >>> sum(leaf.size for leaf in jax.tree_util.tree_leaves(trained))  # (8 + 2) + (64 + 8) + (8 + 1)
-    91
+    Example:
+        >>> import equinox as eqx, jax
+        >>> from jno.lora import apply_lora, partial_lora_trainable_filter
+        >>> net = eqx.nn.MLP(2, 1, 8, 2, key=jax.random.PRNGKey(0))
+        >>> tuned = apply_lora(net, rank=1, key=jax.random.PRNGKey(1), target="layers/0")
+        >>> trained, frozen = eqx.partition(tuned, partial_lora_trainable_filter(tuned))
+        >>> sum(leaf.size for leaf in jax.tree_util.tree_leaves(trained))  # (8 + 2) + (64 + 8) + (8 + 1)
+        91
     """
     return _by_node(model, lambda wrapper: wrapper.adapter_filter(), eqx.is_inexact_array)
 
@@ -83,11 +86,12 @@ def adapter_settings(model: PyTree) -> dict[str, dict[str, Any]]:
 
     Two models whose arrays and settings are equal compute the same.
 
-    >>> import equinox as eqx, jax
-    >>> from jno.lora import adapter_settings, apply_lora
-    >>> net = eqx.nn.MLP(2, 1, 8, 1, key=jax.random.PRNGKey(0))
-    >>> adapter_settings(apply_lora(net, rank=2, alpha=4.0, key=jax.random.PRNGKey(1), target="layers/0"))
-    {'layers/0': {'adapter': 'LoRALinear', 'scale': 2.0}}
+    Example:
+        >>> import equinox as eqx, jax
+        >>> from jno.lora import adapter_settings, apply_lora
+        >>> net = eqx.nn.MLP(2, 1, 8, 1, key=jax.random.PRNGKey(0))
+        >>> adapter_settings(apply_lora(net, rank=2, alpha=4.0, key=jax.random.PRNGKey(1), target="layers/0"))
+        {'layers/0': {'adapter': 'LoRALinear', 'scale': 2.0}}
     """
     flat, _ = jax.tree_util.tree_flatten_with_path(model, is_leaf=is_wrapped)
     return {

@@ -35,28 +35,29 @@ class LoRAWrapper(eqx.Module):
     Raises:
         TypeError: on construction, if a piece is missing or ``adapter_fields`` names no field.
 
-    >>> import equinox as eqx, jax, jax.numpy as jnp
-    >>> from jno.lora import LoRAWrapper, adapter_count, apply_lora
-    >>> class Shift(LoRAWrapper):  # trains an offset of the output
-    ...     base: eqx.nn.Linear
-    ...     offset: jax.Array
-    ...     adapter_fields = ("offset",)
-    ...
-    ...     @classmethod
-    ...     def applies_to(cls, layer):
-    ...         return isinstance(layer, eqx.nn.Linear) and layer.bias is not None
-    ...
-    ...     def __init__(self, base, rank, alpha, *, key):
-    ...         self.base, self.offset = base, jnp.zeros_like(base.bias)
-    ...
-    ...     def __call__(self, x, *, key=None):
-    ...         return self.stop_frozen_gradients().merge()(x)
-    ...
-    ...     def merge(self):
-    ...         return eqx.tree_at(lambda layer: layer.bias, self.base, self.base.bias + self.offset)
-    >>> net = eqx.nn.MLP(2, 1, 8, 2, key=jax.random.PRNGKey(0))
-    >>> adapter_count(apply_lora(net, rank=1, key=jax.random.PRNGKey(1), wrappers=Shift))
-    3
+    Example:
+        >>> import equinox as eqx, jax, jax.numpy as jnp
+        >>> from jno.lora import LoRAWrapper, adapter_count, apply_lora
+        >>> class Shift(LoRAWrapper):  # trains an offset of the output
+        ...     base: eqx.nn.Linear
+        ...     offset: jax.Array
+        ...     adapter_fields = ("offset",)
+        ...
+        ...     @classmethod
+        ...     def applies_to(cls, layer):
+        ...         return isinstance(layer, eqx.nn.Linear) and layer.bias is not None
+        ...
+        ...     def __init__(self, base, rank, alpha, *, key):
+        ...         self.base, self.offset = base, jnp.zeros_like(base.bias)
+        ...
+        ...     def __call__(self, x, *, key=None):
+        ...         return self.stop_frozen_gradients().merge()(x)
+        ...
+        ...     def merge(self):
+        ...         return eqx.tree_at(lambda layer: layer.bias, self.base, self.base.bias + self.offset)
+        >>> net = eqx.nn.MLP(2, 1, 8, 2, key=jax.random.PRNGKey(0))
+        >>> adapter_count(apply_lora(net, rank=1, key=jax.random.PRNGKey(1), wrappers=Shift))
+        3
     """
 
     adapter_fields: ClassVar[tuple[str, ...]] = ()

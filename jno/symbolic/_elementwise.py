@@ -13,7 +13,7 @@ from jno.utils import checked
 _DOC = """{summary}, element-wise.
 
     Args:
-        {arguments}: expressions, numbers or arrays.
+{arguments}
 
     Returns:
         Node of the shape that arithmetic on the operands would have.
@@ -25,9 +25,12 @@ _DOC = """{summary}, element-wise.
     """
 
 
-def _document(build: Callable[..., FunctionCall], name: str, summary: str, arguments: str, example: str) -> None:
+def _document(
+    build: Callable[..., FunctionCall], name: str, summary: str, arguments: tuple[str, ...], example: str
+) -> None:
     build.__name__ = build.__qualname__ = name
-    build.__doc__ = _DOC.format(summary=summary, name=name, arguments=arguments, example=example)
+    described = "\n".join(f"        {argument}: expression, number or array." for argument in arguments)
+    build.__doc__ = _DOC.format(summary=summary, name=name, arguments=described, example=example)
 
 
 def _unary(function: Callable[..., Any], name: str, summary: str) -> Callable[[Any], FunctionCall]:
@@ -35,7 +38,7 @@ def _unary(function: Callable[..., Any], name: str, summary: str) -> Callable[[A
     def build(x: object) -> FunctionCall:
         return FunctionCall(function, [x], name, align="broadcast")
 
-    _document(build, name, summary, "x", "0.5")
+    _document(build, name, summary, ("x",), "0.5")
     return build
 
 
@@ -44,7 +47,7 @@ def _binary(function: Callable[..., Any], name: str, summary: str) -> Callable[[
     def build(x: object, y: object) -> FunctionCall:
         return FunctionCall(function, [x, y], name, align="broadcast")
 
-    _document(build, name, summary, "x, y", "0.5, 2.0")
+    _document(build, name, summary, ("x", "y"), "0.5, 2.0")
     return build
 
 

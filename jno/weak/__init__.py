@@ -4,3 +4,5 @@ from ._fem import FEM as FEM
 from ._fem import fem as fem
 from ._linear import SingularSystemError as SingularSystemError
 from ._regularization import regularization as regularization
+
+__all__ = ["FEM", "SingularSystemError", "fem"]

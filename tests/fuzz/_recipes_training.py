@@ -393,6 +393,15 @@ _BALANCERS = [
         trackers=nothing,
         ema=number(0, 1),
     ),
+    _of(
+        "jno.fn.adaptive.weights",
+        lambda w: jno.fn.adaptive.weights,
+        lambda w: {"losses": [w.u.mse, w.v.mse], "rule": jno.fn.adaptive.SoftAdapt()},
+        losses=entries(operand),
+        rule=nothing,
+        mode=choice("raw", "none", "minmax", "l2"),
+        eps=number(0),
+    ),
     *(
         Recipe(
             f"jno.fn.adaptive.{label}",
