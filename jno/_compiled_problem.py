@@ -125,7 +125,7 @@ class CompiledProblem:
 
     @property
     def devices(self) -> list[jax.Device]:
-        """The devices of :attr:`mesh`."""
+        """The devices of `mesh`."""
         return list(self.mesh.devices.flat)
 
     @property

@@ -108,7 +108,7 @@ class StoredProblem(CompiledProblem):
         public_key_path: str | Path | None = None,
         signature_path: str | Path | None = None,
     ) -> S:
-        """Read what :meth:`save` wrote.  Unpickling runs code: load only files you trust; see `jno.load`."""
+        """Read what `save` wrote.  Unpickling runs code: load only files you trust; see `jno.load`."""
         return load_object(path, public_key_path, signature_path, expected_type=cls)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -227,7 +227,7 @@ class core(StoredProblem):
             prune: give up trials whose loss stays above the median of the others.
 
         Returns:
-            the history of the last training.  :attr:`best_config`, :attr:`best_arch`, :attr:`tuning_history` tell more.
+            the history of the last training.  `best_config`, `best_arch`, `tuning_history` tell more.
 
         Raises:
             ValueError: nothing to search; dimensions that nothing uses or that contradict each other; an unknown

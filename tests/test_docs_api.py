@@ -69,6 +69,11 @@ def test_examples_stand_under_their_heading():
     assert bare == []
 
 
+def test_no_docstring_has_a_role_of_another_tool():
+    # formulas are the only ones that the site shows (docs/show_math.py)
+    assert [place for place, text in docstrings() if re.search(r":(?!math)\w+:`", text)] == []
+
+
 @pytest.mark.parametrize("name", sorted(name for name in directives() if name.count(".") < 4))
 def test_documented_objects_say_what_they_are(name):
     assert NAMES["member"](name).__doc__

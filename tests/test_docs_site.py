@@ -102,6 +102,18 @@ def test_examples_are_code(site):
     assert len(examples) > 700
 
 
+def test_formulas_are_shown(site):
+    heat = (site / "api" / "losses" / "index.html").read_text(encoding="utf-8")
+    assert heat.count("<math ") > 60
+    raw = [
+        (page.parent.name, text)
+        for page in sorted(site.rglob("index.html"))
+        for around, text in elements(page).texts
+        if ":math:" in text or ("pre" not in around and "script" not in around and "\\(" in text)
+    ]
+    assert raw == []
+
+
 def test_every_documented_object_has_its_heading(site):
     anchors = {anchor for page in site.glob("api/**/index.html") for anchor in elements(page).anchors}
     assert [path for path in NAMES["documented"]() if path not in anchors] == []

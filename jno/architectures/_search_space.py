@@ -236,7 +236,7 @@ class ArchSpace:
         return nevergrad().p.Dict(**{dimension.name: dimension.parametrization() for dimension in self})
 
     def decode(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The configuration of values of :attr:`parametrization`, in which options are positions."""
+        """The configuration of values of `parametrization`, in which options are positions."""
         return {dimension.name: dimension.decode(values[dimension.name]) for dimension in self}
 
     def arch(self, configuration: Mapping[str, Any]) -> Arch:

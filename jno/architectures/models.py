@@ -29,7 +29,7 @@ class nn:
     """
 
     def __new__(cls, module: object, space: object = None, name: str = "", weight_path: str | None = None) -> Any:
-        """Same as :meth:`wrap`."""
+        """Same as `wrap`."""
         return cls.wrap(module, space, name, weight_path)
 
     @classmethod

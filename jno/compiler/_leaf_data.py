@@ -34,7 +34,7 @@ class Data:
         return self._rows[id(node)]
 
     def is_finite(self, node: Node) -> Bool[np.ndarray, "S ..."]:
-        """Which entries of :meth:`rows` are finite in the precision of the computation."""
+        """Which entries of `rows` are finite in the precision of the computation."""
         rows = self.rows(node)
         assert rows is not None
         return finite_entries(rows)

@@ -132,7 +132,7 @@ class Program:
         )
 
     def adopt(self, precomputed: Precomputed) -> None:
-        """Let evaluations read what is computed beforehand, where their data holds it; :attr:`data` will."""
+        """Let evaluations read what is computed beforehand, where their data holds it; `data` will."""
         if precomputed is self.precomputed:
             return
         self.precomputed = precomputed
@@ -208,7 +208,7 @@ class Program:
 
     @property
     def abstract_data(self) -> dict[Name, jax.ShapeDtypeStruct]:
-        """Shapes and types of the arrays of the domain in :attr:`data`, which need not be on the device for that."""
+        """Shapes and types of the arrays of the domain in `data`, which need not be on the device for that."""
         return {
             name: jax.ShapeDtypeStruct(source.shape, jax.dtypes.canonicalize_dtype(source.dtype))
             for name, source in self.sources.items()

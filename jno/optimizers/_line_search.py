@@ -41,7 +41,7 @@ def ssbfgs(
     scale_init_precond: bool = True,
     linesearch: optax.GradientTransformation | None = _ZOOM,
 ) -> optax.GradientTransformationExtraArgs:
-    """Self-scaled BFGS: ``x₊ = x - alpha H g``, ``H`` as in :func:`scale_by_ss_quasi_newton`.
+    """Self-scaled BFGS: ``x₊ = x - alpha H g``, ``H`` as in `scale_by_ss_quasi_newton`.
 
     For networks of up to some thousand parameters and, for small errors, float64. Points, samples and weights of the
     losses may change from step to step: both gradients of a pair are those of the loss that the step was searched
@@ -62,7 +62,7 @@ def ssbfgs(
         >>> bool(loss(x) < 1e-8)
         True
 
-    Source: see :func:`scale_by_ss_quasi_newton`.
+    Source: see `scale_by_ss_quasi_newton`.
     """
     return _with_line_search("ssbfgs", learning_rate, scale_init_precond, linesearch)
 
@@ -74,7 +74,7 @@ def ssbroyden(
     scale_init_precond: bool = True,
     linesearch: optax.GradientTransformation | None = _ZOOM,
 ) -> optax.GradientTransformationExtraArgs:
-    """Self-scaled Broyden: ``x₊ = x - alpha H g``, ``H`` as in :func:`scale_by_ss_quasi_newton`.
+    """Self-scaled Broyden: ``x₊ = x - alpha H g``, ``H`` as in `scale_by_ss_quasi_newton`.
 
     The update of ``H`` also moves between BFGS and DFP.
     Urbán, Stefanou and Pons find it the most accurate of the family for physics-informed networks. On a network of
@@ -98,7 +98,7 @@ def ssbroyden(
         >>> bool(loss(p) < 1e-10)
         True
 
-    Source: see :func:`scale_by_ss_quasi_newton`.
+    Source: see `scale_by_ss_quasi_newton`.
     """
     return _with_line_search("ssbroyden", learning_rate, scale_init_precond, linesearch)
 

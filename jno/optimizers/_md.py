@@ -42,7 +42,7 @@ class MDState(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class MDOptimizer:
-    """What :func:`md` returns: :func:`md_decouple` with its arguments, built by :meth:`transform`.
+    """What `md` returns: `md_decouple` with its arguments, built by `transform`.
 
     Its updates are not proportional to a learning rate.  Therefore it is not a transform: a driver that multiplies
     updates by a scale must leave them as they are (the rate belongs into ``base``).
@@ -84,7 +84,7 @@ def md(
 ) -> MDOptimizer:
     """Train the directions of the weight matrices by ``base`` and their magnitudes by gains.
 
-    See :func:`md_decouple` for what it computes.
+    See `md_decouple` for what it computes.
 
     Args:
         base: optax transform, for example ``optax.adam(1e-3)``.

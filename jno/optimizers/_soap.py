@@ -84,7 +84,7 @@ def soap(
 ) -> optax.GradientTransformation:
     """SOAP with a learning rate and decoupled weight decay, ``W₊ = W - learning_rate (N + weight_decay W)``.
 
-    ``N`` is the direction of :func:`scale_by_soap`. The first step initialises the eigenbases and moves nothing.
+    ``N`` is the direction of `scale_by_soap`. The first step initialises the eigenbases and moves nothing.
 
     Args:
         learning_rate: a number or an optax schedule of the step (the first, zero step counts).

@@ -77,7 +77,7 @@ def stages(entries: Sequence[object]) -> optax.GradientTransformationExtraArgs:
     checkpoints and repeated calls go on in the stage they are in.
 
     Args:
-        entries: in their order, :class:`Stage`, pairs ``(optimizer, steps)``, or an optimizer alone, which only the
+        entries: in their order, `Stage`, pairs ``(optimizer, steps)``, or an optimizer alone, which only the
             last may be. Nothing may end the last one: ``core.solve`` says by its epochs and ``until`` when training
             ends.
 

@@ -45,20 +45,20 @@ class Model:
     """A network (or a trainable parameter) in the trace.
 
     Calling it with expressions builds a `ModelCall`.  Configuration methods return the model, so they chain:
-    ``net = jno.nn(module).optimizer(optax.adam(1e-3))``.  The weights live in :attr:`module`; after
+    ``net = jno.nn(module).optimizer(optax.adam(1e-3))``.  The weights live in `module`; after
     ``core.solve`` they are the trained ones.  A model may be used by several cores.
 
     Args:
         module: an Equinox module (see ``jno.nn.wrap`` for other kinds).
         name: display name; default ``model_<id>``.
-        weight_path: pretrained weights, loaded as by :meth:`initialize`.
+        weight_path: pretrained weights, loaded as by `initialize`.
 
     Attributes:
-        posterior_samples: draws of a model with :meth:`bayesian` or :meth:`vi` after ``core.solve``, else ``None``:
+        posterior_samples: draws of a model with `bayesian` or `vi` after ``core.solve``, else ``None``:
             NumPy arrays ``(chains, draws, *shape)``, of a parameter one array, of a network its pytree (``None`` where
             a leaf is not sampled).
         posterior_diagnostics: arrays ``(chains, draws)`` by name, as far as the kernel has them: ``is_divergent``,
-            ``acceptance_rate``, ``energy``; ``None`` for stochastic gradients and :meth:`vi`.
+            ``acceptance_rate``, ``energy``; ``None`` for stochastic gradients and `vi`.
     """
 
     @checked(name=TEXT, weight_path=PATH)
@@ -77,12 +77,12 @@ class Model:
 
     @property
     def model_key(self) -> str:
-        """Name shown to users: :attr:`name`, or ``model_<id>``."""
+        """Name shown to users: `name`, or ``model_<id>``."""
         return self.name or f"model_{self.layer_id}"
 
     @property
     def params(self) -> Any:
-        """Same as :attr:`module`."""
+        """Same as `module`."""
         return self.module
 
     @property
@@ -114,7 +114,7 @@ class Model:
 
         After ``mask(M)`` it trains only the selected leaves; a bare call sets the optimizer of all leaves and
         removes parameter groups set before.  A frozen model stays frozen.  A factory without a learning rate trains
-        at 1e-3 (the core says so once) or, with :meth:`scale`, at the rate the scale gives.
+        at 1e-3 (the core says so once) or, with `scale`, at the rate the scale gives.
 
         Without a bare call, the leaves outside of all masks have no optimizer.  They are neither frozen nor trained by
         that of a mask: training refuses to begin until one of both is said.
@@ -231,7 +231,7 @@ class Model:
                 any that returns ``init`` and ``step`` as these do.  Its first argument is a log density
                 (``logdensity_fn``) or a stochastic gradient of it (``grad_estimator``); the name tells which.
             prior: log density of the parameters (see `jno.bayesian.priors`): a function of what
-                :attr:`posterior_samples` holds of one draw; default ``N(0, 10²)`` for every parameter.
+                `posterior_samples` holds of one draw; default ``N(0, 10²)`` for every parameter.
             warmup: transitions before the first draw is kept.  With window adaptation they come before the first
                 epoch, otherwise they are the first epochs.
             keep: most draws that are kept: the newest.
@@ -246,7 +246,7 @@ class Model:
                 ``count -> value``.
 
         Raises:
-            ValueError: numbers out of range; after :meth:`vi`; when training begins: a kernel without ``step_size``,
+            ValueError: numbers out of range; after `vi`; when training begins: a kernel without ``step_size``,
                 unknown keywords, a loss that is random for a kernel that needs the log density.
             TypeError: arguments of a wrong type.
 
@@ -280,7 +280,7 @@ class Model:
         init_mu_at_position: bool = True,
         **options: object,
     ) -> Model:
-        """Approximate the posterior of :meth:`bayesian` by a Gaussian instead; after ``mask(M)`` of the selected ones.
+        """Approximate the posterior of `bayesian` by a Gaussian instead; after ``mask(M)`` of the selected ones.
 
         Every epoch of ``solve`` makes one step on the evidence lower bound.  The module then holds the mean.
 
@@ -289,15 +289,15 @@ class Model:
                 ``sample`` as these do.
             optimizer: optax transform with its learning rate.
             num_samples: draws that estimate the gradient of a step.
-            posterior_draws: draws put into :attr:`posterior_samples` after ``solve``.
-            prior: as in :meth:`bayesian`.
-            likelihood_scale: as in :meth:`bayesian`.
+            posterior_draws: draws put into `posterior_samples` after ``solve``.
+            prior: as in `bayesian`.
+            likelihood_scale: as in `bayesian`.
             init_log_std: logarithm of the standard deviations at the start.
             init_mu_at_position: whether the mean starts at the weights the model has, or at zero.
             options: passed to the factory.
 
         Raises:
-            ValueError: numbers out of range; after :meth:`bayesian`; when training begins: unknown options, an
+            ValueError: numbers out of range; after `bayesian`; when training begins: unknown options, an
                 initializer that needs the log density.
             TypeError: arguments of a wrong type.
 
@@ -342,8 +342,8 @@ class Model:
     def constrain(self, transform: object) -> Model:
         """Transform the parameters before every use, e.g. to keep them positive; after ``mask(M)`` the selected ones.
 
-        Training changes the parameters as they are stored, in :attr:`module`: unconstrained.  What the network
-        computes with is ``transform(parameter)`` (:attr:`constrained`), through ``paramax.Parameterize``.  Several
+        Training changes the parameters as they are stored, in `module`: unconstrained.  What the network
+        computes with is ``transform(parameter)`` (`constrained`), through ``paramax.Parameterize``.  Several
         calls apply one after the other.
 
         Args:
@@ -361,7 +361,7 @@ class Model:
 
     @property
     def constrained(self) -> Any:
-        """The module with the transforms of :meth:`constrain` applied: what the network computes with."""
+        """The module with the transforms of `constrain` applied: what the network computes with."""
         return constrained_module(self.module, self)
 
     @checked(alpha=NUMBER, target=TEXT, specs=instance("a list of dictionaries with target and rank", list, tuple))
@@ -419,7 +419,7 @@ class Model:
                 directory of a checkpoint (of `jno.callbacks.checkpoint`, newest or that of one step, or of any module
                 saved by Orbax); with several models ``"path::model"``; a
                 pytree like the module; an array or number (for a parameter); or an initializer
-                ``(key, shape, dtype) -> array`` applied to every floating leaf.  For a model with :meth:`bayesian` also
+                ``(key, shape, dtype) -> array`` applied to every floating leaf.  For a model with `bayesian` also
                 `jno.bayesian.pathfinder`, ``laplace`` or ``svgd``, which choose where its chains start, from the
                 weights it has by then.
             key: random key for a callable; default: derived from the seed.
@@ -449,9 +449,9 @@ class Model:
 
         Args:
             freeze: booleans; ``False`` trains the whole model.
-            lora: pairs ``(rank, alpha)`` for :meth:`lora`, or ``None`` for no adapters.
+            lora: pairs ``(rank, alpha)`` for `lora`, or ``None`` for no adapters.
             optimizer: optax transforms or factories; the chosen one replaces that of the model, not those of masks.
-            lr: learning rates: numbers or schedules as for :meth:`scale`; the optimizer must then be a factory with a
+            lr: learning rates: numbers or schedules as for `scale`; the optimizer must then be a factory with a
                 parameter ``learning_rate``.
             dtype: floating dtype objects.
 
@@ -497,7 +497,7 @@ class Model:
         """Write the network with its current weights to a file that runs without jNO.
 
         The function in the file takes the arrays of a call and returns what the network gives in a core: with the
-        transforms of :meth:`constrain`, adapters and :meth:`dtype`, dropout off.  Weights and adapters that wait for
+        transforms of `constrain`, adapters and `dtype`, dropout off.  Weights and adapters that wait for
         a core are loaded first.
 
         Args:
@@ -532,7 +532,7 @@ class Model:
         """Compile the network with its current weights by IREE, for arrays of the shapes of ``sample_inputs``.
 
         Args:
-            sample_inputs: as in :meth:`export`.
+            sample_inputs: as in `export`.
             target_backend: ``"llvm-cpu"``, ``"vmvx"``, ``"cuda"``, ``"rocm"``, ``"vulkan-spirv"`` or ``"metal-spirv"``.
             optimization_level: 0 to 3.
 

@@ -24,7 +24,7 @@ class Placeholder(Logic, Node):
     samples, time levels, points, components); indices and axes given to its methods refer to ``(N, D)``.
 
     Comparisons are element-wise and combined with ``&``, ``|`` and ``~``; only ``==`` and ``!=`` between two
-    expressions compare identity, for which there are :meth:`equal` and :meth:`not_equal`.  An expression has no truth
+    expressions compare identity, for which there are `equal` and `not_equal`.  An expression has no truth
     value.
     """
 
@@ -196,7 +196,7 @@ class Placeholder(Logic, Node):
         return build_jacobian(self, (variable,), scheme, "d")
 
     def diff(self, variable: object, scheme: str = AUTOMATIC) -> Placeholder:
-        """Same as :meth:`d`."""
+        """Same as `d`."""
         return self.d(variable, scheme)
 
     def d2(self, variable: object, scheme: str = AUTOMATIC) -> Placeholder:
@@ -204,7 +204,7 @@ class Placeholder(Logic, Node):
         return build_hessian(self, (variable,), scheme, "d2", trace=True)
 
     def dd(self, variable: object, scheme: str = AUTOMATIC) -> Placeholder:
-        """Same as :meth:`d2`."""
+        """Same as `d2`."""
         return self.d2(variable, scheme)
 
     def laplacian(self, *variables: object, scheme: str = AUTOMATIC) -> Placeholder:
@@ -263,7 +263,7 @@ class Placeholder(Logic, Node):
         return build_bound(self, names)
 
     def partials(self, **names: object) -> Any:
-        """Same as :meth:`bind`."""
+        """Same as `bind`."""
         return self.bind(**names)
 
     # --- annotations ------------------------------------------------------------------------------------------
