@@ -27,6 +27,7 @@ from ._report import show, summary, write
 from ._runners import BARE, SOLVE
 from ._sampling import sampling_row
 from ._scaling import scaling_row
+from ._space_time import space_time_row
 from ._start import calls_row, start_row
 from ._weak import ROWS as WEAK_ROWS
 from ._weak import weak_row
@@ -60,6 +61,7 @@ _OTHER_ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "calls": calls_row,
     "scaling": scaling_row,
     "fresh_points": fresh_points_row,
+    "space_time": space_time_row,
     "engd_step": engd_row,
     **{name: functools.partial(weak_row, name) for name in WEAK_ROWS},
 }

@@ -34,6 +34,8 @@ from jno.symbolic import arctan as arctan
 from jno.symbolic import arctan2 as arctan2
 from jno.symbolic import arctanh as arctanh
 from jno.symbolic import atan2 as atan2
+from jno.symbolic import causal as causal
+from jno.symbolic import causal_weights as causal_weights
 from jno.symbolic import cbrt as cbrt
 from jno.symbolic import ceil as ceil
 from jno.symbolic import concat as concat

@@ -468,7 +468,7 @@ ERRORS = [
     (lambda: jno.domain.polygon(RECTANGLE, 0), "mesh_size must be a positive finite number; got 0"),
     (lambda: jno.domain.polygon(RECTANGLE, np.inf), "mesh_size must be a positive finite number; got inf"),
     (lambda: jno.domain.polygon(RECTANGLE, algorithm=99), r"algorithm must be one of gmsh's .*\(1, 2, .*; got 99"),
-    (lambda: jno.domain.polygon(RECTANGLE, time=(0, 1)), r"time must be \(t0, t1, n\)"),
+    (lambda: jno.domain.polygon(RECTANGLE, time=(1, 0)), r"time must be \(t0, t1, n\)"),
     (lambda: jno.domain.triangle(RECTANGLE), r"exactly three vertices \(x, y\); got an array of shape \(4, 2\)"),
     (lambda: jno.domain.triangle(RECTANGLE[:2]), r"exactly three vertices \(x, y\); got an array of shape \(2, 2\)"),
     (lambda: jno.domain.triangle([(0, 0), (1, 0), (2,)]), r"triangle\(\) must be three corners \(x, y\); got \[\(0, 0"),

@@ -271,7 +271,7 @@ def test_fixed_time_value():
 @pytest.mark.parametrize(
     "time",
     [
-        (0, 1),
+        (0,),
         (0, 1, 1),
         (1, 0, 3),
         (0, 0, 3),

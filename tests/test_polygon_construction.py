@@ -256,7 +256,7 @@ def test_shapes_that_cannot_be(vertices, message):
         ({"mesh_size": -0.1}, ValueError, "mesh_size must be a positive float; got -0.1"),
         ({"mesh_size": np.nan}, ValueError, "mesh_size must be a positive float; got nan"),
         ({"mesh_size": True}, ValueError, "mesh_size must be a positive float; got True"),
-        ({"time": (0, 1)}, ValueError, r"time must be \(t0, t1, n\)"),
+        ({"time": (0,)}, ValueError, r"time must be \(t0, t1, n\)"),
         ({"time": (1, 0, 5)}, ValueError, "finite t1 > t0"),
         ({"name": ""}, ValueError, "A tag must be a non-empty string"),
         ({"name": "a@1"}, ValueError, "The tag 'a@1' is reserved"),

@@ -263,3 +263,13 @@ def test_initial_values_that_are_not_quite_divergence_free_do_not_make_a_wild_pr
         pressures.append(np.abs(pressure - np.sin(PI * problem.field_points[1][:, 0])).max())
     assert pressures[1] < 0.5
     assert pressures[1] < pressures[0] / 1.8
+
+
+def test_levels_that_are_not_equidistant_are_refused():
+    domain = jno.domain.line(mesh_size=0.5, time=np.array([0.0, 0.1, 0.4]))
+    x, t = domain.variable("interior")
+    u, v = domain.fem_symbols((), ("u", "v"))
+    start = domain.variable("initial")[:1]
+    problem = jno.fem([u(x, t).t * v(x, t) + u(x, t).x * v(x, t).x, u(*start) - 1.0])
+    with pytest.raises(ValueError, match=r"equally long, on a domain with time=\(t0, t1, n\)"):
+        problem.solve()

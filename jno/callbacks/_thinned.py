@@ -51,13 +51,13 @@ def thinned(problem: TrainingProblem, gradient: NetworkGradient, count: int) -> 
 def _points(program: Program, gradient: NetworkGradient) -> int | None:
     """The number of points of the expression, when its tags agree on one."""
     leaves = bound_in_context([gradient])
-    tags = {leaf.tag for leaf in leaves if isinstance(leaf, Variable) and leaf.axis == "spatial"}
+    tags = {leaf.tag for leaf in leaves if isinstance(leaf, Variable) and leaf.at_points}
     counts = {np.shape(program.context[tag])[-2] for tag in tags}
     return counts.pop() if len(counts) == 1 else None
 
 
 def _tags(gradient: NetworkGradient) -> set[str]:
-    return {leaf.tag for leaf in bound_in_context([gradient]) if isinstance(leaf, TensorTag) or leaf.axis == "spatial"}
+    return {leaf.tag for leaf in bound_in_context([gradient]) if isinstance(leaf, TensorTag) or leaf.at_points}
 
 
 def _is_pointwise(full_program: Program, target: Program) -> bool:

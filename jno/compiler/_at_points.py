@@ -82,7 +82,12 @@ def placed_points(request: object, nodes: Sequence[Node], domain: Domain, window
             f"eval(domain=array): the points must be an array (n, {width}), the coordinates of {tags[0]!r}; got shape "
             f"{points.shape}. Times are given apart: domain=(points, times)"
         )
-    time_tags = tuple(dict.fromkeys(v.tag for v in walk(nodes) if isinstance(v, Variable) and v.axis == "temporal"))
+    time_tags = tuple(dict.fromkeys(v.tag for v in walk(nodes) if isinstance(v, Variable) and not v.at_points))
+    if times is not None and domain.has_times(tags[0]):
+        raise ValueError(
+            f"eval(domain=(points, times)): the points of {tags[0]!r} have times of their own; give them as the last "
+            f"column of one array (n, {width})"
+        )
     placed = None if times is None else _checked_times(times, time_tags, window)
     moving = [tag for tag in time_tags if len(domain.context.get(tag, ())) > 1]
     if times is None and moving:

@@ -80,7 +80,7 @@ def differentiated(roots: Sequence[Node], graph: Graph) -> list[OnPoints]:
             continue
         for variable in node.variables:
             tag = point_tag(variable)
-            if variable.axis == "spatial" and tag in graph.tags(node.target):
+            if variable.at_points and tag in graph.tags(node.target):
                 targets[id(node.target), tag] = OnPoints(node.target, tag)
     return list(targets.values())
 

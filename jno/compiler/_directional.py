@@ -34,7 +34,7 @@ class Direction:
     """One that asks for this direction."""
 
     def __str__(self) -> str:
-        if self.temporal:
+        if self.temporal or (self.variable is not None and self.variable.axis == "temporal"):
             return "t"
         if self.normal_tag is not None:
             return "n"
@@ -44,7 +44,10 @@ class Direction:
         """Tangent of the tag's coordinates; of one row, known in advance, where it is the same at all points."""
         coordinates = self.coordinates(scope)
         if self.normal_tag is not None:
-            return jnp.broadcast_to(scope.bindings.points[self.normal_tag], coordinates.shape).astype(coordinates.dtype)
+            normals = scope.bindings.points[self.normal_tag].astype(coordinates.dtype)
+            # where the points have times, nothing moves in time
+            at_rest = coordinates.shape[1] - normals.shape[1]
+            return jnp.broadcast_to(jnp.pad(normals, ((0, 0), (0, at_rest))), coordinates.shape)
         tangent = np.zeros((1, coordinates.shape[1]), dtype=coordinates.dtype)
         tangent[:, 0 if self.temporal else self.column] = 1
         return tangent
@@ -63,7 +66,7 @@ class Direction:
 
 def direction_of(variable: Variable) -> Direction:
     """Direction a derivative with respect to ``variable`` takes."""
-    if variable.axis == "temporal":
+    if not variable.at_points:
         return Direction(variable.tag, True, None, variable=variable)
     if is_normal(variable):
         if variable.dim[0] != 0 or variable.size != variable.domain.dimension:

@@ -58,7 +58,7 @@ def analyse(roots: Sequence[Node], graph: Graph, independent: Collection[int]) -
 
 def _point_tag(node: Node, point_tags: PointTags, independent: Collection[int]) -> str | None:
     if isinstance(node, Variable):
-        return "" if node.axis == "temporal" else point_tag(node)
+        return point_tag(node) if node.at_points else ""
     kind = node.pointwise()
     if isinstance(node, ModelCall) and id(node) not in independent and not _is_number(node):
         return None

@@ -13,7 +13,8 @@ from jno.differential_operators import (
     hessian_stencil,
     laplacian_stencil,
 )
-from jno.trace import Derivative, Hessian, Jacobian, Node, Variable, point_tag
+from jno.domain import domain as Domain
+from jno.trace import Derivative, Hessian, Jacobian, Node, Variable, point_tag, unaliased
 
 from ._graph import spatial_tags
 from ._row_stencils import SampleStencils
@@ -27,6 +28,18 @@ TIME_STEP = 1e-3
 def uses_stencil(node: Node) -> bool:
     """Whether the node needs mesh values (spatial finite differences)."""
     return isinstance(node, Derivative) and node.uses_stencil
+
+
+def refuse_points_with_times(node: Node, domain: Domain) -> None:
+    """Stencils read the values at all nodes of the mesh at one time."""
+    tags = [unaliased(point_tag(v)) for v in node.children() if isinstance(v, Variable) and v.at_points]
+    alone = [tag for tag in tags if domain.has_times(tag)]
+    if alone:
+        raise ValueError(
+            f"finite differences at the points of {alone[0]!r}: they have times of their own, and a stencil reads the "
+            "values at the nodes of the mesh at one time; use automatic differentiation, or make the domain with "
+            "levels, time=(t0, t1, n)"
+        )
 
 
 def fd_gradient(node: Jacobian, variable: Variable, scope: Scope) -> Value:
@@ -114,6 +127,11 @@ def _in_time(node: Jacobian | Hessian, variable: Variable, scope: Scope, order: 
         raise ValueError(
             f"scheme={node.scheme!r}: mesh sub-schemes do not apply to time; use 'finite_difference' (a central "
             f"difference of step {TIME_STEP}) or automatic differentiation"
+        )
+    if variable.at_points:
+        raise ValueError(
+            f"scheme={node.scheme!r}: the points of {variable.tag!r} have times of their own; finite differences in "
+            "time are for time levels, time=(t0, t1, n). Use automatic differentiation"
         )
     if len(node.variables) > 1:
         raise ValueError("finite differences over time and other variables together are not defined")

@@ -85,9 +85,7 @@ class Graph:
             return (self._tags[id(node.target)] - {node.tag}).union(*outside)
         if isinstance(node, Integral):
             data = frozenset(leaf.tag for leaf in walk([node]) if isinstance(leaf, TensorTag))
-            times = frozenset(
-                leaf.tag for leaf in walk([node]) if isinstance(leaf, Variable) and leaf.axis == "temporal"
-            )
+            times = frozenset(leaf.tag for leaf in walk([node]) if isinstance(leaf, Variable) and not leaf.at_points)
             outer = frozenset() if node.integration_var is None else frozenset([node.integration_var.tag])
             return (below & (data | times)) | outer
         return below
@@ -120,7 +118,7 @@ def bound_in_context(roots: Iterable[Node]) -> list[Variable | TensorTag]:
 def spatial_tags(roots: Iterable[Node]) -> tuple[str, ...]:
     """Distinct point tags of the spatial variables below ``roots`` in order of first appearance."""
     variables = (leaf for leaf in bound_in_context(roots) if isinstance(leaf, Variable))
-    return tuple(dict.fromkeys(point_tag(variable) for variable in variables if variable.axis == "spatial"))
+    return tuple(dict.fromkeys(point_tag(variable) for variable in variables if variable.at_points))
 
 
 def models_of(roots: Iterable[Node]) -> list[Model]:

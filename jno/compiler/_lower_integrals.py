@@ -75,7 +75,7 @@ def _refuse_moving_bounds(kernel: Node, inner: frozenset[str], outer: str) -> No
 
 
 def _spatial_variables(target: Node) -> list[Variable]:
-    return [node for node in walk([target]) if isinstance(node, Variable) and node.axis == "spatial"]
+    return [node for node in walk([target]) if isinstance(node, Variable) and node.at_points]
 
 
 def _aliases(inner: Sequence[Variable], kernel: Node, scope: Scope) -> dict[int, Variable]:

@@ -20,8 +20,8 @@ from ._value import Value
 
 @lowers(Variable)
 def variable(node: Variable, scope: Scope) -> Value:
-    """Columns of the tag's points ``(N, d)``; the current time ``(1, 1)``, a value over one point."""
-    if node.axis == "temporal":
+    """Columns of the tag's points ``(N, d)``; the time of the level ``(1, 1)``, a value over one point."""
+    if not node.at_points:
         return Value(_bound(scope.bindings.times, node.tag), 0, point_set=ANY)
     start, stop = node.dim
     columns = _bound(scope.bindings.points, node.tag)[:, start:stop]

@@ -38,7 +38,7 @@ class Pairings:
 
     def __init__(self, roots: Iterable[Node], context: Mapping[str, Any]) -> None:
         leaves = bound_in_context(roots)
-        self._domains = {point_tag(v): v.domain for v in leaves if isinstance(v, Variable) and v.axis == "spatial"}
+        self._domains = {point_tag(v): v.domain for v in leaves if isinstance(v, Variable) and v.at_points}
         self._context = context
         self._orders: dict[tuple[str, str], Int[np.ndarray, " N"] | None] = {}
 

@@ -109,7 +109,7 @@ class _PassGroup:
 
 def _group_of(scope: Scope, node: Derivative) -> _PassGroup:
     tags = scope.setting.graph.tags(node.target) & frozenset(scope.bindings.points)
-    temporal = all(variable.axis == "temporal" for variable in node.variables)
+    temporal = all(not variable.at_points for variable in node.variables)
     return _PassGroup(tags - scope.setting.domain.normal_tags, temporal and any(map(_may_couple, walk([node.target]))))
 
 

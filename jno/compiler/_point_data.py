@@ -70,7 +70,7 @@ class _Axis:
 
     def __init__(self, program: Program, variable: Variable) -> None:
         self._program = program
-        self._temporal = variable.axis == "temporal"
+        self._temporal = not variable.at_points
         self._tag = unaliased(point_tag(variable))
         self._count = program.layout.levels if self._temporal else np.shape(program.context[self._tag])[2]
 
@@ -182,7 +182,7 @@ def _differ(array: np.ndarray, axis: int) -> bool:
 
 
 def _message(node: Derivative, source: Node, variable: Variable) -> str:
-    temporal = variable.axis == "temporal"
+    temporal = not variable.at_points
     where = "time levels" if temporal else f"points of {point_tag(variable)!r}"
     name = f"the data {source.tag!r}" if isinstance(source, TensorTag) else f"'{title(source)}'"
     remedies = (

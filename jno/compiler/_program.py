@@ -20,7 +20,7 @@ from ._coupling import OnPoints, coupled, prepared, untested_calls
 from ._data import KINDS, on_device, prepare, selected
 from ._facts import Facts, analyse
 from ._finite import check_read
-from ._finite_difference import uses_stencil
+from ._finite_difference import refuse_points_with_times, uses_stencil
 from ._fold import FOLDED, fold
 from ._gaps import exposed, without_gaps
 from ._graph import Graph, adaptive_weights, bound_in_context, models_of, needs_window, noise_nodes, weights_key
@@ -106,7 +106,7 @@ class Program:
         for node in bound_in_context(self.roots):
             if isinstance(node, TensorTag):
                 kinds[node.tag] = "tensors"
-            elif node.axis == "temporal":
+            elif not node.at_points:
                 kinds[node.tag] = "times"
             else:
                 kinds[node.tag] = kinds[point_tag(node)] = "points"
@@ -116,8 +116,10 @@ class Program:
 
     def _stencil_tags(self) -> frozenset[str]:
         nodes = [node for node in walk(self.roots) if uses_stencil(node)]
+        for node in nodes:
+            refuse_points_with_times(node, self.domain)
         return frozenset(
-            point_tag(v) for node in nodes for v in node.children() if isinstance(v, Variable) and v.axis == "spatial"
+            point_tag(v) for node in nodes for v in node.children() if isinstance(v, Variable) and v.at_points
         )
 
     def over(self, expressions: Sequence[Node]) -> Program:
@@ -390,7 +392,7 @@ def number_noise(roots: Sequence[Node]) -> dict[int, NoiseStream]:
     for node in walk(roots):
         below = [tags[id(child)] for child in node.children()]
         tags[id(node)] = next((tag for tag in below if tag is not None), None)
-        if isinstance(node, Variable) and node.axis == "spatial":
+        if isinstance(node, Variable) and node.at_points:
             tags[id(node)] = point_tag(node)
         pending = frozenset[int]().union(*(waiting[id(child)] for child in node.children()))
         if isinstance(node, Noise):

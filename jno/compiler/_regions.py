@@ -9,7 +9,7 @@ from jno.trace import Node, Variable, free_variables, region
 
 def free_points(target: Node) -> list[Variable]:
     """Spatial variables of an integrand that no integral inside it binds, in order of first appearance."""
-    return [variable for variable in free_variables(target) if variable.axis == "spatial"]
+    return [variable for variable in free_variables(target) if variable.at_points]
 
 
 def only_region(variables: Iterable[Variable]) -> Variable:

@@ -11,7 +11,7 @@ import numpy as np
 from jno.trace import CELL_SIZE, Variable, bounds_of
 
 from . import _regions, _variable, fields, io, sampling
-from ._time import TimeAxis
+from ._time import Time
 from .geometry import GeometryBatch
 from .sampling import DomainView, is_data, prefill, same_reading
 
@@ -32,6 +32,7 @@ class AbstractDomain(DomainView):
     tag = _regions.tag
     point_region = _regions.point_region
     quadrature = _regions.quadrature
+    measure = _regions.measure
 
     # -- functions of the position: fields ----
     distance_function = fields.distance_function
@@ -93,7 +94,7 @@ class AbstractDomain(DomainView):
         self.parameters = dict(domain.parameters)
         self.arrays = {name: value.copy() for name, value in domain.arrays.items()}
 
-    def _resized(self: A, batch: GeometryBatch, time_axis: TimeAxis | None) -> A:
+    def _resized(self: A, batch: GeometryBatch, time_axis: Time | None) -> A:
         """A copy with other batch rows: user data is kept, sampled points are not."""
         resized = self.copy()
         resized.batch = batch

@@ -13,7 +13,7 @@ from typing import Any, Unpack, final
 
 from jno.utils import FLAG, TEXT, checked, instance
 
-from . import polygon, radiation, shapes
+from . import bodies, polygon, radiation, shapes
 from ._abstract import AbstractDomain
 from ._sources import SourceOptions, geometry_from, is_region
 from ._time import TimeAxis
@@ -56,7 +56,7 @@ class PolygonDomain(AbstractDomain):
         regions: further named regions of the domain, `name -> geometry`; alone, their union is the domain.
         source_edges: `region -> segments (E, 2, 2)`, edges in the order in which they are numbered (the order of the
             vertices).
-        time: `(t0, t1, n)` or `None`.
+        time: `(t0, t1, n)`, an array of levels, `(t0, t1)` or `None`; see `jno.domain`.
         compute_mesh_connectivity: an unmeshed domain has no connectivity; `build_mesh` always provides it.
         mesh_size: build the mesh at once, see `build_mesh`.
         sampler: `(geometry, n) -> points (n, 2)`, used for every interior tag without an entry in `samplers`.
@@ -186,7 +186,7 @@ class PolygonDomain(AbstractDomain):
         Args:
             vertices: `(N, 2)`.
             name: name of its region.
-            time: `(t0, t1, n)` or `None`.
+            time: `(t0, t1, n)`, an array of levels, `(t0, t1)` or `None`; see `jno.domain`.
             compute_mesh_connectivity: see `jno.domain.csg`.
 
         Returns:
@@ -278,7 +278,9 @@ class domain(AbstractDomain):
             returns `(geo, dimension, mesh_size)`, or a `meshio.Mesh` in place of `geo`. Its physical groups become
             tags; without any, the faces (in the plane `edge_1`, …) do.
         algorithm: number of the meshing algorithm (6, or that of the cloned domain).
-        time: `(t0, t1, n)` for `n` equidistant time levels (steady, or the time axis of the cloned domain).
+        time: `(t0, t1, n)` for `n` equidistant time levels, or an increasing array of levels: all points exist at
+            each of them. `(t0, t1)`: every point has a time of its own, after `t0` and up to `t1`, drawn with its
+            place; then the last column of the points is the time. (Steady, or the time of the cloned domain.)
         compute_mesh_connectivity: whether `mesh_connectivity` is available (true, or as in the cloned domain).
         keep_orphan_nodes: keep nodes of a mesh file (or `meshio.Mesh`) that no cell uses (false: they are removed and
             the others renumbered).
@@ -355,6 +357,8 @@ class domain(AbstractDomain):
     polygon = shapes.polygon
     triangle = shapes.triangle
     disk = shapes.disk
+    box = bodies.box
+    ball = bodies.ball
     l_shape = shapes.l_shape
     rectangle_with_hole = shapes.rectangle_with_hole
     rectangle_with_holes = shapes.rectangle_with_holes
@@ -365,20 +369,24 @@ class domain(AbstractDomain):
 
     @classmethod
     @checked(compute_mesh_connectivity=FLAG)
-    def from_array(cls, tags: Mapping[str, Any], compute_mesh_connectivity: bool = False) -> domain:
+    def from_array(
+        cls, tags: Mapping[str, Any], compute_mesh_connectivity: bool = False, *, normals: object = None
+    ) -> domain:
         """A point cloud: named sets of points without a mesh.
 
         Args:
             tags: tag -> points `(N, D)`, the same `D` for all tags. An empty array is an empty tag.
             compute_mesh_connectivity: a cloud has no mesh, so only `False` is allowed.
+            normals: tag -> outward normals `(N, D)` at its points, of any length but zero; such a tag is a boundary
+                (none).
 
         Returns:
             A domain whose context already holds every tag as `(1, 1, N, D)`.
 
         Raises:
             TypeError: `tags` is not a mapping.
-            ValueError: no arrays, an array that is not 2-D, different `D`, or
-                `compute_mesh_connectivity=True`.
+            ValueError: no arrays, an array that is not 2-D, different `D`, `compute_mesh_connectivity=True`, or
+                normals that are not one vector for every point of a tag.
 
         Example:
             >>> import jno
@@ -387,7 +395,7 @@ class domain(AbstractDomain):
             >>> len(cloud.variable("sensors"))
             3
         """
-        geometry = cloud_geometry(tags)
+        geometry = cloud_geometry(tags, normals)
         if compute_mesh_connectivity:
             raise ValueError("A point cloud has no mesh connectivity; leave compute_mesh_connectivity=False.")
         cloud = cls.from_batch(GeometryBatch.of(geometry))
@@ -397,7 +405,9 @@ class domain(AbstractDomain):
     compute_enclosure_view_factor = radiation.compute_enclosure_view_factor
 
     def __repr__(self) -> str:
-        size = f"{self.dimension}-D, {len(self.points)} points"
+        lazy = self.geometry.lazy
+        content = f"{len(self.points)} points" if lazy is None else "drawn from the shape"
+        size = f"{self.dimension}-D, {content}"
         return f"domain({size}, tags={self.available_mesh_tags}{self._time_text})"
 
     # -- batching ----
@@ -420,10 +430,15 @@ class domain(AbstractDomain):
         """
         if not isinstance(other, AbstractDomain):
             raise TypeError(f"Only a domain can be added to a domain; got {type(other).__name__}.")
-        if (self.geometry.lazy is None) != (other.geometry.lazy is None):
+        if isinstance(other, PolygonDomain):
             raise TypeError(
                 "A polygon domain and another kind of domain cannot be added: for polygons + means the union of their "
                 "areas, for others it stacks batch rows. Use jno.domain.stack(...) for rows of several polygons."
+            )
+        if (self.geometry.lazy is None) != (other.geometry.lazy is None):
+            raise TypeError(
+                "A domain without a mesh (jno.domain.box, ball) and one of nodes cannot be added: a point set is drawn "
+                "in all batch rows or consists of nodes in all. Make both of one kind."
             )
         if self.dimension != other.dimension:
             raise ValueError(

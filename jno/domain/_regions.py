@@ -166,6 +166,41 @@ def quadrature(self: DomainView, tag: str, row: int = 0) -> Quadrature:
     return _quadrature_on(self, geometries[row], tag, self)
 
 
+@checked(tag=TEXT)
+def measure(self: DomainView, tag: str = "interior") -> float:
+    """The volume of a region; of a boundary its area (in the plane its length, of end points their number).
+
+    `domain.measure(tag) * f.mean` is the Monte Carlo estimate of an integral, over the points that are sampled at the
+    time: those of the step where they are replaced in every step.
+
+    Args:
+        tag: a tag of the geometry or a key of the context made from one.
+
+    Returns:
+        The measure; of a shape that points are drawn from that of the shape, otherwise that of the cells or facets.
+
+    Raises:
+        ValueError: unknown tag, a point cloud, a part of a shape given by a predicate, or a merged domain whose
+            geometries differ in it.
+
+    Example:
+        >>> import jno
+        >>> jno.domain.box([0.0] * 4, [1.0, 1.0, 1.0, 2.0]).measure("boundary")
+        14.0
+    """
+    record = self.samples.find(tag)
+    region = region_of(tag) if record is None else record.region
+    if not self.batch.every(lambda geometry: geometry.has(region)):
+        raise unknown_tag(self, tag)
+    measures = [geometry.measure(region) for geometry in self.batch.distinct]
+    if not np.allclose(measures, measures[0], rtol=1e-9, atol=0.0):
+        raise ValueError(
+            f"measure({tag!r}): the geometries of this merged domain differ in it, {measures}; ask each of them before "
+            "merging, and attach the values as data."
+        )
+    return measures[0]
+
+
 def quadratures(domain: DomainView, tag: str, recorded_on: DomainView) -> list[Quadrature]:
     """The quadrature of a tag on every distinct geometry, where `recorded_on` knows what its key stands for."""
     return [_quadrature_on(domain, geometry, tag, recorded_on) for geometry in domain.batch.distinct]

@@ -13,6 +13,7 @@ from jno.utils import FLAG, TEXT, checked, instance, one_of
 
 from ._regions import tag as tag_region
 from ._regions import with_predicates
+from ._time import TimeInterval
 from .mesh import check_tag_name
 from .radiation import self_view_factor
 from .sampling import (
@@ -65,6 +66,9 @@ def variable(
     variables on the same points, which stay distinct for integration; any other repeated request draws
     new points under the key `tag@1`, `tag@2`, … and the earlier points stay.
 
+    On a domain with `time=(t0, t1)` every point has a time of its own: `n` points `(1, 1, n, D + 1)`, the time in the
+    last column, drawn from the region and the times after `t0` together. `initial` is the slice at `t0`.
+
     Args:
         tag: a region (`interior`, `left`, …, `initial` on a time-dependent domain), or the name of new
             data.
@@ -90,7 +94,8 @@ def variable(
         split: one variable per component for normals, per column for data.
         return_indices: also return the indices of the points within the tag, `(N,)`, or `(B, N)` when the
             batch rows differ.
-        time_value: only the stored time level nearest to this value; the points have `T = 1`.
+        time_value: only the stored time level nearest to this value; the points have `T = 1`. Where points have times
+            of their own, `time=(t0, t1)`, all points at exactly this time, or with `(a, b)` at times between.
         where: define the region first, see `tag`.
         like: a variable (or the key) of points already sampled on another boundary, of which this boundary is a
             translate: the points are theirs, moved, in their order. Expressions at both are paired point by point,
@@ -135,6 +140,11 @@ def variable(
         raise ValueError(
             f"variable({tag!r}, view_factor=True): view factors belong to points that stay; leave "
             "resampling_strategy= out."
+        )
+    if view_factor and isinstance(self.time_axis, TimeInterval):
+        raise ValueError(
+            f"variable({tag!r}, view_factor=True): view factors are between points at the same times, and on a domain "
+            "with time=(t0, t1) every point has a time of its own; give levels, time=(t0, t1, n)."
         )
     if point_data:
         raise ValueError(f"variable({tag!r}, point_data=True) needs an array of points as its second argument.")

@@ -32,12 +32,14 @@ _NORMAL = "normals belong to the boundary of the mesh, which an exported functio
 class ExportArguments:
     """What the arguments of an exported function stand for.
 
-    ``points``: tag of the points or None; ``width``: their number of coordinates; ``time``: tag of the time levels or
+    ``points``: tag of the points or None; ``width``: their number of coordinates; ``ends_with_time``: whether the last
+    of them is a time that every point has for itself; ``time``: tag of the time levels or
     None; ``data``: tags with one row per sample, which are arguments; ``tables``: whether any data is used.
     """
 
     points: str | None
     width: int
+    ends_with_time: bool
     time: str | None
     data: tuple[str, ...]
     tables: bool
@@ -45,9 +47,9 @@ class ExportArguments:
     @property
     def coordinates(self) -> tuple[str, ...]:
         """Names of the coordinates."""
-        if self.width <= len(_COORDINATES):
-            return _COORDINATES[: self.width]
-        return tuple(f"x{number}" for number in range(self.width))
+        width = self.width - self.ends_with_time
+        space = _COORDINATES[:width] if width <= len(_COORDINATES) else tuple(f"x{number}" for number in range(width))
+        return (*space, "t") if self.ends_with_time else space
 
 
 def place_of(program: Program) -> ExportArguments:
@@ -83,6 +85,7 @@ def place_of(program: Program) -> ExportArguments:
     return ExportArguments(
         points[0] if points else None,
         width,
+        bool(points) and program.domain.has_times(points[0]),
         times[0] if times else None,
         tuple(tag for tag, entry in tables.items() if entry.batched),
         bool(tables),

@@ -119,8 +119,9 @@ class _Evaluation:
             self._tags = tags
         self._names = _axis_names(space)
         self._has_normals = any(is_normal(variable) for variable in space)
-        moving = [v for v in variables if v.axis == "temporal" and self._levels(v) > 1]
+        moving = [v for v in variables if v.axis == "temporal" and (v.at_points or self._levels(v) > 1)]
         self._moves = bool(moving)
+        self._own_times = any(site.home.has_times(tag) for tag in self._tags)
         if len(self._tags) > 1 or not (self._tags or moving):
             listed = ", ".join(map(repr, self._tags)) or "no points"
             raise ValueError(
@@ -148,8 +149,16 @@ class _Evaluation:
             placed = placed_points(request, [self._node], self._site.home, None)
             assert placed is not None, "a request that is no domain has points"
             places, times = scattered(placed.points), placed.times
+            if self._own_times:
+                return self._result(self._value(placed.points), places, None)
         if times is None:
             times = self._times(places.dimension)
+        if self._own_times and self._can_be_placed(_with_times(places.points, np.zeros(1))):
+            shown = self._domain_start() if times is None else times
+            value = self._value(_with_times(places.points, shown))
+            levels = (len(shown),) if len(shown) > 1 else ()
+            lead, entries = value.shape[:-2], value.shape[-1]
+            return self._result(value.reshape(*lead, *levels, len(places.points), entries), places, times)
         target = places.points if times is None else (places.points, times)
         if self._can_be_placed(target):
             return self._result(self._value(target), places, times)
@@ -164,8 +173,7 @@ class _Evaluation:
         if axis is None:
             raise ValueError(f"plot(): {self._label} depends on time, and the domain has none: name times=[...]")
         count = _FRAMES if self._options.is_animation else _TIMES.get(dimension, 1)
-        levels = np.asarray(axis.levels, np.float64)
-        return np.linspace(levels[0], levels[-1], count) if count > 1 else levels[-1:]
+        return np.linspace(axis.start, axis.stop, count) if count > 1 else np.array([axis.stop])
 
     def _can_be_placed(self, target: Any) -> bool:
         """Whether the expression has a value at any points; data of the domain that is drawn belongs to its own."""
@@ -199,6 +207,9 @@ class _Evaluation:
         axis = self._site.domain.time_axis
         assert axis is not None, "an expression of time lives on a domain with time"
         return np.asarray(axis.levels, np.float64)
+
+    def _domain_start(self) -> Float[np.ndarray, " T"]:
+        return self._domain_levels()[:1]
 
     def _over_time(self) -> PlottedValues:
         value, levels = self._value(self._site.request), self._domain_levels()
@@ -253,6 +264,11 @@ class _Evaluation:
         return np.abs(times[:, None] - requested).argmin(axis=0)
 
 
+def _with_times(points: Float[np.ndarray, "N D"], times: Float[np.ndarray, " T"]) -> Float[np.ndarray, "M _"]:
+    """All points at every time, the time as their last column."""
+    return np.column_stack([np.tile(points, (len(times), 1)), np.repeat(times, len(points))])
+
+
 def _band(draws: Shaped[np.ndarray, "T K N C"]) -> Shaped[np.ndarray, "2 T N C"]:
     if draws.dtype.kind == "c":
         return _band(draws.real) + 1j * _band(draws.imag)
@@ -261,7 +277,7 @@ def _band(draws: Shaped[np.ndarray, "T K N C"]) -> Shaped[np.ndarray, "2 T N C"]
 
 def _tags_of(variables: Sequence[Variable]) -> list[str]:
     """The tags whose points variables are coordinates of."""
-    return list(dict.fromkeys(point_tag(variable) for variable in variables if variable.axis == "spatial"))
+    return list(dict.fromkeys(point_tag(variable) for variable in variables if variable.at_points))
 
 
 def _axis_names(variables: Sequence[Variable]) -> tuple[str, ...]:

@@ -52,6 +52,8 @@ def places_of(geometry: Geometry, tag: str, *, smooth: bool = True) -> Places:
         tag: the region; those that the geometry does not have stand for all of it.
         smooth: whether a coarse mesh is refined.  Boundaries and clouds have the points they have.
     """
+    if geometry.lazy is not None and not geometry.lazy.can_mesh:
+        return _of_body(geometry, tag if geometry.has(tag) else "interior")
     if not geometry.has(tag) and geometry.mesh is None:
         return _of_shape(geometry, "interior") if geometry.lazy is not None else _cloud(geometry.points)
     if geometry.has(tag) and geometry.is_boundary(tag):
@@ -173,6 +175,18 @@ def _of_shape(geometry: Geometry, tag: str) -> Places:
     points = np.concatenate([grid[_even_odd(outline, grid)], _along(outline, _GRID)])
     triangles = np.asarray(Triangulation(points[:, 0], points[:, 1]).triangles)
     return Places(points, triangles[_even_odd(outline, points[triangles].mean(axis=1))])
+
+
+def _of_body(geometry: Geometry, tag: str) -> Places:
+    """Points of a box or ball: a grid in the plane, as many as a line needs on a line, random ones elsewhere."""
+    assert geometry.lazy is not None, "only a geometry with regions comes here"
+    if geometry.dimension == 2 and tag == "interior":
+        return _of_shape(geometry, tag)
+    region = geometry.lazy.drawable_region(tag)
+    if geometry.dimension == 1 and tag == "interior":
+        return _cloud(region.draw(_CURVE_POINTS, "equispaced", np.random.default_rng(0))[0])
+    points = region.draw(_FINE_SURFACE, None, np.random.default_rng(0))[0]
+    return _cloud(points) if not geometry.is_boundary(tag) else Places(points)
 
 
 def _cloud(points: Points) -> Places:

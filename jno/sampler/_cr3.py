@@ -22,12 +22,12 @@ class CausalR3(RetainingStrategy):
     of `resample_every` epochs is made at once. The paper also puts the gate into the loss; multiply the residual by a
     weight of your own for that.
 
-    On a time-dependent domain the points exist at all time levels, and the gate weighs the levels: a point counts by
-    the gated mean of its residuals over time. Where time is a coordinate of the points (a steady domain that is a box
-    in space and time), `t_index` names its column.
+    On a domain with time levels the points exist at all of them, and the gate weighs the levels: a point counts by
+    the gated mean of its residuals over time. Where time is a coordinate of the points (they have times of their own,
+    `time=(t0, t1)`, or the domain is a box in space and time), `t_index` names its column, by default the last.
 
     Args:
-        t_index: column of the time in the points of a steady domain; not used on time-dependent domains.
+        t_index: column of the time in the points; not used where there are time levels.
         alpha: steepness `α` of the gate.
         gamma0: first place `γ` of the front.
         eta_g: speed `η_g` of the front per epoch.

@@ -26,6 +26,8 @@ from ._calculus import jacobian as jacobian
 from ._calculus import laplace as laplace
 from ._calculus import laplacian as laplacian
 from ._calculus import symgrad as symgrad
+from ._causal import causal as causal
+from ._causal import causal_weights as causal_weights
 from ._components import VECTOR as VECTOR
 from ._components import components as components
 from ._elementwise import abs as abs

@@ -112,6 +112,6 @@ def binds(node: Integral | IntegralTime, variable: Variable) -> bool:
     """Whether an integral integrates over ``variable``."""
     if isinstance(node, IntegralTime):
         return variable.axis == "temporal" and identity(variable) == identity(node.time_var)
-    if variable.axis == "temporal":
+    if not variable.at_points:
         return False
     return node.integration_var is None or not same_point(variable, node.integration_var)

@@ -23,7 +23,8 @@ class Variable(Placeholder):
     """Independent variable (``x``, ``y``, ``t``, or the columns of a normal vector).
 
     It names columns of the point set ``tag`` of a domain; the compiler binds the sampled coordinates.  A spatial
-    variable has the value ``(N, dim[1] - dim[0])``, a temporal one ``(1, 1)``, which broadcasts over points.
+    variable has the value ``(N, dim[1] - dim[0])``, a temporal one ``(1, 1)``, which broadcasts over points.  Where the
+    points have times of their own, the time is the column after those of space, and its value ``(N, 1)``.
 
     Args:
         tag: key of the point set in ``domain.context``.
@@ -63,6 +64,11 @@ class Variable(Placeholder):
         if stop is None:
             raise ValueError(f"{self!r} spans all columns of its tag; its width is known only to the domain")
         return stop - start
+
+    @property
+    def at_points(self) -> bool:
+        """Whether it is a column of points: a coordinate, a normal, or a time that every point has for itself."""
+        return self.axis == "spatial" or self.dim[0] > 0
 
     def describe(self) -> str:
         return repr(self)

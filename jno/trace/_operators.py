@@ -14,6 +14,7 @@ from ._integrals import Integral, IntegralTime
 from ._leaves import Variable
 from ._model import Model
 from ._model_call import ModelCall
+from ._monte_carlo import mean_times_measure, refuse_points_with_times
 from ._operations import BinaryOp, FunctionCall, GetItem, Print, Reduction, Reshape, Tracker, UnaryOp, binary
 from ._placeholder import Placeholder
 from ._recall import call_with_variables
@@ -73,10 +74,18 @@ def _gradient(target: Placeholder, arguments: tuple[object, ...], scheme: str) -
 
 
 @services.build_integral.register
-def _integral(target: Placeholder, variable: object) -> Integral | IntegralTime:
+def _integral(target: Placeholder, variable: object) -> Placeholder:
     if variable is None:
-        return Integral(target, None)
+        refuse_points_with_times(target)
+        by_mean = mean_times_measure(target)
+        return Integral(target, None) if by_mean is None else by_mean
     outer = _variable(variable, "integrate")
+    if outer.axis == "temporal" and outer.at_points:
+        raise ValueError(
+            "integrate(t): the points have times of their own, and an integral over time needs levels at which all "
+            "points exist: make the domain with time=(t0, t1, n), or with an array of levels"
+        )
+    refuse_points_with_times(target)
     return IntegralTime(target, outer) if outer.axis == "temporal" else Integral(target, outer)
 
 

@@ -133,7 +133,7 @@ class _Arguments:
 
     def _is_of_one_tag(self) -> bool:
         """Whether all coordinates belong to the points of one tag, to one request for them."""
-        spatial = [a for a in self._arguments if isinstance(a, Variable) and a.axis == "spatial"]
+        spatial = [a for a in self._arguments if isinstance(a, Variable) and a.at_points]
         return len({(point_tag(variable), variable.copy) for variable in spatial}) <= 1
 
     def _only(self, readings: Sequence[Reading]) -> Reading:

@@ -101,7 +101,8 @@ class _Substitution:
         aliases = {identity(v): Variable(tag, v.dim, v.domain, v.axis, v.fem_meta, copy=v.copy) for v in variables}
         elsewhere = {key: value for key, value in replacements.items() if key not in aliases}
         target = self.of(node, {**elsewhere, **aliases})
-        return EvaluatedAt(target, _columns(placed, variables, replacements), tag, placed.axis)
+        axis = "spatial" if placed.at_points else "temporal"
+        return EvaluatedAt(target, _columns(placed, variables, replacements), tag, axis)
 
 
 def _named_variables(node: Any) -> tuple[Variable, ...]:
@@ -117,9 +118,9 @@ def _is_placed(variable: Variable, replacements: Replacements) -> bool:
 
 
 def _share_points(left: Variable, right: Variable) -> bool:
-    if right.axis == "temporal":
+    if not right.at_points:
         return identity(left) == identity(right)
-    return (left.tag, left.copy, left.axis) == (right.tag, right.copy, right.axis)
+    return left.at_points and (left.tag, left.copy) == (right.tag, right.copy)
 
 
 def _refuse_along_normals(node: Derivative, replacements: Replacements) -> None:
@@ -134,9 +135,10 @@ def _refuse_along_normals(node: Derivative, replacements: Replacements) -> None:
 
 def _columns(placed: Variable, variables: list[Variable], replacements: Replacements) -> tuple[Any, ...]:
     """The coordinates of the points, column by column; those nothing depends on are zero."""
-    if placed.axis == "temporal":
+    if not placed.at_points:
         return (replacements[identity(placed)],)
-    columns: list[Any] = [Literal(0.0)] * int(placed.domain.dimension)
+    width = max(int(placed.domain.dimension), *(variable.dim[0] + 1 for variable in variables))
+    columns: list[Any] = [Literal(0.0)] * width
     for variable in variables:
         columns[variable.dim[0]] = replacements.get(identity(variable), variable)
     return tuple(columns)

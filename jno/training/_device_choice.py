@@ -91,7 +91,7 @@ class DeviceChoice:
         if present[1] is not None and pool_normals is not None:
             outward = jnp.concatenate([present[1], pool_normals], axis=1)
 
-        def scores(sample: Data, at: Float[Array, "M D"], normals: Float[Array, "M D"] | None) -> Float[Array, " M"]:
+        def scores(sample: Data, at: Float[Array, "M D"], normals: Float[Array, "M _"] | None) -> Float[Array, " M"]:
             values = self._scorer.normalised(modules, {**data, **sample}, at, normals)
             return jnp.mean(values[: self._levels], axis=0)
 

@@ -86,7 +86,8 @@ class FreshPoints:
         self.tags = tuple(tags)
         self._key = key
         leaves, self._structure = jax.tree_util.tree_flatten([tag.region.draws for tag in self.tags])
-        names = [(_TABLES, str(number)) for number in range(len(leaves))]
+        # mapped over, dictionaries come back sorted by name
+        names = [(_TABLES, f"{number:06d}") for number in range(len(leaves))]
         arrays = {name: jnp.asarray(leaf) for name, leaf in zip(names, leaves, strict=True)}
         self.tables = place(arrays)
         """The tables of the regions as entries of the data: arguments of compiled code, not constants in it."""

@@ -23,7 +23,7 @@ def residuals_on(tag: str, constraints: Sequence[Node], graph: Graph) -> list[No
 
 def point_tags(node: Node, graph: Graph) -> set[str]:
     """Tags of the points and normals that the value of a node depends on; regions of integrals are bound."""
-    spatial = {leaf.tag for leaf in walk([node]) if isinstance(leaf, Variable) and leaf.axis == "spatial"}
+    spatial = {leaf.tag for leaf in walk([node]) if isinstance(leaf, Variable) and leaf.at_points}
     return spatial & graph.tags(node)
 
 

@@ -16,10 +16,10 @@ from jno.domain import DeviceDraw, SampleRecord, device_draw
 
 from ._types import Key
 
-DrawnRows: TypeAlias = tuple[Float[Array, "B N D"], Float[Array, "B N D"] | None]
+DrawnRows: TypeAlias = tuple[Float[Array, "B N _"], Float[Array, "B N _"] | None]
 """Points of every row, and their outward normals on a boundary."""
 
-HostRows: TypeAlias = tuple[Float[np.ndarray, "B N D"], Float[np.ndarray, "B N D"] | None]
+HostRows: TypeAlias = tuple[Float[np.ndarray, "B N _"], Float[np.ndarray, "B N _"] | None]
 """The same on the host."""
 
 

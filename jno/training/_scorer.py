@@ -76,7 +76,7 @@ class Scorer:
         entries: Data,
         row: int,
         points: Float[np.ndarray, "M D"],
-        normals: Float[np.ndarray, "M D"] | None,
+        normals: Float[np.ndarray, "M _"] | None,
         direction: Modules | None,
     ) -> tuple[Float[np.ndarray, "T M"], float]:
         """Score of every point at every time level, at most one, and what a score of one stands for.
@@ -110,7 +110,7 @@ class Scorer:
         return {name: array for name, array in data.items() if name not in batched}, batched | numbers
 
     def normalised(
-        self, modules: Modules, data: Data, points: Float[Array, "M D"], normals: Float[Array, "M D"] | None
+        self, modules: Modules, data: Data, points: Float[Array, "M D"], normals: Float[Array, "M _"] | None
     ) -> Float[Array, "T M"]:
         """The scores of a call as a pure function, for one sample; not for influences."""
         chunks = -(-len(points) // max(1, _LANES // self._program.window))
@@ -127,7 +127,7 @@ class Scorer:
         largest = jnp.max(values, axis=(1, 2), keepdims=True)
         return jnp.max(values / jnp.where(largest > 0.0, largest, 1.0), axis=0)
 
-    def _entries_at(self, points: Float[np.ndarray, "M D"], normals: Float[np.ndarray, "M D"] | None, row: int) -> Data:
+    def _entries_at(self, points: Float[np.ndarray, "M D"], normals: Float[np.ndarray, "M _"] | None, row: int) -> Data:
         at = {self._tag: points[None, None]} | ({} if normals is None else {f"n_{self._tag}": normals[None, None]})
         return entries_of(at, self._tag, self._program, row)
 

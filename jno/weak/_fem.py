@@ -330,7 +330,10 @@ class FEM:
     def _time_axis(self) -> tuple[float, float, int]:
         self._require("t0, t1 and dt", steady=False)
         axis = self.domain.time
-        assert axis is not None, "only a domain with time has derivatives by it"
+        if not isinstance(axis, tuple) or len(axis) != 3:
+            raise ValueError(
+                f"FEM: steps in time are equally long, on a domain with time=(t0, t1, n); this one has time={axis!r}"
+            )
         return axis
 
     # --- solving --------------------------------------------------------------------------------------------------

@@ -180,7 +180,7 @@ def _in_variables_of(entry: Node, tag: str, domain: Domain) -> Node:
         if not isinstance(node, Variable) or id(node) not in free or node.tag == CELL_SIZE:
             return node
         if node.axis == "temporal":
-            return Variable("__time__", node.dim, domain, "temporal")
+            return Variable("__time__", (0, 1), domain, "temporal")
         return Variable(f"n_{tag}" if is_normal(node) else tag, node.dim, domain)
 
     return _unified(rewrite(entry, replace))

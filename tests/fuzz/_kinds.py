@@ -226,7 +226,7 @@ BY_NAME: dict[str, Kind] = {
     "interval": integer(1),
     "mesh_size": positive,
     "algorithm": integer(1, 11),
-    "time": none,
+    "time": optional(array),
     "mask": any_of(none, unusual(flag)),
     "param_mask": any_of(none, unusual(flag)),
     "name": text,

@@ -132,10 +132,23 @@ _SHAPES = [
         mesh_size=_mesh_size,
     ),
     Recipe(
+        "jno.domain.box",
+        lambda w: jno.domain.box,
+        lambda w: {"lower": [0.0, 0.0], "upper": [3.0, 3.0]},
+        {"lower": array, "upper": array},
+        _WORDS,
+    ),
+    Recipe(
+        "jno.domain.ball",
+        lambda w: jno.domain.ball,
+        lambda w: {"center": [0.0, 0.0], "radius": 1.0},
+        {"center": array, "radius": positive},
+    ),
+    Recipe(
         "jno.domain.from_array",
         lambda w: jno.domain.from_array,
         lambda w: {"tags": {"interior": np.zeros((3, 2))}},
-        {"tags": entries(array, dict), "compute_mesh_connectivity": choice(False)},
+        {"tags": entries(array, dict), "compute_mesh_connectivity": choice(False), "normals": optional(empty)},
         _WORDS,
     ),
     Recipe(
@@ -222,6 +235,8 @@ _SAMPLES = [
     _square("tag", lambda w: {"name": "part", "where": lambda x, y: x < 0.6}, name=name, where=_selector),
     _square("point_region", lambda w: {"name": "pin", "xy": (0.0, 0.0)}, name=name, xy=pair(real)),
     _square("quadrature", lambda w: {"tag": "interior"}, tag=nothing, row=integer(0, 0)),
+    _square("measure", tag=nothing),
+    _square("has_times", lambda w: {"tag": "interior"}, tag=text),
     _square("draw_candidates", lambda w: {"tag": "interior"}, tag=text),
     _square("is_resampled", lambda w: {"tag": "interior"}, tag=text),
     _square(

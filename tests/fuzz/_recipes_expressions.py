@@ -177,6 +177,18 @@ _LOSS_FUNCTIONS = [
     for name, kinds in _LOSSES.items()
 ]
 
+_CAUSAL = [
+    _fn(
+        name,
+        lambda w: {"residual": w.own_time, "t": w.own_time},
+        residual=operand,
+        t=variable,
+        epsilon=_epsilon,
+        slices=integer(2),
+    )
+    for name in ("causal", "causal_weights")
+]
+
 
 def _equation(label: str, right: Right, coefficients: str = "", /, **kinds: Kind) -> Recipe:
     fields = dict.fromkeys(("u", "v", "p", "f", "forcing"), coefficient)
@@ -272,4 +284,4 @@ _METHODS = [
 ]
 
 
-EXPRESSIONS = [*_NAMESPACE, *_LINEAR_ALGEBRA, *_LOSS_FUNCTIONS, *_EQUATIONS, *_METHODS]
+EXPRESSIONS = [*_NAMESPACE, *_LINEAR_ALGEBRA, *_LOSS_FUNCTIONS, *_CAUSAL, *_EQUATIONS, *_METHODS]

@@ -21,8 +21,10 @@ class World:
         self.interval = jno.domain.line(mesh_size=0.5)
         self.square = jno.domain.rect(mesh_size=0.5)
         self.unsteady = jno.domain.rect(mesh_size=0.5, time=(0.0, 1.0, 3))
+        self.moving = jno.domain.line(time=(0.0, 1.0))
         self.z, _ = self.interval.variable("interior")
         self.x, self.y, _ = self.square.variable("interior")
+        _, self.own_time = self.moving.variable("interior", (40, "sobol"))
         self.xt, self.yt, self.t = self.unsteady.variable("interior")
         self.u = jno.np.sin(self.x) * self.y
         self.v = jno.np.cos(self.y) + self.x

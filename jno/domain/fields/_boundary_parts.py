@@ -34,11 +34,16 @@ def coordinates_of(domain: DomainView, tag: str) -> tuple[Variable, ...]:
 
 def boundary_facets_of(domain: DomainView, geometry: Geometry, name: object) -> Facets:
     """The edges, faces or end points of a boundary tag, as they are."""
+    check_boundary(domain, geometry, name)
+    return geometry.facets_of(str(name))
+
+
+def check_boundary(domain: DomainView, geometry: Geometry, name: object) -> None:
+    """Refuse what is no boundary tag."""
     if not isinstance(name, str) or not geometry.has(name):
         raise unknown_tag(domain, name)
     if not geometry.is_boundary(name):
         raise ValueError(f"The tag {name!r} is not a boundary tag; boundary tags: {domain.boundary_tags()}.")
-    return geometry.facets_of(name)
 
 
 def union_of(parts: Sequence[Facets], slack: float) -> Facets:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -13,10 +13,17 @@ from jaxtyping import Float
 from jno.trace import FunctionCall, Placeholder, as_node
 from jno.utils import FLAG, TEXT, checked, is_real, sequence
 
-from ..geometry import Geometry, InverseDistances, exact_distance
+from ..geometry import Distance, Geometry, InverseDistances, exact_distance
 from ..mesh import Facets, boundary_facets, check_tag_name
 from ..sampling import DomainView, attach
-from ._boundary_parts import boundary_facets_of, coordinates_of, fewest_facets, single_geometry, union_of
+from ._boundary_parts import (
+    boundary_facets_of,
+    check_boundary,
+    coordinates_of,
+    fewest_facets,
+    single_geometry,
+    union_of,
+)
 from ._interpolation import mesh_interpolant, nodal_values
 from ._membership import chosen_value
 
@@ -70,9 +77,7 @@ def distance_function(
         boundary_tags = ["boundary" if boundary_tags is None else boundary_tags]
     if not boundary_tags:
         raise ValueError("distance_function(boundary_tags=[]) names no boundary; leave it out for all of it.")
-    parts = [boundary_facets_of(self, geometry, boundary) for boundary in boundary_tags]
-    facets = fewest_facets(union_of(parts, geometry.slack), geometry.slack)
-    function = exact_distance(facets.corners) if not smooth else _smooth_distance(facets)
+    function = _distance_to(self, geometry, list(boundary_tags), smooth=smooth)
     points = np.asarray(self.context[coordinates[0].tag][:, :1], dtype=np.float64)
     values = jax.jit(function)  # one program instead of one for every operation
     rows = [np.asarray(values(*(row[0, :, i : i + 1] for i in range(self.dimension)))) for row in points]
@@ -183,7 +188,19 @@ def interpolate(self: DomainView, values: object, *, tag: str = "interior", fiel
 
 
 # -- parts ----
-def _smooth_distance(facets: Facets) -> Callable[..., Float[jax.Array, "N 1"]]:
+def _distance_to(domain: DomainView, geometry: Geometry, tags: list[Any], *, smooth: bool) -> Distance:
+    """The distance to the nearest point of boundary tags, or a smooth function like it."""
+    for tag in tags:
+        check_boundary(domain, geometry, tag)
+    known = None if geometry.lazy is None else geometry.lazy.distance(tags, smooth=smooth)
+    if known is not None:
+        return known
+    parts = [boundary_facets_of(domain, geometry, tag) for tag in tags]
+    facets = fewest_facets(union_of(parts, geometry.slack), geometry.slack)
+    return _smooth_distance(facets) if smooth else exact_distance(facets.corners)
+
+
+def _smooth_distance(facets: Facets) -> Distance:
     return InverseDistances.of(facets.corners, facets.normals, np.zeros(len(facets.corners), dtype=int)).distance
 
 

@@ -2,6 +2,7 @@
 
 from ._batch import GeometryBatch as GeometryBatch
 from ._batch import Group as Group
+from ._distance import Distance as Distance
 from ._distance import exact_distance as exact_distance
 from ._distance import nearest_facets as nearest_facets
 from ._distance import squared_distances as squared_distances
@@ -18,6 +19,7 @@ from ._predicates import checked_where as checked_where
 from ._predicates import facet_mask as facet_mask
 from ._selection import select_on_mesh as select_on_mesh
 from ._set_tags import EXTRA_NODES as EXTRA_NODES
+from ._sides import SIDES as SIDES
 from ._trapezoids import Trapezoids as Trapezoids
 from ._trapezoids import choose as choose
 from ._trapezoids import trapezoids as trapezoids

@@ -113,8 +113,7 @@ class Geometry:
     @property
     def bounds(self) -> tuple[Float[np.ndarray, " D"], Float[np.ndarray, " D"]]:
         """Lower and upper corner of the box around the points, or around the regions of a shape."""
-        corners = self.points if self.lazy is None else self.lazy.walls().reshape(-1, self.lazy.dimension)
-        return corners.min(axis=0), corners.max(axis=0)
+        return self.lazy.bounds if self.lazy is not None else (self.points.min(axis=0), self.points.max(axis=0))
 
     def pool(self, tag: str) -> Float[np.ndarray, "n D"]:
         """All points of a tag."""
@@ -163,12 +162,17 @@ class Geometry:
         inside = np.asarray(checked_where(name, tag.where, self.slack).at_points(*centroids.T))
         return np.flatnonzero(np.broadcast_to(inside, (len(centroids),)))
 
+    def measure(self, name: str) -> float:
+        """Volume, area or length of a tag: of the shape where there is one."""
+        if self.lazy is not None and name in self.drawable:
+            return self.lazy.measure(name)
+        return float(self.quadrature(name).weights.sum())
+
     def quadrature(self, name: str) -> Quadrature:
         """Nodal quadrature on the tag's own cells or facets."""
         if self.lazy is not None and name not in self.tags:
             raise ValueError(
-                f"The tag {name!r} has no mesh to integrate on (no mesh_connectivity): call build_mesh(mesh_size) "
-                "first, or use .mean() for a Monte-Carlo average."
+                f"The tag {name!r} has no mesh to integrate on (no mesh_connectivity). {self.lazy.meshless}"
                 if self.mesh is None
                 else f"No integral over the tag {name!r}: the mesh has no facet or cell of it. Call "
                 "build_mesh(mesh_size) again, for a tag that is newer than the mesh or with a smaller size."

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from ..mesh import Facets
+from ._distance import Distance
 from ._predicates import NearestNode
 
 
@@ -30,6 +31,21 @@ class LazyRegions(ABC):
     @abstractmethod
     def predicates(self) -> Mapping[str, Any]:
         """Regions that a user defined by `tag`, and their `where`."""
+
+    @property
+    @abstractmethod
+    def bounds(self) -> tuple[Float[np.ndarray, " D"], Float[np.ndarray, " D"]]:
+        """Lower and upper corner of the box around everything."""
+
+    @property
+    @abstractmethod
+    def can_mesh(self) -> bool:
+        """Whether a mesh can be built on request."""
+
+    @property
+    @abstractmethod
+    def meshless(self) -> str:
+        """What is said where a mesh is needed and there is none: why, and what to do."""
 
     @abstractmethod
     def on_nodes(self, name: str) -> Callable[..., Any] | None:
@@ -56,6 +72,14 @@ class LazyRegions(ABC):
     @abstractmethod
     def drawable_region(self, name: str) -> Any:
         """The region of a tag, a `DrawableRegion`."""
+
+    @abstractmethod
+    def measure(self, name: str) -> float:
+        """Volume, area or length of a tag; raises `ValueError` where it is not known."""
+
+    def distance(self, names: Sequence[str], *, smooth: bool) -> Distance | None:
+        """The distance to boundary tags, where the shape knows it without facets."""
+        return None
 
     @abstractmethod
     def curve(self, name: str) -> Facets:

@@ -32,8 +32,13 @@ def _checked_points(name: object, points: object) -> Float[np.ndarray, "N D"]:
     return array.astype(np.float64)
 
 
-def cloud_geometry(tags: Mapping[str, Any]) -> Geometry:
-    """One tag per entry; all entries have the same number of columns.  Empty arrays stay empty tags."""
+def cloud_geometry(tags: Mapping[str, Any], normals: object = None) -> Geometry:
+    """One tag per entry; all entries have the same number of columns.  Empty arrays stay empty tags.
+
+    Args:
+        tags: tag -> points `(N, D)`.
+        normals: tag -> outward normals `(N, D)`; these tags are boundaries.
+    """
     if not isinstance(tags, Mapping):
         raise TypeError(f"from_array needs a dict tag -> (N, D) array; got {type(tags).__name__}.")
     if not tags:
@@ -47,11 +52,33 @@ def cloud_geometry(tags: Mapping[str, Any]) -> Geometry:
         raise ValueError(f"All tags of a point cloud must have the same number of columns; got {columns}.")
     arrays = {name: array if len(array) else np.zeros((0, dimension)) for name, array in arrays.items()}
     ends = np.cumsum([len(array) for array in arrays.values()])
+    outward = _unit_normals(normals, arrays)
     records = {
-        name: Tag(name, np.arange(end - len(array), end))
+        name: Tag(name, np.arange(end - len(array), end), normals=outward.get(name))
         for (name, array), end in zip(arrays.items(), ends, strict=True)
     }
     return Geometry(np.concatenate(list(arrays.values())), records)
+
+
+def _unit_normals(normals: object, arrays: Mapping[str, np.ndarray]) -> dict[str, Float[np.ndarray, "N D"]]:
+    """The normals of tags, of length one."""
+    if normals is None:
+        return {}
+    if not isinstance(normals, Mapping):
+        raise TypeError(f"from_array(normals=) needs a dict tag -> (N, D) array; got {type(normals).__name__}.")
+    unit = {}
+    for name, vectors in normals.items():
+        if name not in arrays:
+            raise ValueError(f"from_array(normals=): there is no tag {name!r}; the tags are {list(arrays)}.")
+        array = _checked_points(name, vectors)
+        lengths = np.linalg.norm(array, axis=1, keepdims=True)
+        if array.shape != arrays[name].shape or not np.all(lengths > 0.0):
+            raise ValueError(
+                f"from_array(normals=): the normals of {name!r} must be one vector other than zero for each of its "
+                f"points, {arrays[name].shape}; got shape {array.shape}."
+            )
+        unit[name] = array / lengths
+    return unit
 
 
 def load_npz(path: str) -> Geometry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from jno.utils import Markup, html_table, image_of
 
@@ -16,6 +17,8 @@ _SIZE = (5.2, 3.6)
 _MOST_LINES = 40_000
 """Cells of a mesh that are drawn one by one."""
 _MOST_TAGS = 12
+_DRAWN = 200
+"""Points of a part of a shape that has no edges."""
 
 
 def markup(self: DomainView) -> str:
@@ -24,7 +27,8 @@ def markup(self: DomainView) -> str:
     rows = [("dimension", geometry.dimension), ("points", f"{len(geometry.points):,}")]
     if geometry.mesh is not None:
         rows.append(("cells", f"{len(geometry.mesh.cells):,} {geometry.mesh.cell_kind}"))
-    rows += [("samples", self.total_samples), ("times", self.time or "steady"), ("tags", ", ".join(self.sampled_tags))]
+    times = "steady" if self.time is None else self.time
+    rows += [("samples", self.total_samples), ("times", times), ("tags", ", ".join(self.sampled_tags))]
     if self.samples.user_data:
         rows.append(("data", ", ".join(sorted(self.samples.user_data))))
     picture = _picture(geometry) if geometry.dimension <= 3 else Markup()
@@ -52,11 +56,16 @@ def _without_repetition(geometry: Geometry, names: list[str]) -> list[str]:
     """The tags without those that are the same part of the boundary under another name."""
     parts: dict[bytes, str] = {}
     for name in names:
-        key = (
-            geometry.tags[name].nodes.tobytes() if name in geometry.tags else geometry.facets_of(name).corners.tobytes()
-        )
-        parts.setdefault(key, name)
+        parts.setdefault(_points_of(geometry, name).tobytes(), name)
     return list(parts.values())
+
+
+def _points_of(geometry: Geometry, name: str) -> Float[np.ndarray, "N D"]:
+    """The nodes of a tag, or some points of a shape: always the same ones."""
+    if name in geometry.tags or geometry.lazy is None:
+        return geometry.pool(name)
+    points: np.ndarray = geometry.lazy.drawable_region(name).draw(_DRAWN, None, np.random.default_rng(0))[0]
+    return points
 
 
 def _draw_cells(axes: Any, geometry: Geometry) -> None:
@@ -70,15 +79,24 @@ def _draw_cells(axes: Any, geometry: Geometry) -> None:
 
 
 def _draw_boundary(axes: Any, geometry: Geometry, name: str, color: str) -> None:
-    has_facets = name not in geometry.tags or geometry.tags[name].facets is not None
-    if geometry.dimension != 2 or not has_facets:
-        _scatter(axes, geometry.pool(name), name, color)
+    if geometry.dimension != 2 or not _has_segments(geometry, name):
+        _scatter(axes, _points_of(geometry, name), name, color)
         return
     from matplotlib.collections import LineCollection
 
     segments = geometry.facets_of(name).corners
     axes.add_collection(LineCollection(list(segments), colors=color, linewidths=2.0, label=name))
     axes.autoscale_view()
+
+
+def _has_segments(geometry: Geometry, name: str) -> bool:
+    if name in geometry.tags:
+        return geometry.tags[name].facets is not None
+    try:
+        geometry.facets_of(name)
+    except ValueError:  # round, or given by a predicate
+        return False
+    return True
 
 
 def _scatter(axes: Any, points: Any, name: str, color: str | None) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from jno.utils import FLAG, checked, instance
 
 from .._shapely import is_shapely
-from .._time import TimeAxis
+from .._time import Time, TimeAxis
 from ..geometry import Geometry, GeometryBatch
 from ..mesh import Arcs
 from ..radiation import (
@@ -129,7 +129,7 @@ def _combined_domains(domain: P, other: DomainView, operation: str) -> P:
     return combined
 
 
-def _on_scene(domain: P, scene: PolygonScene, time_axis: TimeAxis | None) -> P:
+def _on_scene(domain: P, scene: PolygonScene, time_axis: Time | None) -> P:
     """A new domain on another scene, with the parameters of a domain."""
     batch = GeometryBatch.of(Geometry.from_regions(scene))
     combined = type(domain).from_batch(batch, time_axis)

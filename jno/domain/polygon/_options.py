@@ -22,7 +22,7 @@ class PolygonOptions(TypedDict, total=False):
 
 POLYGON_KEYWORDS = SharedKeywords(
     {
-        "time": Keyword(None, "tuple[float, float, int] | None", "`(t0, t1, n)` or `None`."),
+        "time": Keyword(None, "Any", "`(t0, t1, n)`, an array of levels, `(t0, t1)` or `None`; see `jno.domain`."),
         "compute_mesh_connectivity": Keyword(False, "bool", "see the class."),
         "mesh_size": Keyword(None, "float | None", "build the mesh at once."),
         "sampler": Keyword(None, "Any | None", "see the class."),

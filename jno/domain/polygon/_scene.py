@@ -85,6 +85,22 @@ class PolygonScene(LazyRegions):
     def predicates(self) -> Mapping[str, Any]:
         return {name: part.where.definition for name, part in self.selections.items()} | dict(self.pins)
 
+    @property
+    def bounds(self) -> tuple[Float[np.ndarray, " D"], Float[np.ndarray, " D"]]:
+        corners = self.walls().reshape(-1, 2)
+        return corners.min(axis=0), corners.max(axis=0)
+
+    @property
+    def can_mesh(self) -> bool:
+        return True
+
+    @property
+    def meshless(self) -> str:
+        return (
+            "This polygon domain has no mesh yet; call build_mesh(mesh_size) first, or use .mean() for a Monte-Carlo "
+            "average."
+        )
+
     def on_nodes(self, name: str) -> Callable[..., Any] | None:
         if name in self.pins:
             return self.pins[name]
@@ -144,6 +160,15 @@ class PolygonScene(LazyRegions):
 
     def drawable_region(self, name: str) -> PolygonRegion:
         return self.table[name]
+
+    def measure(self, name: str) -> float:
+        region = self.table[name]
+        if isinstance(region, Selection):
+            raise ValueError(
+                f"The tag {name!r} is given by a predicate, so its area or length is not known exactly; give it as a "
+                "shapely geometry."
+            )
+        return region.measure
 
     def curve(self, name: str) -> Facets:
         region = self.table[name]

@@ -13,22 +13,18 @@ from jaxtyping import Float
 
 from .. import _shapely as shapely
 from ..geometry import Trapezoids, choose, trapezoids
-from ..mesh import evaluate_predicate, segment_lengths
+from ..mesh import segment_lengths
 from ..sampling import (
     BoxMap,
     DeviceMap,
     DrawableRegion,
     DrawableSimplices,
     PointsAndNormals,
+    SelectedPart,
     SimplexMap,
     TrapezoidMap,
-    unit_points,
 )
 from ._geometry import ring_segments
-
-# Rejection gives up when fewer than one in this many points is accepted.
-_HOPELESS = 1_000_000
-_BATCH = 1024
 
 
 class PolygonRegion(DrawableRegion):
@@ -134,20 +130,16 @@ class Curve(PolygonRegion):
 
 
 @dataclass(frozen=True, eq=False)
-class Selection(PolygonRegion):
-    """The part of another region in which a predicate holds."""
+class Selection(SelectedPart, PolygonRegion):
+    """The part of another region of a polygon domain in which a predicate holds."""
 
-    name: str
     parent: PolygonRegion
-    where: Callable[..., Any]
-    owner: str | None
-    is_boundary: bool
-    coordinates: int
+    owner: str | None = None
 
     @classmethod
     def of(cls, name: str, parent: PolygonRegion, where: Callable[..., Any]) -> Selection:
         """The part of a region in which `where` holds."""
-        return cls(name, parent, where, parent.owner, parent.is_boundary, parent.coordinates)
+        return cls(name, parent, where, parent.is_boundary, parent.owner)
 
     @property
     def geometry(self) -> Any:
@@ -156,38 +148,3 @@ class Selection(PolygonRegion):
     @property
     def measure(self) -> float:
         return self.parent.measure * self.share()
-
-    def share(self, probes: int = 20_000) -> float:
-        """Fraction of the parent that is selected, estimated from fixed points."""
-        points, _ = self.parent.draw(probes, None, np.random.default_rng(0))
-        return float(np.mean(evaluate_predicate(self.name, self.where, points)))
-
-    def place(self, unit: Float[np.ndarray, "n K"]) -> PointsAndNormals:
-        points, normals = self.parent.place(unit)
-        inside = evaluate_predicate(self.name, self.where, points)
-        return points[inside], None if normals is None else normals[inside]
-
-    def draw(self, count: int, sampler: str | None, generator: np.random.Generator) -> PointsAndNormals:
-        """Rejection: points of the parent, kept where the predicate holds."""
-        if sampler not in (None, "uniform"):
-            raise ValueError(
-                f"The tag {self.name!r} is a region given by a predicate; its points are drawn uniformly by rejection. "
-                f"Leave out the sampler {sampler!r}, or give the region as a shapely geometry."
-            )
-        accepted_points, normals, accepted, tried = [], [], 0, 0
-        while accepted < count:
-            rate = max(accepted / tried, 1e-3) if tried else 1.0
-            batch = int(np.clip((count - accepted) / rate, _BATCH, 4_000_000))
-            points, directions = self.place(unit_points(sampler, batch, self.coordinates, generator))
-            accepted_points.append(points)
-            normals.append(directions)
-            accepted, tried = accepted + len(points), tried + batch
-            if tried > _HOPELESS * max(accepted, 1):
-                raise ValueError(
-                    f"The tag {self.name!r} selects less than a millionth of its region, so that points cannot be "
-                    "drawn from it; widen where=, or give the region as a shapely geometry."
-                )
-        accepted_normals = [part for part in normals if part is not None]
-        return np.concatenate(accepted_points)[:count], np.concatenate(accepted_normals)[
-            :count
-        ] if self.is_boundary else None

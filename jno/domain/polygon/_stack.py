@@ -46,7 +46,7 @@ def _checked_count(name: str, count: object) -> int:
 def _shape_and_rows(number: int, domain: object) -> tuple[LazyRegions, int]:
     """The shape that an argument of `stack` draws from, and its number of batch rows."""
     lazy = domain.geometry.lazy if isinstance(domain, DomainView) else None
-    if lazy is None or not isinstance(domain, DomainView):
+    if lazy is None or not lazy.can_mesh or not isinstance(domain, DomainView):
         raise TypeError(
             f"stack(...) takes polygon domains (jno.domain(shapely geometry or vertices), jno.domain.csg); argument "
             f"{number} is {domain!r}. Merge other domains with +."

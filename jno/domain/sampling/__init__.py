@@ -11,8 +11,11 @@ from ._device_draw import device_draw as device_draw
 from ._device_maps import BoxMap as BoxMap
 from ._device_maps import DeviceMap as DeviceMap
 from ._device_maps import DevicePoints as DevicePoints
+from ._device_maps import Pieces as Pieces
 from ._device_maps import SimplexMap as SimplexMap
 from ._device_maps import TrapezoidMap as TrapezoidMap
+from ._device_samplers import Table as Table
+from ._device_samplers import unit_floats as unit_floats
 from ._drawable import DrawableRegion as DrawableRegion
 from ._drawable import DrawableSimplices as DrawableSimplices
 from ._drawable import PointsAndNormals as PointsAndNormals
@@ -35,6 +38,7 @@ from ._rows import RandomStream as RandomStream
 from ._samplers import NAMES as NAMES
 from ._samplers import check_name as check_name
 from ._samplers import unit_points as unit_points
+from ._selected_part import SelectedPart as SelectedPart
 from ._source import Sampler as Sampler
 from ._store import SampleStore as SampleStore
 from ._view import DomainView as DomainView

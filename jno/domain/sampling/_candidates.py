@@ -9,8 +9,8 @@ from jno.utils import TEXT, checked
 
 from ..geometry import Geometry
 from ._drawable import PointsAndNormals
-from ._graded_region import draw_points
 from ._record import SampleRecord, region_of
+from ._space_time import draw_with_times
 from ._view import DomainView
 
 
@@ -32,15 +32,19 @@ def candidates(
     """
     geometry, region = domain.batch.by_row[row], record.region
     tag = geometry.tags.get(region)
-    if tag is not None and (on_nodes or geometry.is_cloud or (tag.cells is None and tag.facets is None)):
+    if (
+        record.times is None
+        and tag is not None
+        and (on_nodes or geometry.is_cloud or (tag.cells is None and tag.facets is None))
+    ):
         return geometry.pool(region), tag.normals
-    return draw_points(geometry, region, count, record.shape_sampler, generator)
+    return draw_with_times(geometry, region, count, record.shape_sampler, generator, record.times)
 
 
 @checked(tag=TEXT)
 def draw_candidates(
     self: DomainView, tag: str
-) -> tuple[Float[np.ndarray, "M D"] | None, Float[np.ndarray, "M D"] | None]:
+) -> tuple[Float[np.ndarray, "M _"] | None, Float[np.ndarray, "M _"] | None]:
     """Points of a tag on all merged geometries: all nodes, or fresh points of a shape.
 
     Of a shape they are ten times as many as are in use, at least a thousand, drawn anew at every call. Training
@@ -81,4 +85,5 @@ def _fresh(
     sampled = 100 if record is None else domain.context[record.tag].shape[2]
     sampler = None if record is None else record.shape_sampler
     count = max(10 * sampled, 1000)
-    return [draw_points(geometry, region, count, sampler, domain.samples.stream.next()) for geometry in geometries]
+    times, stream = None if record is None else record.times, domain.samples.stream
+    return [draw_with_times(geometry, region, count, sampler, stream.next(), times) for geometry in geometries]

@@ -13,9 +13,10 @@ from jno.utils import Key
 from ..geometry import Geometry
 from ._device_maps import DeviceMap, DevicePoints, SimplexMap
 from ._device_samplers import DeviceSampler
-from ._drawable import mesh_region
+from ._drawable import has_extent
 from ._graded_region import graded_region
 from ._record import SampleRecord
+from ._space_time import SpaceTimeMap, space_time_region
 
 
 @jax.tree_util.register_dataclass
@@ -44,15 +45,18 @@ def device_draw(geometry: Geometry, record: SampleRecord, count: int) -> DeviceD
         graded = graded_region(geometry, region, sampler)
         # of simplices that fill a box the map of the region itself would be that onto the box, which is uniform
         cells = SimplexMap.of(graded.corners, graded.sizes, graded.normals)
-        return DeviceDraw(DeviceSampler.named(sampler.sampler, count, graded.coordinates), cells)
+        if record.times is None:
+            return DeviceDraw(DeviceSampler.named(sampler.sampler, count, graded.coordinates), cells)
+        moving = SpaceTimeMap(cells, np.array(record.times.spec))
+        return DeviceDraw(DeviceSampler.named(sampler.sampler, count, graded.coordinates + 1), moving)
     if lazy is not None and region in geometry.drawable:
         placement = lazy.placement(region, sampler)
-        drawable = lazy.drawable_region(region)
     else:
         tag = geometry.tags.get(region)
-        if geometry.mesh is None or tag is None or (tag.cells is None and (tag.facets is None or not tag.is_boundary)):
+        if tag is None or (record.times is None and (geometry.mesh is None or not has_extent(tag))):
             return None
-        placement, drawable = sampler, mesh_region(geometry.mesh, tag)
+        placement = sampler
+    drawable = space_time_region(geometry, region, record.times)
     device_map = drawable.device_map
     if device_map is None or not (placement is None or isinstance(placement, str)):
         return None

@@ -17,7 +17,7 @@ from jno.utils import Key
 from ..geometry import Trapezoids
 from ._device_samplers import Table, random_bits, unit_floats
 
-DevicePoints: TypeAlias = tuple[Float[Array, "n D"], Float[Array, "n D"] | None]
+DevicePoints: TypeAlias = tuple[Float[Array, "n _"], Float[Array, "n _"] | None]
 
 _SPAN = 2**32
 _SMALLEST = 2.0**-24

@@ -15,7 +15,8 @@ from ._device_maps import DeviceMap, simplex_map
 from ._samplers import unit_points
 from ._source import Sampler
 
-PointsAndNormals: TypeAlias = tuple[Float[np.ndarray, "m D"], Float[np.ndarray, "m D"] | None]
+PointsAndNormals: TypeAlias = tuple[Float[np.ndarray, "m _"], Float[np.ndarray, "m _"] | None]
+"""Points, with a last column where they have times of their own, and their normals in space."""
 
 
 class DrawableRegion(ABC):
@@ -85,6 +86,7 @@ class CloudPoints(DrawableRegion):
     """Points without a mesh: a subset without repetition, spread along a curve that fills space."""
 
     points: Float[np.ndarray, "N D"]
+    normals: Float[np.ndarray, "N D"] | None = None
     coordinates = 1
 
     def place(self, unit: Float[np.ndarray, "n 1"]) -> PointsAndNormals:
@@ -92,7 +94,8 @@ class CloudPoints(DrawableRegion):
         rank = np.sort((unit[:, 0] * count).astype(np.int64))
         # the next free rank where two fall on one, and none beyond the last
         rank = np.minimum(np.maximum.accumulate(rank - step) + step, count - len(unit) + step)
-        return self.points[_curve_order(self.points)[rank]], None
+        positions = _curve_order(self.points)[rank]
+        return self.points[positions], None if self.normals is None else self.normals[positions]
 
     def draw(self, count: int, sampler: str | None, generator: np.random.Generator) -> PointsAndNormals:
         if count > len(self.points):
@@ -137,7 +140,12 @@ def drawable_of(geometry: Geometry, name: str) -> DrawableRegion:
         return region
     if geometry.mesh is not None:
         return mesh_region(geometry.mesh, geometry.tags[name])
-    return CloudPoints(geometry.pool(name))
+    return CloudPoints(geometry.pool(name), geometry.tags[name].normals)
+
+
+def has_extent(tag: Tag) -> bool:
+    """Whether a tag has cells or facets that points can be drawn from."""
+    return tag.cells is not None or (tag.is_boundary and tag.facets is not None)
 
 
 def draw(

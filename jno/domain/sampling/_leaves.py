@@ -36,7 +36,9 @@ def point_leaves(record: SampleRecord, domain: DomainView, *, normals: bool | st
     if normals is True and not split:
         return normal
     leaves = columns(record.tag, width, domain, copy)
-    if not domain.geometry.timeless:
+    if record.times is not None:
+        leaves += (Variable(record.tag, [width, width + 1], domain, axis="temporal", copy=copy),)
+    elif not domain.geometry.timeless:
         leaves += (Variable(record.time_tag, [0, 1], domain, axis="temporal", copy=copy),)
     if normals == "vector":
         return (*leaves, normal)

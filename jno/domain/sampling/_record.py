@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from jno.sampler import ResamplingStrategy
 
+from .._time import TimeInterval
 from ._source import NodeSource, Sampler, ShapeSource, Source, TranslateSource
 
 TIME_KEY = "__time__"
@@ -27,6 +28,7 @@ class Request:
         normals: whether their normals are wanted too.
         reverse_normals: whether these point inward.
         level: the fixed time level, `None` when the points exist at all levels.
+        times: where the points have times of their own, `None` when they exist at levels.
         strategy: strategy that replaces the points during training.
     """
 
@@ -35,6 +37,7 @@ class Request:
     normals: bool = False
     reverse_normals: bool = False
     level: float | None = None
+    times: TimeInterval | None = None
     strategy: ResamplingStrategy | None = None
 
     @property
@@ -96,8 +99,13 @@ class SampleRecord:
         return self.request.level
 
     @property
+    def times(self) -> TimeInterval | None:
+        """The interval in which every point has a time of its own, the last column; `None` for points at levels."""
+        return self.request.times
+
+    @property
     def time_tag(self) -> str:
-        """Key of the time levels that belong to the points."""
+        """Key of the time levels that belong to points without times of their own."""
         return TIME_KEY if self.level is None else f"__time_{self.tag}__"
 
     @property

@@ -9,14 +9,14 @@ import numpy as np
 
 from jno.sampler import Graded
 
-from .._time import TimeAxis
+from .._time import Time, TimeInterval
 from ..geometry import GeometryBatch
 from ._record import INITIAL, TIME_KEY, Request, SampleRecord
 from ._source import NodeSource, Sample, ShapeSource, Source, TranslateSource, source_of
 from ._store import SampleStore, time_levels
 
 
-def replay(recorded: SampleStore, store: SampleStore, batch: GeometryBatch, axis: TimeAxis | None) -> dict[str, Any]:
+def replay(recorded: SampleStore, store: SampleStore, batch: GeometryBatch, axis: Time | None) -> dict[str, Any]:
     """A context with the recorded keys; `store` must be a private copy.
 
     Keys that exist already are kept. Missing point sets are sampled on the geometries: whole pools give all
@@ -38,7 +38,7 @@ def replay(recorded: SampleStore, store: SampleStore, batch: GeometryBatch, axis
     return store.context
 
 
-def _request_on(record: SampleRecord, count: int, batch: GeometryBatch, axis: TimeAxis | None) -> Request | None:
+def _request_on(record: SampleRecord, count: int, batch: GeometryBatch, axis: Time | None) -> Request | None:
     """The same request for other geometries, or `None` when it has no meaning there."""
     request, region = record.request, record.region
     if not batch.every(lambda geometry: geometry.has(region)):
@@ -52,7 +52,17 @@ def _request_on(record: SampleRecord, count: int, batch: GeometryBatch, axis: Ti
         if not axis.contains(level):
             return None
         request = replace(request, level=axis.nearest(level))
+    if request.times is not None:
+        inside = isinstance(axis, TimeInterval) and all(map(axis.contains, request.times.spec))
+        return replace(request, source=_drawn_source(request.source, region, batch)) if inside else None
     return replace(request, source=_source_on(request.source, region, count, batch))
+
+
+def _drawn_source(source: Source, region: str, batch: GeometryBatch) -> Source:
+    """The source of points with times on other geometries: always drawn; functions of the user place them in shapes."""
+    if not isinstance(source, ShapeSource) or batch.every(lambda geometry: region in geometry.drawable):
+        return source
+    return ShapeSource(source.count, source.sampler if isinstance(source.sampler, str | Graded) else None)
 
 
 def _source_on(source: Source, region: str, count: int, batch: GeometryBatch) -> Source:

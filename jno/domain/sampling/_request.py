@@ -7,9 +7,10 @@ from numbers import Real
 
 from jno.sampler import RandomResampling, ResamplingStrategy
 
+from .._time import TimeInterval
 from ..geometry import Geometry
 from ._record import INITIAL, Request, SampleRecord, region_of
-from ._source import Sample, TranslateSource, is_unmeshed_shape, source_of
+from ._source import NodeSource, Sample, ShapeSource, Source, TranslateSource, is_unmeshed_shape, source_of
 from ._view import DomainView, unknown_tag
 
 
@@ -39,7 +40,10 @@ def point_request(
         checked = _checked_strategy(request, _registered_strategy(request.region, geometries))
     if checked is None and is_unmeshed_shape(request.region, sample, geometries):
         checked = RandomResampling(1, 1.0, 0)
-    return replace(request, source=source_of(request.region, sample, geometries), strategy=checked)
+    source = source_of(request.region, sample, geometries)
+    if request.times is not None:
+        source = _drawn(request, source)
+    return replace(request, source=source, strategy=checked)
 
 
 def _translates(
@@ -64,6 +68,10 @@ def _translates(
     for region in (request.region, record.region):
         if not _is_boundary(domain, region):
             raise ValueError(f"{call}: {region!r} is not a boundary tag; only boundaries are matched.")
+    if request.times != record.times:
+        raise ValueError(
+            f"{call}: matched points have the same times; give time_value= as for {record.tag!r}, or leave it out."
+        )
     # a chain of translates refers to its first point set, so that all of them count as matched
     origin = record.tag if record.like is None else record.like
     return TranslateSource(origin, store.context[record.tag].shape[2])
@@ -88,9 +96,9 @@ def whole_tag(domain: DomainView, tag: str) -> SampleRecord:
 def _without_source(domain: DomainView, tag: str, normals: bool, reverse_normals: bool, time_value: object) -> Request:
     if tag not in domain.sampled_tags:
         raise unknown_tag(domain, tag)
-    request = Request(
-        tag, normals=normals, reverse_normals=reverse_normals, level=_fixed_level(domain, tag, time_value)
-    )
+    times = _own_times(domain, tag, time_value)
+    level = None if times is not None else _fixed_level(domain, tag, time_value)
+    request = Request(tag, normals=normals, reverse_normals=reverse_normals, level=level, times=times)
     if reverse_normals and not normals:
         raise ValueError("reverse_normals=True needs normals=True.")
     if normals and not _is_boundary(domain, request.region):
@@ -104,6 +112,30 @@ def _without_source(domain: DomainView, tag: str, normals: bool, reverse_normals
 
 def _is_boundary(domain: DomainView, region: str) -> bool:
     return domain.batch.every(lambda geometry: geometry.is_boundary(region))
+
+
+def _own_times(domain: DomainView, tag: str, time_value: object) -> TimeInterval | None:
+    """The interval in which every point gets a time of its own; `None` for points at levels or at one time."""
+    interval = domain.time_axis
+    if not isinstance(interval, TimeInterval) or tag == INITIAL:
+        return None
+    if isinstance(time_value, tuple | list):
+        return interval.window(tag, tuple(time_value))
+    return interval if time_value is None else None
+
+
+def _drawn(request: Request, source: Source) -> ShapeSource:
+    """The source of points with times of their own, which are drawn from the region and are no nodes."""
+    if isinstance(source, ShapeSource):
+        return source
+    assert isinstance(source, NodeSource)  # translates are asked for in another way
+    if source.count is None or source.sampler is not None:
+        raise ValueError(
+            f"The points of {request.tag!r} have times of their own on this domain, time=(t0, t1), and nodes have "
+            f"none: say how many to draw, sample=(n, 'sobol') or (n, None); nodes at one time are "
+            f"variable({request.tag!r}, time_value=t)."
+        )
+    return ShapeSource(source.count)
 
 
 def _fixed_level(domain: DomainView, tag: str, time_value: object) -> float | None:

@@ -12,10 +12,11 @@ from jaxtyping import Float, Int
 
 from jno.utils import get_seed
 
+from .._time import TimeInterval
 from ..geometry import Geometry
 from ..mesh import Tag
-from ._graded_region import draw_points
 from ._source import NodeSource, ShapeSource
+from ._space_time import draw_with_times
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,7 @@ class Row:
     positions: Int[np.ndarray, " n"]
 
     @classmethod
-    def of_points(cls, region: str, points: Float[np.ndarray, "n D"], normals: Float[np.ndarray, "n D"] | None) -> Row:
+    def of_points(cls, region: str, points: Float[np.ndarray, "n _"], normals: Float[np.ndarray, "n _"] | None) -> Row:
         """Points that are not nodes of a mesh, as a point cloud."""
         positions = np.arange(len(points))
         return cls(Geometry(points, {region: Tag(region, positions, normals=normals)}), positions)
@@ -57,10 +58,16 @@ class RandomStream:
         return generator
 
 
-def shape_rows(region: str, source: ShapeSource, geometries: tuple[Geometry, ...], stream: RandomStream) -> Rows:
-    """Freshly drawn points for every row."""
+def shape_rows(
+    region: str,
+    source: ShapeSource,
+    geometries: tuple[Geometry, ...],
+    stream: RandomStream,
+    times: TimeInterval | None = None,
+) -> Rows:
+    """Freshly drawn points for every row, with a time each where there is an interval of them."""
     return tuple(
-        Row.of_points(region, *draw_points(geometry, region, source.count, source.sampler, stream.next()))
+        Row.of_points(region, *draw_with_times(geometry, region, source.count, source.sampler, stream.next(), times))
         for geometry in geometries
     )
 

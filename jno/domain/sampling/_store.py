@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from .._time import TimeAxis
+from .._time import Time
 from ..geometry import Geometry, GeometryBatch
 from ._drawable import PointsAndNormals
 from ._record import TIME_KEY, Request, SampleRecord
@@ -177,7 +177,7 @@ class SampleStore:
     def materialise(
         self,
         batch: GeometryBatch,
-        axis: TimeAxis | None,
+        axis: Time | None,
         request: Request,
         *,
         quiet: bool = False,
@@ -187,7 +187,7 @@ class SampleStore:
 
         Args:
             batch: geometry of every batch row.
-            axis: time axis of the domain.
+            axis: time of the domain.
             request: the points.
             quiet: no warning when a tag has fewer points than requested.
             key: key in the context. Without it a repeated request for all nodes finds the existing points, and every
@@ -216,7 +216,7 @@ class SampleStore:
         if isinstance(source, NodeSource):
             return node_rows(tag, request.region, source, geometries, self.stream, quiet=quiet)
         if isinstance(source, ShapeSource):
-            return shape_rows(request.region, source, geometries, self.stream)
+            return shape_rows(request.region, source, geometries, self.stream, request.times)
         record = self.record(source.like)
         points = [row.points(record.region) for row in self.rows[record.tag]]
         return translated_rows(request.region, record.region, points, geometries)
@@ -238,7 +238,7 @@ def stack_rows(
     return np.broadcast_to(stacked[:, None], (len(rows), levels, count, width))
 
 
-def time_levels(axis: TimeAxis | None, level: float | None) -> Float[np.ndarray, "T 1"]:
+def time_levels(axis: Time | None, level: float | None) -> Float[np.ndarray, "T 1"]:
     """Times of a point set as a column; a steady domain has the single level one."""
     if level is not None:
         return np.array([[level]])

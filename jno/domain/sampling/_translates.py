@@ -36,10 +36,11 @@ def translated_rows(
 
 def _translated(
     region: str, like: str, points: Float[np.ndarray, "N D"], geometry: Geometry
-) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, "N D"]]:
+) -> tuple[Float[np.ndarray, "N _"], Float[np.ndarray, "N _"]]:
     low, high = _box(geometry.facets_of(like).corners)
     facets = geometry.facets_of(region)
     target_low, target_high = _box(facets.corners)
+    points, times = np.split(points, [len(low)], axis=1)  # where the points have times, the translates have them too
     tolerance = _TOLERANCE * (float(np.max(high - low)) or 1.0)
     translates = points + (target_low - low)
     nearest, distances = nearest_facets(translates, facets.corners)
@@ -50,7 +51,7 @@ def _translated(
             "For other pairings evaluate an expression at coordinates computed from those of the other, such as "
             "u(y, x)."
         )
-    return translates, facets.normals[nearest]
+    return np.concatenate([translates, times], axis=1), facets.normals[nearest]
 
 
 def _box(corners: Float[np.ndarray, "E V D"]) -> tuple[Float[np.ndarray, " D"], Float[np.ndarray, " D"]]:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 
 from jno.utils import TEXT, Logger, checked, get_logger, start_configured_cache
 
-from .._time import TimeAxis
+from .._time import Time, TimeInterval
 from ..geometry import Geometry, GeometryBatch
 from ..mesh import Mesh, MeshConnectivity
 from ._record import INITIAL, TIME_KEY, Request, SampleRecord
@@ -26,7 +26,7 @@ class DomainView(ABC):
 
     Attributes:
         batch: the geometry of every batch row; immutable, replaced when a tag is added or a mesh is built.
-        time_axis: the time levels, `None` for a steady domain.
+        time_axis: the time levels, or the interval in which points have times; `None` for a steady domain.
         samples: the sampled points and the data.
         algorithm: number of the meshing algorithm.
         compute_mesh_connectivity: whether `mesh_connectivity` is available.
@@ -35,7 +35,7 @@ class DomainView(ABC):
     """
 
     batch: GeometryBatch
-    time_axis: TimeAxis | None
+    time_axis: Time | None
     samples: SampleStore
     algorithm: int
     compute_mesh_connectivity: bool
@@ -44,13 +44,13 @@ class DomainView(ABC):
 
     # -- construction ----
     @classmethod
-    def from_batch(cls: type[V], batch: GeometryBatch, time_axis: TimeAxis | None = None) -> V:
+    def from_batch(cls: type[V], batch: GeometryBatch, time_axis: Time | None = None) -> V:
         """A domain on a batch of geometries, without samples; point sets of clouds are there from the start."""
         domain = object.__new__(cls)
         domain._begin(batch, time_axis)
         return domain
 
-    def _begin(self, batch: GeometryBatch, time_axis: TimeAxis | None) -> None:
+    def _begin(self, batch: GeometryBatch, time_axis: Time | None) -> None:
         """Set all attributes to those of a new domain."""
         start_configured_cache()  # a domain is what most scripts make first
         self.batch = batch
@@ -74,13 +74,18 @@ class DomainView(ABC):
         return self.geometry.mesh
 
     @property
+    def integrates_by_mean(self) -> bool:
+        """Whether integrals over regions are means over their points: shapes that are never meshed."""
+        return all(geometry.lazy is not None and not geometry.lazy.can_mesh for geometry in self.batch.distinct)
+
+    @property
     def built_mesh(self) -> Mesh:
         """The mesh; a domain without one raises `RuntimeError`."""
         if self.geometry.mesh is None:
             raise RuntimeError(
                 "This domain is a point cloud and has no mesh; use jno.domain.rect() or another shape."
-                if self.geometry.is_cloud
-                else "This polygon domain has no mesh yet; call build_mesh(mesh_size)."
+                if self.geometry.lazy is None
+                else self.geometry.lazy.meshless
             )
         return self.geometry.mesh
 
@@ -200,17 +205,23 @@ class DomainView(ABC):
 
     # -- time ----
     @property
-    def time(self) -> tuple[float, float, int] | None:
-        """`(t0, t1, n)`, `None` for a steady domain."""
+    def time(self) -> tuple[float, float, int] | tuple[float, float] | Float[np.ndarray, " T"] | None:
+        """What `time=` was: `(t0, t1, n)`, an array of levels or `(t0, t1)`; `None` for a steady domain."""
         return None if self.time_axis is None else self.time_axis.spec
 
     @property
     def _time_points(self) -> Float[np.ndarray, " T"] | None:
         return None if self.time_axis is None else self.time_axis.levels
 
+    @checked(tag=TEXT)
+    def has_times(self, tag: str) -> bool:
+        """Whether every point of a context key has a time of its own, the last column of the points."""
+        record = self.samples.find(tag)
+        return record is not None and record.times is not None
+
     @property
     def is_time_dependent(self) -> bool:
-        """Whether the domain has a time axis."""
+        """Whether the domain has a time."""
         return self.time_axis is not None
 
     # -- batch ----
@@ -242,7 +253,10 @@ class DomainView(ABC):
     # -- sampled arrays ----
     @property
     def context(self) -> dict[str, Any]:
-        """All sampled arrays by key: points `(B, T, N, D)`, normals `n_<tag>`, `__time__` `(T, 1)`, data."""
+        """All sampled arrays by key: points `(B, T, N, D)`, normals `n_<tag>`, `__time__` `(T, 1)`, data.
+
+        Points with times of their own are `(B, 1, N, D + 1)`.
+        """
         return self.samples.context
 
     @property
@@ -317,7 +331,7 @@ def prefill(domain: DomainView) -> None:
     store, batch = domain.samples, domain.batch
     if domain.mesh is not None or domain.geometry.is_cloud:
         store.context.setdefault(TIME_KEY, time_levels(domain.time_axis, None))
-    if not batch.every(lambda geometry: geometry.is_cloud):
+    if not batch.every(lambda geometry: geometry.is_cloud) or isinstance(domain.time_axis, TimeInterval):
         return
     for name in batch.tags:
         # clouds of different sizes would lose points without having been asked

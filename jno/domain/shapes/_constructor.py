@@ -32,7 +32,9 @@ MESH_KEYWORDS = SharedKeywords(
         "algorithm": Keyword(
             6, "int", "number of gmsh's 2-D meshing algorithm (6, Frontal-Delaunay); grids only carry it along."
         ),
-        "time": Keyword(None, "Any", "`(t0, t1, n)` for `n` equidistant time levels (`None`, steady)."),
+        "time": Keyword(
+            None, "Any", "`(t0, t1, n)`, an array of levels or `(t0, t1)`, see `jno.domain` (`None`, steady)."
+        ),
         "compute_mesh_connectivity": Keyword(True, "bool", "whether `mesh_connectivity` is available (true)."),
     }
 )

@@ -9,14 +9,10 @@ from itertools import permutations
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..geometry import SIDES
 from ..mesh import Mesh, check_nodes
 
-# Compass names of the low and the high end of every axis, and the numbered edges of a rectangle.
-_SIDES = {
-    1: (("left", "right"),),
-    2: (("left", "right"), ("bottom", "top")),
-    3: (("left", "right"), ("front", "back"), ("bottom", "top")),
-}
+# The numbered edges of a rectangle.
 NUMBERED_EDGES = {"one": "top", "two": "right", "three": "bottom", "four": "left"}
 
 
@@ -109,7 +105,7 @@ def structured_mesh(axes: tuple[Float[np.ndarray, " _"], ...]) -> Mesh:
     if dimension == 2:
         mesh = _along_the_curve(mesh, index, shape)
     sets = dict(mesh.facet_sets)
-    for axis, names in enumerate(_SIDES[dimension]):
+    for axis, names in enumerate(SIDES[dimension]):
         for name, end in zip(names, (0, shape[axis] - 1), strict=True):
             sets[name] = np.flatnonzero(np.all(index[mesh.facets, axis] == end, axis=1))
     return replace(mesh, facet_sets=sets)
