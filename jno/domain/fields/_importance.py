@@ -39,8 +39,8 @@ def importance_weights(self: DomainView, tag: str = "interior") -> FunctionCall:
         >>> d = jno.domain([(0, 0), (1, 0), (1, 1), (0, 1)])
         >>> x, y, t = d.variable("interior", (4096, jno.sampler.graded("left", finest=0.05)))
         >>> w = d.importance_weights()
-        >>> print(round(float(x.mean().eval()), 2), round(float((w * x).mean().eval()), 2))
-        0.38 0.5
+        >>> bool(x.mean().eval().item() < 0.4), round((w * x).mean().eval().item(), 2)
+        (True, 0.5)
     """
     geometry = single_geometry(self, "importance_weights()")
     record = self.samples.find(tag)
