@@ -18,6 +18,7 @@ from jno.compiler import (
     models_of,
     needs_window,
 )
+from jno.diagnosis import Diagnosis
 from jno.domain import domain as Domain
 from jno.trace import (
     Node,
@@ -70,6 +71,7 @@ class CompiledProblem:
 
     def compile(self: P, mesh: tuple[int, ...] | None = (1, 1)) -> P:
         """Rebuild what the constructor built: graph, data, models (pending weights, dtype), shape checks."""
+        self._diagnosis: Diagnosis | None = None
         graph, self._mesh_shape, self._devices = Graph(), mesh, Devices.of_shape(mesh)
         self._solver = Solver(
             graph, self.domain, self.constraints, self.trackers, self._memory, self._devices, self.seed

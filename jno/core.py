@@ -12,6 +12,7 @@ from jno._core_state import StoredProblem
 from jno._evaluator import as_expression, expression_names
 from jno.architectures import ArchSpace
 from jno.compiler import check_finite, needs_window
+from jno.diagnosis import Diagnosis, diagnosis_of
 from jno.domain import domain as Domain
 from jno.export import ExportedFile, export_expressions
 from jno.plots import PlotOptions, ProblemDescription, network_fields
@@ -21,6 +22,7 @@ from jno.tuner import Resources, SweepResult
 from jno.tuner import sweep as run_sweep
 from jno.utils import (
     KEY,
+    NONNEGATIVE,
     PATH,
     TEXT,
     Key,
@@ -32,6 +34,7 @@ from jno.utils import (
     instance,
     integer,
     svg_of,
+    user_path,
 )
 from jno.utils.statistics import statistics
 
@@ -386,6 +389,43 @@ class core(StoredProblem):
         history = statistics(self.training_logs).total_loss_history
         return self._evaluator.plotted(operation, domain, options, history)
 
+    @checked(path=PATH, solved=NONNEGATIVE)
+    def diagnose(self, path: str | Path | None = None, *, solved: float = 1e-3) -> Diagnosis:
+        """Say why the loss does not go down: print what was measured, each line with its number and a remedy.
+
+        Looked at are rounding, the scale of inputs and outputs, saturated and dead layers, parts of the boundary
+        without a condition, gradients of terms that oppose each other or differ by orders, the learning rate, residuals
+        that few points hold, and the spectrum of their Jacobian; the page "When training fails" explains each.  What
+        stands first is to be mended first: a check whose result would follow from an earlier one is not made.  It costs
+        a few compilations and about a hundred epochs, on a copy of the state: nothing of the training is changed.  In
+        a callback it looks at the weights of that epoch.
+
+        Args:
+            path: file for a picture of the residuals, in a format that matplotlib knows by its suffix (None: none).
+            solved: part of its largest recorded loss below which a term counts as solved (1e-3): nothing is said then
+                about its gradient, residual and learning rate. ``0.0`` looks at everything.
+
+        Returns:
+            the record, with :attr:`findings`; none when nothing was found.
+
+        Raises:
+            ValueError: a core without constraints or with nothing to train, or one that waits for a checkpoint.
+
+        Example:
+            >>> import jno, optax
+            >>> p = jno.np.parameter(()).initialize(0.5).optimizer(optax.sgd(0.1))
+            >>> crux = jno.core([(p - 1.0).mse, p.mse], domain=jno.domain.line())
+            >>> _ = crux.solve(50)  # doctest: +ELLIPSIS
+            INFO: ...
+            >>> crux.diagnose().kinds  # doctest: +ELLIPSIS
+            after 50 epochs: ...
+            ('conflict',)
+        """
+        picture = None if path is None else user_path(path)
+        self._diagnosis = diagnosis_of(self._solver.view(self.training_logs), solved, picture)
+        print(self._diagnosis)
+        return self._diagnosis
+
     def _repr_html_(self) -> str | None:
         """Equations, models, points and derivative passes, for notebooks; nothing of a core without expressions."""
         return "".join(self._description().sections()) or None
@@ -397,6 +437,8 @@ class core(StoredProblem):
         if fields:
             figure = self.plot(fields, share=False)
             sections.insert(1, html_section("Fields", svg_of(figure)))
+        if self._diagnosis is not None:
+            sections.append(html_section("Diagnosis", self._diagnosis.markup()))
         return sections
 
     def _description(self) -> ProblemDescription:

@@ -64,6 +64,7 @@ EXPECTED_OUTPUT = [
     ("search.md", r"# (32 0\.01)"),
     ("training.md", r"# (20)"),
     ("uncertainty.md", r"# (\(4, 300, 1, 40, 1\))"),
+    ("when-training-fails.md", r"# (0\.56)"),
     ("weak-forms.md", r"# (\['volume', 'surface@right', 'dirichlet@left'\])"),
 ]
 

@@ -23,6 +23,7 @@ from ._graph import bound_in_context as bound_in_context
 from ._graph import models_of as models_of
 from ._graph import needs_window as needs_window
 from ._graph import noise_nodes as noise_nodes
+from ._graph import spatial_tags as spatial_tags
 from ._graph import trained_models as trained_models
 from ._graph import untracked as untracked
 from ._graph import weights_key as weights_key

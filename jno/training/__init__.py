@@ -11,3 +11,5 @@ from ._scales import as_scale as as_scale
 from ._solver import Solver as Solver
 from ._state import TrainState as TrainState
 from ._step import Step as Step
+from ._view import FurtherSteps as FurtherSteps
+from ._view import TrainingView as TrainingView

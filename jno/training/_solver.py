@@ -46,6 +46,7 @@ from ._step import Step
 from ._trained_leaves import parameter_counts
 from ._types import Data, Leaves
 from ._until import Until
+from ._view import Session, TrainingView, training_view
 
 
 class Solver:
@@ -70,6 +71,7 @@ class Solver:
         self._trackers = list(trackers)
         self._balanced = adaptive_weights([graph.intern(untracked(op)) for op in [*constraints, *trackers]])
         self._resumes_from: Checkpoint | None = None
+        self._session: Session | None = None
         self._devices = devices
         self._seed = seed
         self.memory = memory
@@ -107,9 +109,11 @@ class Solver:
             hooks.call(self._announcement(plan))
             run = Run(plan.step, plan.feed, plan.points, plan.state, self._built.names(), recorder, hooks, until)
             recorder.begin()
+            self._session = Session(plan, run, recorder)
             try:
                 run.advance(checked.epochs, trace)
             finally:
+                self._session = self._session.ended()
                 self._finish(plan, run.state)
                 logs.append(recorder.log())
                 recorder.end()
@@ -307,6 +311,20 @@ class Solver:
             self._resumes_from = Checkpoint(*folder.read(step))
         finally:
             folder.close()
+
+    def view(self, logs: Sequence[Mapping[str, Any]]) -> TrainingView:
+        """Training where it stands, also in the middle of `solve`; nothing is changed.
+
+        Raises:
+            ValueError: no constraint, a checkpoint that waits for `solve`, nothing that is trained.
+        """
+        if not self._constraints:
+            raise ValueError("diagnose() needs at least one constraint; this core was built with none")
+        if self._resumes_from is not None:
+            raise ValueError(
+                "diagnose(): the weights of the checkpoint are taken over by the next solve(); call that before"
+            )
+        return training_view(self._built, self._devices, self._session, logs, self.memory.epoch, self.weights())
 
     def weights(self) -> Data:
         """The newest weights of balanced losses, as entries of a program's data; none before training."""

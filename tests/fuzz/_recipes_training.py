@@ -115,6 +115,7 @@ _PROBLEMS = [
         dpi=integer(10, 2000),
     ),
     _core("expression", lambda w: {"name": "k"}, name=nothing),
+    _core("diagnose", path=optional(path), solved=number(0)),
     _core("print_plan", file=any_of(none, path), min_consecutive=_window),
     _core("print_shapes", min_consecutive=_window),
     _core("print_tree", file=any_of(none, path)),

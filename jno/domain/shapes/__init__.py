@@ -15,3 +15,4 @@ from ._plane_shapes import rect_pml as rect_pml
 from ._plane_shapes import rectangle_with_hole as rectangle_with_hole
 from ._plane_shapes import rectangle_with_holes as rectangle_with_holes
 from ._plane_shapes import triangle as triangle
+from ._structured import NUMBERED_EDGES as NUMBERED_EDGES
