@@ -1,0 +1,100 @@
+"""One run of one case in a process of its own: ``python -m benchmarks.accuracy._cell CASE SEED [--look]``."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import math
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("jax", "jaxlib", "numpy", "equinox", "optax", "foundax")
+LOOK_SEED, LOOK_SHARE = 100, 0.1
+"""A first look, for crashes: another seed than any recorded one, a tenth of the time, and no error is computed."""
+
+
+def run(name: str, seed: int, look: bool = False) -> dict[str, Any]:
+    """Train one case with one seed.
+
+    Returns:
+        the cell: its error, time, counts, and where and of what it was measured.
+    """
+    import jno
+
+    from ._case import Limit, load, settings_digest
+
+    digest = settings_digest(name)
+    case = load(name)
+    jno.logger(log_print=(False, False))
+    limit = Limit(case.seconds * (LOOK_SHARE if look else 1.0))
+    start = time.perf_counter()
+    trained = case.train(seed, limit)
+    cell = {
+        "case": name,
+        "library": "jno",
+        "seed": seed,
+        "error": None,
+        "processor_s": round(time.process_time(), 1),
+        "wall_s": round(time.perf_counter() - start, 1),
+        "steps": limit.steps,
+        "loss": trained.loss,
+        "points": trained.points,
+        "parameters": trained.parameters,
+        "lines": case.lines,
+        "digest": digest,
+    }
+    if look:
+        return cell
+    error = trained.error()
+    return {**cell, "error": error if math.isfinite(error) else None, **_circumstances()}
+
+
+def _circumstances() -> Mapping[str, Any]:
+    """When, where and with which versions."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "machine": f"{_processor()}, one core of {os.cpu_count()}",
+        "python": platform.python_version(),
+        "versions": {package: metadata.version(package) for package in _PACKAGES},
+        "commit": _commit(),
+    }
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=10"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or "unknown"
+
+
+def main() -> None:
+    """Print the cell as the last line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("case")
+    parser.add_argument("seed", type=int)
+    parser.add_argument("--look", action="store_true")
+    parser.add_argument("--core", type=int)
+    arguments = parser.parse_args()
+    if arguments.core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {arguments.core})
+    os.environ["JNO_SEED"] = str(arguments.seed)
+    print(json.dumps(run(arguments.case, arguments.seed, arguments.look)))
+
+
+if __name__ == "__main__":
+    main()

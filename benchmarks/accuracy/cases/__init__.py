@@ -1,0 +1,1 @@
+"""One file for each problem: its statement, its reference and its settings, fixed before the first recorded run."""
