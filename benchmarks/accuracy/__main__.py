@@ -86,10 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         # one seed of every case, then the next: the table has all rows early
         cells = [
-            (name, seed)
-            for seed in options.seeds
-            for name in names
-            if missing(name, [seed], settings_digest(name))
+            (name, seed) for seed in options.seeds for name in names if missing(name, [seed], settings_digest(name))
         ]
     failures = [] if options.table else run_cells(cells, options.jobs, options.look)
     for failure in failures:

@@ -99,6 +99,7 @@ class Case:
         goal: the error that the row is to reach, None for a tenth of ``published``.
         train: from a seed and the limit of processor time; states the problem, trains, and returns.
         seconds: limit of processor time of a run.
+        parts: functions that ``train`` shares with other cases; their lines count, too.
     """
 
     title: str
@@ -106,6 +107,7 @@ class Case:
     published: float | None = None
     goal: float | None = None
     seconds: float = 120.0
+    parts: Sequence[Callable[..., Any]] = ()
 
     @property
     def target(self) -> float | None:
@@ -117,7 +119,8 @@ class Case:
     @property
     def lines(self) -> int:
         """Lines of code, without comments and docstrings, that state the problem and train."""
-        return len(ast.unparse(_without_docstrings(inspect.getsource(self.train))).splitlines())
+        sources = [inspect.getsource(function) for function in (self.train, *self.parts)]
+        return sum(len(ast.unparse(_without_docstrings(source)).splitlines()) for source in sources)
 
 
 def load(name: str) -> Case:

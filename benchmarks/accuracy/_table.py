@@ -50,7 +50,7 @@ def table(folder: Path = RESULTS) -> str:
     """The whole table with the circumstances of its cells."""
     cells = {name: current(name, settings_digest(name), folder) for name in ORDER}
     rows = [row(load(name), cells[name]) for name in ORDER]
-    rows += [_line([title, "", "", "missing (no case yet)", *[""] * 9]) for title in UNSTATED]
+    rows += [_line([title, "–", "–", "missing (no case yet)", *[""] * 9]) for title in UNSTATED]
     runs = [run for of_case in cells.values() for run in of_case.values()]
     return "\n".join([HEAD, *rows, "", *_circumstances(runs)])
 

@@ -1,0 +1,214 @@
+"""The table of accuracy: references, what makes a cell stale, the table, and natural gradients on its hard starts."""
+
+import json
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+import jno
+from benchmarks.accuracy import __main__ as command
+from benchmarks.accuracy import _case, _results, _table
+from benchmarks.accuracy.cases import (
+    allen_cahn,
+    burgers_1d_c,
+    cavity_re100,
+    inverse_diffusivity,
+    kdv,
+    poisson_2d_c,
+    poisson_2d_cg,
+)
+
+
+@pytest.fixture
+def _double_precision():
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.mark.parametrize("name", _case.ORDER)
+def test_every_row_says_what_it_is_and_what_it_shall_reach(name):
+    case = _case.load(name)
+    assert case.target > 0
+    assert case.seconds <= 240
+    assert 3 <= case.lines <= 60
+    text = (_case.CASES / f"{name}.py").read_text()
+    assert "before the first recorded run" in text
+
+
+# --- references ------------------------------------------------------------------------------------------------------
+def test_cole_hopf_equals_the_trapezoidal_rule():
+    x, t = np.linspace(-1, 1, 41), np.array([0.05, 0.5, 1.0])
+    s = np.linspace(-16, 16, 4001)
+    z = x[None, :, None] - np.sqrt(4 * burgers_1d_c.NU * t)[:, None, None] * s
+    exponent = -np.cos(np.pi * z) / (2 * np.pi * burgers_1d_c.NU) - s**2
+    density = np.exp(exponent - exponent.max(axis=-1, keepdims=True))
+    exact = -(np.sin(np.pi * z) * density).sum(axis=-1) / density.sum(axis=-1)
+    np.testing.assert_allclose(burgers_1d_c.cole_hopf(x, t), exact, atol=1e-13)
+
+
+def test_the_harmonic_series_has_the_boundary_values():
+    """The largest error of a harmonic function is on the boundary; the function checks it at other points too."""
+    values = poisson_2d_c.harmonic_series()
+    np.testing.assert_allclose(values(poisson_2d_c.square(132)), 1.0, atol=1e-9)
+    np.testing.assert_allclose(values(poisson_2d_c.circles(37)), 0.0, atol=1e-9)
+
+
+def test_the_waves_of_korteweg_and_de_vries_keep_mass_and_energy():
+    x, values = kdv.spectral([0.05, 0.3], step=5e-4)
+    np.testing.assert_allclose(values.mean(axis=1), np.cos(np.pi * x).mean(), atol=1e-12)
+    np.testing.assert_allclose((values**2).mean(axis=1), 0.5, rtol=1e-6)
+
+
+def test_the_steps_of_allen_and_cahn_are_of_second_order():
+    coarse, middle, fine = (allen_cahn.split_steps([0.4], step, modes=256)[1] for step in (0.02, 0.01, 0.005))
+    order = np.log2(np.linalg.norm(coarse - middle) / np.linalg.norm(middle - fine))
+    assert order == pytest.approx(2.0, abs=0.1)
+
+
+def test_the_kink_diffuses(_double_precision):
+    """It solves the heat equation and takes away the slope of the initial value at the end."""
+
+    def kink(x, t):
+        return allen_cahn.diffused_kink(x, t)
+
+    x, t = 0.995, 0.2
+    slope = jax.grad(kink)
+    assert jax.grad(kink, 1)(x, t) == pytest.approx(allen_cahn.DIFFUSION * jax.grad(slope)(x, t), rel=1e-9)
+    assert slope(1.0, t) == pytest.approx(2.0, rel=1e-12)
+
+
+def test_the_source_belongs_to_the_diffusivity(_double_precision):
+    """By the divergence of the flux at one point, against the residual that is trained."""
+
+    def flux(x, y, axis):
+        u = lambda a, b: jax.numpy.sin(np.pi * a) * jax.numpy.sin(np.pi * b)  # noqa: E731
+        return inverse_diffusivity.diffusivity(x, y) * jax.grad(u, axis)(x, y)
+
+    x, y = 0.3, 0.8
+    divergence = jax.grad(flux, 0)(x, y, 0) + jax.grad(flux, 1)(x, y, 1)
+    assert float(inverse_diffusivity.source(x, y, jax.numpy)) == pytest.approx(-divergence, rel=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [poisson_2d_cg, cavity_re100])
+def test_finite_elements_are_finer_than_the_claim(case, _double_precision):
+    """Elements of one order less on the same mesh, with the same vertices, differ by a tenth of the target at most."""
+    points, values = case.reference()
+    coarse_points, coarse = case.reference(order=2)
+    np.testing.assert_array_equal(points, coarse_points)
+    assert _case.relative_l2(coarse, values) < case.CASE.target / 10
+
+
+# --- cells -----------------------------------------------------------------------------------------------------------
+CELL = {
+    "case": "kdv",
+    "seed": 0,
+    "error": 2e-4,
+    "processor_s": 100.0,
+    "wall_s": 120.0,
+    "steps": 50,
+    "points": 2048,
+    "parameters": 900,
+    "lines": 20,
+    "digest": "a",
+    "date": "2026-11-30T20:00:00+00:00",
+    "machine": "a machine",
+    "versions": {"jax": "0.10"},
+    "commit": "abc",
+}
+
+
+def test_cells_are_appended_and_other_settings_make_them_stale(tmp_path):
+    _results.record(CELL, tmp_path)
+    _results.record({**CELL, "seed": 1, "digest": "b"}, tmp_path)
+    _results.record({**CELL, "error": 3e-4}, tmp_path)
+    lines = (tmp_path / "kdv.jsonl").read_text().splitlines()
+    assert [json.loads(line)["seed"] for line in lines] == [0, 1, 0]
+    assert _results.current("kdv", "a", tmp_path)[0]["error"] == 3e-4
+    assert _results.missing("kdv", [0, 1, 2], "a", tmp_path) == [1, 2]
+    assert _results.missing("heat_2d_ms", [0, 1], "a", tmp_path) == [0, 1]
+
+
+def test_the_digest_is_of_the_code_and_of_what_it_shares(tmp_path, monkeypatch):
+    monkeypatch.setattr(_case, "CASES", tmp_path)
+    shared, settings = tmp_path / "_shared.py", tmp_path / "problem.py"
+
+    def digest(code, common="WIDTH = 3"):
+        settings.write_text(code)
+        shared.write_text(common)
+        return _case.settings_digest("problem")
+
+    plain = digest("from ._shared import WIDTH\nPOINTS = 5\n")
+    assert digest('"""Words."""\nfrom ._shared import WIDTH\n\nPOINTS = 5  # a comment\n') == plain
+    assert digest("from ._shared import WIDTH\nPOINTS = 6\n") != plain
+    assert digest("from ._shared import WIDTH\nPOINTS = 5\n", common="WIDTH = 4") != plain
+
+
+def test_a_row_has_median_and_spread_and_says_what_is_missing():
+    case = _case.Case("KdV", lambda seed, limit: None, published=1e-2)
+    errors = {0: 2e-4, 1: None, 2: 1e-4}
+    cells = {seed: {**CELL, "seed": seed, "error": error} for seed, error in errors.items()}
+    text = _table.row(case, cells)
+    assert text.startswith("| KdV | 1.00e-02 | 1.00e-03 | **2.0e-04** | 1.0e-04 – inf | 3 of 5 | 50.0 | 100 (120) |")
+    assert "| missing |" in _table.row(case, {})
+    assert "**" not in _table.row(case, {0: {**CELL, "error": 2e-3}})
+
+
+def test_the_table_names_the_rows_without_a_case_and_the_circumstances(tmp_path, monkeypatch):
+    monkeypatch.setattr(_table, "settings_digest", lambda name: "a")
+    _results.record(CELL, tmp_path)
+    text = _table.table(tmp_path)
+    assert all(f"| {title} | – | – | missing (no case yet) |" in text for title in _case.UNSTATED)
+    assert "1 runs, 2026-11-30; a machine; jax 0.10; commits `abc`." in text
+
+
+def test_the_pages_have_the_table_that_the_cells_make():
+    for page in _table.PAGES:
+        assert _table.table() in page.read_text(encoding="utf-8"), f"python -m benchmarks.accuracy --table ({page})"
+
+
+def test_unknown_cases_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        command.main(["heat"])
+    assert "unknown case heat; allowed: burgers_1d_c, " in capsys.readouterr().err
+
+
+def test_only_missing_cells_are_run_one_seed_of_every_case_after_the_other(monkeypatch):
+    runs = []
+    monkeypatch.setattr(command, "missing", lambda name, seeds, digest: [] if (name, seeds) == ("kdv", [0]) else seeds)
+    monkeypatch.setattr(command, "run_cells", lambda cells, jobs, look: runs.extend(cells) or ["kdv: failed"])
+    monkeypatch.setattr(command, "write_tables", lambda: None)
+    assert command.main(["kdv", "helmholtz", "--seeds", "0", "1"]) == 1
+    assert runs == [("helmholtz", 0), ("kdv", 1), ("helmholtz", 1)]
+
+
+def test_training_ends_at_the_limit():
+    x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
+    p = jno.np.parameter((), name="p").optimizer(optax.sgd(0.1))
+    limit = _case.Limit(0.0)
+    history = jno.core([(p - x).mse]).solve(50, callbacks=[limit])
+    assert len(history.total_loss_history) == limit.steps == 1
+    trained = _case.Trained([p], 3, 0.0, lambda: 0.0)
+    assert trained.parameters == 1
+
+
+# --- natural gradients on hard starts --------------------------------------------------------------------------------
+class Steps(_case.Limit):
+    """As many steps as two minutes of processor time have on the machine of the table."""
+
+    def __init__(self, count):
+        super().__init__(float("inf"))
+        self._count = count
+
+    def on_epoch_end(self, **keywords):
+        super().on_epoch_end(**keywords)
+        return self.steps >= self._count
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["poisson_2d_c", "wave_1d_c"])
+def test_natural_gradients_leave_random_weights(name, _double_precision):
+    """Where undamped steps gain next to nothing, damping is tried: the loss of Poisson 2d-C stood still at 718."""
+    assert _case.load(name).train(0, Steps(100)).error() <= 1e-3
