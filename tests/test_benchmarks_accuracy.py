@@ -22,7 +22,7 @@ from benchmarks.accuracy.cases import (
 
 
 @pytest.fixture
-def _double_precision():
+def double_precision():
     with jax.enable_x64(True):
         yield
 
@@ -67,7 +67,7 @@ def test_the_steps_of_allen_and_cahn_are_of_second_order():
     assert order == pytest.approx(2.0, abs=0.1)
 
 
-def test_the_kink_diffuses(_double_precision):
+def test_the_kink_diffuses(double_precision):
     """It solves the heat equation and takes away the slope of the initial value at the end."""
 
     def kink(x, t):
@@ -79,7 +79,7 @@ def test_the_kink_diffuses(_double_precision):
     assert slope(1.0, t) == pytest.approx(2.0, rel=1e-12)
 
 
-def test_the_source_belongs_to_the_diffusivity(_double_precision):
+def test_the_source_belongs_to_the_diffusivity(double_precision):
     """By the divergence of the flux at one point, against the residual that is trained."""
 
     def flux(x, y, axis):
@@ -93,7 +93,7 @@ def test_the_source_belongs_to_the_diffusivity(_double_precision):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", [poisson_2d_cg, cavity_re100])
-def test_finite_elements_are_finer_than_the_claim(case, _double_precision):
+def test_finite_elements_are_finer_than_the_claim(case, double_precision):
     """Elements of one order less on the same mesh, with the same vertices, differ by a tenth of the target at most."""
     points, values = case.reference()
     coarse_points, coarse = case.reference(order=2)
@@ -209,6 +209,6 @@ class Steps(_case.Limit):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["poisson_2d_c", "wave_1d_c"])
-def test_natural_gradients_leave_random_weights(name, _double_precision):
+def test_natural_gradients_leave_random_weights(name, double_precision):
     """Where undamped steps gain next to nothing, damping is tried: the loss of Poisson 2d-C stood still at 718."""
     assert _case.load(name).train(0, Steps(100)).error() <= 1e-3
