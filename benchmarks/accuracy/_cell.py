@@ -30,7 +30,7 @@ def run(name: str, seed: int, look: bool = False) -> dict[str, Any]:
 
     from ._case import Limit, load, settings_digest
 
-    digest = settings_digest(name)
+    digest, circumstances = settings_digest(name), _circumstances()  # of the start, should a file change meanwhile
     case = load(name)
     jno.logger(log_print=(False, False))
     limit = Limit(case.seconds * (LOOK_SHARE if look else 1.0))
@@ -53,7 +53,7 @@ def run(name: str, seed: int, look: bool = False) -> dict[str, Any]:
     if look:
         return cell
     error = trained.error()
-    return {**cell, "error": error if math.isfinite(error) else None, **_circumstances()}
+    return {**cell, "error": error if math.isfinite(error) else None, **circumstances}
 
 
 def _circumstances() -> Mapping[str, Any]:
