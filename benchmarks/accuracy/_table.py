@@ -83,7 +83,7 @@ def _median(runs: Sequence[Mapping[str, Any]], name: str) -> float:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2e}" if value >= 1e-3 else f"{value:.0e}"
+    return "–" if value is None else f"{value:.2e}"
 
 
 def _line(fields: Sequence[str]) -> str:
