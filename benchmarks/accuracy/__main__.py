@@ -1,4 +1,4 @@
-"""``python -m benchmarks.accuracy [case …] [--seeds 0 1 …] [--jobs 2] [--look] [--table]``."""
+"""``python -m benchmarks.accuracy [case …] [--seeds 0 1 …] [--jobs 2] [--look] [--again] [--table]``."""
 
 from __future__ import annotations
 
@@ -73,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side, each on a core of its own")
     parser.add_argument("--look", action="store_true", help="run shortly, for crashes; no error, nothing recorded")
+    parser.add_argument("--again", action="store_true", help="run recorded cells, too; the newest one counts")
     parser.add_argument("--table", action="store_true", help="only write the tables")
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.cases) - set(ORDER))
@@ -86,7 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         # one seed of every case, then the next: the table has all rows early
         cells = [
-            (name, seed) for seed in options.seeds for name in names if missing(name, [seed], settings_digest(name))
+            (name, seed)
+            for seed in options.seeds
+            for name in names
+            if options.again or missing(name, [seed], settings_digest(name))
         ]
     failures = [] if options.table else run_cells(cells, options.jobs, options.look)
     for failure in failures:
