@@ -10,6 +10,7 @@ import pytest
 
 import jno
 from jno.optimizers import _engd, engd
+from jno.optimizers._normal_matrix import NormalMatrix
 
 
 def linear(rows, columns, seed=0):
@@ -279,6 +280,35 @@ def test_the_matrix_that_is_factorised_gives_the_steps_of_the_singular_values(sh
         factorised, damping = two_steps(engd())
         np.testing.assert_allclose(factorised, by_values, rtol=1e-7, atol=1e-9)
         np.testing.assert_allclose(damping.damping, state.damping)
+
+
+def test_damped_directions_do_not_depend_on_the_units_of_the_parameters():
+    """Weights inside a network change residuals a hundred times less than those of its output, or more."""
+    with jax.enable_x64(True):
+        matrix, right = linear(12, 5)
+        units = jnp.array([1e-2, 0.3, 1.0, 7.0, 50.0])
+
+        def step(columns):
+            metric = NormalMatrix.of(columns)
+            damped, slope = metric.damped(jnp.asarray(0.1)), metric.slope_of(right, lambda: columns.T @ right)
+            return damped.direction(slope), damped.promised(slope)
+
+        direction, gain = step(matrix)
+        scaled, scaled_gain = step(matrix * units)
+        np.testing.assert_allclose(scaled * units, direction, rtol=1e-9)
+        np.testing.assert_allclose(scaled_gain, gain, rtol=1e-9)
+        unchanged = step(matrix.at[:, 2].set(0.0))[0]
+        assert unchanged[2] == 0.0  # a parameter that changes nothing stays
+        assert jnp.all(jnp.isfinite(unchanged))
+
+
+def test_what_the_damped_step_promises_is_what_the_linear_model_gains():
+    with jax.enable_x64(True):
+        matrix, right = linear(12, 5)
+        metric = NormalMatrix.of(matrix)
+        damped, slope = metric.damped(jnp.asarray(0.1)), metric.slope_of(right, lambda: matrix.T @ right)
+        gain = right @ right - jnp.sum((right - matrix @ damped.direction(slope)) ** 2)
+        np.testing.assert_allclose(damped.promised(slope), gain, rtol=1e-9)
 
 
 def test_a_cut_off_needs_a_matrix(monkeypatch):

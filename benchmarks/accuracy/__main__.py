@@ -86,12 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cells = [(name, LOOK_SEED) for name in names]
     else:
         # one seed of every case, then the next: the table has all rows early
-        cells = [
-            (name, seed)
-            for seed in options.seeds
-            for name in names
-            if options.again or missing(name, [seed], settings_digest(name))
-        ]
+        cells = [(name, seed) for seed in options.seeds for name in names]
+        if not options.again:
+            cells = [(name, seed) for name, seed in cells if missing(name, [seed], settings_digest(name))]
     failures = [] if options.table else run_cells(cells, options.jobs, options.look)
     for failure in failures:
         print(failure, file=sys.stderr)
