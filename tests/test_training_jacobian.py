@@ -116,6 +116,39 @@ def test_one_point_of_many_is_not_all_of_them():
     agree([(k * u - u[1]).mse], domain, 0)
 
 
+def complex_wave(net, x):
+    """u' = i u for u = exp(ix): two outputs of a network make one complex expression."""
+    parts = net(x)
+    u = 1 + x * (parts[..., 0] + 1j * parts[..., 1])
+    return u, u.d(x) - 1j * u
+
+
+def test_both_parts_of_complex_residuals_count():
+    domain = jno.domain.line(mesh_size=0.2)
+    x, _ = domain.variable("interior")
+    net = network(1, outputs=2)
+    constraints = [(3 * complex_wave(net, x)[1].mse), (net(x)[..., 0] - x).mse]
+    ours, reference, _ = matrices(constraints, domain)
+    assert not np.iscomplexobj(ours)
+    assert len(ours) == 3 * domain.points.size
+    np.testing.assert_allclose(ours, reference, rtol=1e-10, atol=1e-12)
+    program = Program(constraints, domain)
+    modules = {model.layer_id: model.module for model in program.models}
+    residuals = Residuals(program)(modules, program.data, None)
+    losses = program(modules, program.data, None)
+    np.testing.assert_allclose(float(jnp.sum(residuals**2)), float(np.sum(losses)) / 2, rtol=1e-12)
+
+
+def test_a_complex_equation_is_solved_by_least_squares():
+    domain = jno.domain.line(mesh_size=0.1)
+    x, _ = domain.variable("interior")
+    net = network(1, outputs=2).optimizer(jno.optimizers.engd())
+    u, residual = complex_wave(net, x)
+    core = jno.core([residual.mse])
+    assert core.solve(25).total_loss < 1e-9
+    assert np.abs(core.eval(u - jno.np.exp(1j * x))).max() < 1e-4
+
+
 def test_integrals_and_weak_forms():
     domain = jno.domain.rect(mesh_size=0.4)
     x, y, _ = domain.variable("interior")

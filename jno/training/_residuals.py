@@ -101,31 +101,38 @@ class _Part:
 
     def __call__(self, modules: Modules, data: Data, key: Key | None) -> Float[Array, " R"]:
         values = self._targets(modules, data, key)
-        parts = [jnp.ravel(v) * math.sqrt(w / v.size) for w, v in zip(self._weights, values, strict=True)]
+        parts = [_real_parts(v) * math.sqrt(w / v.size) for w, v in zip(self._weights, values, strict=True)]
         return jnp.concatenate(parts)
 
     def jacobian(
         self, modules_of: ModulesOf, parameters: Float[Array, " P"], data: Data, key: Key | None
     ) -> Float[Array, "R P"]:
         """Point by point where points do not influence each other; what couples them is differentiated together."""
-        blocks = {number: rows.jacobian(modules_of, parameters, data, key) for number, rows in self._by_point.items()}
-        blocks |= self._of_coupled(modules_of, parameters, data, key)
-        scaled = [blocks[n] * math.sqrt(w / max(len(blocks[n]), 1)) for n, w in enumerate(self._weights)]
+        values = jax.eval_shape(lambda vector: self._targets(modules_of(vector), data, key), parameters)
+        by_point = {n: rows for n, rows in self._by_point.items() if not _is_complex(values[n])}
+        blocks = {number: rows.jacobian(modules_of, parameters, data, key) for number, rows in by_point.items()}
+        coupled = [number for number in range(len(self._weights)) if number not in by_point]
+        blocks |= self._of_coupled(coupled, modules_of, parameters, data, key)
+        scaled = [blocks[n] * math.sqrt(w / max(values[n].size, 1)) for n, w in enumerate(self._weights)]
         return jnp.concatenate(scaled)
 
     def _of_coupled(
-        self, modules_of: ModulesOf, parameters: Float[Array, " P"], data: Data, key: Key | None
+        self,
+        positions: Sequence[int],
+        modules_of: ModulesOf,
+        parameters: Float[Array, " P"],
+        data: Data,
+        key: Key | None,
     ) -> dict[int, Float[Array, "_ P"]]:
-        positions = [number for number in range(len(self._weights)) if number not in self._by_point]
         if not positions:
             return {}
         program = self._targets.part(positions)
 
         def values(parameters: Float[Array, " P"]) -> tuple[Array, ...]:
-            return program(modules_of(parameters), data, key)
+            return tuple(_real_parts(value) for value in program(modules_of(parameters), data, key))
 
         sizes = [value.size for value in jax.eval_shape(values, parameters)]
-        together = jacobian(lambda p: jnp.concatenate([jnp.ravel(value) for value in values(p)]), parameters)
+        together = jacobian(lambda p: jnp.concatenate(values(p)), parameters)
         starts = [sum(sizes[:place]) for place in range(len(sizes))]
         return {
             number: together[start : start + size] for number, start, size in zip(positions, starts, sizes, strict=True)
@@ -136,6 +143,16 @@ class _Part:
         """By position, what can be differentiated point by point."""
         rows = {number: point_rows_for(self._targets.part([number])) for number in range(len(self._weights))}
         return {number: of_root for number, of_root in rows.items() if of_root is not None}
+
+
+def _is_complex(value: jax.ShapeDtypeStruct | Array) -> bool:
+    return jnp.issubdtype(value.dtype, jnp.complexfloating)
+
+
+def _real_parts(value: Array) -> Array:
+    """The numbers whose squares add up to the squared absolute values: of complex residuals both parts."""
+    flat = jnp.ravel(value)
+    return jnp.concatenate([flat.real, flat.imag]) if _is_complex(flat) else flat
 
 
 def _target(root: Node) -> Node | None:
