@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import csv
 import importlib.util
 import inspect
+import runpy
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -30,6 +32,8 @@ DEMOS = {
     "fem_operator": "finite elements make the data of a neural operator on an L-shaped plate",
     "vpinn_poisson": "variational network: Poisson equation in weak form with a given flux",
 }
+SCRIPTS = (Path(__file__).parent / "_examples" / "gallery", Path(__file__).parent.parent / "examples" / "gallery")
+"""Where the scripts of the gallery are: in the installed package, in the source tree around it."""
 STARTERS = {
     "poisson": ("poisson", "Poisson's equation on a square, exact boundary condition"),
     "time": ("time_dependent", "the heat equation: initial values, boundary values, levels of time"),
@@ -80,7 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser(
         "demo",
         help=f"solve a problem: {', '.join(DEMOS)}",
-        description=f"Solve a problem and draw the result.\n\ndemos:\n{_listed(DEMOS)}",
+        description=f"Solve a problem and draw the result.\n\ndemos:\n{_listed(DEMOS)}\n\nscripts of the gallery: "
+        "jno demo --list",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     demo.add_argument("name", nargs="?", help="which one (default: poisson)")
@@ -202,11 +207,13 @@ def _demo(options: argparse.Namespace) -> int:
     if options.list:
         if any(value is not None for value in (options.name, options.epochs, options.out, options.data)):
             return _fail("--list runs no demo; leave out the name and the other options")
-        print(_listed(DEMOS))
+        print(_listed(DEMOS | {name: _title(path) for name, path in _scripts().items()}))
         return 0
     name = options.name or "poisson"
+    if name in _scripts():
+        return _script(_scripts()[name], options)
     if name not in DEMOS:
-        return _fail(f"there is no demo {name!r}; choose one of {', '.join(DEMOS)}")
+        return _fail(f"there is no demo {name!r}; choose one of {', '.join([*DEMOS, *_scripts()])}")
     if options.data is not None and name not in ("inverse", "fem_inverse"):
         return _fail(f"--data belongs to the demos 'inverse' and 'fem_inverse'; {name!r} reads no data")
     example = load_example(name)
@@ -226,6 +233,38 @@ def _demo(options: argparse.Namespace) -> int:
     start_configured_cache(default=True)
     print(f"{name}: {DEMOS[name]}")
     example.main(**keywords)
+    return 0
+
+
+def _scripts() -> dict[str, Path]:
+    """The scripts of the gallery by name."""
+    folder = next((folder for folder in SCRIPTS if folder.is_dir()), SCRIPTS[0])
+    return {path.stem: path for path in sorted(folder.glob("*.py"))}
+
+
+def _title(path: Path) -> str:
+    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n", 1)[0]
+
+
+def _script(path: Path, options: argparse.Namespace) -> int:
+    """Run a script of the gallery in the folder where its picture shall be."""
+    from jno.utils import get_runs_base_dir, start_configured_cache, user_path
+
+    for option in ("epochs", "data"):
+        if getattr(options, option) is not None:
+            return _fail(
+                f"--{option} belongs to other demos; {path.stem!r} is a script with its parameters inside: {path}"
+            )
+    folder = user_path(options.out or Path(get_runs_base_dir()) / path.stem)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}")
+    start_configured_cache(default=True)
+    print(f"{path.stem}: {_title(path)}")
+    with contextlib.chdir(folder):
+        runpy.run_path(str(path), run_name="__main__")
+    print(f"picture: {folder / path.stem}.png")
     return 0
 
 

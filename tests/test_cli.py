@@ -62,13 +62,37 @@ def test_no_command_shows_help(capsys):
 def test_unknown_demo(capsys):
     assert main(["demo", "nosuch"]) == 2
     message = one_line_error(capsys)
-    assert message == f"jno: error: there is no demo 'nosuch'; choose one of {', '.join(DEMOS)}"
+    assert message.startswith(f"jno: error: there is no demo 'nosuch'; choose one of {', '.join(DEMOS)}, ")
+    assert message.endswith(", variational_line")
 
 
 def test_list_of_demos(capsys):
     assert main(["demo", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [tuple(line.split(maxsplit=1)) for line in lines] == list(DEMOS.items())
+    rows = [tuple(line.split(maxsplit=1)) for line in lines]
+    assert rows[: len(DEMOS)] == list(DEMOS.items())
+    assert ("stiff", "A stiff equation: what a loss must be divided by.") in rows
+    assert {name for name, _ in rows} == {*DEMOS, *(path.stem for path in (ROOT / "examples" / "gallery").glob("*.py"))}
+
+
+def test_a_script_of_the_gallery(capsys, tmp_path, monkeypatch):
+    script = tmp_path / "gallery" / "line.py"
+    script.parent.mkdir()
+    script.write_text('"""A line."""\nfrom pathlib import Path\nPath("line.png").write_text(__name__)\n')
+    monkeypatch.setattr("jno._cli.SCRIPTS", (tmp_path / "none", script.parent))
+    before = Path.cwd()
+    assert main(["demo", "line", "--out", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out == f"line: A line.\npicture: {tmp_path / 'out' / 'line.png'}\n"
+    assert (tmp_path / "out" / "line.png").read_text() == "__main__"
+    assert Path.cwd() == before
+
+
+@pytest.mark.parametrize(("option", "value"), [("--epochs", "3"), ("--data", "x.csv")])
+def test_scripts_have_their_parameters_inside(capsys, option, value):
+    assert main(["demo", "stiff", option, value]) == 2
+    message = one_line_error(capsys)
+    assert message.startswith(f"jno: error: {option} belongs to other demos; 'stiff' is a script with its parameters")
+    assert message.endswith("stiff.py")
 
 
 @pytest.mark.parametrize("extra", [["burgers"], ["--epochs", "3"], ["--out", "here"], ["--data", "x.csv"]])
@@ -157,7 +181,7 @@ def test_module_is_the_command():
         [sys.executable, "-m", "jno", "demo", "nosuch"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert run.returncode == 2
-    assert run.stderr == f"jno: error: there is no demo 'nosuch'; choose one of {', '.join(DEMOS)}\n"
+    assert run.stderr.startswith(f"jno: error: there is no demo 'nosuch'; choose one of {', '.join(DEMOS)}, ")
 
 
 def test_every_package_is_in_the_wheel():
