@@ -94,6 +94,18 @@ def test_a_sobol_sequence_fills_space_and_time_together():
     assert qmc.discrepancy(domain.context["interior"][0, 0]) < 0.1 * qmc.discrepancy(random)
 
 
+def test_points_that_are_denser_near_places_have_times_too():
+    domain = jno.domain.rect(mesh_size=0.25, time=TIMES)
+    domain.variable("interior", (COUNT, jno.sampler.graded("left")))
+    host = domain.context["interior"][0, 0]
+    draw = device_draw(domain.geometry, domain.samples.records[-1], COUNT)
+    points, _ = jax.jit(lambda draw, key: draw(key, np.dtype(np.float32)))(draw, jax.random.PRNGKey(3))
+    for drawn in (host, np.asarray(points, float)):
+        assert drawn.shape == (COUNT, 3)
+        assert kstest((drawn[:, 2] - 1.0) / 2.0, "uniform").pvalue > 1e-4
+        assert drawn[:, 0].mean() < 0.4
+
+
 def test_the_initial_slice_a_window_and_one_time():
     domain = holed()
     *_, t0 = domain.variable("initial", (20, "sobol"))
