@@ -1,5 +1,6 @@
 """Points that are denser near places: their density, the weights that take it back, and every refusal."""
 
+import foundax
 import jax
 import numpy as np
 import optax
@@ -127,6 +128,24 @@ def test_training_with_fresh_graded_points():
     after = d.context["interior"]
     assert not np.any(before == after)
     assert np.mean(after[..., 0] < 0.1) > 0.2
+
+
+def test_a_layer_is_learned_from_few_points():
+    """Of width 0.01 at one end, from 24 points: points by Sobol miss it."""
+
+    def error(sampler):
+        d = jno.domain.line(mesh_size=0.01)
+        x, _ = d.variable("interior", (24, sampler))
+        net = jno.nn(foundax.mlp(1, hidden_dims=16, num_layers=2, key=jax.random.key(0)))
+        net.optimizer(optax.adam(optax.cosine_decay_schedule(1e-2, 1500)))
+        misfit = net(jno.np.log(x + 0.001)) - jno.np.exp(-x / 0.01)
+        core = jno.core([misfit.mse])
+        core.solve(1500)
+        xn, _ = d.variable("interior")
+        return np.abs(core.eval(misfit(xn))).max()
+
+    assert error(graded("left")) < 0.05
+    assert error("sobol") > 0.3
 
 
 @pytest.mark.parametrize(

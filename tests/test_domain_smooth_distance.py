@@ -9,7 +9,7 @@ from shapely.geometry import Point, Polygon, box
 
 import jno
 from jno.domain.fields._boundary_parts import fewest_facets
-from jno.domain.geometry import InverseDistances
+from jno.domain.geometry import InverseDistances, _inverse_distance
 
 SHAPES = {
     "L": box(0, 0, 1, 1) - box(0.5, 0.5, 1, 1),
@@ -132,6 +132,17 @@ def test_smooth_distance_is_finite_at_all_nodes_and_solves_a_problem():
     nodes = d.points[:, 0] == 0.0
     middle = nodes & (d.points[:, 1] > 0.05) & (d.points[:, 1] < 0.95)
     np.testing.assert_allclose(everywhere[1][middle], 1.0, atol=1e-5)
+
+
+def test_many_points_are_computed_in_blocks(monkeypatch):
+    """The same values and derivatives, with memory for a few points at a time."""
+    d = jno.domain(SHAPES["L"])
+    x, y, _ = d.variable("interior", sample=(11, "sobol"))
+    u = d.distance_function(smooth=True)
+    together = values(d, u, u.laplacian(x, y))
+    monkeypatch.setattr(_inverse_distance, "_AT_ONCE", 4 * 6)
+    for blocks, at_once in zip(values(d, u, u.laplacian(x, y)), together, strict=True):
+        np.testing.assert_allclose(blocks, at_once, rtol=1e-4, atol=1e-4)
 
 
 def test_smooth_distance_on_a_line():
