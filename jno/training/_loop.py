@@ -234,7 +234,7 @@ class Run:
             return
         name, remedy = hint
         get_logger().once(
-            f"the loss still fell fast when training ended after {steps} steps of {name}, which optax.adam is often "
+            f"the loss was still falling when training ended after {steps} steps of {name}, which optax.adam is often "
             f"ahead of by then: {remedy}",
             level="warning",
         )

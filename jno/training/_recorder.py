@@ -11,8 +11,7 @@ from jaxtyping import Float
 
 from jno.loggers import MetricLogger, RunDescription
 
-_TENTHS = 10
-_DONE = 1e-3
+_FEWEST, _FALL, _DONE = 20, 0.9, 1e-3
 
 
 class Recorder:
@@ -53,16 +52,16 @@ class Recorder:
 
     @property
     def still_falling(self) -> bool:
-        """Whether the total loss fell by a tenth from the last but one to the last tenth of at least 20 epochs.
+        """Whether the mean of the total loss fell by a tenth from the third to the last quarter of at least 20 epochs.
 
         One that is below a thousandth of the first has done its work.
         """
-        if self.epochs < 2 * _TENTHS:
+        if self.epochs < _FEWEST:
             return False
         totals = np.concatenate(self._losses).mean(axis=1)
-        tenth = len(totals) // _TENTHS
-        before, last = np.mean(totals[-2 * tenth : -tenth]), np.mean(totals[-tenth:])
-        return bool(_DONE * totals[0] < last < (1 - 1 / _TENTHS) * before)
+        quarter = len(totals) // 4
+        before, last = np.mean(totals[-2 * quarter : -quarter]), np.mean(totals[-quarter:])
+        return bool(_DONE * totals[0] < last < _FALL * before)
 
     def add(self, losses: Float[np.ndarray, "E C"]) -> None:
         """Losses of the epochs since the last call; their time is shared out evenly."""
