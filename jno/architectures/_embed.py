@@ -52,7 +52,11 @@ class Embedding:
         """
         frequencies_key, factors_key = self._keys()
         coordinates = self._coordinates(frequencies_key)
-        module = as_module(network(coordinates.size) if _builds(network) else network)
+        built = network(coordinates.size) if _builds(network) else network
+        try:
+            module = as_module(built)
+        except TypeError as error:
+            raise TypeError(f"embed(network={type(network).__name__}): {error}") from error
         if factors_key is not None:
             mean, deviation = _factors(self.factorize)
             module = factorized(module, mean, deviation, factors_key)

@@ -171,7 +171,7 @@ _MODELS = [
     _of(
         "jno.nn.embed",
         lambda w: jno.nn.embed,
-        lambda w: {"network": w.module(), "inputs": [(0.0, 1.0), (0.0, 2.0)]},
+        lambda w: {"network": w.module(), "inputs": [(0.0, 1.0)]},
         network=called,
         inputs=nothing,
         periodic=optional(empty),
