@@ -211,5 +211,5 @@ class Steps(_case.Limit):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["poisson_2d_c", "wave_1d_c"])
 def test_natural_gradients_leave_random_weights(name, double_precision):
-    """Where undamped steps gain next to nothing, damping is tried: the loss of Poisson 2d-C stood still at 718."""
-    assert _case.load(name).train(0, Steps(100)).error() <= 1e-3
+    """Damping holds back no weights: with one unit for all of them the error of the waves is 0.9 after these steps."""
+    assert _case.load(name).train(0, Steps(200)).error() <= 1e-3
