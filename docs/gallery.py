@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "assets" / "gallery"
 RECORDS = PICTURES / "records.json"
-"""Of every example: seconds of processor time and the last line that it printed."""
+"""Of every example: seconds of processor time (null: not measured) and the last line that it printed."""
 
 SECTIONS = {
     "Ordinary differential equations": ["lotka_volterra", "stiff", "oscillators", "lorenz_inverse"],
@@ -147,13 +147,15 @@ def index() -> str:
     for name in (name for names in SECTIONS.values() for name in names):
         if name in recorded:
             printed = str(recorded[name]["printed"]).replace("|", "\\|")
-            lines.append(f"| [{name}]({name}.md) | {recorded[name]['seconds']} | {printed} |")
+            seconds = recorded[name]["seconds"] or "not measured"
+            lines.append(f"| [{name}]({name}.md) | {seconds} | {printed} |")
     return "\n".join([*lines, ""])
 
 
 INTRODUCTION = """{count} problems, each one file that runs alone, checks a number against an exact, published or
-independently computed value, and draws a picture. Every page has the source and a notebook. The seconds in the table at
-the end are about those of one processor core, start and compilation included."""
+independently computed value, and draws a picture. Every page has the source, and a notebook unless the example reads a
+file beside itself. The seconds in the table at the end are about those of one processor core on a busy machine, start
+(about five) and compilation included; `python docs/draw_gallery.py` measures them anew."""
 
 
 def _card(example: Example) -> str:

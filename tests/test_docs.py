@@ -115,6 +115,8 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\((?!http)([^)\s]+)\)", prose(page)):
         path, _, place = target.partition("#")
         file = (page.parent / path).resolve() if path else page
+        if file == PAGES / "gallery" / "index.md":
+            continue  # docs/gallery.py makes it when the site is built
         assert file.is_file(), f"{page.name}: {target}"
         places = (
             [anchor(heading) for heading in re.findall(r"^#+ (.*)", prose(file), flags=re.MULTILINE)] if place else []

@@ -16,32 +16,10 @@ SHORT = {
     "allen_cahn": {"epochs": 15, "tolerance": 0.01},
     "bayesian_decay": {"draws": 200, "tolerance": 0.5},
     "cavity": {"mesh_size": 1 / 16, "tolerance": 0.02},
-    "clamped_plate": {"epochs": 100, "tolerance": 0.1},
-    "composite_wall": {"epochs": 500, "tolerance": 0.05},
-    "conductivity_table": {"epochs": 500, "tolerance": 0.05},
-    "drum": {"epochs": 10, "tolerance": 0.1},
-    "heat_operator": {"epochs": 100, "samples": 50, "tolerance": 0.3},
-    "heat_robin": {"epochs": 10, "tolerance": 0.02},
-    "helmholtz": {"epochs": 20, "tolerance": 0.2},
-    "hidden_pressure": {"epochs": 20, "tolerance": 0.5},
-    "kdv": {"epochs": 40, "tolerance": 0.2},
-    "lora_ellipse": {"epochs": 500, "tolerance": 0.05},
-    "lorenz_inverse": {"epochs": 100, "tolerance": 0.1},
-    "lotka_volterra": {"epochs": 50, "tolerance": 0.1},
-    "love": {"epochs": 10, "tolerance": 0.01},
-    "memory": {"epochs": 15, "tolerance": 0.05},
-    "oscillators": {"epochs": 40, "tolerance": 0.5},
-    "periodic_transport": {"epochs": 20, "tolerance": 0.2},
-    "resume": {"epochs": 60, "tolerance": 1.0},
-    "schroedinger": {"epochs": 20, "tolerance": 0.2},
-    "stiff": {"epochs": 15, "tolerance": 1e-3},
-    "ten_dimensions": {"epochs": 10, "tolerance": 0.05},
-    "three_ways": {"epochs": 400, "tolerance": 0.2},
-    "torsion": {"epochs": 400, "tolerance": 0.05},
 }
 """Parameters with which an example takes seconds, where its own take longer."""
-WHOLE_ONLY = {"devices", "front", "sweep", "variational_line"}
-"""Examples that have no short form: they compare several runs, or a shorter one shows nothing."""
+QUICK = {"cantilever", "ground_state", "hanging_bar", "mesh_file", "radiation"}
+"""Examples that take seconds as they are."""
 
 
 def site_file(name):
@@ -82,13 +60,13 @@ def run(name, folder, monkeypatch, **changes):
     assert len(picture) > 5_000
 
 
-@pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - WHOLE_ONLY))
+@pytest.mark.parametrize("name", sorted(SHORT.keys() | QUICK))
 def test_short_form(name, tmp_path, monkeypatch):
     run(name, tmp_path, monkeypatch, **SHORT.get(name, {}))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(SHORT.keys() | WHOLE_ONLY))
+@pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - QUICK))
 def test_whole_form(name, tmp_path, monkeypatch):
     run(name, tmp_path, monkeypatch)
 
