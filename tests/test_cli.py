@@ -190,6 +190,5 @@ def test_every_package_is_in_the_wheel():
         pytest.skip("only the source tree has a pyproject.toml")
     listed = tomllib.loads(project.read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
     present = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "jno").rglob("__init__.py")}
-    assert set(listed) == present | {"jno._examples", "jno._examples.starters"}, (
-        "complete [tool.setuptools] packages in pyproject.toml"
-    )
+    folders = {"jno._examples", "jno._examples.gallery", "jno._examples.starters"}
+    assert set(listed) == present | folders, "complete [tool.setuptools] packages in pyproject.toml"
