@@ -31,6 +31,17 @@ class Balancer(abc.ABC):
 
     Attributes:
         least_loss: the least loss that a rule in an expression sees, unless the user chooses another.
+
+    Example:
+        >>> import jax.numpy as jnp, jno
+        >>> class Inverse(jno.fn.adaptive.Balancer):  # small losses weigh most
+        ...     def init(self, count):
+        ...         return ()
+        ...
+        ...     def step(self, state, losses):
+        ...         return len(losses) / losses / jnp.sum(1 / losses), state
+        >>> Inverse()([1.0, 3.0])
+        (1.5, 0.5)
     """
 
     least_loss: ClassVar[float] = 1e-12

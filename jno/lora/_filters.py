@@ -77,7 +77,17 @@ def partial_lora_trainable_filter(model: PyTree) -> PyTree:
 
 
 def adapter_count(model: PyTree) -> int:
-    """Number of adapted layers."""
+    """Number of adapted layers.
+
+    Args:
+        model: a module, as `Model.module` after ``jno.core`` has put adapters into it.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> net = eqx.nn.MLP(2, 1, width_size=8, depth=2, key=jax.random.PRNGKey(0))
+        >>> jno.lora.adapter_count(jno.lora.apply_lora(net, rank=2, key=jax.random.PRNGKey(1), target="layers/[01]"))
+        2
+    """
     return sum(map(is_wrapped, jax.tree_util.tree_leaves(model, is_leaf=is_wrapped)))
 
 

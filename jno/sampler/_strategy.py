@@ -51,6 +51,15 @@ class ResamplingStrategy:
     Raises:
         TypeError: `resample_every` or `start_epoch` is not an integer; a class with neither `choose` nor `resample`.
         ValueError: a number out of range.
+
+    Example:
+        >>> import jno, numpy as np
+        >>> class Shifted(jno.sampler.ResamplingStrategy):
+        ...     def resample(self, points, residuals, domain, tag, epoch, rng_key, candidates=None):
+        ...         return np.clip(points + 0.1, 0.0, 1.0)
+        >>> strategy = Shifted(resample_every=10)
+        >>> strategy.should_resample(10), strategy.should_resample(11)
+        (True, False)
     """
 
     needs_residuals: ClassVar[bool] = False

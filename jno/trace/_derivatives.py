@@ -41,7 +41,22 @@ class Derivative(Placeholder):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Jacobian(Derivative):
-    """First derivatives of ``target``: shape of the target for one variable, one more axis for several."""
+    """First derivatives of ``target``: shape of the target for one variable, one more axis for several.
+
+    What `Placeholder.d` and `jno.np.grad` return.
+
+    Args:
+        target: the expression.
+        variables: tuple of variables.
+        scheme: see *Scheme strings*. Default automatic differentiation.
+
+    Example:
+        >>> import jno
+        >>> x, y, _ = jno.domain.rect(mesh_size=0.5).variable("interior")
+        >>> derivative = (x * y).d(x)
+        >>> isinstance(derivative, jno.Jacobian), derivative.variables == (x,)
+        (True, True)
+    """
 
     scheme: str = "automatic_differentiation"
 
@@ -55,7 +70,22 @@ class Jacobian(Derivative):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Hessian(Derivative):
-    """Second derivatives of ``target``: their sum over the variables (``trace``) or the whole matrix."""
+    """Second derivatives of ``target``: their sum over the variables (``trace``) or the whole matrix.
+
+    What `Placeholder.laplacian`, `Placeholder.d2` and `Placeholder.hessian` return.
+
+    Args:
+        target: the expression.
+        variables: tuple of variables.
+        scheme: see *Scheme strings*. Default automatic differentiation.
+        trace: whether it is the sum. Default False.
+
+    Example:
+        >>> import jno
+        >>> x, y, _ = jno.domain.rect(mesh_size=0.5).variable("interior")
+        >>> (x * y).laplacian(x, y).trace, (x * y).hessian(x, y).trace
+        (True, False)
+    """
 
     scheme: str = "automatic_differentiation"
     trace: bool = False
@@ -89,7 +119,23 @@ class DerivativeSum(Derivative):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class NetworkGradient(Placeholder):
-    """Jacobian of ``target`` with respect to the (masked) inexact parameters of ``model``, flattened."""
+    """Jacobian of ``target`` with respect to the (masked) inexact parameters of ``model``, flattened.
+
+    What `Placeholder.grad` of a network returns.
+
+    Args:
+        target: the expression.
+        model: the network.
+        mask: which parameters. Default all.
+
+    Example:
+        >>> import jno
+        >>> x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
+        >>> k = jno.np.parameter((2,))
+        >>> u = k[0] * x + k[1]
+        >>> jno.core([u.mse]).eval(u.grad(k))[0].tolist()
+        [[0.0, 1.0], [0.5, 1.0], [1.0, 1.0]]
+    """
 
     child_fields: ClassVar[tuple[str, ...]] = ("target",)
     binds: ClassVar[bool] = True

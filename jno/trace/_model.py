@@ -59,6 +59,15 @@ class Model:
             a leaf is not sampled).
         posterior_diagnostics: arrays ``(chains, draws)`` by name, as far as the kernel has them: ``is_divergent``,
             ``acceptance_rate``, ``energy``; ``None`` for stochastic gradients and `vi`.
+
+    Example:
+        >>> import foundax, jax, jno, optax
+        >>> net = jno.nn(foundax.mlp(2, hidden_dims=8, key=jax.random.PRNGKey(0)), name="u")
+        >>> net.optimizer(optax.adam(1e-3)) is net
+        True
+        >>> x, y, _ = jno.domain.rect(mesh_size=0.5).variable("interior")
+        >>> jno.core([net(x, y).mse]).eval(net(x, y)).shape
+        (1, 9, 1)
     """
 
     @checked(name=TEXT, weight_path=PATH)

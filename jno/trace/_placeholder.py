@@ -26,6 +26,14 @@ class Placeholder(Logic, Node):
     Comparisons are element-wise and combined with ``&``, ``|`` and ``~``; only ``==`` and ``!=`` between two
     expressions compare identity, for which there are `equal` and `not_equal`.  An expression has no truth
     value.
+
+    Example:
+        >>> import jno
+        >>> x, y, _ = jno.domain.rect(mesh_size=0.5).variable("interior")
+        >>> u = jno.np.sin(x) * y
+        >>> residual = u.laplacian(x, y) + u  # the Laplacian of this u is -u
+        >>> residual.eval().shape, abs(residual.eval()).max().item() < 1e-6
+        ((1, 9, 1), True)
     """
 
     # --- arithmetic -------------------------------------------------------------------------------------------
@@ -192,6 +200,12 @@ class Placeholder(Logic, Node):
         Raises:
             TypeError: ``variable`` is not a `Variable` or ``scheme`` is not a string.
             ValueError: unknown scheme.
+
+        Example:
+            >>> import jno
+            >>> x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
+            >>> (x**3).d(x).eval().ravel().tolist()
+            [0.0, 0.75, 3.0]
         """
         return build_jacobian(self, (variable,), scheme, "d")
 
@@ -200,7 +214,21 @@ class Placeholder(Logic, Node):
         return self.d(variable, scheme)
 
     def d2(self, variable: object, scheme: str = AUTOMATIC) -> Placeholder:
-        r"""Second derivative :math:`\partial^2 u/\partial v^2`, component-wise."""
+        r"""Second derivative :math:`\partial^2 u/\partial v^2`, component-wise.
+
+        Args:
+            variable: one `Variable`.
+            scheme: as in `d`.
+
+        Returns:
+            Node of the shape of ``self``.
+
+        Example:
+            >>> import jno
+            >>> x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
+            >>> (x**3).d2(x).eval().ravel().tolist()
+            [0.0, 3.0, 6.0]
+        """
         return build_hessian(self, (variable,), scheme, "d2", trace=True)
 
     def dd(self, variable: object, scheme: str = AUTOMATIC) -> Placeholder:
@@ -208,11 +236,36 @@ class Placeholder(Logic, Node):
         return self.d2(variable, scheme)
 
     def laplacian(self, *variables: object, scheme: str = AUTOMATIC) -> Placeholder:
-        r"""Laplacian :math:`\sum_v \partial^2 u/\partial v^2` over the given variables, component-wise."""
+        r"""Laplacian :math:`\sum_v \partial^2 u/\partial v^2` over the given variables, component-wise.
+
+        Args:
+            *variables: at least one `Variable`; those that are left out do not count, such as time.
+            scheme: as in `d`.
+
+        Returns:
+            Node of the shape of ``self``.
+
+        Example:
+            >>> import jno
+            >>> x, y, _ = jno.domain.rect(mesh_size=0.5).variable("interior")
+            >>> (x**2 + 3 * y**2).laplacian(x, y).eval()[0, 0].tolist()
+            [8.0]
+        """
         return build_hessian(self, variables, scheme, "laplacian", trace=True)
 
     def hessian(self, *variables: object, scheme: str = AUTOMATIC) -> Placeholder:
-        """Matrix of second derivatives: ``(N, k, k)`` for a scalar, ``(N, D, k, k)`` for a ``D``-vector."""
+        """Matrix of second derivatives: ``(N, k, k)`` for a scalar, ``(N, D, k, k)`` for a ``D``-vector.
+
+        Args:
+            *variables: the ``k`` variables.
+            scheme: as in `d`.
+
+        Example:
+            >>> import jno
+            >>> x, y, _ = jno.domain.rect(mesh_size=0.5).variable("interior")
+            >>> (x**2 + 3 * x * y).hessian(x, y).eval()[0, 0].tolist()
+            [[2.0, 3.0], [3.0, 0.0]]
+        """
         return build_hessian(self, variables, scheme, "hessian", trace=False)
 
     def grad(self, *arguments: object, scheme: str = AUTOMATIC) -> Placeholder:
@@ -223,6 +276,12 @@ class Placeholder(Logic, Node):
 
         Raises:
             TypeError: no argument, or a mixture of networks and variables.
+
+        Example:
+            >>> import jno
+            >>> x, y, _ = jno.domain.rect(mesh_size=0.5).variable("interior")
+            >>> (2 * x - y).grad(x, y).eval()[0, 0].tolist()
+            [2.0, -1.0]
         """
         return build_gradient(self, arguments, scheme)
 
@@ -234,6 +293,12 @@ class Placeholder(Logic, Node):
         trapezoidal rule on the time levels of the window; the time of another ``domain.variable(...)`` call stays what
         it is, so that ``where(s < t, k * u(x, s), 0).integrate(s)`` is a Volterra integral (of second order in the
         step; it needs ``min_consecutive=None``).
+
+        Example:
+            >>> import jno
+            >>> x, _ = jno.domain.line((0, 3), mesh_size=0.1).variable("interior")
+            >>> round(x.integrate().eval().item(), 5)
+            4.5
         """
         return build_integral(self, var)
 

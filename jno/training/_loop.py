@@ -51,7 +51,10 @@ _Result = TypeVar("_Result")
 
 
 class NonFiniteLossWarning(RuntimeWarning):
-    """Training stopped because a loss became NaN or infinite."""
+    """Training stopped because a loss became NaN or infinite; the models have the last finite weights.
+
+    The warning names the constraints. ``JNO_STOP_ON_NONFINITE=0`` trains on, see `jno.utils.get_stop_on_nonfinite`.
+    """
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,7 +21,10 @@ _DRAW_STREAM = 0xD4A3
 
 
 class SamplingWarning(RuntimeWarning):
-    """Chains whose draws may not represent the posterior."""
+    """Chains whose draws may not represent the posterior: transitions diverged, for example.
+
+    The warning names the model and what to change.
+    """
 
 
 def write_posteriors(phases: Sequence[Phase], state: TrainState, models: Sequence[Model]) -> None:

@@ -29,7 +29,10 @@ _KEPT_ENTRIES = 20_000_000
 
 
 class SingularSystemError(ValueError):
-    """A matrix without an inverse."""
+    """A matrix without an inverse: the terms and conditions do not determine the unknown.
+
+    The message says what to add, such as `u.pin()` for a constant that the terms do not see.
+    """
 
 
 class DivergedError(ArithmeticError):
