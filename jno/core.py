@@ -75,7 +75,7 @@ class core(StoredProblem):
         self,
         constraints: object,
         mesh: tuple[int, ...] | None = (1, 1),
-        resume_from: str | None = None,
+        resume_from: str | Path | None = None,
         *,
         domain: object = None,
     ) -> None:
@@ -406,7 +406,7 @@ class core(StoredProblem):
                 about its gradient, residual and learning rate. ``0.0`` looks at everything.
 
         Returns:
-            the record, with :attr:`findings`; none when nothing was found.
+            the record, with ``findings``; none when nothing was found.
 
         Raises:
             ValueError: a core without constraints or with nothing to train, or one that waits for a checkpoint.

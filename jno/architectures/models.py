@@ -103,7 +103,7 @@ class nn:
         All of this is fixed: only the leaves of ``network`` are trained, and they are ``net.module.network``.
 
         Args:
-            network: as for :meth:`wrap`, called with one array ``(N, size)``; or a function ``size -> module``, so
+            network: as for `wrap`, called with one array ``(N, size)``; or a function ``size -> module``, so
                 that the number of inputs need not be counted: ``lambda size: foundax.mlp(size, key=key)``.
             inputs: the range of every column of a call, in its order: a domain (its coordinates, and the time where it
                 has one, see ``domain.bounds``), or a list of variables, pairs ``(low, high)``, and ``None`` for a
