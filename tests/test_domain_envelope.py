@@ -97,6 +97,16 @@ def test_values_that_change_in_time_and_vectors():
     np.testing.assert_allclose(vector[..., [0, -1], :].reshape(3, 2, 2), [[[1, -2], [0, 3]]] * 3, atol=1e-6)
 
 
+def test_values_at_points_with_times_of_their_own():
+    d = jno.domain.line(mesh_size=0.5, time=(0.0, 1.0))
+    x, t = d.variable("interior", (8, "sobol"))
+    u = d.dirichlet_envelope(mlp(2), {"left": lambda x, t: jno.np.sin(t), "right": t})
+    left, right, times = values(d, u(0.0 * x, t), u(0.0 * x + 1.0, t), t)
+    np.testing.assert_allclose(left.ravel(), np.sin(times.ravel()), atol=1e-6)
+    np.testing.assert_allclose(right.ravel(), times.ravel(), atol=1e-6)
+    assert np.ptp(times) > 0.5
+
+
 def test_values_that_agree_where_tags_meet():
     d = jno.domain.rect(mesh_size=0.5)
     x, y, _ = d.variable("interior")

@@ -122,7 +122,9 @@ def _column_of(fields: Float[jax.Array, "N F"], number: int) -> Float[jax.Array,
 
 def _time_of(domain: DomainView, tag: str) -> tuple[Variable, ...]:
     """The time of the points of a tag on a time-dependent domain."""
-    record = domain.samples.record(tag)
+    record, width = domain.samples.record(tag), domain.dimension
+    if record.times is not None:  # every point has a time of its own
+        return (Variable(record.tag, [width, width + 1], domain, axis="temporal"),)
     if not domain.is_time_dependent:
         return ()
     return (Variable(record.time_tag, [0, 1], domain, axis="temporal"),)
