@@ -6,6 +6,7 @@ import argparse
 import functools
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -22,7 +23,7 @@ from ._engd import engd_row
 from ._envelope import envelope_row
 from ._fresh_points import fresh_points_row
 from ._imports import import_seconds
-from ._measure import Effort, measure, measure_evaluation, measure_overhead, median, ratio
+from ._measure import BRIEF, TINY, Effort, measure, measure_evaluation, measure_overhead, median, ratio
 from ._report import show, summary, write
 from ._runners import BARE, SOLVE
 from ._sampling import sampling_row
@@ -39,8 +40,8 @@ def _import_row() -> dict[str, Any]:
     return {"seconds added to jax, equinox and optax": import_seconds(repetitions=9)}
 
 
-def _overhead_row() -> dict[str, Any]:
-    blocks = measure_overhead(PROBLEMS["poisson2d"], Size(points=250, width=32), Effort())
+def _overhead_row(effort: Effort | None = None) -> dict[str, Any]:
+    blocks = measure_overhead(PROBLEMS["poisson2d"], Size(points=250, width=32), effort or Effort())
     overhead = ratio(blocks[SOLVE], blocks[BARE])
     return {
         "solve / bare step, wall": overhead.wall,
@@ -49,7 +50,7 @@ def _overhead_row() -> dict[str, Any]:
     }
 
 
-_OTHER_ROWS: dict[str, Callable[[], dict[str, Any]]] = {
+_OTHER_ROWS: dict[str, Callable[..., dict[str, Any]]] = {
     "import": _import_row,
     "overhead": _overhead_row,
     "domain": domain_row,
@@ -67,23 +68,33 @@ _OTHER_ROWS: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 
+_ROWS_OF_AN_EFFORT = ("overhead", "sampling", "calls", "fresh_points")
+"""Those that can be measured in tiny."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Check that all competitors agree; measure and report unless ``--quick``.  Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="tiny sizes: check the numbers, measure nothing")
+    parser.add_argument("--brief", action="store_true", help="fewer and shorter blocks, one compilation")
+    parser.add_argument("--tiny", action="store_true", help="tiny sizes, measured for a moment: shows that all runs")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="where the results go (default: benchmarks/results)")
     parser.add_argument("ids", nargs="*", metavar="id", help=f"default: all of {[*PROBLEMS, *_OTHER_ROWS]}")
     options = parser.parse_args(arguments)
     ids = options.ids or [*PROBLEMS, *_OTHER_ROWS]
     unknown = [name for name in ids if name not in PROBLEMS and name not in _OTHER_ROWS]
     if unknown:
         parser.error(f"unknown id {', '.join(unknown)}; allowed: {', '.join([*PROBLEMS, *_OTHER_ROWS])}")
+    lasting = [name for name in ids if name in _OTHER_ROWS and name not in _ROWS_OF_AN_EFFORT]
+    if options.tiny and lasting:
+        parser.error(f"--tiny has no sizes for {', '.join(lasting)}; name other ids")
     jno.logger(log_print=(False, False))
     if options.quick:
         jax.config.update("jax_disable_most_optimizations", True)  # most of the time is compiling
     problems = [PROBLEMS[name] for name in ids if name in PROBLEMS]
     if missing():
         print(f"left out, not installed: {', '.join(missing())}")
-    wrong = [m for p in problems for m in disagreements(p, p.quick if options.quick else p.full)]
+    wrong = [m for p in problems for m in disagreements(p, p.quick if options.quick or options.tiny else p.full)]
     for message in wrong:
         print(message, file=sys.stderr)
     if wrong:
@@ -91,18 +102,19 @@ def main(arguments: list[str] | None = None) -> int:
     if options.quick:
         print(f"{', '.join(p.id for p in problems)}: jNO and all kernels compute the same losses")
         return 0
-    results = {name: _measured(name) for name in ids}
+    effort = TINY if options.tiny else BRIEF if options.brief else None
+    results = {name: _measured(name, effort) for name in ids}
     show(results)
-    print(f"written to {write(results)}")
+    print(f"written to {write(results, options.json)}")
     return 0
 
 
-def _measured(name: str) -> dict[str, Any]:
+def _measured(name: str, chosen: Effort | None) -> dict[str, Any]:
     if name in _OTHER_ROWS:
-        return _OTHER_ROWS[name]()
-    problem, effort = PROBLEMS[name], Effort()
-    evaluated = problem.full.points * problem.full.samples
-    return summary(measure(problem, effort), measure_evaluation(problem, effort), evaluated)
+        return _OTHER_ROWS[name](chosen) if name in _ROWS_OF_AN_EFFORT else _OTHER_ROWS[name]()
+    problem, effort = PROBLEMS[name], chosen or Effort()
+    size = effort.size(problem)
+    return summary(measure(problem, effort), measure_evaluation(problem, effort), size.points * size.samples)
 
 
 if __name__ == "__main__":

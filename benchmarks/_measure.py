@@ -28,6 +28,23 @@ class Effort:
     block_seconds: float = 0.8
     compilations: int = 3
     fewest_steps: int = 2
+    tiny: bool = False
+    """Take the tiny sizes of the problems: the figures mean nothing."""
+
+    def size(self, problem: Problem) -> Size:
+        """The size that is measured."""
+        return problem.quick if self.tiny else problem.full
+
+
+BRIEF = Effort(rounds=5, block_seconds=0.3, compilations=1)
+"""For a machine that is lent for minutes; what compiling takes is a single figure then."""
+TINY = Effort(rounds=2, block_seconds=0.01, compilations=1, tiny=True)
+"""Shows that everything runs."""
+
+
+def device_clock(duration: Seconds) -> float:
+    """Seconds by which blocks are cut: on a GPU the processor waits, on a busy machine the wall clock lies."""
+    return duration.processor if jax.default_backend() == "cpu" else duration.wall
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +111,7 @@ def fastest(rows: Mapping[str, Row], prefix: str) -> str:
 
 
 def measure(problem: Problem, effort: Effort) -> dict[str, Row]:
-    """Every competitor on the full size of a problem."""
+    """Every competitor on a problem."""
     contestants = competitors(problem)
     builds: dict[str, list[Seconds]] = {c.name: [] for c in contestants}
     firsts: dict[str, list[Seconds]] = {c.name: [] for c in contestants}
@@ -102,7 +119,7 @@ def measure(problem: Problem, effort: Effort) -> dict[str, Row]:
     for _ in range(effort.compilations):
         for contestant in contestants:
             begin = _Clocks()
-            runner = contestant.start(problem.full)
+            runner = contestant.start(effort.size(problem))
             builds[contestant.name].append(begin.elapsed())
             firsts[contestant.name].append(timed(functools.partial(runner.advance, 1)))
             runners[contestant.name] = runner
@@ -132,7 +149,7 @@ def _block_steps(runner: Runner, effort: Effort) -> int:
     count = effort.fewest_steps
     while True:
         runner.advance(count)  # calls of another length may compile something
-        duration = timed(functools.partial(runner.advance, count)).processor
+        duration = device_clock(timed(functools.partial(runner.advance, count)))
         if duration >= effort.block_seconds / 4:
             return max(effort.fewest_steps, round(count * effort.block_seconds / max(duration, 1e-9)))
         count *= 4
@@ -140,7 +157,7 @@ def _block_steps(runner: Runner, effort: Effort) -> int:
 
 def measure_evaluation(problem: Problem, effort: Effort) -> dict[str, Seconds]:
     """Duration of evaluating the field at all points of all samples, by name of the evaluator."""
-    functions = evaluators(problem, problem.full)
+    functions = evaluators(problem, effort.size(problem))
     for function in functions.values():
         jax.block_until_ready(function())
     found: dict[str, list[Seconds]] = {name: [] for name in functions}

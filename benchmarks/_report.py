@@ -141,11 +141,11 @@ def _plain(cell: float | str) -> str:
     return cell if isinstance(cell, str) else f"{cell:.3g}"
 
 
-def write(results: Mapping[str, dict[str, Any]]) -> Path:
-    """One file per run."""
+def write(results: Mapping[str, dict[str, Any]], path: Path | None = None) -> Path:
+    """One file per run: that of the path, or a new one among the results."""
     now = datetime.datetime.now(datetime.UTC)
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{now:%Y%m%d-%H%M%S}.json"
+    path = RESULTS / f"{now:%Y%m%d-%H%M%S}.json" if path is None else path
+    path.parent.mkdir(parents=True, exist_ok=True)
     machine = {
         "time": now.isoformat(timespec="seconds"),
         "jax": jax.__version__,

@@ -69,18 +69,23 @@ class SolveRunner:
         return [float(value) for value in history[-count:]]
 
     def temporary_bytes(self) -> int | None:
-        steps: list[Any] = []
-        original = Step.run
-
-        def run(step: Step, state: Any, data: Any, count: int) -> Any:
-            steps.append((step, state, data))
-            return original(step, state, data, count)
-
-        with unittest.mock.patch.object(Step, "run", run):
-            self.advance(1)
-        step, state, data = steps[0]
+        step, state, data = traced_step(lambda: self.advance(1))
         analysis = step.compiled(state, data).memory_analysis()
         return None if analysis is None else int(analysis.temp_size_in_bytes)
+
+
+def traced_step(train: Callable[[], object]) -> tuple[Step, Any, Any]:
+    """The compiled epochs that a training runs first, their state and their data."""
+    steps: list[Any] = []
+    original = Step.run
+
+    def run(step: Step, state: Any, data: Any, count: int) -> Any:
+        steps.append((step, state, data))
+        return original(step, state, data, count)
+
+    with unittest.mock.patch.object(Step, "run", run):
+        train()
+    return steps[0]
 
 
 class _Capture(jno.utils.Callback):

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import jno
 
 from ._case import Size
-from ._measure import Effort, Seconds, ratio, timed
+from ._measure import Effort, Seconds, device_clock, ratio, timed
 from .kernels import _mlp, poisson2d
 from .problems._parts import mlp, points_of, rectangle
 
@@ -44,22 +44,21 @@ _SAMPLERS = (
 )
 
 
-def sampling_row() -> dict[str, Any]:
+def sampling_row(effort: Effort | None = None) -> dict[str, Any]:
     """How many times as fast as the scan, by wall time and by processor time."""
     found = {}
     for sampler in _SAMPLERS:
-        speed = ratio(*reversed(_measured(_Solve(sampler), _Scan(sampler))))
+        speed = ratio(*reversed(_measured(_Solve(sampler), _Scan(sampler), effort or Effort())))
         found[f"{sampler.name}: speed of solve / scan, wall"] = speed.wall
         found[f"{sampler.name}: speed of solve / scan, processor"] = speed.processor
     return found
 
 
-def _measured(solve: _Solve, scan: _Scan) -> tuple[list[Seconds], list[Seconds]]:
+def _measured(solve: _Solve, scan: _Scan, effort: Effort) -> tuple[list[Seconds], list[Seconds]]:
     """Blocks of equally many transitions in turn: `solve` is called once per block, as by a user."""
-    effort = Effort()
     scan.advance(_FEW)
     step = timed(lambda: scan.advance(_FEW)).per(_FEW)
-    count = max(_FEW, round(effort.block_seconds / step.processor))
+    count = max(_FEW, round(effort.block_seconds / device_clock(step)))
     for _ in range(2):
         solve.advance(_FEW)  # going on compiles once more than beginning
     scan.advance(count)

@@ -124,7 +124,7 @@ class _OneByOne:
         return None
 
 
-def calls_row() -> dict[str, Any]:
+def calls_row(effort: Effort | None = None) -> dict[str, Any]:
     """Milliseconds that a call of `solve(1)` costs beside the same step in a bare loop, by both clocks."""
     size = Size(points=50, width=8, depth=2)
     runners = {
@@ -132,7 +132,7 @@ def calls_row() -> dict[str, Any]:
         for contestant in competitors(PROBLEMS["poisson2d"])
         if contestant.name in (SOLVE, BARE)
     }
-    blocks = interleaved(runners, Effort(block_seconds=0.2))
+    blocks = interleaved(runners, effort or Effort(block_seconds=0.2))
     pairs = list(zip(blocks[SOLVE], blocks[BARE], strict=True))
     return {
         "solve(1) beside its step, wall ms": 1e3 * statistics.median(a.wall - b.wall for a, b in pairs),
