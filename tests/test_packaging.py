@@ -163,7 +163,7 @@ def test_the_wheel_holds_the_library_and_nothing_else(distributions):
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "jno").rglob("*.py")}
     examples = {
         f"jno/_{path.relative_to(ROOT).as_posix()}"
-        for pattern in ("*.py", "starters/*.py", "data/*.csv")
+        for pattern in ("*.py", "gallery/*.py", "starters/*.py", "data/*.csv")
         for path in (ROOT / "examples").glob(pattern)
     }
     assert shipped == modules | examples | {"jno/py.typed"}
