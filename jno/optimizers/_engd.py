@@ -76,8 +76,9 @@ def engd(
     number.  With more than 256 parameters and residuals these would take most of the time: there ``G`` (with fewer
     residuals than parameters ``J J'``, in the form of Woodbury) is factorised for every damping, which stays above
     16 times machine precision; with ``rcond`` or ``gram_terms`` the singular values are computed all the same.
-    Where ``G`` is factorised and there are at least as many residuals as parameters, these are measured in units in
-    which its diagonal is one (Marquardt 1963), so that damping does not hold back the weights inside a network.
+    Where ``G`` is factorised and there are at least as many residuals as parameters, these are measured in units half
+    way between one (Levenberg) and those in which its diagonal is one (Marquardt 1963), so that damping holds back the
+    weights inside a network less.
     ``J`` itself is computed point by point where residuals at one point do not depend on the others, for about the
     price of one gradient.
 

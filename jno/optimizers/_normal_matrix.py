@@ -4,11 +4,13 @@ On one core the singular values of 1900 residuals by 921 parameters take 1.05 s,
 factorisations 0.01 s.  It has the square of the condition number, so that eigenvalues below the rounding of the
 largest one, which the singular values cut off as well, mean nothing: the damping stays above it.
 
-Parameters are measured in units in which their columns of the Jacobian have length one (Marquardt 1963): the damping
-then holds back all of them alike, where it would otherwise hardly let those move that change the residuals little, such
-as the weights inside a network whose output is still small.  On waves of two frequencies (1024 residuals, 501 weights)
-the loss falls from 5e4 to 2e-3 in 155 steps, and to 4e3 in units of one.  With fewer residuals than parameters the
-units are one: the shortest of all steps that fulfil the linear model would be another in other units.
+Parameters are measured in units of the square roots of the lengths of their columns of the Jacobian, half way between
+the damping of Levenberg, which hardly lets those move that change the residuals little, such as the weights inside a
+network whose output is still small, and that of Marquardt (1963), which lets them move as far as all others.  Waves
+of two frequencies (1024 residuals, 501 weights, loss 5e4 at the start) are at 4e3, 2e2 and 2e-3 after 155 steps in
+units of one, of square roots and of lengths; Helmholtz' equation with Fourier features ends after 80 steps with
+errors of 8e-5, 6e-5 and 3e-3.  With fewer residuals than parameters the units are one: the shortest of all steps that
+fulfil the linear model would be another in other units.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from jaxtyping import Array, Float, Int
 from ._gram_metric import Damped, Metric
 
 _POWER_STEPS = 20
-_LEAST_UNIT = 1e-4
+_LEAST_LENGTH = 1e-4
 """Shortest column that counts, relative to the longest: a parameter that changes nothing shall not run away."""
 _ROUNDINGS = 16
 """Multiple of the machine precision that the factorisation of a singular matrix needs on its diagonal."""
@@ -83,7 +85,7 @@ def _units(jacobian: Float[Array, "N P"]) -> Float[Array, " P"]:
     if jacobian.shape[0] < jacobian.shape[1]:
         return jnp.ones(jacobian.shape[1], jacobian.dtype)
     lengths = jnp.linalg.norm(jacobian, axis=0)
-    units = jnp.maximum(lengths, _LEAST_UNIT * jnp.max(lengths))
+    units = jnp.sqrt(jnp.maximum(lengths, _LEAST_LENGTH * jnp.max(lengths)))
     return jnp.where(units > 0.0, units, 1.0)
 
 
