@@ -406,7 +406,7 @@ class core(StoredProblem):
                 about its gradient, residual and learning rate. ``0.0`` looks at everything.
 
         Returns:
-            the record, with ``findings``; none when nothing was found.
+            the record, with `findings`; none when nothing was found.
 
         Raises:
             ValueError: a core without constraints or with nothing to train, or one that waits for a checkpoint.
