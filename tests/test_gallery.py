@@ -142,7 +142,8 @@ def execute(name, folder):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")  # of Jupyter's own packages
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_notebook_runs_and_shows_its_picture(name, tmp_path):
+def test_notebook_runs_and_shows_its_picture(name, tmp_path, monkeypatch):
+    monkeypatch.delenv("MPLBACKEND")  # the kernel chooses the one that shows pictures in notebooks
     *_, last = execute(name, tmp_path)
     shown = [kind for output in last.outputs for kind in output.get("data", {})]
     assert "image/png" in shown
