@@ -183,7 +183,7 @@ _CAUSAL = [
         lambda w: {"residual": w.own_time, "t": w.own_time},
         residual=operand,
         t=variable,
-        epsilon=_epsilon,
+        epsilon=positive,
         slices=integer(2),
     )
     for name in ("causal", "causal_weights")
