@@ -111,7 +111,7 @@ ILLNESSES = {
         lambda: poisson(weight=1e6, rate=1e-3), 30, ("magnitudes",), "gradient of walls is", "gradient_norm_balanced"
     ),
     "rounding": Illness(cancellation, 200, ("rounding",), "rounding of float32", "jax_enable_x64"),
-    "micrometres": Illness(in_micrometres, 30, ("inputs",), "runs from 0 to 1e-06", "divide the coordinates"),
+    "micrometres": Illness(in_micrometres, 30, ("inputs",), "runs from 0 to 1e-06", "scale the coordinates before"),
     "kilokelvins": Illness(
         lambda: on_a_line(lambda x: 1e4 * jno.np.sin(3 * x)), 30, ("outputs",), "are missing", "scale * net"
     ),

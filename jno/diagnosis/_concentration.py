@@ -41,7 +41,8 @@ def concentrated(examination: Examination) -> list[Finding]:
         if share > _CONCENTRATED:
             where, is_early = _place(field, worst)
             remedy = (
-                "train on a short time first, and let it grow: the later values follow from the first ones"
+                "train on a short time first, and let it grow, or take jno.fn.causal(residual, t): the later values "
+                "follow from the first ones"
                 if is_early
                 else "draw points where the residual is large: variable(..., resampling_strategy=jno.sampler.rad())"
             )

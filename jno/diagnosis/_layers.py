@@ -43,7 +43,7 @@ def _inputs(call: ModelCall, passage: Passage) -> list[Finding]:
     sizes, ranges = np.maximum(np.abs(lower), np.abs(upper)), upper - lower
     large = int(np.argmax(sizes))
     moving = np.flatnonzero(ranges > 0.0)
-    remedy = "divide the coordinates by their range before they enter: net((x - x0) / length, t / duration)"
+    remedy = "scale the coordinates before they enter: jno.nn.embed(module, domain), or net((x - x0) / length, t)"
     if sizes[large] > _LARGE_INPUT:
         number, place = float(sizes[large]), large
     elif len(moving) > 0 and rows.shape[1] <= _FEW_FEATURES and ranges[moving].min() < _SMALL_RANGE:
@@ -61,7 +61,10 @@ def _inputs(call: ModelCall, passage: Passage) -> list[Finding]:
 def _outputs(examination: Examination, call: ModelCall, passage: Passage) -> list[Finding]:
     name = call.describe()
     present = 0.0 if passage.outputs is None else float(np.abs(np.asarray(passage.outputs)).max(initial=0.0))
-    remedy = "write u = scale * net(x), with the size of the solution as scale, and divide the equation by it"
+    remedy = (
+        "give it the size of the solution, jno.nn.embed(..., magnitude=scale) or u = scale * net(x), and divide the "
+        "equation by it"
+    )
     needed = _needed_size(examination, call)
     if needed > _LARGE_OUTPUT and needed > present:
         statement = f"{name} returns at most {present:.2g}, and values of about {needed:.2g} are missing"

@@ -6,11 +6,12 @@ largest one, which the singular values cut off as well, mean nothing: the dampin
 
 Parameters are measured in units of the square roots of the lengths of their columns of the Jacobian, half way between
 the damping of Levenberg, which hardly lets those move that change the residuals little, such as the weights inside a
-network whose output is still small, and that of Marquardt (1963), which lets them move as far as all others.  Waves
-of two frequencies (1024 residuals, 501 weights, loss 5e4 at the start) are at 4e3, 2e2 and 2e-3 after 155 steps in
-units of one, of square roots and of lengths; Helmholtz' equation with Fourier features ends after 80 steps with
-errors of 8e-5, 6e-5 and 3e-3.  With fewer residuals than parameters the units are one: the shortest of all steps that
-fulfil the linear model would be another in other units.
+network whose output is still small, and that of Marquardt (1963), which lets them move as far as any.  Relative
+errors in units of square roots and of lengths, of cases in `benchmarks/accuracy` with seed 0 and two minutes: Burgers
+1d-C 1.4e-6 and 1.1e-4, Poisson 2d-C 1.2e-4 and 2.0e-4, KdV 2.4e-5 and 6.0e-5; only the waves of two frequencies of
+Wave 1d-C prefer lengths, 0.04 and 3e-4, and creep in units of one, 0.9.  Taking the better of two units in every step
+was no remedy there.  With fewer residuals than parameters the units are one: the shortest of all steps that fulfil
+the linear model would be another in other units.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _ROUNDINGS = 16
 
 @dataclasses.dataclass(frozen=True)
 class NormalMatrix(Metric):
-    """``J' J``, or ``J J'`` where there are fewer residuals than parameters; all relative to the columns of ``J``."""
+    """``J' J``, or ``J J'`` where there are fewer residuals than parameters; all in these units."""
 
     jacobian: Float[Array, "N P"]
     matrix: Float[Array, "K K"]
