@@ -1,5 +1,8 @@
 """rhat and ess against ArviZ, and against what is known of the chains."""
 
+import os
+import tempfile
+import unittest.mock
 import warnings
 
 import equinox as eqx
@@ -10,8 +13,13 @@ import pytest
 
 import jno
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # ArviZ announces its next version
+# ArviZ announces its next version once a day, in a file that two processes cannot write at once
+with (
+    warnings.catch_warnings(),
+    tempfile.TemporaryDirectory() as folder,
+    unittest.mock.patch.dict(os.environ, XDG_CACHE_HOME=folder),
+):
+    warnings.simplefilter("ignore")
     import arviz
 
 
