@@ -116,6 +116,32 @@ def test_one_point_of_many_is_not_all_of_them():
     agree([(k * u - u[1]).mse], domain, 0)
 
 
+@pytest.mark.parametrize(
+    ("function", "by_point"),
+    [
+        (lambda u, x: jnp.tanh(u) * jnp.cos(x), 1),
+        (lambda u, x: u * jnp.cumsum(x, axis=0), 0),
+        (lambda u, x: u * jnp.arange(len(x), dtype=x.dtype)[:, None], 0),  # points influence nothing, but are counted
+        (lambda u, x: u / len(x), 0),
+        (lambda u, x: u * jnp.asarray(np.linspace(1.0, 2.0, 7))[:, None], 0),  # a number for each of the seven points
+    ],
+)
+def test_functions_of_the_user(function, by_point):
+    domain = jno.domain.from_array({"interior": np.linspace(0.0, 1.0, 7)[:, None]})
+    x, _ = domain.variable("interior")
+    wrapped = jno.np.function(function, [network(1)(x), x])
+    agree([(wrapped - x).mse], domain, by_point)
+
+
+def test_derivatives_of_functions_of_the_user():
+    domain = jno.domain.line(mesh_size=0.25)
+    x, _ = domain.variable("interior")
+    net = network(1)
+    u = jno.np.function(lambda x: jnp.exp(-(x**2)), [x]) + x * net(x)
+    # the second one has derivatives of the function that are computed beforehand
+    agree([(u.d2(x) + jno.np.function(jnp.sin, [u])).mse, (u.d(x) - 1).mse], domain, 2)
+
+
 def complex_wave(net, x):
     """u' = i u for u = exp(ix): two outputs of a network make one complex expression."""
     parts = net(x)
@@ -128,7 +154,8 @@ def test_both_parts_of_complex_residuals_count():
     x, _ = domain.variable("interior")
     net = network(1, outputs=2)
     constraints = [(3 * complex_wave(net, x)[1].mse), (net(x)[..., 0] - x).mse]
-    ours, reference, _ = matrices(constraints, domain)
+    ours, reference, by_point = matrices(constraints, domain)
+    assert by_point == 2
     assert not np.iscomplexobj(ours)
     assert len(ours) == 3 * domain.points.size
     np.testing.assert_allclose(ours, reference, rtol=1e-10, atol=1e-12)

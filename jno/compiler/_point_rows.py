@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jno.trace import Derivative, ModelCall, Node, Pointwise, TensorTag, walk
+from jno.trace import Derivative, FunctionCall, ModelCall, Node, Pointwise, TensorTag, walk
 
-from ._coupling import OnPoints
+from ._coupling import OnPoints, same_values
 from ._finite_difference import uses_stencil
 from ._graph import spatial_tags
 from ._probes import is_pointwise, shapes_with_more_points
@@ -45,29 +45,46 @@ class PointRows:
         data: Arrays,
         key: Key | None,
     ) -> Float[Array, "R P"]:
-        """Derivatives of all entries of the value, in their order, by the parameters."""
+        """Derivatives of all entries of the value, in their order, by the parameters.
+
+        Of a complex value those of all real parts, and after them those of all imaginary parts.
+        """
+
+        def of_point(bound: Arrays) -> Float[Array, "parts C P"]:
+            def values(parameters: Float[Array, " P"]) -> Float[Array, "parts C"]:
+                (value,) = self._program.at_level(modules_of(parameters), bound)
+                entries = value.ravel()
+                return jnp.stack([entries.real, entries.imag]) if jnp.iscomplexobj(entries) else entries[None]
+
+            row, pull = jax.vjp(values, parameters)
+            if row.size == 1:
+                return pull(jnp.ones_like(row))[0][None, None]
+            units = jnp.eye(row.size, dtype=row.dtype).reshape(-1, *row.shape)
+            return jax.vmap(lambda cotangent: pull(cotangent)[0])(units).reshape(*row.shape, -1)
+
+        rows = self._at_points(of_point, data, key)
+        return jnp.moveaxis(rows, -3, 0).reshape(-1, parameters.size)
+
+    def values(self, modules: Modules, data: Arrays, key: Key | None) -> Array:
+        """The value at every point, computed there alone."""
+        return self._at_points(lambda bound: self._program.at_level(modules, bound)[0][0], data, key)
+
+    def _at_points(self, of_point: Callable[[Arrays], Array], data: Arrays, key: Key | None) -> Array:
+        """Something of every sample, level and point."""
 
         def at_level(arrays: Arrays, key: Key | None, window: object) -> list[Array]:
             del key, window
-            moving = {name: jnp.asarray(arrays[name]) for name in self._moving}
+            moving = {name: jnp.asarray(arrays[name]) for name in self._moving if name in arrays}
             fixed = {name: array for name, array in arrays.items() if name not in moving}
 
-            def of_point(point: dict[Name, Array]) -> Float[Array, "C P"]:
+            def at(point: dict[Name, Array]) -> Array:
                 bound: dict[Name, AnyArray] = {**fixed, **{name: row[None] for name, row in point.items()}}
+                return of_point(bound)
 
-                def values(parameters: Float[Array, " P"]) -> Float[Array, " C"]:
-                    (value,) = self._program.at_level(modules_of(parameters), bound)
-                    return value.ravel()
+            return [jax.lax.map(at, moving, batch_size=_POINTS)]
 
-                row, pull = jax.vjp(values, parameters)
-                if row.size == 1:
-                    return pull(jnp.ones_like(row))[0][None]
-                return jax.vmap(lambda cotangent: pull(cotangent)[0])(jnp.eye(row.size, dtype=row.dtype))
-
-            return [jax.lax.map(of_point, moving, batch_size=_POINTS)]
-
-        (rows,) = self._program.at_levels(at_level, data, key)
-        return rows.reshape(-1, parameters.size)
+        (result,) = self._program.at_levels(at_level, data, key)
+        return result
 
 
 def point_rows_for(program: Program) -> PointRows | None:
@@ -79,27 +96,48 @@ def point_rows_for(program: Program) -> PointRows | None:
     nodes = list(walk([root]))
     if any(uses_stencil(node) or (node.binds and not isinstance(node, Derivative)) for node in nodes):
         return None
+    rows = PointRows(program)
     with jax.ensure_compile_time_eval():
-        alone = _depends_on_its_point_alone(program, root, nodes, tags[0])
-    return PointRows(program) if alone and not _draws(program) else None
+        alone = _depends_on_its_point_alone(rows, program, root, nodes, tags[0])
+    return rows if alone and not _draws(program) else None
 
 
-def _depends_on_its_point_alone(program: Program, root: Node, nodes: list[Node], tag: str) -> bool:
-    if not any(isinstance(node, TensorTag) for node in nodes):
+def _depends_on_its_point_alone(rows: PointRows, program: Program, root: Node, nodes: list[Node], tag: str) -> bool:
+    wrapped = any(node.pointwise() is Pointwise.BY_FUNCTION for node in nodes)
+    if not wrapped and not any(isinstance(node, TensorTag) for node in nodes):
         return program.facts.point_tags[id(root)] == tag and is_pointwise(program)
-    # what reads data is tested as a whole: the facts know of points and time only
-    allowed = (Pointwise.YES, Pointwise.BY_MODEL, Pointwise.BY_SHAPE)
+    # what reads data or calls a wrapped function is tested as a whole: the facts know of points and time only
+    allowed = (Pointwise.YES, Pointwise.BY_MODEL, Pointwise.BY_SHAPE, Pointwise.BY_FUNCTION)
     if any(tag in program.graph.tags(node) and node.pointwise() not in allowed for node in nodes):
         return False
     if any(node.stops_gradient() for node in nodes):  # the test would not move what is below
+        return False
+    if any(isinstance(node, FunctionCall) and node.takes_key for node in nodes):
+        return False
+    modules = {model.layer_id: model.module for model in program.models}
+    if wrapped and not _is_itself_at_one_point(rows, program, modules):
         return False
     try:
         if shapes_with_more_points(program, 1) == shapes_with_more_points(program, 0):
             return False
     except ValueError:  # one row of the data for each point
         return False
-    modules = {model.layer_id: model.module for model in program.models}
     return not program.coupled([OnPoints(root, tag)], modules)
+
+
+def _is_itself_at_one_point(rows: PointRows, program: Program, modules: Modules) -> bool:
+    """Whether wrapped functions do not care how many points they get and which of them comes first."""
+
+    @jax.jit
+    def both(data: Arrays) -> tuple[Array, Array]:
+        (together,) = program(modules, data)
+        return together, rows.values(modules, data, None)
+
+    try:
+        together, alone = jax.device_get(both(program.few()))
+    except Exception:  # a function of the user's may fail in any way on one point
+        return False
+    return together.shape == alone.shape and same_values(together, alone)
 
 
 def _draws(program: Program) -> bool:

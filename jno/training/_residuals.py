@@ -109,7 +109,7 @@ class _Part:
     ) -> Float[Array, "R P"]:
         """Point by point where points do not influence each other; what couples them is differentiated together."""
         values = jax.eval_shape(lambda vector: self._targets(modules_of(vector), data, key), parameters)
-        by_point = {n: rows for n, rows in self._by_point.items() if not _is_complex(values[n])}
+        by_point = self._by_point
         blocks = {number: rows.jacobian(modules_of, parameters, data, key) for number, rows in by_point.items()}
         coupled = [number for number in range(len(self._weights)) if number not in by_point]
         blocks |= self._of_coupled(coupled, modules_of, parameters, data, key)
