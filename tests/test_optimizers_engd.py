@@ -282,6 +282,20 @@ def test_the_matrix_that_is_factorised_gives_the_steps_of_the_singular_values(sh
         np.testing.assert_allclose(damping.damping, state.damping)
 
 
+@pytest.mark.parametrize("shape", [(30, 13), (13, 30), (9, 3)])
+def test_the_gram_matrix_of_blocks(shape):
+    """Of the shorter side, relative to the largest entry, of columns in their units."""
+    with jax.enable_x64(True):
+        matrix = np.asarray(linear(*shape)[0])
+        metric = NormalMatrix.of(jnp.asarray(matrix))
+        scaled = matrix / np.abs(matrix).max()
+        if shape[0] >= shape[1]:
+            scaled = scaled / np.sqrt(np.linalg.norm(scaled, axis=0))
+        short = scaled if shape[0] >= shape[1] else scaled.T
+        np.testing.assert_allclose(metric.matrix, short.T @ short, rtol=1e-12, atol=1e-14)
+        np.testing.assert_array_equal(metric.matrix, metric.matrix.T)
+
+
 def test_damping_is_half_way_between_that_of_levenberg_and_that_of_marquardt():
     """Weights inside a network change residuals a hundred times less than those of its output, or more."""
     with jax.enable_x64(True):

@@ -1,6 +1,6 @@
 """The Gram matrix itself, factorised anew for every damping: for Jacobians whose singular values cost too much.
 
-On one core the singular values of 1900 residuals by 921 parameters take 1.05 s, this matrix 0.11 s and each of its
+On one core the singular values of 1900 residuals by 921 parameters take 1.05 s, this matrix 0.05 s and each of its
 factorisations 0.01 s.  It has the square of the condition number, so that eigenvalues below the rounding of the
 largest one, which the singular values cut off as well, mean nothing: the damping stays above it.
 
@@ -25,9 +25,11 @@ from jaxtyping import Array, Float, Int
 
 from ._gram_metric import Damped, Metric
 
-_POWER_STEPS = 20
+_POWER_STEPS = 8
 _LEAST_LENGTH = 1e-4
 """Shortest column that counts, relative to the longest: a parameter that changes nothing shall not run away."""
+_BLOCKS = 4
+"""Of rows, whose products are computed apart; more save little."""
 _ROUNDINGS = 16
 """Multiple of the machine precision that the factorisation of a singular matrix needs on its diagonal."""
 
@@ -52,8 +54,7 @@ class NormalMatrix(Metric):
         scaled = jacobian / size
         units = _units(scaled)
         scaled = scaled / units
-        short = scaled if scaled.shape[0] >= scaled.shape[1] else scaled.T
-        matrix = jnp.dot(short.T, short, precision=jax.lax.Precision.HIGHEST)
+        matrix = _of_products(scaled.T if scaled.shape[0] >= scaled.shape[1] else scaled)
 
         def power(_: int | Int[Array, ""], vector: Float[Array, " K"]) -> Float[Array, " K"]:
             image = matrix @ vector
@@ -80,6 +81,21 @@ class NormalMatrix(Metric):
         added = damping * self.largest
         raised = self.matrix + added * jnp.eye(len(self.matrix), dtype=self.matrix.dtype)
         return _Factorised(self, added, jnp.linalg.cholesky(raised))
+
+
+def _of_products(rows: Float[Array, "K M"]) -> Float[Array, "K K"]:
+    """Of the products of all rows, the blocks below the diagonal transposed for those above.
+
+    With blocks in rows that are contiguous, which is what the barrier is for, XLA takes 0.4 of its time for the whole
+    product of the same matrix with columns on a processor: 0.17 s instead of 0.44 s for 1477 rows of 2720.
+    """
+    rows = jax.lax.optimization_barrier(rows)
+    parts = jnp.array_split(rows, _BLOCKS)
+    below = [
+        [jnp.dot(a, b.T, precision=jax.lax.Precision.HIGHEST) for b in parts[: n + 1]] for n, a in enumerate(parts)
+    ]
+    sides = range(_BLOCKS)
+    return jnp.block([[below[i][j] if j <= i else below[j][i].T for j in sides] for i in sides])
 
 
 def _units(jacobian: Float[Array, "N P"]) -> Float[Array, " P"]:
