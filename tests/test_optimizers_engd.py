@@ -10,6 +10,7 @@ import pytest
 
 import jno
 from jno.optimizers import _engd, engd
+from jno.optimizers._alternating_units import AlternatingUnits
 from jno.optimizers._normal_matrix import NormalMatrix
 
 
@@ -171,7 +172,7 @@ def descent(loss, start, steps):
     def one(carry, _):
         p, state = carry
         updates, following = optimizer.update(jax.grad(loss)(p), state, p, value_fn=loss)
-        return (optax.apply_updates(p, updates), following), (loss(p), state.damping)
+        return (optax.apply_updates(p, updates), following), (loss(p), state.units.damping[0])
 
     return jax.jit(lambda p: jax.lax.scan(one, (p, optimizer.init(p)), length=steps)[1])(start)
 
@@ -201,7 +202,7 @@ def test_where_nothing_improves_the_weights_stay():
         start, optimizer = jnp.array([3.0]), engd()
         updates, state = optimizer.update(jnp.array([1.0]), optimizer.init(start), start, value_fn=loss)
         assert updates == 0.0
-        assert state.damping > 1.0  # the next step goes on from there
+        assert state.units.damping[0] > 1.0  # the next step goes on from there
 
 
 def test_directions_of_no_weight_are_left_out():
@@ -279,7 +280,7 @@ def test_the_matrix_that_is_factorised_gives_the_steps_of_the_singular_values(sh
         monkeypatch.setattr(_engd, "_BY_SINGULAR_VALUES", 1)
         factorised, damping = two_steps(engd())
         np.testing.assert_allclose(factorised, by_values, rtol=1e-7, atol=1e-9)
-        np.testing.assert_allclose(damping.damping, state.damping)
+        np.testing.assert_allclose(damping.units.damping[0], state.units.damping[0])
 
 
 @pytest.mark.parametrize("shape", [(30, 13), (13, 30), (9, 3)])
@@ -296,24 +297,48 @@ def test_the_gram_matrix_of_blocks(shape):
         np.testing.assert_array_equal(metric.matrix, metric.matrix.T)
 
 
-def test_damping_is_half_way_between_that_of_levenberg_and_that_of_marquardt():
+@pytest.mark.parametrize("exponent", [0.5, 1.0])
+def test_damping_is_that_of_marquardt_or_half_way_between_it_and_that_of_levenberg(exponent):
     """Weights inside a network change residuals a hundred times less than those of its output, or more."""
     with jax.enable_x64(True):
         matrix, right = linear(12, 5)
         columns = matrix * jnp.array([1e-2, 0.3, 1.0, 7.0, 50.0])
 
         def direction(jacobian):
-            metric = NormalMatrix.of(jacobian)
-            return metric.damped(jnp.asarray(0.1)).direction(metric.slope_of(right, lambda: metric.jacobian.T @ right))
+            metric = NormalMatrix.of(jacobian, exponent)
+            slope = metric.slope_of(right, lambda: metric.jacobian.T @ right)
+            return metric, metric.damped(jnp.asarray(0.1)).direction(slope)
 
-        lengths = np.linalg.norm(columns, axis=0)
-        halves = columns / np.sqrt(lengths)
-        damping = 0.1 * np.linalg.norm(halves, 2) ** 2
-        expected = np.linalg.solve(columns.T @ columns + damping * np.diag(lengths), columns.T @ right)
-        np.testing.assert_allclose(direction(columns), expected, rtol=1e-6)
-        unchanged = direction(matrix.at[:, 2].set(0.0))
+        metric, step = direction(columns)
+        units = np.linalg.norm(columns / metric.size, axis=0) ** exponent
+        largest = np.linalg.norm(columns / units, 2) ** 2
+        np.testing.assert_allclose(metric.largest * metric.size**2, largest, rtol=0.1)
+        gram = columns.T @ columns + 0.1 * metric.largest * metric.size**2 * np.diag(units**2)
+        np.testing.assert_allclose(step, np.linalg.solve(gram, columns.T @ right), rtol=1e-6)
+        _, unchanged = direction(matrix.at[:, 2].set(0.0))
         assert unchanged[2] == 0.0  # a parameter that changes nothing stays
         assert jnp.all(jnp.isfinite(unchanged))
+
+
+def test_units_take_turns_and_the_better_ones_stay():
+    """The loss falls by a factor in units of each kind: first the second ones are better, from the second cycle not."""
+    units, loss, used = AlternatingUnits.first(jnp.dtype(jnp.float32)), jnp.float32(1.0), []
+    for count in range(60):
+        chosen = int(units.chosen(jnp.int32(count)))
+        factor = ((0.9, 0.5) if count < 30 else (0.7, 0.8))[chosen]
+        units = units.after(jnp.int32(count), chosen, units.damping[chosen] * 2, loss, loss * factor)
+        loss, used = loss * factor, [*used, chosen]
+    assert used == [0] * 5 + [1] * 25 + [0] * 5 + [1] * 5 + [0] * 20
+    np.testing.assert_allclose(units.damping, [1e-3 * 2.0**30, 1e-3 * 2.0**30])  # each has its own
+    np.testing.assert_allclose(units.decrease, [-5 * np.log(0.7), -5 * np.log(0.8)], rtol=1e-5)
+
+
+def test_a_step_that_is_left_out_or_ends_at_zero_counts_without_becoming_infinite():
+    units = AlternatingUnits.first(jnp.dtype(jnp.float32)).after(
+        jnp.int32(0), 0, jnp.float32(1.0), jnp.float32(3.0), jnp.float32(3.0)
+    )
+    assert units.decrease[0] == 0.0
+    assert jnp.isfinite(units.after(jnp.int32(1), 0, jnp.float32(1.0), jnp.float32(3.0), jnp.float32(0.0)).decrease[0])
 
 
 def test_what_the_damped_step_promises_is_what_the_linear_model_gains():

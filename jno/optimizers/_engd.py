@@ -15,7 +15,8 @@ from jaxtyping import Array, Float, Int, PyTree
 from jno.trace import Node
 from jno.utils import FLAG, checked, is_number
 
-from ._damped_path import FIRST_DAMPING, Path, Undamped
+from ._alternating_units import EXPONENTS, AlternatingUnits
+from ._damped_path import Path, Undamped
 from ._gram_metric import Metric, SingularValues
 from ._jacobian import Vector, jacobian
 from ._normal_matrix import NormalMatrix
@@ -52,10 +53,10 @@ class DifferentiableLeastSquares(LeastSquares, Protocol):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class ENGDState:
-    """Steps done, the damping of the next one, and with ``gram_interval > 1`` the metric that is kept, ``(P, P)``."""
+    """Steps done, their units and damping, and with ``gram_interval > 1`` the metric that is kept, ``(P, P)``."""
 
     count: Int[Array, ""]
-    damping: Float[Array, ""]
+    units: AlternatingUnits
     metric: Any
 
 
@@ -76,9 +77,10 @@ def engd(
     number.  With more than 256 parameters and residuals these would take most of the time: there ``G`` (with fewer
     residuals than parameters ``J J'``, in the form of Woodbury) is factorised for every damping, which stays above
     16 times machine precision; with ``rcond`` or ``gram_terms`` the singular values are computed all the same.
-    Where ``G`` is factorised and there are at least as many residuals as parameters, these are measured in units half
-    way between one (Levenberg) and those in which its diagonal is one (Marquardt 1963), so that damping holds back the
-    weights inside a network less.
+    Where ``G`` is factorised and there are at least as many residuals as parameters, these are measured in units, so
+    that damping holds back the weights inside a network less: in those in which the diagonal of ``G`` is one
+    (Marquardt 1963), or half way between these and units of one (Levenberg), whichever let the loss fall more when
+    they were last tried, each for five steps of every thirty.
     ``J`` itself is computed point by point where residuals at one point do not depend on the others, for about the
     price of one gradient.
 
@@ -147,8 +149,8 @@ def engd(
                 f"engd: the parameters are {flat.dtype}, in which least squares have no accuracy; use at least "
                 "float32, for a model net.dtype(jnp.float32)"
             )
-        damping = jnp.asarray(FIRST_DAMPING, flat.dtype)
-        return ENGDState(jnp.zeros((), jnp.int32), damping, SingularValues.empty(flat) if gram_interval > 1 else ())
+        metric = SingularValues.empty(flat) if gram_interval > 1 else ()
+        return ENGDState(jnp.zeros((), jnp.int32), AlternatingUnits.first(flat.dtype), metric)
 
     def update(
         gradients: PyTree,
@@ -178,7 +180,9 @@ def engd(
             return matrix.astype(start.dtype)
 
         metric: Any = ()
-        short_side = min(jax.eval_shape(residual, start).size, start.size)
+        chosen: int | Int[Array, ""] = 0
+        residuals = jax.eval_shape(residual, start).size
+        short_side = min(residuals, start.size)
         if gram_interval > 1:
 
             def renewed(_: SingularValues) -> SingularValues:
@@ -188,7 +192,9 @@ def engd(
         elif short_side <= _DENSE and (short_side <= _BY_SINGULAR_VALUES or terms is not None or rcond is not None):
             metric = SingularValues.of(derivatives())
         elif short_side <= _DENSE:
-            metric = NormalMatrix.of(derivatives())
+            if residuals >= start.size and line_search:
+                chosen = state.units.chosen(state.count)
+            metric = NormalMatrix.of(derivatives(), jnp.asarray(EXPONENTS, start.dtype)[chosen])
         elif rcond is not None:
             raise ValueError(
                 f"engd(rcond={rcond!r}): with more than {_DENSE} parameters and residuals conjugate gradients "
@@ -198,7 +204,7 @@ def engd(
         def value(vector: Vector) -> Array:
             return value_fn(unravel(vector))
 
-        damping = state.damping
+        units = state.units
         if isinstance(metric, Metric):
             if isinstance(metric, SingularValues) and (terms is not None or gram_interval > 1):
                 slope = metric.slope(half)
@@ -208,14 +214,15 @@ def engd(
             step = undamped.direction
             if line_search:
                 path = Path(value, start, metric, slope, None if terms is not None else residual)
-                step, damping = path.step(undamped, damping)
+                step, damping = path.step(undamped, units.damping[chosen])
+                units = units.after(state.count, chosen, damping, value(start), value(start - step))
         else:
             step = _by_conjugate_gradients(residual, start, half if terms is not None else None)
             if line_search:
                 step = _halved(value, start, step)
         if not line_search:
             step = jnp.where(jnp.all(jnp.isfinite(step)), step, 0.0)
-        state = ENGDState(state.count + 1, damping, metric if gram_interval > 1 else ())
+        state = ENGDState(state.count + 1, units, metric if gram_interval > 1 else ())
         return unravel(-step.astype(start.dtype)), state
 
     return optax.GradientTransformationExtraArgs(init, update)

@@ -4,14 +4,9 @@ On one core the singular values of 1900 residuals by 921 parameters take 1.05 s,
 factorisations 0.01 s.  It has the square of the condition number, so that eigenvalues below the rounding of the
 largest one, which the singular values cut off as well, mean nothing: the damping stays above it.
 
-Parameters are measured in units of the square roots of the lengths of their columns of the Jacobian, half way between
-the damping of Levenberg, which hardly lets those move that change the residuals little, such as the weights inside a
-network whose output is still small, and that of Marquardt (1963), which lets them move as far as any.  Relative
-errors in units of square roots and of lengths, of cases in `benchmarks/accuracy` with seed 0 and two minutes: Burgers
-1d-C 1.4e-6 and 1.1e-4, Poisson 2d-C 1.2e-4 and 2.0e-4, KdV 2.4e-5 and 6.0e-5; only the waves of two frequencies of
-Wave 1d-C prefer lengths, 0.04 and 3e-4, and creep in units of one, 0.9.  Taking the better of two units in every step
-was no remedy there.  With fewer residuals than parameters the units are one: the shortest of all steps that fulfil
-the linear model would be another in other units.
+Parameters are measured in units, powers of the lengths of their columns of the Jacobian (`_alternating_units`).  With
+fewer residuals than parameters the units are one: the shortest of all steps that fulfil the linear model would be
+another in other units.
 """
 
 from __future__ import annotations
@@ -47,12 +42,12 @@ class NormalMatrix(Metric):
     """The largest eigenvalue of ``matrix``."""
 
     @classmethod
-    def of(cls, jacobian: Float[Array, "N P"]) -> NormalMatrix:
-        """From the matrix of derivatives."""
+    def of(cls, jacobian: Float[Array, "N P"], exponent: float | Float[Array, ""] = 0.5) -> NormalMatrix:
+        """From the matrix of derivatives; units are that power of the lengths of its columns."""
         size = jnp.max(jnp.abs(jacobian))
         size = jnp.where(size > 0.0, size, 1.0)
         scaled = jacobian / size
-        units = _units(scaled)
+        units = _units(scaled, exponent)
         scaled = scaled / units
         matrix = _of_products(scaled.T if scaled.shape[0] >= scaled.shape[1] else scaled)
 
@@ -98,11 +93,11 @@ def _of_products(rows: Float[Array, "K M"]) -> Float[Array, "K K"]:
     return jnp.block([[below[i][j] if j <= i else below[j][i].T for j in sides] for i in sides])
 
 
-def _units(jacobian: Float[Array, "N P"]) -> Float[Array, " P"]:
+def _units(jacobian: Float[Array, "N P"], exponent: float | Float[Array, ""]) -> Float[Array, " P"]:
     if jacobian.shape[0] < jacobian.shape[1]:
         return jnp.ones(jacobian.shape[1], jacobian.dtype)
     lengths = jnp.linalg.norm(jacobian, axis=0)
-    units = jnp.sqrt(jnp.maximum(lengths, _LEAST_LENGTH * jnp.max(lengths)))
+    units = jnp.maximum(lengths, _LEAST_LENGTH * jnp.max(lengths)) ** exponent
     return jnp.where(units > 0.0, units, 1.0)
 
 
