@@ -94,7 +94,7 @@ def ranges(inputs):
 
 
 def test_ranges_of_domains():
-    rect = jno.domain.rect(x_range=(0, 2e-6), y_range=(1, 3), mesh_size=1e-6, time=(0, 5, 3))
+    rect = jno.domain.equi_distant_rect(x_range=(0, 2e-6), y_range=(1, 3), nx=2, ny=2, time=(0, 5, 3))
     x, y, t = rect.variable("boundary")
     np.testing.assert_allclose(ranges(rect), [(0, 2e-6), (1, 3), (0, 5)])
     np.testing.assert_allclose(ranges([t, (-1, 7), y]), [(0, 5), (-1, 7), (1, 3)])
