@@ -57,8 +57,18 @@ def test_schemes_in_two_dimensions(square, scheme):
     np.testing.assert_array_equal(hessian, np.swapaxes(hessian, -1, -2))
 
 
-@pytest.mark.parametrize("vector", [False, True], ids=["scalar", "vector"])
-@pytest.mark.parametrize("scheme", FD_SCHEMES)
+SCALARS_TOO = (FD, f"{FD}:cotangent")
+"""Schemes whose scalar targets are not left to the slow tests."""
+TARGETS = [
+    *[pytest.param(scheme, True, id=f"{scheme}-vector") for scheme in FD_SCHEMES],
+    *[
+        pytest.param(scheme, False, id=f"{scheme}-scalar", marks=[] if scheme in SCALARS_TOO else [pytest.mark.slow])
+        for scheme in FD_SCHEMES
+    ],
+]
+
+
+@pytest.mark.parametrize(("scheme", "vector"), TARGETS)
 def test_operators_and_targets_of_every_scheme(square, scheme, vector):
     """All nodes count, those on the boundary too; errors of a mesh of 20 cells per axis."""
     _, (x, y), points = square

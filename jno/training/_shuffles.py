@@ -6,12 +6,13 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Int, UInt32
 
 from jno.utils import Shuffle as Shuffle
 
-_STEP_BITS = 31
-"""A number of a batch has that many bits."""
+_STEP_BITS = 32
+"""A number of a batch has at most that many bits, a power of two."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,15 +46,16 @@ class Passes:
     def _place(self, number: Int[Array, ""]) -> tuple[UInt32[Array, ""], UInt32[Array, ""]]:
         """The pass in which a batch begins, and its place in the order there.
 
-        The product of number and size needs more than 32 bits, so it is divided bit by bit.
+        The product of number and size needs more than 32 bits, so it is divided bit by bit: each bit that is set adds
+        whole passes and a place in a pass, and two places make a pass where they reach the number of rows. Adding
+        the bits in pairs takes a tenth of the operations of adding one after the other.
         """
-        bits, rows = number.astype(jnp.uint32), jnp.uint32(self.rows)
-        passed = place = jnp.uint32(0)
-        for bit in range(_STEP_BITS):
-            quotient, remainder = divmod(self.size << bit, self.rows)
-            is_set = (bits >> bit) & 1
-            place = place + is_set * jnp.uint32(remainder)
-            turned = (place >= rows).astype(jnp.uint32)
-            place = place - turned * rows
-            passed = passed + is_set * jnp.uint32(quotient % 2**32) + turned
-        return passed, place
+        multiples = [divmod(self.size << bit, self.rows) for bit in range(_STEP_BITS)]
+        passes, places = np.array([(quotient % 2**32, remainder) for quotient, remainder in multiples], np.uint32).T
+        is_set = (number.astype(jnp.uint32) >> np.arange(_STEP_BITS, dtype=np.uint32)) & 1
+        passed, place = is_set * passes, is_set * places
+        while (half := place.size // 2) > 0:
+            passed, place = passed[:half] + passed[half:], place[:half] + place[half:]
+            turned = (place >= np.uint32(self.rows)).astype(jnp.uint32)
+            passed, place = passed + turned, place - turned * np.uint32(self.rows)
+        return passed[0], place[0]
