@@ -45,6 +45,23 @@ def _default_settings(monkeypatch, tmp_path_factory):
     _reset()
 
 
+@pytest.fixture
+def settings_files(tmp_path, monkeypatch):
+    """Return a function that writes the user's file and that of the working directory, ``tmp_path / "project"``."""
+    home, folder = tmp_path / "home" / ".jno", tmp_path / "project"
+    home.mkdir(parents=True)
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(_config, "_user_file", lambda: home / "config.toml")
+
+    def write(user="", project=""):
+        (home / "config.toml").write_text(user)
+        (folder / ".jno.toml").write_text(project)
+        _config.forget_config()
+
+    return write
+
+
 @pytest.fixture(scope="module")
 def square():
     """A square of nine nodes and the variables of its interior."""

@@ -1,8 +1,10 @@
 """Programs in fresh processes: what differs between processes is not seen in one."""
 
+import contextlib
 import json
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 
@@ -28,3 +30,14 @@ def result_of(process, timeout=500):
     assert process.returncode == 0, output
     (result,) = [line for line in output.splitlines() if line.startswith("RESULT ")]
     return json.loads(result.removeprefix("RESULT "))
+
+
+@contextlib.contextmanager
+def longest_file(size):
+    """Within the block this process cannot make files longer than so many bytes: pytest's own output may be one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -1,5 +1,6 @@
 """`jno inspect`: what every format holds; damaged and hostile files end with one clear line and status 1."""
 
+import contextlib
 import os
 import pickle
 import struct
@@ -53,7 +54,7 @@ def files(tmp_path_factory):
     np.save(folder / "field.npy", np.zeros((4, 2), np.float32))
     eqx.tree_serialise_leaves(folder / "net.eqx", net.module)
     (folder / "losses.csv").write_text("epoch,loss\n1,0.5\n2,0.25\n")
-    with Journal(folder / "sweep.jsonl", {"budget": 3}, 1) as journal:
+    with contextlib.closing(Journal(folder / "sweep.jsonl", {"budget": 3}, 1)) as journal:
         journal.add(Outcome(0, {"width": 8}, 0.5, 1.0))
         journal.add(Outcome(1, {"width": 16}, 0.25, 1.0))
         journal.add(Outcome(2, {"width": 32}, None, 1.0, error="ValueError: x"))

@@ -12,7 +12,7 @@ import tensorstore
 
 import jno
 from jno.tuner._journal import Journal
-from jno.utils import CheckpointFolder, Limits, _config, get_limits, load, parsed_json, read_npy, read_npz, save
+from jno.utils import CheckpointFolder, Limits, get_limits, load, parsed_json, read_npy, read_npz, save
 from jno.utils._saved_file import MAGIC
 
 
@@ -164,50 +164,36 @@ def test_large_text(tmp_path, monkeypatch):
 
 
 # --- settings ---------------------------------------------------------------------------------------------------
-@pytest.fixture
-def files(tmp_path, monkeypatch):
-    """Return a writer of the user's file and that of the working directory."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(_config, "_user_file", lambda: tmp_path / "user.toml")
-
-    def write(user="", project=""):
-        (tmp_path / "user.toml").write_text(user)
-        (tmp_path / ".jno.toml").write_text(project)
-        _config.forget_config()
-
-    return write
-
-
-def test_the_working_directory_only_lowers_limits(files, monkeypatch):
-    files("[limits]\ndepth = 50\n", "[limits]\ndepth = 20\ntext_bytes = 1000\n")
+def test_the_working_directory_only_lowers_limits(settings_files, monkeypatch):
+    settings_files("[limits]\ndepth = 50\n", "[limits]\ndepth = 20\ntext_bytes = 1000\n")
     assert (get_limits().depth, get_limits().text_bytes) == (20, 1000)
     assert jno.get_config() == {"limits": {"depth": 20, "text_bytes": 1000}}
-    files("[limits]\ndepth = 50\n", "[limits]\ndepth = 51\n")
+    settings_files("[limits]\ndepth = 50\n", "[limits]\ndepth = 51\n")
     with pytest.raises(
-        ValueError, match=r"\.jno\.toml: \[limits\] depth = 51 is above the 50 of .*user\.toml.*only lower"
+        ValueError, match=r"\.jno\.toml: \[limits\] depth = 51 is above the 50 of .*config\.toml.*only lower"
     ):
         get_limits()
-    files("", "[limits]\nunpacked_bytes = 1000000000000\n")
+    settings_files("", "[limits]\nunpacked_bytes = 1000000000000\n")
     with pytest.raises(ValueError, match="unpacked_bytes = 1000000000000 is above the 268435456 of the default"):
         get_limits()
     monkeypatch.setenv("JNO_LIMIT_UNPACKED_BYTES", "7")
     assert get_limits().unpacked_bytes == 7
-    files("[limits]\ndepth = 5000\n")
+    settings_files("[limits]\ndepth = 5000\n")
     assert get_limits().depth == 5000
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "1e9", "many"])
-def test_wrong_limits(files, monkeypatch, text):
+def test_wrong_limits(settings_files, monkeypatch, text):
     monkeypatch.setenv("JNO_LIMIT_DEPTH", text)
     with pytest.raises(ValueError, match="Invalid JNO_LIMIT_DEPTH: it must be a positive integer, such as 100"):
         get_limits()
-    files(project="[limits]\ndepth = 0\n")
+    settings_files(project="[limits]\ndepth = 0\n")
     with pytest.raises(ValueError, match=r"\[limits\] depth must be at least 1, got 0"):
         jno.load_config()
 
 
-def test_a_deep_configuration_file(files):
-    files(project="a = " + "[" * 5000 + "]" * 5000)
+def test_a_deep_configuration_file(settings_files):
+    settings_files(project="a = " + "[" * 5000 + "]" * 5000)
     with pytest.raises(ValueError, match=r"\.jno\.toml is nested more than 100 deep"):
         jno.get_seed()
 

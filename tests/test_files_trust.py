@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization as pem_format
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 import jno
-from jno.utils import SignatureError, _config, get_rsa_private_key, get_rsa_public_key, load_config, shown_path
+from jno.utils import SignatureError, get_rsa_private_key, get_rsa_public_key, load_config, shown_path
 from jno.utils.statistics import statistics
 
 
@@ -38,41 +38,24 @@ def pairs(tmp_path_factory):
     return [written_pair(tmp_path_factory.mktemp("keys") / name) for name in ("mine", "theirs")]
 
 
-@pytest.fixture
-def sources(tmp_path, monkeypatch):
-    """Return a function that writes the user's file and that of the working directory."""
-    home, project = tmp_path / "home" / ".jno", tmp_path / "project"
-    home.mkdir(parents=True)
-    project.mkdir()
-    monkeypatch.chdir(project)
-    monkeypatch.setattr(_config, "_user_file", lambda: home / "config.toml")
-
-    def write(user="", project_text=""):
-        (home / "config.toml").write_text(user)
-        (project / ".jno.toml").write_text(project_text)
-        _config.forget_config()
-
-    return write
-
-
 def rsa_table(**entries):
     return "[rsa]\n" + "".join(f'{name} = "{value}"\n' for name, value in entries.items())
 
 
 # --- the lattice of keys ----------------------------------------------------------------------------------------
-def test_the_working_directory_adds_a_key(sources, pairs):
-    sources(project_text=rsa_table(public_key=pairs[0] / "public.pem"))
+def test_the_working_directory_adds_a_key(settings_files, pairs):
+    settings_files(project=rsa_table(public_key=pairs[0] / "public.pem"))
     assert get_rsa_public_key() == str(pairs[0] / "public.pem")
 
 
-def test_the_working_directory_does_not_replace_the_users_key(sources, pairs, monkeypatch, tmp_path):
+def test_the_working_directory_does_not_replace_the_users_key(settings_files, pairs, monkeypatch, tmp_path):
     mine, theirs = pairs
     jno.save(Exploding(), "x.jno", private_key_path=theirs / "private.pem")
-    sources(rsa_table(public_key=mine / "public.pem"), rsa_table(public_key=theirs / "public.pem"))
+    settings_files(rsa_table(public_key=mine / "public.pem"), rsa_table(public_key=theirs / "public.pem"))
     message = r"\.jno\.toml names another public key, '.*theirs/public\.pem', than .*config\.toml, '.*mine/public\.pem'"
     with pytest.raises(SignatureError, match=message):
         jno.load("x.jno")
-    sources(rsa_table(path=mine), rsa_table(path=theirs))
+    settings_files(rsa_table(path=mine), rsa_table(path=theirs))
     for get in (get_rsa_public_key, get_rsa_private_key):
         with pytest.raises(SignatureError, match="a working directory cannot replace the user's key"):
             get()
@@ -85,52 +68,52 @@ def test_the_working_directory_does_not_replace_the_users_key(sources, pairs, mo
         jno.load("x.jno", theirs / "public.pem")
 
 
-def test_a_copy_of_the_users_key_is_the_same_key(sources, pairs, tmp_path):
+def test_a_copy_of_the_users_key_is_the_same_key(settings_files, pairs, tmp_path):
     copied = tmp_path / "project" / "public.pem"
     copied.write_bytes((pairs[0] / "public.pem").read_bytes())
-    sources(rsa_table(public_key=pairs[0] / "public.pem"), rsa_table(public_key="public.pem"))
+    settings_files(rsa_table(public_key=pairs[0] / "public.pem"), rsa_table(public_key="public.pem"))
     assert get_rsa_public_key() == str(pairs[0] / "public.pem")  # whose content no project can change
 
 
-def test_relative_keys_start_at_their_file(sources, pairs, tmp_path):
-    sources(rsa_table(public_key="mine.pem"))
+def test_relative_keys_start_at_their_file(settings_files, pairs, tmp_path):
+    settings_files(rsa_table(public_key="mine.pem"))
     assert get_rsa_public_key() == str(tmp_path / "home" / ".jno" / "mine.pem")
-    sources("", rsa_table(path="keys"))
+    settings_files("", rsa_table(path="keys"))
     assert get_rsa_private_key() == str(tmp_path / "project" / "keys" / "private.pem")
 
 
 @pytest.mark.parametrize("value", ["", " "])
-@pytest.mark.parametrize("source", ["user", "project_text"])
-def test_an_empty_key_in_a_file_is_an_error(sources, pairs, source, value):
+@pytest.mark.parametrize("source", ["user", "project"])
+def test_an_empty_key_in_a_file_is_an_error(settings_files, pairs, source, value):
     jno.save(Exploding(), "x.jno")
-    other = {"user": "project_text", "project_text": "user"}[source]
-    sources(**{source: rsa_table(public_key=value), other: rsa_table(public_key=pairs[0] / "public.pem")})
+    other = {"user": "project", "project": "user"}[source]
+    settings_files(**{source: rsa_table(public_key=value), other: rsa_table(public_key=pairs[0] / "public.pem")})
     name = r"config\.toml" if source == "user" else r"\.jno\.toml"
     with pytest.raises(ValueError, match=rf"{name}: \[rsa\] public_key is empty.*does not switch a check off"):
         jno.load("x.jno")
 
 
 @pytest.mark.parametrize("name", ["JNO_RSA_PUBLIC_KEY", "JNO_RSA_PATH"])
-def test_an_empty_variable_is_an_error(sources, pairs, monkeypatch, name):
+def test_an_empty_variable_is_an_error(settings_files, pairs, monkeypatch, name):
     jno.save(Exploding(), "x.jno")
-    sources(rsa_table(public_key=pairs[0] / "public.pem"))
+    settings_files(rsa_table(public_key=pairs[0] / "public.pem"))
     monkeypatch.setenv(name, "")
     with pytest.raises(SignatureError, match=f"{name} is empty.*Unset it or name a file"):
         jno.load("x.jno")
 
 
-def test_the_merged_configuration_shows_the_key_that_counts(sources):
-    sources(rsa_table(public_key="/mine.pem"), rsa_table(public_key="/theirs.pem") + "[jno]\nseed = 3\n")
+def test_the_merged_configuration_shows_the_key_that_counts(settings_files):
+    settings_files(rsa_table(public_key="/mine.pem"), rsa_table(public_key="/theirs.pem") + "[jno]\nseed = 3\n")
     assert load_config() == {"rsa": {"public_key": "/mine.pem"}, "jno": {"seed": 3}}
 
 
 # --- pickles ----------------------------------------------------------------------------------------------------
-def test_pickled_constants_are_refused_where_a_key_is_configured(sources, pairs, tmp_path):
+def test_pickled_constants_are_refused_where_a_key_is_configured(settings_files, pairs, tmp_path):
     path = tmp_path / "k.pkl"
     path.write_bytes(pickle.dumps({"a": 1.0}))
     assert jno.np.constant("k", path).a.value == 1.0
     path.write_bytes(pickle.dumps({"a": Exploding()}))
-    sources(project_text=rsa_table(public_key=pairs[0] / "public.pem"))
+    settings_files(project=rsa_table(public_key=pairs[0] / "public.pem"))
     with pytest.raises(SignatureError, match=r"k\.pkl' is a pickle, which cannot be signed.*jno\.save\(constants"):
         jno.np.constant("k", path)
     jno.save({"a": 2.0}, tmp_path / "k.jno", private_key_path=pairs[0] / "private.pem")

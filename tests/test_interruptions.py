@@ -148,24 +148,16 @@ def test_before_anything_is_built():
 
 
 @pytest.mark.slow
-def test_while_chains_adapt():
-    result = interrupted(ADAPTATION, "INFO: u: window adaptation")
-    assert result["reason"].startswith("interrupted ")
-    assert_usable(result)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("delay", [0.5, 2.0])
-def test_while_pathfinder_looks_for_the_start(delay):
-    result = interrupted(PATHFINDER, "READY", delay=delay)
-    assert result["reason"].startswith("interrupted ")
-    assert_usable(result)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("lines", [1, 5])
-def test_while_data_are_read(lines):
-    result = interrupted(DATA, "READING", lines=lines)
+@pytest.mark.parametrize(
+    ("script", "line", "moment"),
+    [
+        pytest.param(ADAPTATION, "INFO: u: window adaptation", {}, id="chains adapt"),
+        *(pytest.param(PATHFINDER, "READY", {"delay": delay}, id=f"pathfinder {delay}") for delay in (0.5, 2.0)),
+        *(pytest.param(DATA, "READING", {"lines": lines}, id=f"data are read {lines}") for lines in (1, 5)),
+    ],
+)
+def test_while_it_prepares(script, line, moment):
+    result = interrupted(script, line, **moment)
     assert result["reason"].startswith("interrupted ")
     assert_usable(result)
 

@@ -1,10 +1,8 @@
 """CSVLogger, called as training calls it; the files are read by the csv module and by NumPy."""
 
-import contextlib
 import csv
 import dataclasses
 import pickle
-import resource
 import signal
 import subprocess
 import sys
@@ -14,6 +12,7 @@ import warnings
 import numpy as np
 import optax
 import pytest
+from processes import longest_file
 
 import jno
 from jno.loggers import CSVLogger, RunDescription
@@ -262,17 +261,6 @@ def test_training_says_that_it_goes_on(tmp_path):
 
 
 # --- a disk that fails --------------------------------------------------------------------------------------------
-@contextlib.contextmanager
-def longest_file(size):
-    """Within the block this process cannot make files longer than so many bytes: pytest's own output may be one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_a_full_disk_does_not_stop_training(tmp_path):
     path = tmp_path / "loss.csv"
     logger = CSVLogger(path)

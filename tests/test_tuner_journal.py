@@ -4,9 +4,9 @@ import contextlib
 import json
 import math
 import os
-import resource
 
 import pytest
+from processes import longest_file
 
 from jno.tuner._journal import Journal
 from jno.tuner._search import Resources, search
@@ -103,9 +103,9 @@ def test_a_first_line_that_a_crash_cut_off_is_written_anew(tmp_path):
 def test_labels_may_hold_other_ends_of_lines(tmp_path):
     path = tmp_path / "sweep.jsonl"
     outcome = Outcome(0, {"name": "a\u2028b\x85c"}, 0.5, 0.25)
-    with Journal(path, ABOUT, 1) as journal:
+    with contextlib.closing(Journal(path, ABOUT, 1)) as journal:
         journal.add(outcome)
-    with Journal(path, ABOUT, 1) as journal:
+    with contextlib.closing(Journal(path, ABOUT, 1)) as journal:
         assert journal.outcome_of(Trial(0, {}, outcome.labels)) == outcome
 
 
@@ -207,17 +207,6 @@ def test_outcomes_survive_the_file(tmp_path):
 
 
 # --- full disks, other processes ----------------------------------------------------------------------------------
-@contextlib.contextmanager
-def longest_file(size):
-    """Within the block this process cannot make files longer than so many bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 class FullDisk(Run):
     """The disk is full while these trials finish."""
 
@@ -281,7 +270,7 @@ def test_a_disk_that_is_full_from_the_start_is_an_error(tmp_path):
 
 def test_a_journal_that_another_sweep_writes_is_refused(tmp_path):
     path = tmp_path / "sweep.jsonl"
-    with Journal(path, ABOUT, 1):
+    with contextlib.closing(Journal(path, ABOUT, 1)):
         with path.open("a") as stream:
             stream.write('{"number": 0, "lab')  # being written
         content = path.read_bytes()

@@ -5,17 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from jno.utils import shown_path
+from jno.utils import from_extra, shown_path
 
 from ._description import Description, byte_count, limited
 
 
 def stablehlo_function(path: Path) -> Description:
     """Name, arguments, results and platforms of what `jax.export` serialised; its program is not parsed."""
-    try:
+    with from_extra("export", "StableHLO files need flatbuffers"):
         import flatbuffers  # noqa: F401
-    except ImportError as error:
-        raise ImportError("StableHLO files need flatbuffers: pip install 'jno-jax[export]'.") from error
     from jax import export
 
     content = path.read_bytes()
@@ -43,10 +41,8 @@ def stablehlo_function(path: Path) -> Description:
 
 def onnx_function(path: Path) -> Description:
     """Inputs, outputs and versions of an ONNX model; files that it names are not opened."""
-    try:
+    with from_extra("export", "ONNX files need the package onnx"):
         import onnx
-    except ImportError as error:
-        raise ImportError("ONNX files need the package onnx: pip install 'jno-jax[export]'.") from error
     content = path.read_bytes()
     try:
         model = onnx.load_model_from_string(content)

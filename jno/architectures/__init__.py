@@ -21,6 +21,7 @@ from ._parameter import Parameter as Parameter
 from ._parameter import parameter as parameter
 from ._parameter import user_leaves as user_leaves
 from ._parameter import with_leaves as with_leaves
+from ._search_space import SOLVE_OPTIONS as SOLVE_OPTIONS
 from ._search_space import TRAINING_NAMES as TRAINING_NAMES
 from ._search_space import ArchSpace as ArchSpace
 from ._search_space import check_training as check_training

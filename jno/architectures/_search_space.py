@@ -18,12 +18,7 @@ from ._dimensions import ChoiceOfOptions, Dimension, FloatRange, IntRange, never
 ARCHITECTURE, TRAINING = "architecture", "training"
 CATEGORIES = (ARCHITECTURE, TRAINING)
 
-TRAINING_NAMES = (
-    "epochs",
-    "optimizer",
-    "learning_rate",
-    "constraint_weights",
-    "weight_schedule",
+SOLVE_OPTIONS = (
     "batchsize",
     "point_batch",
     "min_consecutive",
@@ -31,6 +26,9 @@ TRAINING_NAMES = (
     "inner_steps",
     "checkpoint_gradients",
 )
+"""Options that a sweep passes on to `core.solve` as they are."""
+
+TRAINING_NAMES = ("epochs", "optimizer", "learning_rate", "constraint_weights", "weight_schedule", *SOLVE_OPTIONS)
 """What a sweep understands of the category ``"training"``."""
 
 

@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from jno.utils import from_extra
+
 WINDOW_OPTIONS = ("target_acceptance_rate", "is_mass_matrix_diagonal")
 """Options of window adaptation, which no factory takes."""
 
@@ -36,10 +38,8 @@ def library() -> Any:
     Raises:
         ImportError: it is not installed.
     """
-    try:
+    with from_extra("bayes", "Bayesian models need Blackjax"):
         import blackjax
-    except ImportError as error:
-        raise ImportError("Bayesian models need Blackjax: pip install 'jno-jax[bayes]'") from error
     return blackjax
 
 

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core as jex
 
+from jno.utils import from_extra
+
 from ._function import ArrayFunction, TypedShape, differs
 
 
@@ -22,10 +24,8 @@ def onnx_bytes(function: ArrayFunction) -> tuple[bytes, Sequence[TypedShape]]:
         ImportError: jax2onnx is not installed.
         ValueError: jax2onnx has no counterpart of a primitive, or what it wrote computes something else.
     """
-    try:
+    with from_extra("export", "ONNX files need jax2onnx"):
         import jax2onnx
-    except ImportError as error:
-        raise ImportError("ONNX files need jax2onnx: pip install 'jno-jax[export]'.") from error
 
     specs = function.symbolic()
     # jax2onnx replaces functions of jax.numpy while it traces; what is traced already is left alone.

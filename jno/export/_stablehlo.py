@@ -10,7 +10,7 @@ import jax
 from jax import export
 from jaxtyping import Array
 
-from jno.utils import InconclusiveDimensionOperation, quoted
+from jno.utils import InconclusiveDimensionOperation, from_extra, quoted
 
 from ._function import ArrayFunction, TypedShape
 
@@ -38,10 +38,8 @@ def stablehlo_bytes(function: ArrayFunction, platforms: tuple[str, ...]) -> tupl
     Raises:
         ImportError: flatbuffers, with which JAX serialises, is not installed.
     """
-    try:
+    with from_extra("export", "StableHLO files need flatbuffers"):
         import flatbuffers  # noqa: F401
-    except ImportError as error:
-        raise ImportError("StableHLO files need flatbuffers: pip install 'jno-jax[export]'.") from error
     lowered = exported(function, function.symbolic(), platforms)
     return bytes(lowered.serialize()), lowered.out_avals
 

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax.typing import ArrayLike
 
-from jno.utils import is_integer, require_one_of
+from jno.utils import from_extra, is_integer, require_one_of
 
 from ._function import ArrayFunction
 from ._stablehlo import exported
@@ -27,7 +27,7 @@ DRIVERS = {
 }
 """Backend of the compiler → driver of the run time."""
 
-_EXTRA = "IREE models need iree-base-compiler and iree-base-runtime: pip install 'jno-jax[iree]'."
+_NEED = "IREE models need iree-base-compiler and iree-base-runtime"
 
 
 class IREEModel:
@@ -75,10 +75,8 @@ class IREEModel:
 
     @functools.cached_property
     def _main(self) -> Any:
-        try:
+        with from_extra("iree", _NEED):
             import iree.runtime as runtime
-        except ImportError as error:
-            raise ImportError(_EXTRA) from error
         return runtime.load_vm_flatbuffer(self.module, driver=DRIVERS[self.target_backend]).main
 
     def __reduce__(self) -> Any:
@@ -98,10 +96,8 @@ def checked_options(target_backend: str, optimization_level: int) -> None:
 
 def compiled(function: ArrayFunction, target_backend: str, optimization_level: int) -> IREEModel:
     """The function for the shapes of its sample arguments."""
-    try:
+    with from_extra("iree", _NEED):
         import iree.compiler as compiler
-    except ImportError as error:
-        raise ImportError(_EXTRA) from error
     specs = [argument.spec(None) for argument in function.arguments]
     flags = [f"--iree-opt-level=O{optimization_level}", "--iree-input-demote-f64-to-f32=false"]
     if target_backend == "llvm-cpu":

@@ -12,7 +12,7 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Float, Int
 
-from jno.utils import PATH, checked, user_path
+from jno.utils import PATH, checked, from_extra, user_path
 
 from ._dropped import Dropped
 from ._event_summaries import histogram, restart, scalars, text
@@ -168,7 +168,5 @@ class TensorBoardLogger(MetricLogger):
 
 
 def _import_tensorboard() -> None:
-    try:
+    with from_extra("tensorboard", "Logging to TensorBoard needs tensorboardX"):
         import tensorboardX  # noqa: F401
-    except ImportError as error:
-        raise ImportError("Logging to TensorBoard needs tensorboardX: pip install 'jno-jax[tensorboard]'.") from error

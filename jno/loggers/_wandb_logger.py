@@ -7,7 +7,7 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Float, Int
 
-from jno.utils import TEXT, checked, user_path
+from jno.utils import TEXT, checked, from_extra, user_path
 
 from ._dropped import Dropped
 from ._metric_logger import MetricLogger, RunDescription, checked_interval
@@ -120,8 +120,6 @@ class WandbLogger(MetricLogger):
 
 
 def _import_wandb() -> Any:
-    try:
+    with from_extra("wandb", "Logging to Weights & Biases needs wandb"):
         import wandb
-    except ImportError as error:
-        raise ImportError("Logging to Weights & Biases needs wandb: pip install 'jno-jax[wandb]'.") from error
     return wandb

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jno.utils import KEY, Key, checked
+from jno.utils import Key
 
 from ._layers import LayerAdapter, clamped, matrix_of, product, random_factors, with_matrix
 from ._wrapper import Layer
@@ -19,11 +19,9 @@ class _DoRA(LayerAdapter):
     scale: float = eqx.field(static=True)
     adapter_fields = ("A", "B", "magnitude")
 
-    @checked(key=KEY)
-    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
-        matrix = self.checked(base, rank, alpha)
+    def start(self, matrix: Float[Array, "m n"], rank: int, alpha: float | int, key: Key) -> None:
+        """``A`` random, ``B`` zero, the magnitudes those of the kernel."""
         r = clamped(rank, *matrix.shape)
-        self.base = base
         self.A, self.B = random_factors(matrix, r, key)
         self.magnitude = jnp.linalg.norm(matrix, axis=1)
         self.scale = alpha / r

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jno.utils import KEY, Key, checked
+from jno.utils import Key
 
 from ._layers import LayerAdapter, matrix_of, with_matrix
 from ._wrapper import Layer
@@ -16,10 +16,8 @@ class _IA3(LayerAdapter):
     l: Float[Array, " m"]
     adapter_fields = ("l",)
 
-    @checked(key=KEY)
-    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
-        matrix = self.checked(base, rank, alpha)
-        self.base = base
+    def start(self, matrix: Float[Array, "m n"], rank: int, alpha: float | int, key: Key) -> None:
+        """Ones."""
         self.l = jnp.ones(matrix.shape[0], matrix.dtype)
 
     def merge(self) -> Layer:

@@ -7,6 +7,7 @@ inputs, and corrections of the matrix are corrections of the kernel all the same
 
 from __future__ import annotations
 
+import abc
 import functools
 import math
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from jno.utils import Key, is_integer, is_real
+from jno.utils import KEY, Key, checked, is_integer, is_real
 
 from ._wrapper import Layer, LoRAWrapper
 
@@ -67,6 +68,16 @@ class LayerAdapter(LoRAWrapper):
     base: Layer
     kind: ClassVar[str]
 
+    @checked(key=KEY)
+    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
+        matrix = self.checked_kernel(base, rank, alpha)
+        self.base = base
+        self.start(matrix, rank, alpha, key)
+
+    @abc.abstractmethod
+    def start(self, matrix: Float[Array, "m n"], rank: int, alpha: float | int, key: Key) -> None:
+        """Set the arrays of the adapter of a kernel; called once, by the constructor."""
+
     @classmethod
     def applies_to(cls, layer: object) -> bool:
         """Whether ``layer`` is of this adapter's kind."""
@@ -77,7 +88,7 @@ class LayerAdapter(LoRAWrapper):
         return self.stop_frozen_gradients().merge()(x)
 
     @classmethod
-    def checked(cls, base: Layer, rank: int, alpha: float | int) -> Float[Array, "m n"]:
+    def checked_kernel(cls, base: Layer, rank: int, alpha: float | int) -> Float[Array, "m n"]:
         """The kernel of ``base`` after a check of what the constructor was given.
 
         Raises:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jno.utils import KEY, Key, checked
+from jno.utils import Key
 
 from ._layers import LayerAdapter, clamped, gaussian, matrix_of, product, with_matrix
 from ._wrapper import Layer
@@ -22,14 +22,12 @@ class _LoKr(LayerAdapter):
     scale: float = eqx.field(static=True)
     adapter_fields = ("C", "A", "B")
 
-    @checked(key=KEY)
-    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
-        matrix = self.checked(base, rank, alpha)
+    def start(self, matrix: Float[Array, "m n"], rank: int, alpha: float | int, key: Key) -> None:
+        """``C`` and ``A`` random, ``B`` zero."""
         m, n = matrix.shape
         p, q = balanced_divisor(m), balanced_divisor(n)
         r = clamped(rank, m // p, n // q)
         key_c, key_a = jax.random.split(key)
-        self.base = base
         self.C = gaussian(key_c, p, q, matrix.dtype)
         self.A = gaussian(key_a, r, n // q, matrix.dtype)
         self.B = jnp.zeros((m // p, r), matrix.dtype)

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jno.utils import KEY, Key, checked
+from jno.utils import Key
 
 from ._layers import LayerAdapter, clamped, matrix_of, product, with_matrix
 from ._singular import singular
@@ -20,12 +20,10 @@ class _LoRAXS(LayerAdapter):
     scale: float = eqx.field(static=True)
     adapter_fields = ("R",)
 
-    @checked(key=KEY)
-    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
-        matrix = self.checked(base, rank, alpha)
+    def start(self, matrix: Float[Array, "m n"], rank: int, alpha: float | int, key: Key) -> None:
+        """The largest singular components, and a zero matrix between them."""
         r = clamped(rank, *matrix.shape)
         left, values, right = singular(matrix)
-        self.base = base
         self.left, self.right = left[:, :r] * values[:r], right[:r]
         self.R = jnp.zeros((r, r), matrix.dtype)
         self.scale = alpha / r

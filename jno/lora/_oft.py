@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jno.utils import KEY, Key, checked
+from jno.utils import Key
 
 from ._layers import LayerAdapter, clamped, matrix_of, with_matrix
 from ._wrapper import Layer
@@ -18,13 +18,11 @@ class _OFT(LayerAdapter):
     block: int = eqx.field(static=True)
     adapter_fields = ("skew",)
 
-    @checked(key=KEY)
-    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
-        matrix = self.checked(base, rank, alpha)
+    def start(self, matrix: Float[Array, "m n"], rank: int, alpha: float | int, key: Key) -> None:
+        """Rotations by zero."""
         if rank < 2:
             raise ValueError(f"{type(self).__name__}: rank is the size of a rotated block, at least 2, got {rank}")
         n = matrix.shape[1]
-        self.base = base
         self.block = clamped(rank, n)
         full_blocks, remainder = divmod(n, self.block)
         self.skew = jnp.zeros(full_blocks * _pairs(self.block) + _pairs(remainder), matrix.dtype)

@@ -7,11 +7,10 @@ import abc
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jno.utils import KEY, Key, checked
+from jno.utils import Key
 
 from ._layers import clamped, product, with_matrix
 from ._low_rank import LowRankUpdate
-from ._wrapper import Layer
 
 
 def singular(matrix: Float[Array, "m n"]) -> tuple[Float[Array, "m s"], Float[Array, " s"], Float[Array, "s n"]]:
@@ -34,15 +33,14 @@ class SingularUpdate(LowRankUpdate):
 
     adapter_fields = ("A", "B")
 
-    @checked(key=KEY)
-    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
-        matrix = self.checked(base, rank, alpha)
+    def start(self, matrix: Float[Array, "m n"], rank: int, alpha: float | int, key: Key) -> None:
+        """Factors of some singular components; ``base`` keeps the others."""
         r = clamped(rank, *matrix.shape)
         part = self.part(r)
         left, values, right = singular(matrix)
         self.scale = alpha / r
         self.A, self.B = factors(left[:, part], values[part], right[part], self.scale)
-        self.base = with_matrix(base, matrix - self.scale * product(self.B, self.A))
+        self.base = with_matrix(self.base, matrix - self.scale * product(self.B, self.A))
 
     @staticmethod
     @abc.abstractmethod

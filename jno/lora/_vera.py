@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from jno.utils import KEY, Key, checked
+from jno.utils import Key
 
 from ._layers import LayerAdapter, matrix_of, product, with_matrix
 from ._wrapper import Layer
@@ -24,12 +24,10 @@ class _VeRA(LayerAdapter):
     adapter_fields = ("b", "d")
     shares_key = True
 
-    @checked(key=KEY)
-    def __init__(self, base: Layer, rank: int, alpha: float | int, *, key: Key) -> None:
-        matrix = self.checked(base, rank, alpha)
+    def start(self, matrix: Float[Array, "m n"], rank: int, alpha: float | int, key: Key) -> None:
+        """Random matrices that stay, and vectors that change nothing yet."""
         m, n = matrix.shape
         for_inputs, for_outputs = jax.random.split(key)
-        self.base = base
         self.A = _draws(for_inputs, n, rank, matrix.dtype).T / math.sqrt(n)
         self.B = _draws(for_outputs, m, rank, matrix.dtype) / math.sqrt(rank)
         self.b = jnp.zeros(m, matrix.dtype)

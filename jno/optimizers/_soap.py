@@ -36,6 +36,10 @@ def _is_precision(value: object) -> bool:
 _PRECISIONS = ("default", "high", "highest", "bfloat16", "tensorfloat32", "float32", "fastest")
 _PRECISION = Kind(f"a jax.lax.Precision or one of {quoted(_PRECISIONS)}", _is_precision)
 
+_checked_options = checked(
+    correct_bias=FLAG, precondition_1d=FLAG, precision=_PRECISION, mu_dtype=FLOATING, qr_dtype=FLOATING
+)
+
 
 class _DecayState(NamedTuple):
     started: Bool[Array, ""]
@@ -60,13 +64,7 @@ _documented = SharedDocumentation(
 
 
 @_documented
-@checked(
-    correct_bias=FLAG,
-    precondition_1d=FLAG,
-    precision=_PRECISION,
-    mu_dtype=FLOATING,
-    qr_dtype=FLOATING,
-)
+@_checked_options
 def soap(
     learning_rate: Rate = 3e-3,
     b1: ArrayLike = 0.95,
@@ -130,13 +128,7 @@ def soap(
 
 
 @_documented
-@checked(
-    correct_bias=FLAG,
-    precondition_1d=FLAG,
-    precision=_PRECISION,
-    mu_dtype=FLOATING,
-    qr_dtype=FLOATING,
-)
+@_checked_options
 def scale_by_soap(
     b1: ArrayLike = 0.95,
     b2: ArrayLike = 0.95,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jno.utils import write_atomically
+from jno.utils import from_extra, write_atomically
 
 from ._places import Places
 from ._values import PlottedValues
@@ -50,12 +50,10 @@ def _titles(results: Sequence[PlottedValues]) -> list[str]:
 
 
 def _imported() -> Any:
-    try:
+    with from_extra("viz", "Pages with a scene need plotly"):
         import plotly
         import plotly.graph_objects
         import plotly.subplots
-    except ImportError as error:
-        raise ImportError("Pages with a scene need plotly: pip install 'jno-jax[viz]'.") from error
     return plotly
 
 

@@ -9,13 +9,21 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
 from jno.trace import OPERAND, FunctionCall, Placeholder, Variable, as_node
-from jno.utils import POSITIVE, checked, integer, refusal
+from jno.utils import POSITIVE, SharedDocumentation, checked, integer, refusal
 
 from ._elementwise import sqrt
 
 _SLICES = integer(2)
+_documented = SharedDocumentation(
+    {"t": "the time variable of the points."},
+    raises={
+        "TypeError": "`t` that is not a variable of one coordinate of points.",
+        "ValueError": "fewer points than slices; a residual that has not one row per point.",
+    },
+)
 
 
+@_documented
 @checked(residual=OPERAND, slices=_SLICES)
 def causal(residual: object, t: object, epsilon: object = 1.0, slices: int = 32) -> Placeholder:
     r"""A residual whose mean square counts a time once the residuals at earlier times are small.
@@ -27,16 +35,11 @@ def causal(residual: object, t: object, epsilon: object = 1.0, slices: int = 32)
     Args:
         residual: ``(N, C)``, a residual at points that have times of their own (``time=(t0, t1)``) or are drawn in a
             box of which time is a coordinate. Several equations are one residual by ``jno.np.concat``.
-        t: the time variable of the points.
         epsilon: how small residuals must be for later times to count, a number or an expression. Default 1.
         slices: number of parts of the time, of equally many points. Default 32.
 
     Returns:
         The weighted residual ``(N, C)``; no derivative goes through the weights.
-
-    Raises:
-        TypeError: `t` that is not a variable of one coordinate of points.
-        ValueError: fewer points than slices; a residual that has not one row per point.
 
     Example:
         >>> import jno
@@ -52,6 +55,7 @@ def causal(residual: object, t: object, epsilon: object = 1.0, slices: int = 32)
     return as_node(residual) * sqrt(weights)
 
 
+@_documented
 @checked(residual=OPERAND, slices=_SLICES)
 def causal_weights(residual: object, t: object, epsilon: object = 1.0, slices: int = 32) -> FunctionCall:
     r"""The weights of `causal`: :math:`w_i = \exp(-\epsilon \sum_{k<i} L_k)`, `L_k` the mean square in a slice of time.
@@ -61,16 +65,11 @@ def causal_weights(residual: object, t: object, epsilon: object = 1.0, slices: i
 
     Args:
         residual: ``(N, C)``, as for `causal`.
-        t: the time variable of the points.
         epsilon: see `causal`. Default 1.
         slices: see `causal`. Default 32.
 
     Returns:
         The weights ``(N, 1)``, without derivatives.
-
-    Raises:
-        TypeError: `t` that is not a variable of one coordinate of points.
-        ValueError: fewer points than slices; a residual that has not one row per point.
 
     Example:
         >>> import jno

@@ -32,6 +32,15 @@ def _reduced(kernel: Callable[..., Any], pred: object, target: object, name: str
     return FunctionCall(kernel, [pred, target], name, reduces_axis=0, align="broadcast")
 
 
+def _reduced_with(
+    kernel: Callable[..., Any], pred: object, target: object, allowed: str, **option: object
+) -> FunctionCall:
+    """A loss with an option, and the range of the latter."""
+    ((name, value),) = option.items()
+    _check(kernel.__name__, name, value, allowed)
+    return _reduced(partial(kernel, **option), pred, target, kernel.__name__)
+
+
 def _check(loss: str, option: str, value: object, allowed: str) -> None:
     if not is_number(value) or not _RANGES[allowed](value):
         raise ValueError(f"{loss}({option}={value!r}): {option} must be a number {allowed}")
@@ -97,8 +106,7 @@ def huber(pred: object, target: object, delta: float | int = 1.0) -> FunctionCal
 
     Source: P. J. Huber, "Robust estimation of a location parameter", Ann. Math. Statist. 35 (1964).
     """
-    _check("huber", "delta", delta, "above 0")
-    return _reduced(partial(kernels.huber, delta=delta), pred, target, "huber")
+    return _reduced_with(kernels.huber, pred, target, "above 0", delta=delta)
 
 
 @_documented
@@ -120,8 +128,7 @@ def smooth_l1(pred: object, target: object, beta: float | int = 1.0) -> Function
 
     Source: R. Girshick, "Fast R-CNN", ICCV (2015).
     """
-    _check("smooth_l1", "beta", beta, "above 0")
-    return _reduced(partial(kernels.smooth_l1, beta=beta), pred, target, "smooth_l1")
+    return _reduced_with(kernels.smooth_l1, pred, target, "above 0", beta=beta)
 
 
 @_documented
@@ -147,8 +154,7 @@ def relative_l2(pred: object, target: object, eps: float | int = 1e-8) -> Functi
         >>> jno.fn.relative_l2([1.0, 2.0], [1.5, 2.0])
         relative_l2(array(2,), array(2,))
     """
-    _check("relative_l2", "eps", eps, "of at least 0")
-    return _reduced(partial(kernels.relative_l2, eps=eps), pred, target, "relative_l2")
+    return _reduced_with(kernels.relative_l2, pred, target, "of at least 0", eps=eps)
 
 
 @_documented_relative
@@ -161,8 +167,7 @@ def relative_l1(pred: object, target: object, eps: float | int = 1e-8) -> Functi
         >>> jno.fn.relative_l1([1.0, 2.0], [1.5, 2.0])
         relative_l1(array(2,), array(2,))
     """
-    _check("relative_l1", "eps", eps, "of at least 0")
-    return _reduced(partial(kernels.relative_l1, eps=eps), pred, target, "relative_l1")
+    return _reduced_with(kernels.relative_l1, pred, target, "of at least 0", eps=eps)
 
 
 @_documented_relative
@@ -175,8 +180,7 @@ def nmse(pred: object, target: object, eps: float | int = 1e-8) -> FunctionCall:
         >>> jno.fn.nmse([1.0, 2.0], [1.5, 2.0])
         nmse(array(2,), array(2,))
     """
-    _check("nmse", "eps", eps, "of at least 0")
-    return _reduced(partial(kernels.nmse, eps=eps), pred, target, "nmse")
+    return _reduced_with(kernels.nmse, pred, target, "of at least 0", eps=eps)
 
 
 @_documented_relative
@@ -191,8 +195,7 @@ def mape(pred: object, target: object, eps: float | int = 1e-8) -> FunctionCall:
         >>> jno.fn.mape([1.0, 2.0], [1.5, 2.0])
         mape(array(2,), array(2,))
     """
-    _check("mape", "eps", eps, "of at least 0")
-    return _reduced(partial(kernels.mape, eps=eps), pred, target, "mape")
+    return _reduced_with(kernels.mape, pred, target, "of at least 0", eps=eps)
 
 
 @_documented
@@ -226,8 +229,7 @@ def quantile(pred: object, target: object, tau: float | int = 0.5) -> FunctionCa
 
     Source: R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46 (1978).
     """
-    _check("quantile", "tau", tau, "between 0 and 1")
-    return _reduced(partial(kernels.quantile, tau=tau), pred, target, "quantile")
+    return _reduced_with(kernels.quantile, pred, target, "between 0 and 1", tau=tau)
 
 
 @_documented
@@ -249,8 +251,7 @@ def cauchy(pred: object, target: object, c: float | int = 1.0) -> FunctionCall:
     Source: P. W. Holland and R. E. Welsch, "Robust regression using iteratively reweighted least-squares",
     Commun. Stat. 6 (1977).
     """
-    _check("cauchy", "c", c, "above 0")
-    return _reduced(partial(kernels.cauchy, c=c), pred, target, "cauchy")
+    return _reduced_with(kernels.cauchy, pred, target, "above 0", c=c)
 
 
 @checked(x=OPERAND)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import operator
@@ -155,7 +156,7 @@ class Run:
 
     def advance(self, epochs: int, trace: ProfilerTrace) -> None:
         """Train for ``epochs`` epochs, fewer when a callback stops, a loss is not finite or the user interrupts."""
-        with TrainingBar(epochs, compiles=self._step.compiles) as bar, trace:
+        with TrainingBar(epochs, compiles=self._step.compiles) as bar, contextlib.closing(trace):
             try:
                 self._train(epochs, bar, trace)
             except KeyboardInterrupt:

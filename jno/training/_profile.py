@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 
 import jax
 
@@ -58,19 +57,12 @@ class ProfilerTrace:
         if self._running:
             self._left -= count
             if self._left == 0:
-                self._stop()
+                self.close()
 
-    def _stop(self) -> None:
+    def close(self) -> None:
+        """Stop and write what runs."""
         if self._running:
             self._running = False
             self._left = 0
             jax.profiler.stop_trace()
             get_logger().info(f"profiler trace written to {shown_path(str(self._directory))}")
-
-    def __enter__(self) -> ProfilerTrace:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop()

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import optax
 
-from jno.architectures import Arch, ArchSpace, TunableModule
+from jno.architectures import SOLVE_OPTIONS, Arch, ArchSpace, TunableModule
 from jno.compiler import models_of
 from jno.trace import Model, Node, ParameterGroup, Placeholder, Scale, Tracker, choices_of, decided
 
@@ -20,14 +20,6 @@ from ._weights import weighted
 DEFAULT_EPOCHS = 2000
 DEFAULT_RATE = 1e-3
 _ARCHITECTURE_STREAM = 0x7A2C
-_SOLVE_OPTIONS = (
-    "batchsize",
-    "point_batch",
-    "min_consecutive",
-    "accumulation_steps",
-    "inner_steps",
-    "checkpoint_gradients",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +76,7 @@ def configure(operations: Sequence[Any], configuration: Mapping[str, Any], names
     constraints = [operation for operation in plain if not isinstance(operation, Tracker)]
     weights = training.get("constraint_weights", training.get("weight_schedule"))
     trained = iter(constraints if weights is None else weighted(constraints, weights))
-    options = {name: training[name] for name in _SOLVE_OPTIONS if name in training}
+    options = {name: training[name] for name in SOLVE_OPTIONS if name in training}
     return Configured(
         operations=[operation if isinstance(operation, Tracker) else next(trained) for operation in plain],
         constraints=constraints,

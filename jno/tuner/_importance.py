@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Num
 
+from jno.utils import from_extra
+
 from ._trial import Outcome
 
 FEWEST_TRIALS = 4
@@ -38,11 +40,9 @@ def importances(outcomes: Sequence[Outcome]) -> dict[str, float]:
 
 
 def _permuted(columns: Float[np.ndarray, "n P"], target: Float[np.ndarray, " n"]) -> Float[np.ndarray, " P"]:
-    try:
+    with from_extra("tune", "importances of options need scikit-learn"):
         from sklearn.ensemble import RandomForestRegressor
         from sklearn.inspection import permutation_importance
-    except ImportError as error:
-        raise ImportError("importances of options need scikit-learn: pip install 'jno-jax[tune]'.") from error
     forest = RandomForestRegressor(_TREES, random_state=0).fit(columns, target)
     return np.asarray(
         permutation_importance(forest, columns, target, n_repeats=_SHUFFLES, random_state=0).importances_mean

@@ -6,7 +6,6 @@ import dataclasses
 import os
 import warnings
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, final
 
 from jno.utils import (
@@ -88,14 +87,6 @@ class Journal:
         if complete_length(content) < len(content):  # only now it is known to be a journal
             os.truncate(self.path, complete_length(content))
         return in_flight
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __len__(self) -> int:
         """Number of finished trials."""

@@ -79,7 +79,8 @@ def search(
     with contextlib.ExitStack() as stack:
         journal = None
         if resources.journal is not None:
-            journal = stack.enter_context(Journal(resources.journal, description, pool.workers))
+            journal = Journal(resources.journal, description, pool.workers)
+            stack.callback(journal.close)
             if len(journal):
                 get_logger().info(f"going on from {journal.name}: {len(journal)} trials are done")
         jobs = Jobs(run, devices, Settings.current(), resources.prune)

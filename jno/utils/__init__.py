@@ -45,9 +45,11 @@ from jno.utils._config import get_setting as get_setting
 from jno.utils._config import get_stop_on_nonfinite as get_stop_on_nonfinite
 from jno.utils._config import load_config as load_config
 from jno.utils._config import set_network_seed as set_network_seed
+from jno.utils._contexts import context_value as context_value
 from jno.utils._data_format import data_of as data_of
 from jno.utils._data_format import register_record as register_record
 from jno.utils._documentation import SharedDocumentation as SharedDocumentation
+from jno.utils._extras import from_extra as from_extra
 from jno.utils._html import Markup as Markup
 from jno.utils._html import html_lines as html_lines
 from jno.utils._html import html_page as html_page

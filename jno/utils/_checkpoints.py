@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from ._config import get_limits
+from ._extras import from_extra
 from ._logger import get_logger
 from ._paths import shown_path
 from ._structured_text import bounded_bytes, parsed_json
@@ -30,10 +31,8 @@ def orbax() -> Any:
     Raises:
         ImportError: naming the extra.
     """
-    try:
+    with from_extra("checkpoint", "checkpoints need the package orbax-checkpoint"):
         import orbax.checkpoint
-    except ImportError as error:
-        raise ImportError("checkpoints need the package orbax-checkpoint: pip install 'jno-jax[checkpoint]'") from error
     logging.getLogger("absl").addFilter(_to_log_file)
     return orbax.checkpoint
 

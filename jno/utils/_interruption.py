@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
 
+from jno.utils._contexts import context_value
+
 _stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
 
 
@@ -21,11 +23,8 @@ def interrupted_by(event: threading.Event) -> Iterator[None]:
         >>> with interrupted_by(event):
         ...     check_interruption()
     """
-    token = _stop.set(event)
-    try:
+    with context_value(_stop, event):
         yield
-    finally:
-        _stop.reset(token)
 
 
 def check_interruption() -> None:

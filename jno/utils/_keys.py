@@ -12,19 +12,26 @@ import os
 from pathlib import Path
 
 from jno.utils._config import config_files, entries_of
+from jno.utils._documentation import SharedDocumentation
 from jno.utils._paths import shown_path, user_path
 from jno.utils._signatures import SignatureError
 
+_documented = SharedDocumentation(
+    {},
+    raises={
+        "SignatureError": "the file of the working directory names another key than the user's file, or a value is "
+        "empty."
+    },
+)
 
+
+@_documented
 def get_rsa_public_key() -> str | None:
     """Return the path of the RSA public key, None when none is configured.
 
     Looked up in `JNO_RSA_PUBLIC_KEY`, `JNO_RSA_PATH` (a folder with `public.pem`), and `[rsa] public_key` and
     `[rsa] path` of the user's file, then of the working directory's, in this order.  Relative paths in a file start at
     the file.
-
-    Raises:
-        SignatureError: the file of the working directory names another key than the user's file, or a value is empty.
 
     Example:
         >>> import jno
@@ -33,15 +40,12 @@ def get_rsa_public_key() -> str | None:
     return _configured("public")
 
 
+@_documented
 def get_rsa_private_key() -> str | None:
     """Return the path of the RSA private key, None when none is configured.
 
-    Looked up in `JNO_RSA_PRIVATE_KEY`, `JNO_RSA_PATH` (a folder with `private.pem`), and `[rsa] private_key` and
-    `[rsa] path` of the user's file, then of the working directory's, in this order.  Relative paths in a file start at
-    the file.
-
-    Raises:
-        SignatureError: the file of the working directory names another key than the user's file, or a value is empty.
+    Looked up as `get_rsa_public_key` looks up its key: in `JNO_RSA_PRIVATE_KEY`, `JNO_RSA_PATH` (a folder with
+    `private.pem`), and `[rsa] private_key` and `[rsa] path` of the two files.
 
     Example:
         >>> import jno

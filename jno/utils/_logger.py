@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
+from jno.utils._contexts import context_value
 from jno.utils._kinds import FLAG, PATH, TEXT, checked, sequence
 from jno.utils._paths import user_path
 
@@ -30,11 +31,8 @@ def quiet_console() -> Iterator[None]:
         >>> with quiet_console():
         ...     Logger().info("not shown")
     """
-    token = _quiet.set(True)
-    try:
+    with context_value(_quiet, True):
         yield
-    finally:
-        _quiet.reset(token)
 
 
 def console_is_quiet() -> bool:

@@ -13,6 +13,9 @@ from ._distance import squared_distances
 _SMALL = 0.02
 _SERIES = np.array([(-1.0) ** power / (2 * power + 1) for power in range(10)])
 
+_EDGES = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
+"""Of a triangle: the ends of each edge, and the corner opposite to it."""
+
 
 def inverse_height_of_facets(points: Float[Array, "N E D"], corners: Float[Array, "E V D"]) -> Float[Array, "N E"]:
     r"""Inverse distances :math:`c_D\int |x-y|^{-D}\,dS(y)` to every facet, off it: angle over height.
@@ -33,7 +36,7 @@ def inverse_height_of_facets(points: Float[Array, "N E D"], corners: Float[Array
     area = jnp.linalg.norm(jnp.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=-1)
     lengths = [jnp.linalg.norm(side, axis=-1) for side in sides]
     opposite = lengths[0] * lengths[1] * lengths[2]
-    for tail, head, apex in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+    for tail, head, apex in _EDGES:
         opposite += jnp.sum(sides[tail] * sides[head], axis=-1) * lengths[apex]
     # half the solid angle, over 2π
     return _angle_over_height(jnp.sum(a * jnp.cross(b, c), axis=-1) / area, area, opposite) / jnp.pi
@@ -86,7 +89,7 @@ def _beyond_edges(
     tolerance: float,
 ) -> Float[Array, "N K"]:
     total = jnp.zeros_like(height)
-    for tail, head, apex in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+    for tail, head, apex in _EDGES:
         edge = corners[:, :, np.array([tail, head])]
         off_edge = squared_distances(jax.lax.stop_gradient(points), edge) > (2.0 * tolerance) ** 2
         counts = touching & off_edge

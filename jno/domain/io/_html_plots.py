@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jno.utils import write_atomically
+from jno.utils import from_extra, write_atomically
 
 from ..mesh import Mesh
 from ._mesh_export import padded
@@ -16,10 +16,8 @@ from ._plots import PlottedPoints
 
 
 def _import_plotly() -> Any:
-    try:
+    with from_extra("viz", "Interactive HTML pictures need plotly"):
         import plotly.graph_objects as graph_objects
-    except ImportError as error:
-        raise ImportError("Interactive HTML pictures need plotly: pip install 'jno-jax[viz]'.") from error
     return graph_objects
 
 

@@ -17,16 +17,7 @@ _REFERENCE = re.compile(r">\s*([^<>:]+):/[^<>]*<")
 
 
 def check_claim(claim: int, size: int, origin: str) -> None:
-    """Refuse content that needs far more memory than its file has bytes.
-
-    Args:
-        claim: bytes in memory.
-        size: bytes of the file.
-        origin: names the file in messages.
-
-    Raises:
-        MeshFileError: naming the file, the claim and the limit.
-    """
+    """`Limits.check_unpacked`; what it refuses is a `MeshFileError`."""
     try:
         get_limits().check_unpacked(claim, size, origin)
     except ValueError as error:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from jno.utils import get_logger
+from jno.utils import from_extra, get_logger
 
 from ...geometry import EXTRA_NODES
 from ...mesh import Block, MeshFileError, RawMesh, dimension_of, linear_kind
@@ -47,10 +47,8 @@ _PARSER_ERRORS = (
 
 def import_meshio(purpose: str) -> Any:
     """The library, or an error that names the extra."""
-    try:
+    with from_extra("mesh", f"{purpose} needs meshio"):
         import meshio
-    except ImportError as error:
-        raise ImportError(f"{purpose} needs meshio: pip install 'jno-jax[mesh]'.") from error
     return meshio
 
 
