@@ -8,34 +8,17 @@ from typing import Any
 
 import jax
 
+from jno import _evaluation, _reports
 from jno._core_state import StoredProblem
 from jno._evaluator import as_expression, expression_names
 from jno.architectures import ArchSpace
-from jno.compiler import check_finite, needs_window
-from jno.diagnosis import Diagnosis, diagnosis_of
+from jno.compiler import check_finite
 from jno.domain import domain as Domain
-from jno.export import ExportedFile, export_expressions
-from jno.plots import PlotOptions, ProblemDescription, network_fields
 from jno.trace import Node, is_optimizer
 from jno.training import Memory
 from jno.tuner import Resources, SweepResult
 from jno.tuner import sweep as run_sweep
-from jno.utils import (
-    KEY,
-    NONNEGATIVE,
-    PATH,
-    TEXT,
-    Key,
-    Markup,
-    checked,
-    get_network_seed,
-    get_seed,
-    html_section,
-    instance,
-    integer,
-    svg_of,
-    user_path,
-)
+from jno.utils import PATH, checked, get_network_seed, get_seed, instance, integer
 from jno.utils.statistics import statistics
 
 
@@ -278,236 +261,16 @@ class core(StoredProblem):
         self.solve(**configured.options)
         return statistics(self.training_logs[-1:]).of(self)
 
-    # --- evaluation -------------------------------------------------------------------------------------------
-    @checked(min_consecutive=integer(1, 10**9), key=KEY, samples=TEXT)
-    def eval(
-        self,
-        operation: object,
-        domain: object = None,
-        min_consecutive: int | None = 1,
-        key: Key | None = None,
-        samples: str = "auto",
-    ) -> Any:
-        """Evaluate one expression, or a list of them, with the current weights; "Training" has a section on it.
+    # --- expressions: _evaluation -----------------------------------------------------------------------------
+    eval = _evaluation.eval
+    plot = _evaluation.plot
+    expression = _evaluation.expression
+    export = _evaluation.export
 
-        Args:
-            operation: expression or list of expressions over models of this core (of one that was loaded: over models
-                of this process too, see `expression`).
-            domain: another domain to evaluate on, or points in place of those the expressions live on: an array
-                ``(n, d)``, or ``(points, times)`` with a time or several ``(T,)`` for expressions that depend on time.
-            min_consecutive: length of the time window (from the first level); ``None`` for all levels.
-            key: random key; noise is drawn and the window start is random with it, noise is zero without.
-            samples: what to do with models that have ``posterior_samples``: ``"auto"`` evaluates expressions that
-                depend on one for every draw, ``"chain"`` too and refuses others; ``"point"`` takes the weights in the
-                modules.
-
-        Returns:
-            array ``(B, N, D)`` for point expressions, ``(B,)`` for reduced ones (``(B, W, ...)`` for a window of
-            several levels), unbatched for expressions of parameters only; a list for two or more expressions.  For
-            every draw there is a leading axis of draws, and with several chains one of chains before it.
-
-        Raises:
-            ValueError: an expression uses a model that no constraint of this core contains; ``samples="chain"``
-                without draws; models with different numbers of draws in one expression; variables of another domain and
-                no ``domain``; points of another width, or for expressions that need the mesh, live on several tags, or
-                have data for each point.
-            TypeError: ``domain`` is neither a domain nor points.
-
-        Example:
-            >>> import jno, numpy
-            >>> x, y, _ = jno.domain.rect(mesh_size=0.5).variable("interior")
-            >>> jno.core([x.mse]).eval(x * y, domain=numpy.array([[0.5, 0.5], [2.0, 3.0]]))[0, :, 0].tolist()
-            [0.25, 6.0]
-        """
-        return self._evaluator.evaluate(operation, domain, min_consecutive, key, samples)
-
-    def plot(
-        self,
-        operation: object,
-        path: object = None,
-        *,
-        domain: object = None,
-        times: object = None,
-        sample: object = 0,
-        share: object = True,
-        losses: object = False,
-        cmap: object = None,
-        figsize: object = None,
-        dpi: object = 150,
-    ) -> Any:
-        """Draw one expression, or several side by side; the page "Pictures" shows what becomes of which.
-
-        Over a line an expression is a curve, over a line and time a map, in the plane a map (of a vector with two
-        components its norm, with arrows), in the plane and time a map for each of some times, in space three sections.
-        It is evaluated on a fine grid of the domain, with the current weights; what belongs to the sampled points
-        (integrals, finite differences, normals, data at points) is drawn at these.  Models with ``posterior_samples``
-        give a mean and a band that holds 95 % of the draws.
-
-        Args:
-            operation: expression or list of expressions.  A name, ``.name("u")``, is the title.  An expression that
-                subtracts another one of the list has a colour scale that is symmetric about zero; ``abs`` of that one
-                that begins at zero.
-            path: file to write, in a format that matplotlib knows by its suffix; ``.gif`` and ``.mp4`` are animations,
-                ``.html`` is a scene in space to turn and zoom (needs ``jno-jax[viz]``).
-            domain: another domain to draw on; an array ``(n, d)`` of points, or ``(points, times)``.
-            times: time or times to draw.  Default: in the plane four from the first to the last, over a line all as a
-                map (with ``times`` curves), in animations 41.
-            sample: row of the batch that is drawn (0).
-            share: whether all fields of the list have one colour scale (True); differences have their own.
-            losses: whether the loss history is the last panel (False).
-            cmap: name of a colour map of matplotlib (``viridis``, for differences ``RdBu_r``).
-            figsize: width and height in inches; default: by the shape of the domain.
-            dpi: dots per inch of the file (150).
-
-        Returns:
-            the figure of matplotlib.
-
-        Raises:
-            ValueError: an expression without points (a number, a loss) or over several tags, one with more than two
-                axes at a point, variables of another domain, a sample or times that there are not.
-            TypeError: an entry that is not an expression, or an option of a wrong type.
-
-        Example:
-            >>> import jno, tempfile, os
-            >>> x, y, _ = jno.domain.rect(mesh_size=0.5).variable("interior")
-            >>> u = (jno.np.sin(jno.np.pi * x) * y).name("u")
-            >>> file = os.path.join(tempfile.mkdtemp(), "u.png")
-            >>> figure = jno.core([u.mse]).plot([u, (2 * u).name("twice")], file)
-            >>> [axes.get_title() for axes in figure.axes[:2]], os.path.exists(file)
-            (['u', 'twice'], True)
-        """
-        options = PlotOptions.checked(
-            path=path,
-            times=times,
-            sample=sample,
-            share=share,
-            losses=losses,
-            cmap=cmap,
-            figsize=figsize,
-            dpi=dpi,
-        )
-        history = statistics(self.training_logs).total_loss_history
-        return self._evaluator.plotted(operation, domain, options, history)
-
-    @checked(path=PATH, solved=NONNEGATIVE)
-    def diagnose(self, path: str | Path | None = None, *, solved: float = 1e-3) -> Diagnosis:
-        """Say why the loss does not go down: print what was measured, each line with its number and a remedy.
-
-        Looked at are rounding, the scale of inputs and outputs, saturated and dead layers, parts of the boundary
-        without a condition, gradients of terms that oppose each other or differ by orders, the learning rate, residuals
-        that few points hold, and the spectrum of their Jacobian; the page "When training fails" explains each.  What
-        stands first is to be mended first: a check whose result would follow from an earlier one is not made.  It costs
-        a few compilations and about a hundred epochs, on a copy of the state: nothing of the training is changed.  In
-        a callback it looks at the weights of that epoch.
-
-        Args:
-            path: file for a picture of the residuals, in a format that matplotlib knows by its suffix (None: none).
-            solved: part of its largest recorded loss below which a term counts as solved (1e-3): nothing is said then
-                about its gradient, residual and learning rate. ``0.0`` looks at everything.
-
-        Returns:
-            the record, with `findings`; none when nothing was found.
-
-        Raises:
-            ValueError: a core without constraints or with nothing to train, or one that waits for a checkpoint.
-
-        Example:
-            >>> import jno, optax
-            >>> p = jno.np.parameter(()).initialize(0.5).optimizer(optax.sgd(0.1))
-            >>> crux = jno.core([(p - 1.0).mse, p.mse], domain=jno.domain.line())
-            >>> _ = crux.solve(50)  # doctest: +ELLIPSIS
-            INFO: ...
-            >>> crux.diagnose().kinds  # doctest: +ELLIPSIS
-            after 50 epochs: ...
-            ('conflict',)
-        """
-        picture = None if path is None else user_path(path)
-        self._diagnosis = diagnosis_of(self._solver.view(self.training_logs), solved, picture)
-        print(self._diagnosis)
-        return self._diagnosis
-
-    def _repr_html_(self) -> str | None:
-        """Equations, models, points and derivative passes, for notebooks; nothing of a core without expressions."""
-        return "".join(self._description().sections()) or None
-
-    def report_sections(self) -> list[Markup]:
-        """The same and the fields of the networks: the parts of `statistics.report` that tell of the problem."""
-        sections = self._description().sections()
-        fields = network_fields(self.all_ops)
-        if fields:
-            figure = self.plot(fields, share=False)
-            sections.insert(1, html_section("Fields", svg_of(figure)))
-        if self._diagnosis is not None:
-            sections.append(html_section("Diagnosis", self._diagnosis.markup()))
-        return sections
-
-    def _description(self) -> ProblemDescription:
-        expressions = dict(zip(expression_names(self.all_ops), self.all_ops, strict=True))
-        plan = self._evaluator.plan(None if needs_window(self.all_ops) else 1) if self.all_ops else ""
-        return ProblemDescription(expressions, self._models, self.domain, plan)
-
-    @checked(name=TEXT)
-    def expression(self, name: str) -> Any:
-        """The expression that was given a name with ``.name(name)``, for `eval` after loading.
-
-        It is one of the constraints and trackers or a part of them, or a parameter of this name.
-
-        Raises:
-            ValueError: there is none, or several different ones have the name.
-
-        Example:
-            >>> import jno, os, tempfile
-            >>> x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
-            >>> u = (2.0 * x).name("u")
-            >>> path = os.path.join(tempfile.mkdtemp(), "u.jno")
-            >>> loaded = jno.core.load(jno.core([u.mse]).save(path) and path)
-            >>> loaded.eval(loaded.expression("u"))[0, :, 0].tolist()
-            [0.0, 1.0, 2.0]
-        """
-        return self._evaluator.named(name)
-
-    @checked(path=PATH, format=TEXT)
-    def export(
-        self,
-        operation: object,
-        path: str | Path,
-        *,
-        format: str | None = None,
-        platforms: Sequence[str] | None = None,
-    ) -> ExportedFile:
-        """Write one expression, or a list of them, as a function of the coordinates to a file that runs without jNO.
-
-        Weights are constants of the file, derivatives part of the function.  Its arguments are the coordinates, the
-        time and the data of every point, of free number; see the page "Deployment".
-
-        Args:
-            operation: expression or list of expressions over models of this core, on the points of one tag.
-            path: the file; its suffix, ``.stablehlo`` or ``.onnx``, names the format.
-            format: ``"stablehlo"`` (read with ``jax.export.deserialize``) or ``"onnx"`` (needs ``jno-jax[export]``).
-            platforms: of a StableHLO file, some of ``"cpu"``, ``"cuda"``, ``"rocm"``, ``"tpu"`` (default: CPU, CUDA
-                and TPU); none of them needs to be present.
-
-        Returns:
-            the file with the names and types of its arguments.  The function returns an array for one expression,
-            a tuple for several, per point what `eval` gives: ``(n, D)``.
-
-        Raises:
-            ValueError: an expression needs the mesh (integrals, finite differences, normals), random numbers, all
-                points (reductions) or the points of several tags; unknown format or platform.
-            ImportError: the extra of the format is not installed.
-
-        Example:
-            >>> import jno, tempfile, os
-            >>> x, y, _ = jno.domain.rect(mesh_size=0.5).variable("interior")
-            >>> u = jno.np.sin(x) * y
-            >>> file = jno.core([u.mse]).export([u, u.d(x)], os.path.join(tempfile.mkdtemp(), "u.stablehlo"))
-            >>> file.inputs
-            ('x float32[n,1]', 'y float32[n,1]')
-
-        Source: StableHLO through `jax.export`, https://docs.jax.dev/en/latest/export/
-        """
-        program = self._evaluator.program(operation, "export()")
-        return export_expressions(program, path, format=format, platforms=platforms)
+    # --- itself: _reports -------------------------------------------------------------------------------------
+    diagnose = _reports.diagnose
+    report_sections = _reports.report_sections
+    _repr_html_ = _reports.markup
 
 
 def build_core(expressions: Sequence[Node], domain: Domain | None, seed: int) -> core:

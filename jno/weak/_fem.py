@@ -2,106 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from jno.domain import domain as Domain
 from jno.domain.mesh import Mesh
 from jno.trace import Field, FieldValue, Model, WeakValue
-from jno.utils import NONNEGATIVE, NUMBER, checked, get_logger, integer, is_integer, takes
+from jno.utils import NONNEGATIVE, NUMBER, checked, get_logger, integer, takes
 
-from ._build import WeakForm, build_problem
-from ._integral import State
+from ._build import WeakForm
+from ._compiled_form import CompiledForm
 from ._linear import DirectSolver, LinearSolver, Method, default_method
-from ._solution import NetworkResidual, SteadySolution, Trajectory, initial_state
+from ._semi_discretisation import SemiDiscretisation
+from ._solution import SteadySolution, Trajectory, initial_state
 from ._steps import NewtonOptions
-
-
-def fem(constraints: object, *, quad_degree: object = None, element_type: object = None, vec: object = None) -> Any:
-    """A weak problem: terms with test functions, and conditions on the unknowns.
-
-    A term is an expression ``a(u, v) - l(v)`` that is linear in a test function ``v``; it is integrated over the region
-    of its coordinates, and all terms of the list are summed.  ``u(xb, yb) - g`` prescribes the unknown on a boundary
-    (or one component, ``u(xb, yb)[0] - g``), at initial coordinates its initial value, ``u.pin()`` fixes a constant.
-
-    Args:
-        constraints: one term or a list.
-        quad_degree: degree of the polynomials that the quadrature integrates exactly (twice the highest order of the
-            fields, and one more for terms with networks; smaller numbers are raised).
-        element_type: kind of the cells, ``"TRI3"`` and so on; it must be that of the mesh.
-        vec: number of components; it must be that of the symbols.
-
-    Returns:
-        `FEM`.  Where no term has a trial symbol, networks take its place: then an expression whose value is the vector
-        of residuals, one for every free test function; its ``.mse`` is a loss for `jno.core`.
-
-    Raises:
-        TypeError: an entry that is not an expression.
-        ValueError: a term that spans several regions, is not linear in its test function, or means nothing.
-
-    Example:
-        >>> import jax, jno
-        >>> domain = jno.domain.line(mesh_size=0.25)
-        >>> x, _ = domain.variable("interior")
-        >>> xb, _ = domain.variable("boundary")
-        >>> u, v = domain.fem_symbols()
-        >>> with jax.enable_x64(True):
-        ...     solution = jno.fem([u.d(x) * v.d(x) - 2 * v, u(xb) - 0.0]).solve()
-        >>> solution[1:4].round(4).tolist()
-        [0.1875, 0.25, 0.1875]
-    """
-    problem = build_problem(constraints, quad_degree)
-    _check_overrides(problem, element_type, vec)
-    if not problem.has_unknowns:
-        return WeakValue(NetworkResidual(problem), problem.data)
-    return FEM(problem)
-
-
-def _check_overrides(problem: WeakForm, element_type: object, vec: object) -> None:
-    spaces, mesh = problem.system.spaces, problem.system.mesh
-    highest = max(space.field.order for space in spaces)
-    kind = _ELEMENT_TYPES.get((mesh.dimension, highest))
-    if element_type is not None and not (isinstance(element_type, str) and element_type == kind):
-        raise ValueError(
-            f"jno.fem(element_type={element_type!r}): the mesh has {mesh.cell_kind} cells; leave it out, or say "
-            f"what the symbols of order {highest} do{'' if kind is None else f', {kind!r}'}"
-        )
-    counts = [space.field.components for space in spaces]
-    if vec is not None and not (is_integer(vec) and vec in counts):
-        raise ValueError(f"jno.fem(vec={vec!r}): the symbols have {counts} components; leave it out")
-
-
-_ELEMENT_TYPES = {
-    (1, 1): "LINE2",
-    (1, 2): "LINE3",
-    (2, 1): "TRI3",
-    (2, 2): "TRI6",
-    (3, 1): "TET4",
-    (3, 2): "TET10",
-}
-"""Dimension and order of an element → its usual name."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class SemiDiscretisation:
-    """A linear system in time, ``M du/dt + A u = c + f(t)``; rows of prescribed unknowns say ``u = g(t)``.
-
-    Attributes:
-        A: dense, ``(dofs, dofs)``; rows of prescribed unknowns are those of the identity.
-        affine_bias: ``c``, ``(dofs,)``; zero where the load changes with time.
-        forcing_vector_fn: ``t -> f(t)``, None where the load does not change.
-    """
-
-    A: Float[np.ndarray, "N N"]
-    affine_bias: Float[np.ndarray, " N"]
-    forcing_vector_fn: Callable[[float], Float[np.ndarray, " N"]] | None
+from ._time_steps import TimeSteps, checked_theta
+from ._vectors import described, real_numbers
 
 
 class FEM:
@@ -116,7 +35,7 @@ class FEM:
     def __init__(self, problem: WeakForm) -> None:
         self._problem = problem
         self._direct = DirectSolver(problem.system.pattern)
-        self._jitted: dict[object, Callable[..., Any]] = {}
+        self._compiled = CompiledForm(problem)
 
     # --- facts ----------------------------------------------------------------------------------------------------
     @property
@@ -200,11 +119,11 @@ class FEM:
         """
         spaces = self._problem.system.spaces
         space = spaces[0 if symbol is None else self.block_index(symbol)]
-        vector = _numbers(solution)
+        vector = real_numbers(solution)
         if vector is None or vector.shape != (self.dofs,):
             raise ValueError(
                 f"nodal_values(solution): one number for each of {self.dofs} degrees of freedom is needed; "
-                f"got {_described(vector)}"
+                f"got {described(vector)}"
             )
         values = vector[space.block].reshape(-1, space.field.components)[: len(self.mesh.points)]
         return values if space.field.shape else values[:, 0]
@@ -220,15 +139,14 @@ class FEM:
     def A_sparse(self) -> Any:
         """The same as a `scipy.sparse.csr_array`."""
         self._require("A", steady=True, linear=True)
-        return self._as_sparse(self._matrix(np.zeros(self.dofs), (1.0, 0.0, 0.0)))
+        return self._compiled.matrix(np.zeros(self.dofs), (1.0, 0.0, 0.0))
 
     @property
     def b(self) -> Float[np.ndarray, " N"]:
         """Right-hand side of a steady linear problem, with prescribed values at their places."""
         self._require("b", steady=True, linear=True)
-        modules, data = self._inputs()
-        prescribed = np.asarray(self._problem.system.values(jnp.zeros(()), modules, data))
-        residual = self._residual(prescribed, 0.0)
+        prescribed = self._compiled.prescribed(0.0)
+        residual = self._compiled.residual(prescribed, 0.0)
         return np.where(self._problem.system.prescribed, prescribed, -residual)
 
     def residual(self, u: object, t: object = None) -> Float[np.ndarray, " N"]:
@@ -242,20 +160,18 @@ class FEM:
             ValueError: a vector of another length, or a time of a steady problem.
         """
         vector, time = self._vector(u, "residual(u)"), self._time(t, "residual")
-        modules, data = self._inputs()
-        system = self._problem.system
-        prescribed = np.asarray(system.values(jnp.asarray(time, system.dtype), modules, data))
-        return np.where(system.prescribed, vector - prescribed, self._residual(vector, time))
+        prescribed, residual = self._compiled.prescribed(time), self._compiled.residual(vector, time)
+        return np.where(self._problem.system.prescribed, vector - prescribed, residual)
 
     def jacobian(self, u: object, t: object = None) -> Float[np.ndarray, "N N"]:
         """Derivative of the residual by ``u``, dense; arguments as in `residual`."""
         vector, time = self._vector(u, "jacobian(u)"), self._time(t, "jacobian")
-        return self._as_sparse(self._matrix(vector, (1.0, 0.0, 0.0), time)).toarray()
+        return self._compiled.matrix(vector, (1.0, 0.0, 0.0), time).toarray()
 
     def _vector(self, values: object, name: str) -> Float[np.ndarray, " N"]:
-        vector = _numbers(values)
+        vector = real_numbers(values)
         if vector is None or vector.shape != (self.dofs,) or not np.all(np.isfinite(vector)):
-            raise ValueError(f"FEM.{name}: {self.dofs} finite numbers are needed; got {_described(vector)}")
+            raise ValueError(f"FEM.{name}: {self.dofs} finite numbers are needed; got {described(vector)}")
         return vector
 
     def _time(self, t: object, name: str) -> float:
@@ -272,7 +188,7 @@ class FEM:
         """Mass matrix of a problem in time, dense: derivative of the residual by the highest derivative by time."""
         self._require("M", steady=False)
         weights = (0.0, 1.0, 0.0) if self._problem.time_order == 1 else (0.0, 0.0, 1.0)
-        matrix = self._as_sparse(self._matrix(np.zeros(self.dofs), weights, self.t0)).toarray()
+        matrix = self._compiled.matrix(np.zeros(self.dofs), weights, self.t0).toarray()
         matrix[self._problem.system.prescribed] = 0.0
         return matrix
 
@@ -284,30 +200,13 @@ class FEM:
             raise AttributeError(
                 "FEM.operator belongs to a problem of first order in time, and this one is of second order"
             )
-        system = self._problem.system
-        matrix = self._as_sparse(self._matrix(np.zeros(self.dofs), (1.0, 0.0, 0.0), self.t0)).toarray()
-        changes = any(term.integral.function.reads_time for term in system.terms)
-        if changes or any(condition.reads_time for condition in system.conditions):
-            return SemiDiscretisation(matrix, np.zeros(self.dofs), self._load)
-        return SemiDiscretisation(matrix, self._load(self.t0), None)
-
-    def _load(self, t: float) -> Float[np.ndarray, " N"]:
-        """Right-hand side of a problem in time, with what prescribed unknowns and their derivatives add to it."""
-        system = self._problem.system
-
-        def load(at: Array, modules: Mapping[int, Any], data: Mapping[str, Any]) -> Array:
-            fixed, rate = jax.jvp(lambda time: system.values(time, modules, data), (at,), (jnp.ones_like(at),))
-            residual = system.residual(State((fixed, rate, jnp.zeros_like(fixed)), at, modules, data))
-            return jnp.where(system.prescribed, fixed, -residual)
-
-        return np.asarray(self._run("load", load, jnp.asarray(t, system.dtype), *self._inputs()))
+        return SemiDiscretisation.of(self._problem, self._compiled, self.t0)
 
     @property
     def state0(self) -> Float[np.ndarray, " N"]:
         """Initial values."""
         self._require("state0", steady=False)
-        modules, data = self._inputs()
-        values, velocities = initial_state(self._problem, self.t0, modules, data)
+        values, velocities = initial_state(self._problem, self.t0, *self._compiled.inputs())
         parts = [values, velocities] if self._problem.time_order == 2 else [values]
         return np.concatenate([np.asarray(part) for part in parts])
 
@@ -379,7 +278,19 @@ class FEM:
                 raise ValueError(
                     "FEM.solve(): a problem in time takes initial conditions in its list, no x0= and solve_fn="
                 )
-            return WeakValue(self._trajectory(save_ts, theta, newton), self._problem.data)
+            theta = checked_theta(theta, self._problem.time_order)
+            steps = TimeSteps.of(*self._time_axis(), save_ts)
+            trajectory = Trajectory(self._problem, self._linear_solver(), newton, theta, steps.times, steps.saved)
+            return WeakValue(trajectory, self._problem.data)
+        self._check_steady(theta, save_ts)
+        if solve_fn is None:
+            start = None if x0 is None else self._vector(x0, "solve(x0=...)")
+            return self._steady_solution(newton, start)
+        if x0 is not None:
+            raise ValueError("FEM.solve(): give solve_fn= or x0=, not both; solve_fn(A, b) has its own start")
+        return self._solved_by(solve_fn)
+
+    def _check_steady(self, theta: object, save_ts: object) -> None:
         if self._problem.system.dtype.itemsize < 8:
             get_logger().once(
                 "jno.fem: the solution is computed in single precision, to about six digits at best; for more call "
@@ -389,17 +300,15 @@ class FEM:
             raise ValueError(f"FEM.solve(theta={theta}): the problem is steady, no term has a derivative by time")
         if save_ts is not None:
             raise ValueError("FEM.solve(save_ts=...): the problem is steady, no term has a derivative by time")
-        if solve_fn is not None:
-            if x0 is not None:
-                raise ValueError("FEM.solve(): give solve_fn= or x0=, not both; solve_fn(A, b) has its own start")
-            return self._solved_by(solve_fn)
-        start = None if x0 is None else self._vector(x0, "solve(x0=...)")
+
+    def _steady_solution(self, newton: NewtonOptions, start: Float[np.ndarray, " N"] | None) -> Any:
+        """The array where nothing changes it, else the expression."""
         solution = SteadySolution(self._problem, self._linear_solver(), newton, start)
         if self._trainable() or self._problem.data:
             return WeakValue(solution, self._problem.data)
         self._direct.error = None
-        solved, history = self._run(("solve", newton), solution.solved, solution.guess(), *self._inputs())
-        return solution.raised(solved, history)
+        inputs = self._compiled.inputs()
+        return solution.raised(*self._compiled.run(("solve", newton), solution.solved, solution.guess(), *inputs))
 
     def _solved_by(self, solve_fn: object) -> Any:
         self._require("solve(solve_fn)", steady=True, linear=True)
@@ -408,30 +317,10 @@ class FEM:
         if self._trainable():
             raise ValueError("FEM.solve(solve_fn=...): the problem has trainable parameters; leave solve_fn= out")
         solution = solve_fn(jnp.asarray(self.A), jnp.asarray(self.b))
-        vector = _numbers(solution)
+        vector = real_numbers(solution)
         if vector is None or vector.shape != (self.dofs,):
-            raise ValueError(f"FEM.solve(solve_fn): its x must be {self.dofs} numbers; got {_described(vector)}")
+            raise ValueError(f"FEM.solve(solve_fn): its x must be {self.dofs} numbers; got {described(vector)}")
         return solution
-
-    def _trajectory(self, save_ts: object, chosen: float | int | None, newton: NewtonOptions) -> Trajectory:
-        default = 0.5 if self._problem.time_order == 2 else 1.0
-        theta = default if chosen is None else float(chosen)
-        if self._problem.time_order == 2 and theta != default:
-            raise ValueError(f"FEM.solve(theta={theta}): problems of second order in time are solved with theta=0.5")
-        if not 0.5 <= theta <= 1.0:
-            raise ValueError(f"FEM.solve(theta={theta!r}): allowed is 0.5 (implicit midpoint) to 1.0 (backward Euler)")
-        start, stop, levels = self._time_axis()
-        times = np.linspace(start, stop, levels)
-        if save_ts is None:
-            return Trajectory(self._problem, self._linear_solver(), newton, theta, times, tuple(range(levels)))
-        numbers = _numbers(save_ts)
-        saved = np.zeros(0) if numbers is None else numbers.reshape(-1)
-        if not len(saved) or not np.all((saved >= start - 1e-9) & (saved <= stop + 1e-9)):
-            raise ValueError(f"FEM.solve(save_ts=...): times between {start} and {stop} are needed; got {save_ts!r}")
-        extra = [t for t in saved if np.min(np.abs(times - t)) > 1e-9 * (stop - start)]
-        times = np.sort(np.concatenate([times, np.unique(extra)]))
-        places = tuple(int(np.argmin(np.abs(times - t))) for t in saved)
-        return Trajectory(self._problem, self._linear_solver(), newton, theta, times, places)
 
     # --- parts ----------------------------------------------------------------------------------------------------
     def _linear_solver(self) -> LinearSolver:
@@ -443,78 +332,6 @@ class FEM:
 
     def _trainable(self) -> list[Model]:
         return [model for model in self._problem.models if not model.controls.frozen]
-
-    def _inputs(self) -> tuple[dict[int, Any], dict[str, Array]]:
-        """The modules as they are, and the data of the only sample.
-
-        Raises:
-            ValueError: the data has several.
-        """
-        for leaf in self._problem.data:
-            count = len(self.domain.context[leaf.tag])
-            if count > 1:
-                raise ValueError(
-                    f"FEM: the data {leaf.tag!r} has a row for each of {count} samples, and there are as many matrices "
-                    "and residuals; take solve(), whose value has all samples"
-                )
-        modules = {model.layer_id: eqx.nn.inference_mode(model.module) for model in self._problem.models}
-        rows = {leaf.tag: jnp.asarray(np.asarray(self.domain.context[leaf.tag])[0]) for leaf in self._problem.data}
-        return modules, rows
-
-    def _residual(self, u: Float[np.ndarray, " N"], time: float) -> Float[np.ndarray, " N"]:
-        system = self._problem.system
-
-        def residual(vector: Array, at: Array, modules: Mapping[int, Any], data: Mapping[str, Any]) -> Array:
-            zero = jnp.zeros_like(vector)
-            return system.residual(State((vector, zero, zero), at, modules, data))
-
-        arguments = (jnp.asarray(u, system.dtype), jnp.asarray(time, system.dtype))
-        return np.asarray(self._run("residual", residual, *arguments, *self._inputs()))
-
-    def _matrix(
-        self, u: Float[np.ndarray, " N"], weights: Sequence[float], time: float = 0.0
-    ) -> Float[np.ndarray, " nnz"]:
-        system = self._problem.system
-
-        def matrix(vector: Array, at: Array, scale: Array, modules: Any, data: Any) -> Array:
-            zero = jnp.zeros_like(vector)
-            return system.matrix(State((vector, zero, zero), at, modules, data), scale)
-
-        arguments = (jnp.asarray(value, system.dtype) for value in (u, time, np.asarray(weights)))
-        return np.asarray(self._run("matrix", matrix, *arguments, *self._inputs()))
-
-    def _run(self, name: object, function: Callable[..., Any], *arguments: Any) -> Any:
-        """The value of a pure function, compiled once for a name and a structure of its arguments.
-
-        A network may have got adapters or another precision since the last call.
-        """
-        arrays, rest = eqx.partition(arguments, eqx.is_array)
-        key = (name, jax.tree_util.tree_structure(arrays), _shapes(arrays), *jax.tree_util.tree_leaves(rest))
-        if key not in self._jitted:
-            # the arrays of the mesh become inputs: as constants the compiler would copy and hash them
-            converted = eqx.filter_closure_convert(function, *arguments)
-            self._jitted[key] = eqx.filter_jit(jax.tree_util.tree_map(_on_device, converted))
-        return self._jitted[key](*arguments)
-
-    def _temporary_bytes(self) -> int:
-        """Memory that assembling the matrix takes beside its arguments and its result."""
-        system = self._problem.system
-        vector = jnp.zeros(self.dofs, system.dtype)
-        modules, data = self._inputs()
-
-        def matrix(u: Array) -> Array:
-            return system.matrix(
-                State((u, u, u), jnp.zeros((), system.dtype), modules, data), jnp.ones(3, system.dtype)
-            )
-
-        analysis = jax.jit(matrix).lower(vector).compile().memory_analysis()
-        return 0 if analysis is None else int(analysis.temp_size_in_bytes)
-
-    def _as_sparse(self, entries: Float[np.ndarray, " nnz"]) -> Any:
-        from scipy.sparse import csr_array
-
-        pattern = self._problem.system.pattern
-        return csr_array((entries, pattern.columns, pattern.starts), shape=(pattern.size, pattern.size))
 
     def _require(self, name: str, *, steady: bool, linear: bool = False) -> None:
         kind = ("steady " if not self.is_transient else "time-dependent ") + (
@@ -532,30 +349,8 @@ class FEM:
         return f"FEM({time}, {'linear' if self.is_linear else 'nonlinear'}, {self.dofs} dofs; {spaces})"
 
 
-def _numbers(values: object) -> Float[np.ndarray, ...] | None:
-    """Real numbers as an array; None for what is none."""
-    try:
-        array = np.asarray(values)
-    except (TypeError, ValueError):
-        return None
-    return array.astype(np.float64) if array.dtype.kind in "iuf" else None
-
-
-def _described(array: Float[np.ndarray, ...] | None) -> str:
-    return "no array of real numbers" if array is None else f"an array of shape {array.shape}"
-
-
 def _field_of(symbol: object) -> Field:
     target = getattr(symbol, "target", symbol)
     if not isinstance(target, FieldValue):
         raise TypeError(f"a symbol of domain.fem_symbols() is needed, got {symbol!r}")
     return target.field
-
-
-def _shapes(arrays: Any) -> tuple[tuple[tuple[int, ...], object], ...]:
-    return tuple((leaf.shape, leaf.dtype) for leaf in jax.tree_util.tree_leaves(arrays))
-
-
-def _on_device(leaf: object) -> object:
-    # not jax.numpy.asarray, which compiles a program for every shape
-    return jax.device_put(leaf) if isinstance(leaf, np.ndarray) else leaf

@@ -23,7 +23,7 @@ from jno.trace import (
 )
 from jno.utils import NONNEGATIVE
 
-from ._fem import fem
+from ._statement import fem
 
 _OPTIONS = {
     "h1seminorm": (),
