@@ -174,38 +174,45 @@ def md_decouple(
     if not isinstance(gain_map, str) or gain_map not in GAIN_MAPS:
         raise ValueError(f"md: unknown gain_map {gain_map!r}, allowed are {', '.join(GAIN_MAPS)}")
     require_rate("md", "gain_lr", gain_lr)
-    adam = optax.adam(gain_lr)
+    split = _Decoupling(base, optax.adam(gain_lr), axes, gain_map)
+    return optax.GradientTransformationExtraArgs(split.init, split.update)
 
-    def init(params: PyTree) -> MDState:
-        latents = tuple(_first_latents(leaf, axes, gain_map) for leaf in jax.tree.leaves(params))
-        directions = _map(_quotient, params, _factors(latents, gain_map))
-        return MDState(base.init(directions), adam.init(latents), latents)
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Decoupling:
+    """The transform that `md_decouple` returns: transforms of directions and gains, and what gains there are."""
+
+    base: optax.GradientTransformationExtraArgs
+    adam: optax.GradientTransformation
+    axes: tuple[str, ...]
+    gain_map: str
+
+    def init(self, params: PyTree) -> MDState:
+        """Gains from the norms of the matrices, and the states of both transforms."""
+        latents = tuple(_first_latents(leaf, self.axes, self.gain_map) for leaf in jax.tree.leaves(params))
+        directions = _map(_quotient, params, _factors(latents, self.gain_map))
+        return MDState(self.base.init(directions), self.adam.init(latents), latents)
 
     def update(
-        updates: PyTree, state: MDState, params: PyTree | None = None, **extra_args: Any
+        self, updates: PyTree, state: MDState, params: PyTree | None = None, **extra_args: Any
     ) -> tuple[PyTree, MDState]:
+        """A step of directions and gains, as one of the matrices."""
         if params is None:
             raise ValueError("md: the parameters are needed, call update(gradients, state, params)")
-        factors, pull_back = jax.vjp(lambda latents: _factors(latents, gain_map), state.latents)
+        factors, pull_back = jax.vjp(lambda latents: _factors(latents, self.gain_map), state.latents)
         directions = _map(_quotient, params, factors)
         direction_gradient = _map(_product, updates, factors)
         pairs = zip(jax.tree.leaves(updates), jax.tree.leaves(directions), factors, strict=True)
         (latent_gradient,) = pull_back([None if f is None else _sum_like(g * v, f) for g, v, f in pairs])
 
-        if extra_args.get("grad") is not None:
-            extra_args["grad"] = _map(_product, extra_args["grad"], factors)
-        for name in ("value_fn", "residual_fn"):
-            if extra_args.get(name) is not None:
-                extra_args[name] = _in_directions(extra_args[name], factors)
-        direction_updates, base_state = base.update(direction_gradient, state.base, directions, **extra_args)
-        latent_updates, gain_state = adam.update(latent_gradient, state.gains, state.latents)
+        extra_args = _arguments_in_directions(extra_args, factors)
+        direction_updates, base_state = self.base.update(direction_gradient, state.base, directions, **extra_args)
+        latent_updates, gain_state = self.adam.update(latent_gradient, state.gains, state.latents)
 
         latents = optax.apply_updates(state.latents, latent_updates)
         new_directions = jax.tree.map(jnp.add, directions, direction_updates)
-        new = _map(_product, new_directions, _factors(latents, gain_map))
+        new = _map(_product, new_directions, _factors(latents, self.gain_map))
         return jax.tree.map(jnp.subtract, new, params), MDState(base_state, gain_state, latents)
-
-    return optax.GradientTransformationExtraArgs(init, update)
 
 
 def _axes(gain_axis: Any) -> tuple[str, ...]:
@@ -262,6 +269,17 @@ def _sum_like(matrix: Float[Array, "_ _"], factor: Float[Array, "_ _"]) -> Float
     """Sums over the axes along which the factor was repeated."""
     repeated = tuple(axis for axis in (0, 1) if factor.shape[axis] == 1)
     return jnp.sum(matrix, axis=repeated, keepdims=True)
+
+
+def _arguments_in_directions(extra_args: dict[str, Any], factors: list[Array | None]) -> dict[str, Any]:
+    """What a base asks for, the gradient and functions of the parameters, in terms of the directions."""
+    extra_args = dict(extra_args)
+    if extra_args.get("grad") is not None:
+        extra_args["grad"] = _map(_product, extra_args["grad"], factors)
+    for name in ("value_fn", "residual_fn"):
+        if extra_args.get(name) is not None:
+            extra_args[name] = _in_directions(extra_args[name], factors)
+    return extra_args
 
 
 def _in_directions(value_fn: Callable[..., Any], factors: list[Array | None]) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -111,13 +112,26 @@ def scale_by_ss_quasi_newton(
     if not isinstance(method, str) or method not in METHODS:
         raise ValueError(f"scale_by_ss_quasi_newton: unknown method {method!r}, allowed are {', '.join(METHODS)}")
 
-    def init(params: PyTree) -> QuasiNewtonState:
+    directions = _QuasiNewton(method, scale_init_precond)
+    return optax.GradientTransformationExtraArgs(directions.init, directions.update)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _QuasiNewton:
+    """The transform that `scale_by_ss_quasi_newton` returns; see there for its arguments."""
+
+    method: str
+    scale_init: bool
+
+    def init(self, params: PyTree) -> QuasiNewtonState:
+        """No pair yet."""
         vector = _flat(params)
         nothing = jnp.zeros_like(vector)
         identity = jnp.eye(vector.size, dtype=vector.dtype)
         return QuasiNewtonState(jnp.int32(0), jnp.int32(0), jnp.int32(0), vector, nothing, nothing, identity)
 
     def update(
+        self,
         updates: PyTree,
         state: QuasiNewtonState,
         params: PyTree | None = None,
@@ -125,6 +139,7 @@ def scale_by_ss_quasi_newton(
         pair: Pair | None = None,
         **extra_args: Any,
     ) -> tuple[PyTree, QuasiNewtonState]:
+        """The direction at a gradient."""
         del extra_args
         if params is None:
             raise ValueError(
@@ -137,13 +152,60 @@ def scale_by_ss_quasi_newton(
             step, change = parameters - state.parameters, gradient - state.gradient
         else:
             step, change = _flat(pair.step), ravel_pytree(pair.change)[0].astype(parameters.dtype)
-        new = _advance(state, parameters, gradient, step, change, method, scale_init_precond)
+        new = self._advance(state, parameters, gradient, step, change)
         finite = jnp.all(jnp.isfinite(gradient))
         new = jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, state)
         direction = jnp.where(finite, new.direction, jnp.zeros_like(gradient))
         return unravel(direction), new
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    def _advance(
+        self,
+        state: QuasiNewtonState,
+        parameters: Float[Array, " n"],
+        gradient: Float[Array, " n"],
+        step: Float[Array, " n"],
+        change: Float[Array, " n"],
+    ) -> QuasiNewtonState:
+        """The state after a finite gradient, its ``direction`` being the one to follow."""
+        stalled = (state.steps > 0) & jnp.all(step == 0)
+        matrix, accepted = self._secant_update(state, step, change)
+        pairs = jnp.where(stalled, 0, state.pairs + accepted)
+
+        stalls = jnp.where(stalled, state.stalls + 1, 0)
+
+        length = jnp.linalg.norm(gradient)
+        steepest = gradient * jnp.minimum(1.0, 1.0 / length) if self.scale_init else gradient
+        # the first step after a stall may be as long as one at the start; where that finds no decrease, it was too long
+        shorter = (_SHORTER ** jnp.maximum(stalls - 1, 0)).astype(gradient.dtype)
+        steepest = jnp.where(length > 0, steepest, gradient) * shorter
+        newton = _matvec(matrix, gradient)
+        descends = jnp.all(jnp.isfinite(newton)) & (_dot(newton, gradient) > 0)
+        pairs = jnp.where(descends, pairs, 0)
+        direction = jnp.where(pairs > 0, newton, steepest)
+        return QuasiNewtonState(state.steps + 1, pairs, stalls, parameters, gradient, direction, matrix)
+
+    def _secant_update(
+        self, state: QuasiNewtonState, step: Float[Array, " n"], change: Float[Array, " n"]
+    ) -> tuple[Float[Array, "n n"], Bool[Array, ""]]:
+        """The next inverse Hessian, and whether the pair was taken."""
+        curvature = _dot(change, step)
+        rounding = jnp.finfo(step.dtype).eps * jnp.linalg.norm(change) * jnp.linalg.norm(step)
+        accepted = (state.steps > 0) & (curvature > rounding)
+
+        # H before the update: gamma I as long as it knows no pair
+        fresh = state.pairs == 0
+        gamma = curvature / _dot(change, change) if self.scale_init else jnp.ones_like(curvature)
+        image = jnp.where(fresh, gamma * change, _matvec(state.inverse_hessian, change))
+        stretch = -_dot(step, state.direction) / _dot(state.direction, state.direction)
+        inverse_quadratic = jnp.where(fresh, _dot(step, step) / gamma, -stretch * _dot(step, state.gradient))
+
+        quadratic = _dot(change, image)
+        tau, phi = scaling(self.method, inverse_quadratic / curvature, quadratic / curvature, step.size)
+        v = jnp.sqrt(quadratic) * (step / curvature - image / quadratic)
+        before = jnp.where(fresh, gamma * jnp.eye(step.size, dtype=step.dtype), state.inverse_hessian)
+        after = (before - jnp.outer(image, image) / quadratic + phi * jnp.outer(v, v)) / tau
+        after = after + jnp.outer(step, step) / curvature
+        return jnp.where(accepted, after, state.inverse_hessian), accepted
 
 
 def _flat(params: PyTree) -> Float[Array, " n"]:
@@ -154,58 +216,6 @@ def _flat(params: PyTree) -> Float[Array, " n"]:
                 "exclude the leaf, or use a first-order method"
             )
     return ravel_pytree(params)[0]
-
-
-def _advance(
-    state: QuasiNewtonState,
-    parameters: Float[Array, " n"],
-    gradient: Float[Array, " n"],
-    step: Float[Array, " n"],
-    change: Float[Array, " n"],
-    method: str,
-    scale_init: bool,
-) -> QuasiNewtonState:
-    """The state after a finite gradient, its ``direction`` being the one to follow."""
-    stalled = (state.steps > 0) & jnp.all(step == 0)
-    matrix, accepted = _secant_update(state, step, change, method, scale_init)
-    pairs = jnp.where(stalled, 0, state.pairs + accepted)
-
-    stalls = jnp.where(stalled, state.stalls + 1, 0)
-
-    length = jnp.linalg.norm(gradient)
-    steepest = gradient * jnp.minimum(1.0, 1.0 / length) if scale_init else gradient
-    # the first step after a stall may be as long as one at the start; where that finds no decrease, it was too long
-    shorter = (_SHORTER ** jnp.maximum(stalls - 1, 0)).astype(gradient.dtype)
-    steepest = jnp.where(length > 0, steepest, gradient) * shorter
-    newton = _matvec(matrix, gradient)
-    descends = jnp.all(jnp.isfinite(newton)) & (_dot(newton, gradient) > 0)
-    pairs = jnp.where(descends, pairs, 0)
-    direction = jnp.where(pairs > 0, newton, steepest)
-    return QuasiNewtonState(state.steps + 1, pairs, stalls, parameters, gradient, direction, matrix)
-
-
-def _secant_update(
-    state: QuasiNewtonState, step: Float[Array, " n"], change: Float[Array, " n"], method: str, scale_init: bool
-) -> tuple[Float[Array, "n n"], Bool[Array, ""]]:
-    """The next inverse Hessian, and whether the pair was taken."""
-    curvature = _dot(change, step)
-    rounding = jnp.finfo(step.dtype).eps * jnp.linalg.norm(change) * jnp.linalg.norm(step)
-    accepted = (state.steps > 0) & (curvature > rounding)
-
-    # H before the update: gamma I as long as it knows no pair
-    fresh = state.pairs == 0
-    gamma = curvature / _dot(change, change) if scale_init else jnp.ones_like(curvature)
-    image = jnp.where(fresh, gamma * change, _matvec(state.inverse_hessian, change))
-    stretch = -_dot(step, state.direction) / _dot(state.direction, state.direction)
-    inverse_quadratic = jnp.where(fresh, _dot(step, step) / gamma, -stretch * _dot(step, state.gradient))
-
-    quadratic = _dot(change, image)
-    tau, phi = scaling(method, inverse_quadratic / curvature, quadratic / curvature, step.size)
-    v = jnp.sqrt(quadratic) * (step / curvature - image / quadratic)
-    before = jnp.where(fresh, gamma * jnp.eye(step.size, dtype=step.dtype), state.inverse_hessian)
-    after = (before - jnp.outer(image, image) / quadratic + phi * jnp.outer(v, v)) / tau
-    after = after + jnp.outer(step, step) / curvature
-    return jnp.where(accepted, after, state.inverse_hessian), accepted
 
 
 def _dot(a: Float[Array, " n"], b: Float[Array, " n"]) -> Float[Array, ""]:

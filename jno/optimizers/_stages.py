@@ -106,48 +106,57 @@ def stages(entries: Sequence[object]) -> optax.GradientTransformationExtraArgs:
     """
     parts = _checked(entries)
     transforms = [with_pairs_of_one_loss(as_transformation(part.optimizer, "stages")) for part in parts]
-    reads_value = any(part.tolerance is not None or part.patience is not None for part in parts)
+    sequence = _Sequence(tuple(parts), tuple(transforms))
+    return optax.GradientTransformationExtraArgs(sequence.init, sequence.update)
 
-    def init(params: PyTree) -> StagesState:
-        began = jnp.full(len(parts), -1, jnp.int32).at[0].set(0)
-        states = tuple(transform.init(params) for transform in transforms)
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Sequence:
+    """The transform that `stages` returns: the stages, and the transform of each."""
+
+    parts: tuple[Stage, ...]
+    transforms: tuple[optax.GradientTransformationExtraArgs, ...]
+
+    def init(self, params: PyTree) -> StagesState:
+        """The first stage has begun."""
+        began = jnp.full(len(self.parts), -1, jnp.int32).at[0].set(0)
+        states = tuple(transform.init(params) for transform in self.transforms)
         return StagesState(jnp.int32(0), jnp.int32(0), jnp.float32(jnp.inf), jnp.int32(0), began, states)
 
     def update(
-        updates: PyTree, state: StagesState, params: PyTree | None = None, **extra_args: Any
+        self, updates: PyTree, state: StagesState, params: PyTree | None = None, **extra_args: Any
     ) -> tuple[PyTree, StagesState]:
+        """One step of the stage that it is time for."""
         value = extra_args.get("value")
-        if params is None or (reads_value and value is None):
+        if params is None or (self._reads_value and value is None):
             raise ValueError(
                 "stages: the parameters are needed, and the loss where a stage has a tolerance or patience; call "
                 "update(gradients, state, params, value=loss)"
             )
-        state = _handed_over(state, params, value)
+        state = self._handed_over(state, params, value)
 
         def at(number: int) -> Any:
             def branch(states: tuple[Any, ...]) -> tuple[PyTree, tuple[Any, ...]]:
-                step, new = transforms[number].update(updates, states[number], params, **extra_args)
+                step, new = self.transforms[number].update(updates, states[number], params, **extra_args)
                 step = _like(step, updates)
                 return step, (*states[:number], _like(new, states[number]), *states[number + 1 :])
 
             return branch
 
-        step, states = jax.lax.switch(state.stage, [at(number) for number in range(len(parts))], state.states)
+        step, states = jax.lax.switch(state.stage, [at(number) for number in range(len(self.parts))], state.states)
         return step, dataclasses.replace(state, steps=state.steps + 1, states=states)
 
-    def _handed_over(state: StagesState, params: PyTree, value: Any) -> StagesState:
+    @property
+    def _reads_value(self) -> bool:
+        return any(part.tolerance is not None or part.patience is not None for part in self.parts)
+
+    def _handed_over(self, state: StagesState, params: PyTree, value: Any) -> StagesState:
         """The state at the beginning of a step: in the next stage where the present one has ended."""
         loss = state.best if value is None else jnp.asarray(value, state.best.dtype)
-        share = jnp.asarray([part.improvement for part in parts], state.best.dtype)[state.stage]
+        share = jnp.asarray([part.improvement for part in self.parts], state.best.dtype)[state.stage]
         improved = loss < (1 - share) * state.best
         best, since = jnp.where(improved, loss, state.best), jnp.where(improved, 0, state.since + 1)
-        none = jnp.iinfo(jnp.int32).max
-        steps = jnp.asarray([part.steps or none for part in parts])[state.stage]
-        patience = jnp.asarray([part.patience or none for part in parts])[state.stage]
-        tolerances = [-1.0 if part.tolerance is None else part.tolerance for part in parts]
-        ended = (state.steps >= steps) | (since >= patience)
-        ended |= loss <= jnp.asarray(tolerances, loss.dtype)[state.stage]
-        ended &= state.stage < len(parts) - 1
+        ended = self._ended(state, loss, since)
         stage = state.stage + ended
         began = jnp.where(ended, state.began.at[stage].set(_total(state)), state.began)
         return StagesState(
@@ -156,21 +165,29 @@ def stages(entries: Sequence[object]) -> optax.GradientTransformationExtraArgs:
             jnp.where(ended, loss, best),
             jnp.where(ended, 0, since),
             began,
-            _begun(state.states, stage, ended, params),
+            self._begun(state.states, stage, ended, params),
         )
 
+    def _ended(self, state: StagesState, loss: Float[Array, ""], since: Int[Array, ""]) -> Bool[Array, ""]:
+        """Whether the present stage has ended, which the last one never does."""
+        none = jnp.iinfo(jnp.int32).max
+        steps = jnp.asarray([part.steps or none for part in self.parts])[state.stage]
+        patience = jnp.asarray([part.patience or none for part in self.parts])[state.stage]
+        tolerances = [-1.0 if part.tolerance is None else part.tolerance for part in self.parts]
+        ended = (state.steps >= steps) | (since >= patience)
+        ended |= loss <= jnp.asarray(tolerances, loss.dtype)[state.stage]
+        return ended & (state.stage < len(self.parts) - 1)
+
     def _begun(
-        states: tuple[Any, ...], stage: Int[Array, ""], ended: Bool[Array, ""], params: PyTree
+        self, states: tuple[Any, ...], stage: Int[Array, ""], ended: Bool[Array, ""], params: PyTree
     ) -> tuple[Any, ...]:
         """The states, that of the stage which begins now fresh: some remember the weights they began with."""
 
         def fresh(number: int) -> Any:
             begins = ended & (stage == number)
-            return jax.lax.cond(begins, lambda: transforms[number].init(params), lambda: states[number])
+            return jax.lax.cond(begins, lambda: self.transforms[number].init(params), lambda: states[number])
 
-        return (states[0], *(fresh(number) for number in range(1, len(parts))))
-
-    return optax.GradientTransformationExtraArgs(init, update)
+        return (states[0], *(fresh(number) for number in range(1, len(self.parts))))
 
 
 def _total(state: StagesState) -> Int[Array, ""]:
