@@ -9,8 +9,8 @@ from scipy.stats import chisquare, kstest, qmc
 
 import jno
 from jno.domain import device_draw
-from jno.domain.sampling._device_maps import Pieces
-from jno.domain.sampling._device_samplers import DeviceSampler, random_bits, unit_floats
+from jno.domain.drawable._device_maps import Pieces
+from jno.domain.drawable._device_samplers import DeviceSampler, random_bits, unit_floats
 
 KEY = jax.random.PRNGKey(3)
 COUNT = 4096
@@ -102,7 +102,7 @@ def test_lengths_and_volumes():
 def test_tetrahedra_are_filled_evenly():
     """Mean and covariance of uniform barycentric coordinates: 1/4, 3/80 and −1/80."""
     corners = np.array([[[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]])
-    from jno.domain.sampling import SimplexMap
+    from jno.domain.drawable import SimplexMap
 
     region = SimplexMap.of(corners, np.ones(1), None)
     points = np.asarray(region.place(random_bits(KEY, (20000, 3)), KEY, FLOAT)[0], float)

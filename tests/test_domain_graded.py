@@ -9,7 +9,8 @@ from scipy import stats
 from shapely.geometry import Point, box
 
 import jno
-from jno.domain.sampling import _bisection, device_draw, graded_cells
+from jno.domain.drawable import _bisection, graded_cells
+from jno.domain.sampling import device_draw
 
 graded = jno.sampler.graded
 SQUARE = [(0, 0), (1, 0), (1, 1), (0, 1)]

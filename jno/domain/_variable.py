@@ -136,16 +136,8 @@ def variable(
         )
         check_tag_name(tag)
         return (attach_points if point_data else attach)(self, tag, sample, split)
-    if view_factor and resampling_strategy is not None:
-        raise ValueError(
-            f"variable({tag!r}, view_factor=True): view factors belong to points that stay; leave "
-            "resampling_strategy= out."
-        )
-    if view_factor and isinstance(self.time_axis, TimeInterval):
-        raise ValueError(
-            f"variable({tag!r}, view_factor=True): view factors are between points at the same times, and on a domain "
-            "with time=(t0, t1) every point has a time of its own; give levels, time=(t0, t1, n)."
-        )
+    if view_factor:
+        _check_view_factors(self, tag, resampling_strategy)
     if point_data:
         raise ValueError(f"variable({tag!r}, point_data=True) needs an array of points as its second argument.")
     if where is not None:
@@ -168,6 +160,19 @@ def variable(
     factors = (self_view_factor(self, record),) if view_factor else ()
     indices = (_indices(self, record),) if return_indices else ()
     return (*leaves, *factors, *indices) if factors or indices else leaves
+
+
+def _check_view_factors(domain: DomainView, tag: str, resampling_strategy: object) -> None:
+    if resampling_strategy is not None:
+        raise ValueError(
+            f"variable({tag!r}, view_factor=True): view factors belong to points that stay; leave "
+            "resampling_strategy= out."
+        )
+    if isinstance(domain.time_axis, TimeInterval):
+        raise ValueError(
+            f"variable({tag!r}, view_factor=True): view factors are between points at the same times, and on a domain "
+            "with time=(t0, t1) every point has a time of its own; give levels, time=(t0, t1, n)."
+        )
 
 
 def _materialised(domain: DomainView, request: Request) -> SampleRecord:

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from ..drawable import DeviceMap, PointsAndNormals
 from ..geometry import Distance
 from ..mesh import Facets
-from ..sampling import DeviceMap, PointsAndNormals
 from ._body import Body, BodyRegion
 from ._box import BoxFaces, BoxInside
 from ._device_maps import BallMap

@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from ..drawable import DrawableRegion
 from ..geometry import Distance
 from ..mesh import Facets
-from ..sampling import DrawableRegion
 
 
 class BodyRegion(DrawableRegion):

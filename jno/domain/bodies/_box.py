@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ..drawable import BoxMap, DeviceMap, PointsAndNormals
 from ..geometry import SIDES, Distance, choose
 from ..mesh import Facets
-from ..sampling import BoxMap, DeviceMap, PointsAndNormals
 from ._body import Body, BodyRegion
 from ._device_maps import FacesMap, face_coordinates
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from jno.utils import Key
 
-from ..sampling import DeviceMap, DevicePoints, Pieces, Table, unit_floats
+from ..drawable import DeviceMap, DevicePoints, Pieces, Table, unit_floats
 from ._directions import DEVICE, directions
 
 

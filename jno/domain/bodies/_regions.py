@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ..drawable import NAMES, DrawableRegion, PointsAndNormals, Sampler, SelectedPart
 from ..geometry import Distance, LazyRegions, NearestNode, NoSuchRegion, Where, checked_where, facet_mask
 from ..mesh import Facets
-from ..sampling import NAMES, DrawableRegion, PointsAndNormals, Sampler, SelectedPart
 from ._body import Body, BodyRegion
 
 

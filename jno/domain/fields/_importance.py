@@ -10,7 +10,8 @@ from jno.sampler import Graded, RandomResampling
 from jno.trace import FunctionCall
 from jno.utils import TEXT, checked
 
-from ..sampling import BisectedCells, DomainView, columns, graded_cells
+from ..drawable import BisectedCells, graded_cells
+from ..sampling import DomainView, columns
 from ._boundary_parts import single_geometry
 
 

@@ -13,8 +13,8 @@ from jno.sampler import ResamplingStrategy
 
 from .. import _shapely as shapely
 from .._shapely import Shape, is_shapely
+from ..drawable import NAMES, check_name
 from ..mesh import check_tag_name
-from ..sampling import NAMES, check_name
 from ._geometry import checked_area, checked_segments, polygon_from_vertices, ring_segments, tolerance, unique_names
 from ._scene import PolygonScene
 

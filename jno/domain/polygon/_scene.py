@@ -14,9 +14,9 @@ from jaxtyping import Float
 from jno.utils import get_logger
 
 from .._shapely import Shape
+from ..drawable import NAMES, Sampler
 from ..geometry import LazyRegions, NearestNode
 from ..mesh import Facets
-from ..sampling import NAMES, Sampler
 from ._geometry import ring_segments, tolerance, undirected
 from ._selection import Part, locate, selection
 from ._shapes import Curve, PolygonRegion, Selection

@@ -12,9 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from .. import _shapely as shapely
-from ..geometry import Trapezoids, choose, trapezoids
-from ..mesh import segment_lengths
-from ..sampling import (
+from ..drawable import (
     BoxMap,
     DeviceMap,
     DrawableRegion,
@@ -24,6 +22,8 @@ from ..sampling import (
     SimplexMap,
     TrapezoidMap,
 )
+from ..geometry import Trapezoids, choose, trapezoids
+from ..mesh import segment_lengths
 from ._geometry import ring_segments
 
 

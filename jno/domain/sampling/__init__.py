@@ -1,6 +1,5 @@
 """Points, normals and data: requests, where points come from, and the store that holds them."""
 
-from ._bisection import BisectedCells as BisectedCells
 from ._candidates import candidates as candidates
 from ._candidates import draw_candidates as draw_candidates
 from ._data import check_data_options as check_data_options
@@ -8,18 +7,6 @@ from ._data import is_data as is_data
 from ._data import same_reading as same_reading
 from ._device_draw import DeviceDraw as DeviceDraw
 from ._device_draw import device_draw as device_draw
-from ._device_maps import BoxMap as BoxMap
-from ._device_maps import DeviceMap as DeviceMap
-from ._device_maps import DevicePoints as DevicePoints
-from ._device_maps import Pieces as Pieces
-from ._device_maps import SimplexMap as SimplexMap
-from ._device_maps import TrapezoidMap as TrapezoidMap
-from ._device_samplers import Table as Table
-from ._device_samplers import unit_floats as unit_floats
-from ._drawable import DrawableRegion as DrawableRegion
-from ._drawable import DrawableSimplices as DrawableSimplices
-from ._drawable import PointsAndNormals as PointsAndNormals
-from ._graded_region import graded_cells as graded_cells
 from ._leaves import attach as attach
 from ._leaves import attach_points as attach_points
 from ._leaves import check_normals as check_normals
@@ -35,11 +22,6 @@ from ._replay import replay as replay
 from ._request import point_request as point_request
 from ._request import whole_tag as whole_tag
 from ._rows import RandomStream as RandomStream
-from ._samplers import NAMES as NAMES
-from ._samplers import check_name as check_name
-from ._samplers import unit_points as unit_points
-from ._selected_part import SelectedPart as SelectedPart
-from ._source import Sampler as Sampler
 from ._store import SampleStore as SampleStore
 from ._view import DomainView as DomainView
 from ._view import prefill as prefill

@@ -7,10 +7,9 @@ from jaxtyping import Float
 
 from jno.utils import TEXT, checked
 
+from ..drawable import PointsAndNormals, draw_with_times
 from ..geometry import Geometry
-from ._drawable import PointsAndNormals
 from ._record import SampleRecord, region_of
-from ._space_time import draw_with_times
 from ._view import DomainView
 
 

@@ -10,13 +10,18 @@ import numpy as np
 from jno.sampler import Graded
 from jno.utils import Key
 
+from ..drawable import (
+    DeviceMap,
+    DevicePoints,
+    DeviceSampler,
+    SimplexMap,
+    SpaceTimeMap,
+    graded_region,
+    has_extent,
+    space_time_region,
+)
 from ..geometry import Geometry
-from ._device_maps import DeviceMap, DevicePoints, SimplexMap
-from ._device_samplers import DeviceSampler
-from ._drawable import has_extent
-from ._graded_region import graded_region
 from ._record import SampleRecord
-from ._space_time import SpaceTimeMap, space_time_region
 
 
 @jax.tree_util.register_dataclass

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from jno.sampler import ResamplingStrategy
 
 from .._time import TimeInterval
-from ._source import NodeSource, Sampler, ShapeSource, Source, TranslateSource
+from ..drawable import Sampler
+from ._source import NodeSource, ShapeSource, Source, TranslateSource
 
 TIME_KEY = "__time__"
 INITIAL = "initial"

@@ -13,10 +13,10 @@ from jaxtyping import Float, Int
 from jno.utils import get_seed
 
 from .._time import TimeInterval
+from ..drawable import draw_with_times
 from ..geometry import Geometry
 from ..mesh import Tag
 from ._source import NodeSource, ShapeSource
-from ._space_time import draw_with_times
 
 
 @dataclass(frozen=True, eq=False)

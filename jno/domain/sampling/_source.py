@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from jno.sampler import Graded
 
+from ..drawable import NAMES, Sampler, check_name
 from ..geometry import Geometry
-from ._samplers import NAMES, check_name
-
-# a name, denser points near places, a callable, or indices of nodes
-Sampler: TypeAlias = str | Graded | Callable[..., Any] | np.ndarray
 
 
 @dataclass(frozen=True, eq=False)

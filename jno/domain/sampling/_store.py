@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from .._time import Time
+from ..drawable import PointsAndNormals
 from ..geometry import Geometry, GeometryBatch
-from ._drawable import PointsAndNormals
 from ._record import TIME_KEY, Request, SampleRecord
 from ._rows import RandomStream, Row, Rows, node_rows, shape_rows
 from ._source import NodeSource, ShapeSource

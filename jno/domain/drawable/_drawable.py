@@ -12,8 +12,7 @@ from jaxtyping import Float, Int
 from ..geometry import Geometry, choose
 from ..mesh import Mesh, Tag, facet_frames, measures
 from ._device_maps import DeviceMap, simplex_map
-from ._samplers import unit_points
-from ._source import Sampler
+from ._samplers import Sampler, unit_points
 
 PointsAndNormals: TypeAlias = tuple[Float[np.ndarray, "m _"], Float[np.ndarray, "m _"] | None]
 """Points, with a last column where they have times of their own, and their normals in space."""

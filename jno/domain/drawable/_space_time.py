@@ -18,9 +18,8 @@ from ._device_maps import DeviceMap, DevicePoints
 from ._device_samplers import Table, unit_floats
 from ._drawable import DrawableRegion, DrawableSimplices, PointsAndNormals, drawable_of, has_extent
 from ._graded_region import draw_points, graded_region
-from ._samplers import unit_points
+from ._samplers import Sampler, unit_points
 from ._selected_part import SelectedPart
-from ._source import Sampler
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
+
+from jno.sampler import Graded
+
+# a name, denser points near places, a callable, or indices of nodes
+Sampler: TypeAlias = str | Graded | Callable[..., Any] | np.ndarray
 
 Unit = Float[np.ndarray, "n K"]
 

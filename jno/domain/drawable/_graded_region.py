@@ -13,7 +13,7 @@ from ..geometry import Geometry
 from ._bisection import BisectedCells, bisected, sizes_of
 from ._drawable import DrawableSimplices, PointsAndNormals, draw, drawable_of
 from ._near import NearSet, near_set
-from ._source import Sampler
+from ._samplers import Sampler
 
 # A cell is cut while it is longer than this times its distance from a place, so that the density varies little in it.
 _RATIO = 0.5
