@@ -236,6 +236,16 @@ _MODELS = [
     ),
 ]
 
+_SOAP = {
+    "b1": _below_one,
+    "b2": _below_one,
+    "shampoo_beta": number(-1, 1, below=True),
+    "precondition_frequency": integer(1),
+    "max_precond_dim": integer(0),
+    "precision": nothing,
+    "mu_dtype": _dtype,
+    "qr_dtype": _dtype,
+}
 _OPTIMIZERS = [
     _of(
         "jno.optimizers.engd",
@@ -248,28 +258,14 @@ _OPTIMIZERS = [
         "jno.optimizers.soap",
         lambda w: jno.optimizers.soap,
         learning_rate=any_of(_schedule, number(0)),
-        b1=_below_one,
-        b2=_below_one,
-        shampoo_beta=number(-1, 1, below=True),
         eps=number(0),
         weight_decay=number(0),
-        precondition_frequency=integer(1),
-        max_precond_dim=integer(0),
-        precision=nothing,
-        mu_dtype=_dtype,
-        qr_dtype=_dtype,
+        **_SOAP,
     ),
     _of(
         "jno.optimizers.scale_by_soap",
         lambda w: jno.optimizers.scale_by_soap,
-        b1=_below_one,
-        b2=_below_one,
-        shampoo_beta=number(-1, 1, below=True),
-        precondition_frequency=integer(1),
-        max_precond_dim=integer(0),
-        precision=nothing,
-        mu_dtype=_dtype,
-        qr_dtype=_dtype,
+        **_SOAP,
     ),
     *(
         _of(

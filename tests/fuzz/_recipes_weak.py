@@ -84,6 +84,7 @@ _SYMBOLS = [
     _of("jno.lag", lambda w: jno.lag, lambda w: {"expression": w.symbols[0]}, expression=operand),
 ]
 
+_NEWTON = {"rtol": number(0), "atol": number(0), "max_steps": integer(1, 100_000)}
 _PROBLEMS = [
     _of(
         "jno.fem",
@@ -101,9 +102,7 @@ _PROBLEMS = [
         x0=optional(array),
         save_ts=none,
         theta=none,
-        rtol=number(0),
-        atol=number(0),
-        max_steps=integer(1, 100_000),
+        **_NEWTON,
     ),
     _of(
         "fem.solve of a nonlinear problem",
@@ -112,9 +111,7 @@ _PROBLEMS = [
         x0=optional(array),
         save_ts=none,
         theta=none,
-        rtol=number(0),
-        atol=number(0),
-        max_steps=integer(1, 100_000),
+        **_NEWTON,
     ),
     _of(
         "fem.solve in time",
@@ -123,9 +120,7 @@ _PROBLEMS = [
         x0=none,
         save_ts=optional(array),
         theta=optional(number(0.5, 1.0)),
-        rtol=number(0),
-        atol=number(0),
-        max_steps=integer(1, 100_000),
+        **_NEWTON,
     ),
     *(
         _of(
