@@ -17,7 +17,13 @@ import griffe
 
 import jno
 
-_CLASSES = {"domain": jno.domain, "PolygonDomain": jno.domain.csg, "AbstractDomain": jno.domain}
+_CLASSES = {
+    "domain._abstract.AbstractDomain": jno.domain,
+    "domain._domain.domain": jno.domain,
+    "domain._domain.PolygonDomain": jno.domain.csg,
+    "core.core": jno.core,
+    "trace._model.Model": jno.trace.Model,
+}
 _NAMES = runpy.run_path(str(Path(__file__).with_name("public_names.py")))
 
 
@@ -26,22 +32,22 @@ class RunTime(griffe.Extension):
 
     def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:
         """Called when jno has been read."""
-        for path in ("domain._abstract.AbstractDomain", "domain._domain.domain", "domain._domain.PolygonDomain"):
+        for path, loaded in _CLASSES.items():
             owner = pkg[path]
             for name, attribute in list(owner.attributes.items()):
-                if re.fullmatch(r"\w+\.\w+", str(attribute.value)) and name in dir(_CLASSES[owner.name]):
-                    self._attach(pkg, owner, name, str(attribute.value))
+                if re.fullmatch(r"\w+\.\w+", str(attribute.value)) and name in dir(loaded):
+                    self._attach(pkg, owner, name, str(attribute.value), getattr(loaded, name))
         for path, other_names in _NAMES["names_of_documented"]().items():
             self._name(pkg, path, other_names)
 
-    def _attach(self, pkg: griffe.Module, owner: griffe.Class, name: str, reference: str) -> None:
+    def _attach(self, pkg: griffe.Module, owner: griffe.Class, name: str, reference: str, member: Any) -> None:
         room, _, function = reference.partition(".")
-        member = pkg.modules_collection[f"{owner.resolve(room)}.{function}"]
-        target = member.final_target if member.is_alias else member
+        source = pkg.modules_collection[f"{owner.resolve(room)}.{function}"]
+        target = source.final_target if source.is_alias else source
         if target.is_function:
             method = copy.copy(target)
             method.name, method.parent = name, owner
-            owner.set_member(name, _as_it_runs(method, getattr(_CLASSES[owner.name], name)))
+            owner.set_member(name, _as_method(_as_it_runs(method, member), owner.name))
 
     def _name(self, pkg: griffe.Module, path: str, other_names: list[str]) -> None:
         member = pkg[path.removeprefix("jno.")]
@@ -74,6 +80,16 @@ def _as_it_runs(function: griffe.Function, member: Any) -> griffe.Function:
             for parameter in signature.parameters.values()
         )
     )
+    return function
+
+
+def _as_method(function: griffe.Function, owner: str) -> griffe.Function:
+    """Without the type of `self`; what returns an object of that type returns one of the class."""
+    first = next(iter(function.parameters))
+    if first.name == "self":
+        if function.returns == first.annotation:
+            function.returns = owner
+        first.annotation = None
     return function
 
 

@@ -225,15 +225,22 @@ def _shape_of(
     # slopes[i, n, c]: entry c of the expression at node n by component i
     if np.ptp(slopes, axis=1).max() > 1e-6 * np.abs(slopes).max():
         raise error
-    matrix = slopes[:, 0]
-    if count == components:
-        diagonal = np.diag(matrix)
-        is_multiple = np.allclose(matrix, diagonal[0] * np.eye(components), atol=1e-9 * np.abs(matrix).max())
-        if is_multiple and diagonal[0] != 0:
-            return float(diagonal[0]), None
-    nonzero = np.flatnonzero(np.abs(matrix[:, 0]) > 1e-9 * np.abs(matrix).max())
-    if count != 1 or len(nonzero) != 1:
+    shape = _factor(slopes[:, 0])
+    if shape is None:
         raise error
+    return shape
+
+
+def _factor(matrix: Float[np.ndarray, "C c"]) -> tuple[float, int | None] | None:
+    """The number of which a derivative by all components (entry by component) is a multiple, or by one; else None."""
+    components, count = matrix.shape
+    rounding = 1e-9 * np.abs(matrix).max()
+    factor = float(matrix[0, 0])
+    if count == components and factor != 0 and np.allclose(matrix, factor * np.eye(components), atol=rounding):
+        return factor, None
+    nonzero = np.flatnonzero(np.abs(matrix[:, 0]) > rounding)
+    if count != 1 or len(nonzero) != 1:
+        return None
     return float(matrix[nonzero[0], 0]), int(nonzero[0])
 
 
