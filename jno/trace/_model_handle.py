@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from ._controls import Controls, Mask
 
-H = TypeVar("H", bound="ModelHandle")
+S = TypeVar("S", bound="ModelHandle")
 
 UNUSED_MASK = (
     "A mask selects leaves for the next optimizer(), scale(), freeze(), lora(), constrain(), bayesian(), vi() or "
@@ -48,10 +48,10 @@ class ModelHandle(ABC):
         mask, self.open_mask = self.open_mask, None
         return mask
 
-    def _change(self: H, **changes: Any) -> H:
+    def _change(self: S, **changes: Any) -> S:
         return self._set(dataclasses.replace(self.controls, **changes))
 
-    def _set(self: H, controls: Controls) -> H:
+    def _set(self: S, controls: Controls) -> S:
         """Take other controls; what was compiled for the old ones is not used again."""
         self.controls = controls
         self.version += 1
@@ -63,3 +63,7 @@ class ModelHandle(ABC):
                 f"{self.model_key}.mask(...).{method}(): the mask acts on nothing, {method}() has no use for it. "
                 f"{UNUSED_MASK}"
             )
+
+
+H = TypeVar("H", bound=ModelHandle)
+"""The type of the model whose method it is; bound to the class itself, since other files name it."""
