@@ -18,6 +18,14 @@ class IntegrationOperators:
 
     Works on the `mesh_connectivity` dictionary of a domain, which already holds the boundary weights
     (`nodal_ds`).
+
+    Example:
+        >>> import jno
+        >>> domain = jno.domain.rect(mesh_size=0.25)
+        >>> weights = jno.IntegrationOperators.nodal_volumes(domain.mesh_connectivity)
+        >>> x, y = domain.points.T
+        >>> round(float(weights @ (x + y)), 6)
+        1.0
     """
 
     @staticmethod

@@ -77,3 +77,17 @@ def test_no_docstring_has_a_role_of_another_tool():
 @pytest.mark.parametrize("name", sorted(name for name in directives() if name.count(".") < 4))
 def test_documented_objects_say_what_they_are(name):
     assert NAMES["member"](name).__doc__
+
+
+WITHOUT_EXAMPLE = {"jno.tuner.SweepResult", "jno.tuner.sweep"}
+"""What `core.sweep` calls; its docstring has the example."""
+
+
+def test_public_classes_and_functions_have_an_example():
+    # constants and tables have docstrings of their type
+    bare = {
+        name
+        for name, member in NAMES["public"]().items()
+        if callable(member) and not re.search(r"^ *>>> ", member.__doc__ or "", flags=re.MULTILINE)
+    }
+    assert bare - set(names_of_jax()) == WITHOUT_EXAMPLE

@@ -26,6 +26,14 @@ class DWA(Balancer):
         temperature: T, positive; large values give equal weights.
         loss_floor: least loss that is divided by.
 
+    Example:
+        >>> import jno
+        >>> rule = jno.fn.adaptive.DWA(temperature=1.0)
+        >>> for losses in ([1.0, 1.0], [0.5, 0.9], [0.4, 0.8]):
+        ...     _ = rule(losses)
+        >>> tuple(round(weight, 3) for weight in rule([0.3, 0.7]))  # the second one falls more slowly
+        (0.956, 1.044)
+
     Source: S. Liu, E. Johns, A. J. Davison, "End-to-end multi-task learning with attention", CVPR 2019.
     """
 

@@ -46,6 +46,13 @@ class LbPINNsLossBalancing(Balancer):
     Raises:
         ValueError: ``init_s`` of another length than there are losses.
 
+    Example:
+        >>> import jno
+        >>> rule = jno.fn.adaptive.LbPINNsLossBalancing(lr_s=0.1)
+        >>> _ = rule([0.5, 4.0])
+        >>> tuple(round(weight, 3) for weight in rule([0.5, 4.0]))
+        (0.611, 0.41)
+
     Source: Z. Xiang, W. Peng, X. Liu, W. Yao, "Self-adaptive loss balanced physics-informed neural networks",
     Neurocomputing 2022.
     """

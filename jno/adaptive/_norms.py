@@ -38,6 +38,13 @@ class GradientNormBalanced(Balancer):
             until it has measured.
         eps: least norm that is divided by.
 
+    Example:
+        >>> import jno
+        >>> norms = jno.callbacks.gradient_norms(interval=100)
+        >>> rule = jno.fn.adaptive.GradientNormBalanced(norms)
+        >>> rule([0.5, 2.0])  # norms has measured nothing: crux.solve(1000, callbacks=[norms])
+        (1.0, 1.0)
+
     Source: S. Wang, Y. Teng, P. Perdikaris, "Understanding and mitigating gradient flow pathologies in
     physics-informed neural networks", SIAM J. Sci. Comput. 2021.
     """
@@ -70,6 +77,16 @@ class NTKBalanced(Balancer):
             weights are one until every one has measured.
         ema: weight of the traces measured before, in an exponential moving average.
         eps: least trace that is divided by.
+
+    Example:
+        >>> import foundax, jax, jno
+        >>> x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
+        >>> net = jno.nn(foundax.mlp(1, hidden_dims=4, num_layers=1, key=jax.random.PRNGKey(0)))
+        >>> u = net(x)
+        >>> spectra = [jno.callbacks.ntk_spectrum(each.grad(net), interval=100) for each in (u, u.d(x))]
+        >>> rule = jno.fn.adaptive.NTKBalanced(spectra)
+        >>> rule([0.5, 2.0])  # nothing is measured yet: crux.solve(1000, callbacks=spectra)
+        (1.0, 1.0)
 
     Source: S. Wang, X. Yu, P. Perdikaris, "When and why PINNs fail to train: a neural tangent kernel perspective",
     J. Comput. Phys. 2022.

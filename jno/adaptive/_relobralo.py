@@ -35,6 +35,15 @@ class ReLoBRaLo(Balancer):
         expected_rho: probability of not looking back to the first epoch.
         seed: of the random lookback.
 
+    Example:
+        >>> import jno
+        >>> rule = jno.fn.adaptive.ReLoBRaLo(alpha=0.5, expected_rho=0.0)
+        >>> rule([1.0, 1.0])
+        (1.0, 1.0)
+        >>> _ = rule([0.5, 0.9])
+        >>> tuple(round(weight, 3) for weight in rule([0.4, 0.9]))
+        (0.126, 1.874)
+
     Source: R. Bischof, M. A. Kraus, "Multi-objective loss balancing for physics-informed deep learning", 2021.
     """
 

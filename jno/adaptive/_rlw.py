@@ -19,6 +19,12 @@ class RLW(Balancer):
         alpha: concentration, positive; large values give equal weights.
         seed: of the draws.
 
+    Example:
+        >>> import jno
+        >>> weights = jno.fn.adaptive.RLW(seed=0)([0.5, 2.0, 1.0])
+        >>> round(sum(weights), 5)
+        3.0
+
     Source: B. Lin, F. Ye, Y. Zhang, I. W. Tsang, "Reasonable effectiveness of random weighting: a litmus test for
     multi-task learning", TMLR 2022.
     """

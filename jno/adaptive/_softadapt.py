@@ -26,6 +26,14 @@ class SoftAdapt(Balancer):
         beta: temperature, positive; large values give equal weights.
         loss_floor: least loss that is divided by.
 
+    Example:
+        >>> import jno
+        >>> rule = jno.fn.adaptive.SoftAdapt(beta=0.5)
+        >>> rule([1.0, 1.0])
+        (1.0, 1.0)
+        >>> tuple(round(weight, 3) for weight in rule([0.5, 0.9]))  # the second one falls more slowly
+        (0.62, 1.38)
+
     Source: A. A. Heydari, C. A. Thompson, A. Mehmood, "SoftAdapt: techniques for adaptive loss weighting of neural
     networks with multi-part loss functions", 2019 (the normalised variant).
     """

@@ -129,7 +129,9 @@ def weights(losses: object, rule: object, *, mode: object = "raw", eps: Any = No
     return tuple(AdaptiveWeight(tuple(losses), balanced, index) for index in range(len(losses)))
 
 
-def _factory(rule: type[Balancer]) -> Callable[..., Any]:
+def _factory(rule: type[Balancer], name: str, *callbacks: str) -> Callable[..., Any]:
+    """The factory of a rule under its public name; ``callbacks`` are lines of its example, the last one an argument."""
+
     def make(
         losses: object = None, *arguments: Any, mode: str = "raw", eps: float | None = None, **options: Any
     ) -> Any:
@@ -145,7 +147,14 @@ def _factory(rule: type[Balancer]) -> Callable[..., Any]:
 
     options = "".join(f", {name}={parameter.default!r}" for name, parameter in _options(rule).items())
     first = ", callbacks" if rule in _MEASURED else ""
-    make.__doc__ = _FACTORY.format(rule=rule.__name__, first=first, options=options)
+    make.__doc__ = _FACTORY.format(
+        rule=rule.__name__,
+        name=name,
+        first=first,
+        options=options,
+        setup="".join(f"\n        >>> {line}" for line in callbacks[:-1]),
+        argument="".join(f", {callback}" for callback in callbacks[-1:]),
+    )
     return make
 
 
@@ -174,14 +183,29 @@ _FACTORY = """Weights of a list of losses by `{rule}`: `(losses{first}{options})
     Raises:
         TypeError: ``losses`` holds something else than expressions.
         ValueError: another mode, ``eps`` not positive, or what `{rule}` refuses.
+
+    Example:
+        >>> import jno
+        >>> x, _ = jno.domain.line(mesh_size=0.5).variable("interior"){setup}
+        >>> at_zero, at_one = jno.fn.adaptive.{name}([x.mse, (x - 1).mse]{argument})
+        >>> at_one
+        {rule}[1](mse(…), mse(…))
     """
 
 
-relobralo = _factory(ReLoBRaLo)
-lbpinns_loss_balancing = _factory(LbPINNsLossBalancing)
-softadapt = _factory(SoftAdapt)
-dwa = _factory(DWA)
-first_magnitude = _factory(FirstMagnitude)
-rlw = _factory(RLW)
-gradient_norm_balanced = _factory(GradientNormBalanced)
-ntk_balanced = _factory(NTKBalanced)
+relobralo = _factory(ReLoBRaLo, "relobralo")
+lbpinns_loss_balancing = _factory(LbPINNsLossBalancing, "lbpinns_loss_balancing")
+softadapt = _factory(SoftAdapt, "softadapt")
+dwa = _factory(DWA, "dwa")
+first_magnitude = _factory(FirstMagnitude, "first_magnitude")
+rlw = _factory(RLW, "rlw")
+gradient_norm_balanced = _factory(
+    GradientNormBalanced, "gradient_norm_balanced", "norms = jno.callbacks.gradient_norms(interval=100)", "norms"
+)
+ntk_balanced = _factory(
+    NTKBalanced,
+    "ntk_balanced",
+    'k = jno.np.parameter((), name="k")',
+    "spectra = [jno.callbacks.ntk_spectrum((k * each).grad(k), interval=100) for each in (x, x - 1)]",
+    "spectra",
+)

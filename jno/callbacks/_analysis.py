@@ -57,6 +57,16 @@ class Analysis(Callback, abc.ABC, Generic[Tool]):
 
     Attributes:
         interval: epochs between two measurements.
+
+    Example:
+        >>> import jno
+        >>> norms = jno.callbacks.gradient_norms(interval=100)
+        >>> isinstance(norms, jno.callbacks.Analysis)
+        True
+        >>> norms.value is None  # nothing is measured before crux.solve(1000, callbacks=[norms])
+        True
+        >>> {name: entry.shape for name, entry in norms.result.items()}
+        {'epochs': (0,), 'norms': (0,)}
     """
 
     fields: ClassVar[tuple[str, ...]]

@@ -19,6 +19,14 @@ class DifferentialOperators(LineOperators, TriangleOperators, TetrahedronOperato
 
     Each call assembles the sparse matrix of the operator on the host. To apply one operator many times
     outside `jit`, build it once with `gradient_stencil`, `laplacian_stencil` or `hessian_stencil`.
+
+    Example:
+        >>> import numpy as np
+        >>> from jno import DifferentialOperators
+        >>> points = np.linspace(0.0, 1.0, 5)[:, None]
+        >>> lines = np.array([[0, 1], [1, 2], [2, 3], [3, 4]])
+        >>> DifferentialOperators.compute_fd_gradient_1d_simple(points[:, 0] ** 2, points, lines).round(4).tolist()
+        [0.0, 0.5, 1.0, 1.5, 2.0]
     """
 
     parse_fd_scheme = staticmethod(parse_fd_scheme)

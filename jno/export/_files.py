@@ -25,6 +25,14 @@ class ExportedFile:
         format: ``"stablehlo"`` or ``"onnx"``.
         inputs: name and type of every argument in order, e.g. ``"x float32[n,1]"``; ``n`` is the number of rows.
         outputs: types of the results.
+
+    Example:
+        >>> import jno, os, tempfile
+        >>> x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
+        >>> u = (x**2).name("u")
+        >>> file = jno.core([u.mse]).export(u, os.path.join(tempfile.mkdtemp(), "u.stablehlo"))
+        >>> file.format, file.inputs, file.outputs
+        ('stablehlo', ('x float32[n,1]',), ('float32[n,1]',))
     """
 
     path: Path

@@ -42,6 +42,13 @@ class IREEModel:
         target_backend: what it was compiled for.
         inputs: ``(shape, dtype name)`` of every argument.
 
+    Example:
+        >>> import foundax, jax, jax.numpy as jnp, jno
+        >>> net = jno.nn(foundax.mlp(2, hidden_dims=8, num_layers=1, key=jax.random.PRNGKey(0)))
+        >>> model = net.to_iree((jnp.zeros((16, 2)),))  # doctest: +SKIP
+        >>> model(jnp.ones((16, 2))).shape  # doctest: +SKIP
+        (16, 1)
+
     Source: IREE, https://iree.dev
     """
 

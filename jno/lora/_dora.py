@@ -44,12 +44,27 @@ class DoRALinear(_DoRA):
     Gradients are exact; section 4.3 of the paper proposes to treat the row lengths as constants to save memory.
 
     Liu, Wang, Yin, Molchanov, Wang, Cheng, Chen: DoRA: Weight-Decomposed Low-Rank Adaptation, 2024.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> key = jax.random.PRNGKey(0)
+        >>> layer = jno.lora.DoRALinear(eqx.nn.Linear(6, 4, key=key), rank=2, alpha=4, key=key)
+        >>> layer.A.shape, layer.B.shape, layer.magnitude.shape
+        ((2, 6), (4, 2), (4,))
     """
 
     kind = "linear"
 
 
 class DoRAConv(_DoRA):
-    """`DoRALinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``."""
+    """`DoRALinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> key = jax.random.PRNGKey(0)
+        >>> layer = jno.lora.DoRAConv(eqx.nn.Conv1d(3, 4, kernel_size=5, key=key), rank=2, alpha=4, key=key)
+        >>> layer.A.shape, layer.B.shape  # 15 = 3 channels of 5
+        ((2, 15), (4, 2))
+    """
 
     kind = "convolution"

@@ -35,12 +35,29 @@ class IA3Linear(_IA3):
 
     Liu, Tam, Muqeeth, Mohta, Huang, Bansal, Raffel: Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than
     In-Context Learning, 2022.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> key = jax.random.PRNGKey(0)
+        >>> layer = jno.lora.IA3Linear(eqx.nn.Linear(6, 4, key=key), rank=2, alpha=4, key=key)
+        >>> layer.l.tolist()
+        [1.0, 1.0, 1.0, 1.0]
     """
 
     kind = "linear"
 
 
 class IA3Conv(_IA3):
-    """`IA3Linear` of a convolution: one factor per output channel."""
+    """`IA3Linear` of a convolution: one factor per output channel.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> key = jax.random.PRNGKey(0)
+        >>> layer = jno.lora.IA3Conv(eqx.nn.Conv1d(3, 4, kernel_size=5, key=key), rank=2, alpha=4, key=key)
+        >>> layer.l.shape
+        (4,)
+        >>> layer(jax.numpy.ones((3, 8))).shape
+        (4, 4)
+    """
 
     kind = "convolution"

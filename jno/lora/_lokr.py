@@ -54,12 +54,27 @@ class LoKrLinear(_LoKr):
 
     Yeh, Hsieh, Gao, Yang, Oh, Gong: Navigating Text-To-Image Customization: From LyCORIS Fine-Tuning to Model
     Evaluation, 2023.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> key = jax.random.PRNGKey(0)
+        >>> layer = jno.lora.LoKrLinear(eqx.nn.Linear(6, 4, key=key), rank=2, alpha=4, key=key)
+        >>> layer.C.shape, layer.A.shape, layer.B.shape
+        ((2, 2), (2, 3), (2, 2))
     """
 
     kind = "linear"
 
 
 class LoKrConv(_LoKr):
-    """`LoKrLinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``."""
+    """`LoKrLinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> key = jax.random.PRNGKey(0)
+        >>> layer = jno.lora.LoKrConv(eqx.nn.Conv1d(3, 4, kernel_size=5, key=key), rank=2, alpha=4, key=key)
+        >>> layer.C.shape, layer.A.shape, layer.B.shape
+        ((2, 3), (2, 5), (2, 2))
+    """
 
     kind = "convolution"

@@ -42,12 +42,29 @@ class LoRAXSLinear(_LoRAXS):
     nothing changes at the start.  ``r`` is ``rank``, at most ``min(m, n)``.
 
     Bałazy, Banaei, Aberer, Tabor: LoRA-XS: Low-Rank Adaptation with Extremely Small Number of Parameters, 2024.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> key = jax.random.PRNGKey(0)
+        >>> layer = jno.lora.LoRAXSLinear(eqx.nn.Linear(6, 4, key=key), rank=2, alpha=4, key=key)
+        >>> layer.left.shape, layer.R.shape, layer.right.shape
+        ((4, 2), (2, 2), (2, 6))
+        >>> layer.adapter_fields
+        ('R',)
     """
 
     kind = "linear"
 
 
 class LoRAXSConv(_LoRAXS):
-    """`LoRAXSLinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``."""
+    """`LoRAXSLinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> key = jax.random.PRNGKey(0)
+        >>> layer = jno.lora.LoRAXSConv(eqx.nn.Conv1d(3, 4, kernel_size=5, key=key), rank=2, alpha=4, key=key)
+        >>> layer.left.shape, layer.R.shape, layer.right.shape
+        ((4, 2), (2, 2), (2, 15))
+    """
 
     kind = "convolution"

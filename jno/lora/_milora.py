@@ -22,12 +22,27 @@ class MiLoRALinear(_MiLoRA):
 
     Wang, Li, Wang, Chen, Chen: MiLoRA: Harnessing Minor Singular Components for Parameter-Efficient LLM Finetuning,
     2024.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> key = jax.random.PRNGKey(0)
+        >>> layer = jno.lora.MiLoRALinear(eqx.nn.Linear(6, 4, key=key), rank=2, alpha=4, key=key)
+        >>> layer.A.shape, layer.B.shape
+        ((2, 6), (4, 2))
     """
 
     kind = "linear"
 
 
 class MiLoRAConv(_MiLoRA):
-    """`MiLoRALinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``."""
+    """`MiLoRALinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> key = jax.random.PRNGKey(0)
+        >>> layer = jno.lora.MiLoRAConv(eqx.nn.Conv1d(3, 4, kernel_size=5, key=key), rank=2, alpha=4, key=key)
+        >>> layer.A.shape, layer.B.shape
+        ((2, 15), (4, 2))
+    """
 
     kind = "convolution"

@@ -72,12 +72,27 @@ class OFTLinear(_OFT):
 
     Qiu, Liu, Feng, Xue, Feng, Liu, Zhang, Weller, Schölkopf: Controlling Text-to-Image Diffusion by Orthogonal
     Finetuning, 2023.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> key = jax.random.PRNGKey(0)
+        >>> layer = jno.lora.OFTLinear(eqx.nn.Linear(6, 4, key=key), rank=3, alpha=4, key=key)
+        >>> layer.skew.shape  # two blocks of 3 columns, a rotation has 3 angles
+        (6,)
     """
 
     kind = "linear"
 
 
 class OFTConv(_OFT):
-    """`OFTLinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``."""
+    """`OFTLinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> key = jax.random.PRNGKey(0)
+        >>> layer = jno.lora.OFTConv(eqx.nn.Conv1d(3, 4, kernel_size=5, key=key), rank=3, alpha=4, key=key)
+        >>> layer.skew.shape  # five blocks of 3 columns
+        (15,)
+    """
 
     kind = "convolution"

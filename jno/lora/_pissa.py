@@ -21,12 +21,27 @@ class PiSSALinear(_PiSSA):
     ``alpha = r``; a smaller one slows the change of ``W`` per step.
 
     Meng, Wang, Zhang: PiSSA: Principal Singular Values and Singular Vectors Adaptation of Large Language Models, 2024.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> key = jax.random.PRNGKey(0)
+        >>> layer = jno.lora.PiSSALinear(eqx.nn.Linear(6, 4, key=key), rank=2, alpha=4, key=key)
+        >>> layer.A.shape, layer.B.shape
+        ((2, 6), (4, 2))
     """
 
     kind = "linear"
 
 
 class PiSSAConv(_PiSSA):
-    """`PiSSALinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``."""
+    """`PiSSALinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> key = jax.random.PRNGKey(0)
+        >>> layer = jno.lora.PiSSAConv(eqx.nn.Conv1d(3, 4, kernel_size=5, key=key), rank=2, alpha=4, key=key)
+        >>> layer.A.shape, layer.B.shape
+        ((2, 15), (4, 2))
+    """
 
     kind = "convolution"

@@ -23,12 +23,27 @@ class rsLoRALinear(_rsLoRA):
     ``r`` is ``rank``, at most ``min(m, n)``.
 
     Kalajdzievski: A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA, 2023.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> key = jax.random.PRNGKey(0)
+        >>> layer = jno.lora.rsLoRALinear(eqx.nn.Linear(6, 4, key=key), rank=2, alpha=4, key=key)
+        >>> round(layer.scale, 3)  # 4 / √2
+        2.828
     """
 
     kind = "linear"
 
 
 class rsLoRAConv(_rsLoRA):
-    """`rsLoRALinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``."""
+    """`rsLoRALinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> key = jax.random.PRNGKey(0)
+        >>> layer = jno.lora.rsLoRAConv(eqx.nn.Conv1d(3, 4, kernel_size=5, key=key), rank=2, alpha=4, key=key)
+        >>> layer.A.shape, round(layer.scale, 3)
+        ((2, 15), 2.828)
+    """
 
     kind = "convolution"

@@ -54,12 +54,29 @@ class VeRALinear(_VeRA):
     ``r`` is ``rank`` and may exceed ``min(m, n)``; ``alpha`` is not used.
 
     Kopiczko, Blankevoort, Asano: VeRA: Vector-based Random Matrix Adaptation, 2023.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> key = jax.random.PRNGKey(0)
+        >>> layer = jno.lora.VeRALinear(eqx.nn.Linear(6, 4, key=key), rank=2, alpha=4, key=key)
+        >>> layer.b.shape, layer.d.shape
+        ((4,), (2,))
+        >>> layer.adapter_fields
+        ('b', 'd')
     """
 
     kind = "linear"
 
 
 class VeRAConv(_VeRA):
-    """`VeRALinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``."""
+    """`VeRALinear` of a convolution: its kernel is the matrix ``(m, n)`` with ``n = (in / groups)·k…``.
+
+    Example:
+        >>> import equinox as eqx, jax, jno
+        >>> key = jax.random.PRNGKey(0)
+        >>> layer = jno.lora.VeRAConv(eqx.nn.Conv1d(3, 4, kernel_size=5, key=key), rank=2, alpha=4, key=key)
+        >>> layer.A.shape, layer.b.shape, layer.d.shape
+        ((2, 15), (4,), (2,))
+    """
 
     kind = "convolution"

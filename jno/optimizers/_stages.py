@@ -28,6 +28,14 @@ class Stage:
         tolerance: it ends when the loss is at most this.
         patience: it ends when so many steps have not improved the best loss by a share of ``improvement``.
         improvement: see ``patience`` (default 0.01).
+
+    Example:
+        >>> import jno, optax
+        >>> search = jno.optimizers.Stage(optax.adam(1e-2), steps=2000, patience=500)
+        >>> polish = jno.optimizers.Stage(optax.lbfgs())
+        >>> search.ends, polish.ends
+        (True, False)
+        >>> optimizer = jno.optimizers.stages([search, polish])
     """
 
     optimizer: Any

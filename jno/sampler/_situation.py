@@ -22,6 +22,21 @@ class Situation:
         scale: the residual that a score of one stands for.
         epoch: the epoch that comes next.
         generator: the only source of randomness.
+
+    Example:
+        >>> import jno, numpy as np
+        >>> situation = jno.sampler.Situation(
+        ...     points=np.zeros((2, 1)),
+        ...     candidates=np.ones((3, 1)),
+        ...     scores=np.array([[1.0, 3.0]]),
+        ...     candidate_scores=np.array([[5.0, 0.0, 2.0]]),
+        ...     times=np.zeros(1),
+        ...     scale=1.0,
+        ...     epoch=100,
+        ...     generator=np.random.default_rng(0),
+        ... )
+        >>> situation.point_scores.tolist(), int(situation.pool_scores.argmax())
+        ([1.0, 3.0], 0)
     """
 
     points: Float[np.ndarray, "N D"]

@@ -15,6 +15,15 @@ class Integral(Placeholder):
 
     With ``integration_var`` (the outer variable) the result is ``(N, 1)``, one integral over the inner variables for
     each outer point; otherwise it is one number per sample.
+
+    Example:
+        >>> import jno
+        >>> x, y, _ = jno.domain.rect(mesh_size=0.25).variable("interior")
+        >>> integral = (x + y).integrate()
+        >>> type(integral).__name__
+        'Integral'
+        >>> round(float(jno.core([x.mse]).eval(integral).squeeze()), 6)
+        1.0
     """
 
     child_fields: ClassVar[tuple[str, ...]] = ("target", "integration_var")
@@ -32,6 +41,14 @@ class IntegralTime(Placeholder):
 
     Where ``target`` also depends on the time of another request, it is integrated over ``time_var`` alone, at every
     value of the other time.
+
+    Example:
+        >>> import jno
+        >>> domain = jno.domain.line(mesh_size=0.5, time=(0.0, 2.0, 5))
+        >>> x, t = domain.variable("interior")
+        >>> integral = t.integrate(t)
+        >>> type(integral).__name__
+        'IntegralTime'
     """
 
     child_fields: ClassVar[tuple[str, ...]] = ("target", "time_var")

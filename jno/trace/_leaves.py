@@ -34,6 +34,14 @@ class Variable(Placeholder):
         fem_meta: optional weak-form annotations (``support``, ``region_id``, ``context_tag``).
         copy: which call of ``domain.variable`` made it; two copies name the same points (and
             times) but stay distinct integration variables.
+
+    Example:
+        >>> import jno
+        >>> x, y, t = jno.domain.rect(mesh_size=0.5).variable("interior")
+        >>> x.tag, x.dim, x.axis
+        ('interior', (0, 1), 'spatial')
+        >>> y.dim, t.axis
+        ((1, 2), 'temporal')
     """
 
     tag: str
@@ -163,6 +171,15 @@ class Noise(Placeholder):
 
     Raises:
         ValueError: unknown distribution or parameter, or a value outside its range.
+
+    Example:
+        >>> import jno
+        >>> noise = jno.noise.gaussian(std=0.1)
+        >>> type(noise).__name__, noise.distribution
+        ('Noise', 'gaussian')
+        >>> x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
+        >>> jno.core([x.mse]).eval(x + noise).ravel().tolist()  # without a key there is none
+        [0.0, 0.5, 1.0]
     """
 
     distribution: str

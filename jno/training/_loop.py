@@ -55,6 +55,21 @@ class NonFiniteLossWarning(RuntimeWarning):
     """Training stopped because a loss became NaN or infinite; the models have the last finite weights.
 
     The warning names the constraints. ``JNO_STOP_ON_NONFINITE=0`` trains on, see `jno.utils.get_stop_on_nonfinite`.
+
+    Example:
+        >>> import jno, optax, warnings
+        >>> x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
+        >>> k = jno.np.parameter((), name="k").initialize(-1.0).optimizer(optax.sgd(0.1))
+        >>> crux = jno.core([(jno.np.sqrt(k) - x).mse])
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("error", jno.NonFiniteLossWarning)
+        ...     try:
+        ...         _ = crux.solve(1)
+        ...     except jno.NonFiniteLossWarning as warning:
+        ...         print(f"{warning}"[:16])
+        INFO: compiling
+        ERROR: training stopped: non-finite loss at epoch 0: ...
+        training stopped
     """
 
 

@@ -24,6 +24,11 @@ class SamplingWarning(RuntimeWarning):
     """Chains whose draws may not represent the posterior: transitions diverged, for example.
 
     The warning names the model and what to change.
+
+    Example:
+        >>> import jno, warnings
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("error", jno.SamplingWarning)  # core.solve raises what it would warn of
     """
 
 

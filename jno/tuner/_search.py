@@ -30,6 +30,11 @@ class Resources:
         workers: trials in flight on an `Executor`.
         journal: a file of finished trials; when it exists, the search is resumed from it.
         prune: whether the median rule stops hopeless trials.
+
+    Example:
+        >>> import jno
+        >>> jno.tuner.Resources(executor=2, journal="sweep.jsonl", prune=True).prune
+        True
     """
 
     devices: Any = None

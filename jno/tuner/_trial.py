@@ -9,7 +9,14 @@ from typing import Any, Literal
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """One configuration to try."""
+    """One configuration to try.
+
+    Example:
+        >>> import jno
+        >>> trial = jno.tuner.Trial(0, {"width": 16, "act": abs}, {"width": 16, "act": "abs"})
+        >>> trial.configuration["width"], trial.labels["act"]
+        (16, 'abs')
+    """
 
     number: int
     configuration: dict[str, Any]
@@ -20,7 +27,16 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What came of a trial.  Plain values only: it goes through processes and JSON files."""
+    """What came of a trial.  Plain values only: it goes through processes and JSON files.
+
+    Example:
+        >>> import jno
+        >>> Outcome = jno.tuner.Outcome
+        >>> Outcome(0, {"width": 16}, objective=0.25, seconds=1.5).status
+        'finished'
+        >>> Outcome(1, {"width": 32}, objective=None, seconds=0.1, error="ValueError: …").status
+        'failed'
+    """
 
     number: int
     labels: dict[str, Any]

@@ -16,7 +16,13 @@ Leaves = dict[int, Any]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Event:
-    """A moment of training at which callbacks are called."""
+    """A moment of training at which callbacks are called.
+
+    Example:
+        >>> from jno.utils.callbacks import Event, TrainingEnd
+        >>> issubclass(TrainingEnd, Event), Event.of_one_epoch
+        (True, False)
+    """
 
     hook: ClassVar[str]
     """The method of `Callback` that is called."""
@@ -30,7 +36,16 @@ class Event:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SolveBegin(Event):
-    """Before the first step of a `solve`."""
+    """Before the first step of a `solve`.
+
+    Example:
+        >>> import dataclasses
+        >>> from jno.utils.callbacks import SolveBegin
+        >>> SolveBegin.hook
+        'on_solve_begin'
+        >>> [field.name for field in dataclasses.fields(SolveBegin)][:3]
+        ['compiled_constraints_fn', 'n_constraints', 'batchsize']
+    """
 
     hook: ClassVar[str] = "on_solve_begin"
 
@@ -61,7 +76,13 @@ class SolveBegin(Event):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BeforeUpdate(Event):
-    """Between the gradient and the optimizer's update of a step."""
+    """Between the gradient and the optimizer's update of a step.
+
+    Example:
+        >>> from jno.utils.callbacks import BeforeUpdate
+        >>> BeforeUpdate.hook, BeforeUpdate.of_one_epoch
+        ('on_before_update', True)
+    """
 
     hook: ClassVar[str] = "on_before_update"
     of_one_epoch: ClassVar[bool] = True
@@ -77,7 +98,16 @@ class BeforeUpdate(Event):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EpochEnd(Event):
-    """After an outer step."""
+    """After an outer step.
+
+    Example:
+        >>> from jno.utils.callbacks import Callback, EpochEnd
+        >>> EpochEnd.hook
+        'on_epoch_end'
+        >>> class Losses(Callback):
+        ...     def on_epoch_end(self, *, epoch, total_loss, **others):  # keywords are the fields
+        ...         print(epoch, total_loss)
+    """
 
     hook: ClassVar[str] = "on_epoch_end"
     of_one_epoch: ClassVar[bool] = True
@@ -104,7 +134,14 @@ class EpochEnd(Event):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SolveEnd(Event):
-    """When training has ended, before the weights are written to the models."""
+    """When training has ended, before the weights are written to the models.
+
+    Example:
+        >>> import jno
+        >>> from jno.utils.callbacks import SolveEnd
+        >>> sorted(SolveEnd(epoch=100, log=jno.utils.get_logger()).keywords())
+        ['epoch', 'log']
+    """
 
     hook: ClassVar[str] = "on_solve_end"
 
@@ -115,6 +152,12 @@ class SolveEnd(Event):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingEnd(Event):
-    """When everything is written."""
+    """When everything is written.
+
+    Example:
+        >>> from jno.utils.callbacks import TrainingEnd
+        >>> TrainingEnd().hook, TrainingEnd().keywords()
+        ('on_training_end', {})
+    """
 
     hook: ClassVar[str] = "on_training_end"

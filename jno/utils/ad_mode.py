@@ -130,12 +130,24 @@ def get_hessian_mode() -> str:
 
 
 def configured_ad_mode() -> str | None:
-    """Return the first-order mode the user configured (in code or `.jno.toml`), None when there is none."""
+    """Return the first-order mode the user configured (in code or `.jno.toml`), None when there is none.
+
+    Example:
+        >>> from jno.utils import ad_mode
+        >>> ad_mode.configured_ad_mode() is None, ad_mode.get_ad_mode()
+        (True, 'reverse')
+    """
     return _defaults.first_order or _mode_of_the_file("diff_type", _FIRST_ORDER_MODES)
 
 
 def configured_hessian_mode() -> str | None:
-    """Return the second-order mode the user configured (in code or `.jno.toml`), None when there is none."""
+    """Return the second-order mode the user configured (in code or `.jno.toml`), None when there is none.
+
+    Example:
+        >>> from jno.utils import ad_mode
+        >>> ad_mode.configured_hessian_mode() is None, ad_mode.get_hessian_mode()
+        (True, 'fwd-over-rev')
+    """
     return _defaults.second_order or _mode_of_the_file("hessian_type", tuple(_SECOND_ORDER_MODES))
 
 
@@ -145,7 +157,15 @@ def _mode_of_the_file(setting: str, allowed: tuple[str, ...]) -> str | None:
 
 
 def reset_ad_mode() -> None:
-    """Forget what `set_ad_mode` and `set_hessian_mode` set."""
+    """Forget what `set_ad_mode` and `set_hessian_mode` set.
+
+    Example:
+        >>> from jno.utils import ad_mode
+        >>> ad_mode.set_ad_mode("forward")
+        >>> ad_mode.reset_ad_mode()
+        >>> ad_mode.get_ad_mode()
+        'reverse'
+    """
     _defaults.first_order = None
     _defaults.second_order = None
 

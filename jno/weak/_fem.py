@@ -30,6 +30,16 @@ class FEM:
 
     Args:
         problem: what `fem` made of the terms.
+
+    Example:
+        >>> import jno
+        >>> domain = jno.domain.line(mesh_size=0.25)
+        >>> x, _ = domain.variable("interior")
+        >>> xb, _ = domain.variable("boundary")
+        >>> u, v = domain.fem_symbols()
+        >>> problem = jno.fem([u(x).x * v(x).x - v(x), u(xb) - 0.0])
+        >>> problem.is_linear, problem.dofs
+        (True, 5)
     """
 
     def __init__(self, problem: WeakForm) -> None:

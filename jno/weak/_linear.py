@@ -32,6 +32,19 @@ class SingularSystemError(ValueError):
     """A matrix without an inverse: the terms and conditions do not determine the unknown.
 
     The message says what to add, such as `u.pin()` for a constant that the terms do not see.
+
+    Example:
+        >>> import jno
+        >>> domain = jno.domain.line(mesh_size=0.25)
+        >>> x, _ = domain.variable("interior")
+        >>> u, v = domain.fem_symbols()
+        >>> problem = jno.fem([u(x).x * v(x).x - v(x)])  # nothing holds u
+        >>> try:
+        ...     problem.solve()
+        ... except jno.weak.SingularSystemError as error:
+        ...     print(str(error)[:40])
+        INFO: jno.fem: the solution is computed in single precision, ...
+        jno.fem: the system is singular. A field
     """
 
 
