@@ -77,12 +77,12 @@ def draw(path, fem, displacement, stress, along):
     points = fem.mesh.points + 100 * displacement
     image = left.tripcolor(Triangulation(*points.T, fem.mesh.cells), stress, shading="gouraud", rasterized=True)
     figure.colorbar(image, ax=left)
-    left.set(title="σ_xx, displacements × 100", xlabel="x", ylabel="y", aspect="equal")
+    left.set(title=r"$\sigma_{xx}$, displacements × 100", xlabel="x", ylabel="y", aspect="equal")
     y, values = along
     fine = np.linspace(1, SIZE, 300)
     right.plot(fine, kirsch(0 * fine, fine)[0], "k-", linewidth=1, label="Kirsch")
     right.plot(y, values, "C1.", label="finite elements")
-    right.set(title="σ_xx on x = 0", xlabel="y")
+    right.set(title=r"$\sigma_{xx}$ on $x = 0$", xlabel="y")
     right.legend()
     right.grid(alpha=0.3)
     figure.savefig(path, dpi=100)

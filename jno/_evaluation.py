@@ -69,14 +69,15 @@ def plot(
     cmap: object = None,
     figsize: object = None,
     dpi: object = 150,
+    vectors: object = "arrows",
 ) -> Any:
     """Draw one expression, or several side by side; the page "Pictures" shows what becomes of which.
 
     Over a line an expression is a curve, over a line and time a map, in the plane a map (of a vector with two
-    components its norm, with arrows), in the plane and time a map for each of some times, in space three sections.
-    It is evaluated on a fine grid of the domain, with the current weights; what belongs to the sampled points
-    (integrals, finite differences, normals, data at points) is drawn at these.  Models with ``posterior_samples``
-    give a mean and a band that holds 95 % of the draws.
+    components its norm, with arrows or streamlines), in the plane and time a map for each of some times, in space
+    three sections.  It is evaluated on a fine grid of the domain, with the current weights; what belongs to the
+    sampled points (integrals, finite differences, normals, data at points) is drawn at these.  Models with
+    ``posterior_samples`` give a mean and a band that holds 95 % of the draws.
 
     Args:
         operation: expression or list of expressions.  A name, ``.name("u")``, is the title.  An expression that
@@ -93,6 +94,7 @@ def plot(
         cmap: name of a colour map of matplotlib (``viridis``, for differences ``RdBu_r``).
         figsize: width and height in inches; default: by the shape of the domain.
         dpi: dots per inch of the file (150).
+        vectors: how a vector field in the plane is drawn: ``"arrows"`` (default) or ``"streamlines"``.
 
     Returns:
         the figure of matplotlib.
@@ -120,6 +122,7 @@ def plot(
         cmap=cmap,
         figsize=figsize,
         dpi=dpi,
+        vectors=vectors,
     )
     history = statistics(self.training_logs).total_loss_history
     return self._evaluator.plotted(operation, domain, options, history)

@@ -170,7 +170,7 @@ def test_unsupported_formats(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["x.msh", "x.vtu", "x.vtk", "x.png", "x.html", "x.pvd"])
 def test_a_point_cloud_has_no_mesh_to_export(tmp_path, name):
-    with pytest.raises(ValueError, match="no mesh to export"):
+    with pytest.raises(ValueError, match=r"no mesh to export.*savetxt"):
         domain.from_array({"a": np.zeros((3, 2))}).export(tmp_path / name)
     assert not list(tmp_path.iterdir())
 

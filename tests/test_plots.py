@@ -87,6 +87,15 @@ def test_a_map_has_the_values_of_the_expression(plate):
     assert image.get_clim() == pytest.approx((0.0, 3.0), abs=1e-5)
 
 
+def test_numbers_at_a_colour_bar_share_their_power_of_ten(plate):
+    crux, u, *_ = plate
+    figure = crux.plot((2e-4 * u).name("small"), dpi=50)
+    bar = figure.axes[1]
+    figure.draw_without_rendering()
+    assert "10^{" in bar.yaxis.get_offset_text().get_text()
+    assert {len(label.get_text()) for label in bar.get_yticklabels()} == {len("$\\mathdefault{0.0}$")}
+
+
 def test_fields_share_their_colours_and_differences_are_symmetric(plate):
     crux, u, exact, _, _ = plate
     figure = crux.plot([u, exact, u - exact, abs(u - exact)])
@@ -112,6 +121,26 @@ def test_vectors_have_arrows_over_their_norm(plate):
     np.testing.assert_allclose(arrows.V[shown], arrows.U[shown] * 4 / 3, rtol=1e-4)
     parts = crux.plot(jno.np.vector(x, y, x * y).name("w"))
     assert [axes.get_title() for axes in parts.axes if axes.get_title()] == [f"w, component {k}" for k in (1, 2, 3)]
+
+
+def test_streamlines_follow_the_field(plate):
+    crux, _u, _, x, y = plate
+    figure = crux.plot(jno.np.vector(-y, x).name("v"), vectors="streamlines")
+    _image, lines = figure.axes[0].collections
+    segments = np.array(lines.get_segments())
+    assert len(segments) > 200
+    radii = np.linalg.norm(segments, axis=-1)  # lines of a rotation are circles
+    np.testing.assert_allclose(radii[:, 0], radii[:, 1], atol=2e-3)
+    assert figure.axes[0].get_xlim() == pytest.approx((0.0, 1.0))
+    crux.plot(jno.np.vector(0 * x, 0 * y), vectors="streamlines")  # a field that is zero has none
+
+
+def test_streamlines_end_at_the_boundary():
+    ring = jno.domain.csg([(0, 0), (2, 0), (2, 1), (0, 1)]) - jno.domain(Point(1.0, 0.5).buffer(0.25))
+    x, y, _ = ring.variable("interior", sample=(20, None))
+    figure = jno.core([x.mse]).plot(jno.np.vector(1 + 0 * x, 0 * y).name("v"), vectors="streamlines")
+    middles = np.array(figure.axes[0].collections[1].get_segments()).mean(axis=1)
+    assert inside(ring.geometry, middles).mean() > 0.97
 
 
 def test_complex_fields_have_two_parts(plate):
@@ -340,6 +369,7 @@ def test_losses_are_a_panel():
         ({"losses": "yes"}, TypeError, r"plot\(losses='yes'\)"),
         ({"cmap": "rainbows"}, ValueError, r"plot\(cmap='rainbows'\): cmap must be a colour map of matplotlib"),
         ({"figsize": (1, 0)}, ValueError, r"plot\(figsize=\(1, 0\)\): figsize must be two positive numbers"),
+        ({"vectors": "lines"}, ValueError, r"plot\(vectors='lines'\): vectors must be one of 'arrows', 'streamlines'"),
         ({"dpi": 1}, ValueError, r"plot\(dpi=1\): dpi must be an integer"),
     ],
 )

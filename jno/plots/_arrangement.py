@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Num
 
 from ._labels import FIELD
-from ._options import PlotOptions
+from ._options import STREAMLINES, PlotOptions
 from ._panels import CurvePanel, MapPanel, PlotPanel, SpaceTimePanel, curves_of
 from ._places import Places
 from ._scales import SIZES, ColorScale, color_scale
@@ -37,7 +37,11 @@ def with_scales(results: Sequence[PlottedValues], options: PlotOptions) -> list[
         for key, members in groups.items()
     }
     keys = {id(part): key for key, members in groups.items() for part in members}
-    return [dataclasses.replace(part, scale=scales[keys[id(part)]], group=keys[id(part)]) for part in parts]
+    lines = options.vectors == STREAMLINES
+    return [
+        dataclasses.replace(part, scale=scales[keys[id(part)]], group=keys[id(part)], has_streamlines=lines)
+        for part in parts
+    ]
 
 
 def _parts(values: PlottedValues) -> list[PlottedValues]:
@@ -128,9 +132,9 @@ def _map_rows(values: PlottedValues) -> list[PanelRow]:
     panels: list[PlotPanel] = []
     for level, row in enumerate(numbers):
         when = "" if values.times is None else f"t = {values.times[level]:.2f}"
-        arrows = values.values[level] if values.is_vector else None
+        vectors = values.values[level] if values.is_vector else None
         text = ", ".join(filter(None, (title, when)))
-        panels.extend(_panels(text, values, row, arrows, values.scale, values.group))
+        panels.extend(_panels(text, values, row, vectors, values.scale, values.group))
     if values.band is not None and not values.is_vector:
         widths = (values.band[1] - values.band[0])[..., 0]
         scale = color_scale([widths, np.zeros(1)], FIELD, SIZES)
@@ -143,7 +147,7 @@ def _panels(
     title: str,
     plotted: PlottedValues,
     values: Num[np.ndarray, " N"],
-    arrows: Num[np.ndarray, "N 2"] | None,
+    vectors: Num[np.ndarray, "N 2"] | None,
     scale: ColorScale,
     group: str,
 ) -> list[PlotPanel]:
@@ -151,7 +155,8 @@ def _panels(
     places, names = plotted.places, plotted.names
     assert places is not None, "maps are over space"
     if places.dimension == 2:
-        return [MapPanel(title, scale, group, places=places, values=values, arrows=arrows, names=names[:2])]
+        panel = MapPanel(title, scale, group, places=places, values=values, vectors=vectors, names=names[:2])
+        return [dataclasses.replace(panel, has_streamlines=plotted.has_streamlines)]
     if not places.sections:
         return [SpacePanel(title, scale, group, places=places, values=values)]
     panels: list[PlotPanel] = []

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from jno.utils import Axes
 
@@ -56,6 +56,13 @@ def _aspects(rows: Sequence[PanelRow]) -> list[float]:
     return [max(row[column].aspect for row in rows if column < len(row)) for column in range(columns)]
 
 
+def _numbers() -> ScalarFormatter:
+    """Numbers of one form at a colour bar, with the power of ten that they share above it."""
+    formatter = ScalarFormatter(useOffset=False, useMathText=True)
+    formatter.set_powerlimits((-2, 4))
+    return formatter
+
+
 def _draw_row(figure: Figure, axes_row: Sequence[Axes], panels: Sequence[PlotPanel]) -> None:
     """Draw panels side by side; neighbours of one group have one colour bar, behind the last."""
     images = []
@@ -68,5 +75,5 @@ def _draw_row(figure: Figure, axes_row: Sequence[Axes], panels: Sequence[PlotPan
             continue
         if images[start] is not None:
             beside = list(axes_row[start:stop])
-            figure.colorbar(images[start], ax=beside, ticks=MaxNLocator(5), format="%.3g", pad=0.02, aspect=25)
+            figure.colorbar(images[start], ax=beside, ticks=MaxNLocator(5), format=_numbers(), pad=0.02, aspect=25)
         start = stop

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from jno.utils import FLAG, PATH, TEXT, integer, refusal, user_path
+from jno.utils import FLAG, PATH, TEXT, integer, one_of, refusal, user_path
 
 ANIMATIONS = (".gif", ".mp4")
+STREAMLINES = "streamlines"
+VECTORS = ("arrows", STREAMLINES)
+"""How a vector field in the plane is drawn over its norm."""
 _LARGEST = 400.0
 """Inches; at 150 dots per inch matplotlib draws no more."""
 _MOST_TIMES = 1000
@@ -30,6 +33,7 @@ class PlotOptions:
         cmap: colour map of fields, of differences where None.
         figsize: width and height in inches.
         dpi: dots per inch of files.
+        vectors: one of `VECTORS`.
     """
 
     path: Path | None = None
@@ -40,6 +44,7 @@ class PlotOptions:
     cmap: str | None = None
     figsize: tuple[float, float] | None = None
     dpi: int = 150
+    vectors: str = VECTORS[0]
 
     @classmethod
     def checked(cls, **arguments: Any) -> PlotOptions:
@@ -55,6 +60,7 @@ class PlotOptions:
         FLAG.require(arguments["losses"], "plot(losses)")
         TEXT.require(arguments["cmap"], "plot(cmap)", optional=True)
         integer(10, 2000).require(arguments["dpi"], "plot(dpi)")
+        one_of(*VECTORS).require(arguments["vectors"], "plot(vectors)")
         path = None if arguments["path"] is None else user_path(arguments["path"])
         return cls(
             path,
@@ -65,6 +71,7 @@ class PlotOptions:
             _checked_map(arguments["cmap"]),
             _checked_size(arguments["figsize"]),
             int(arguments["dpi"]),
+            arguments["vectors"],
         )
 
     @property

@@ -15,9 +15,8 @@ from jno.utils import Axes
 from ._places import Places
 from ._scales import ColorScale
 from ._values import PlottedValues
+from ._vectors import draw_arrows, draw_streamlines
 
-_ARROWS = 17
-"""Arrows along the longer side."""
 _STYLES = ("-", "--", ":", "-.")
 _FEW = 12
 
@@ -91,12 +90,13 @@ class CurvePanel(PlotPanel):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MapPanel(PlotPanel):
-    """Values on triangles in the plane, or at points; with arrows along a vector field where there is one."""
+    """Values on triangles in the plane, or at points; over them arrows or streamlines of a vector field, if any."""
 
     places: Places = dataclasses.field(default_factory=lambda: Places(np.zeros((0, 2))))
     values: Num[np.ndarray, " N"] = dataclasses.field(default_factory=lambda: np.zeros(0))
-    arrows: Num[np.ndarray, "N 2"] | None = None
+    vectors: Num[np.ndarray, "N 2"] | None = None
     names: tuple[str, ...] = ("x", "y")
+    has_streamlines: bool = False
 
     @property
     def aspect(self) -> float:
@@ -117,8 +117,9 @@ class MapPanel(PlotPanel):
         values = np.where(np.isfinite(self.values), self.values, 0.0)
         axes.margins(0.0)
         image = axes.tripcolor(triangulation, values, shading="gouraud", rasterized=True, **colors)
-        if self.arrows is not None:
-            _draw_arrows(axes, triangulation, self.arrows)
+        if self.vectors is not None:
+            draw = draw_streamlines if self.has_streamlines else draw_arrows
+            draw(axes, triangulation, self.vectors)
         return image
 
     def _finite_triangles(self) -> np.ndarray | None:
@@ -126,22 +127,6 @@ class MapPanel(PlotPanel):
             return None
         triangles = self.places.triangles[np.isfinite(self.values)[self.places.triangles].all(axis=1)]
         return triangles if len(triangles) else None
-
-
-def _draw_arrows(axes: Axes, triangulation: Any, vectors: Num[np.ndarray, "N 2"]) -> None:
-    """Arrows of the direction and size of a field, on a grid."""
-    from matplotlib.tri import LinearTriInterpolator
-
-    points = np.column_stack([triangulation.x, triangulation.y])
-    low, high = points.min(axis=0), points.max(axis=0)
-    step = float((high - low).max()) / _ARROWS
-    x, y = np.meshgrid(*(np.arange(a + step / 2, b, step) for a, b in zip(low, high, strict=True)))
-    u, v = (np.ma.filled(LinearTriInterpolator(triangulation, part)(x, y), np.nan) for part in vectors.T)
-    largest = float(np.nanmax(np.hypot(u, v))) if np.isfinite(u).any() else 0.0
-    if largest > 0.0:
-        axes.quiver(
-            x, y, u, v, color="white", angles="xy", scale_units="xy", scale=largest / step, width=0.004, pivot="mid"
-        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -26,6 +26,7 @@ class PlottedValues:
         scale: its colours, where it is drawn as a map.
         group: values of one group share their colours.
         names: of the axes.
+        has_streamlines: whether a vector field is drawn with streamlines, not arrows.
     """
 
     label: str
@@ -37,6 +38,7 @@ class PlottedValues:
     scale: ColorScale | None = None
     group: str = ""
     names: tuple[str, ...] = ("x", "y", "z")
+    has_streamlines: bool = False
 
     @property
     def dimension(self) -> int:
@@ -45,7 +47,7 @@ class PlottedValues:
 
     @property
     def is_vector(self) -> bool:
-        """Whether it is drawn with arrows."""
+        """Whether it is drawn with arrows or streamlines."""
         return self.values.shape[-1] == self.dimension == 2
 
     def at_level(self, level: int) -> PlottedValues:

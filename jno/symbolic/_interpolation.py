@@ -112,6 +112,8 @@ def _interpolated(name: str, coordinates: list[Any], axes: Sequence[Any], values
     return FunctionCall(fitted(grid, table, method), coordinates, name, align="broadcast")
 
 
+_FEW = 6
+"""Numbers of an axis that a message writes out."""
 _AXIS_OF = {"interp": "xp", "interpn": "axes"}
 
 
@@ -120,9 +122,19 @@ def _axis(name: str, axis: object, least: int) -> np.ndarray:
     if numbers.ndim != 1 or len(numbers) < least or np.any(np.diff(numbers) <= 0):
         raise ValueError(
             f"{name}: an axis must be at least {least} increasing numbers, got shape {numbers.shape} for "
-            f"{_AXIS_OF[name]}: {numbers}"
+            f"{_AXIS_OF[name]}: {np.array2string(numbers, threshold=_FEW, edgeitems=2)}{_remedy(numbers)}"
         )
     return numbers
+
+
+def _remedy(axis: np.ndarray) -> str:
+    """What makes an axis of a vector that does not increase."""
+    if axis.ndim != 1 or np.all(np.diff(axis) > 0):
+        return ""
+    steps = np.diff(np.unique(axis))
+    if len(steps) + 1 < len(axis):
+        return ". Numbers that occur twice: take the mean of their values"
+    return ". Sort the rows of the table first: table[np.argsort(table[:, 0])]"
 
 
 def _numbers(name: str, values: object, argument: str) -> np.ndarray:

@@ -129,7 +129,8 @@ def nodal_values(source: object, mesh: Mesh, field: str | None) -> np.ndarray:
     if array.dtype.kind not in "iufcb" or array.ndim not in (1, 2) or len(array) != len(mesh.points):
         raise ValueError(
             f"interpolate(values) needs one number, or one row, for each of the {len(mesh.points)} nodes of the mesh, "
-            f"in the order of domain.points; got shape {array.shape}, dtype {array.dtype}."
+            f"in the order of domain.points; got shape {array.shape}, dtype {array.dtype}. Values at other points "
+            "come to the nodes by scipy.interpolate.RBFInterpolator(places, values)(domain.points)."
         )
     if not np.all(np.isfinite(array)):
         raise ValueError("interpolate(values): there are values that are not finite.")

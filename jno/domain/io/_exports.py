@@ -246,7 +246,10 @@ def plot(
 
 def _mesh_to_export(domain: DomainView) -> Mesh:
     if domain.geometry.mesh is None:
-        raise ValueError("This domain has no mesh to export; plot() draws its sampled points.")
+        raise ValueError(
+            "This domain has no mesh to export; plot() draws its sampled points, and np.savetxt writes points with "
+            "their values as a .csv file, which ParaView opens."
+        )
     return domain.geometry.mesh
 
 
