@@ -124,7 +124,8 @@ def test_without_a_gpu_the_script_says_so(tmp_path):
 @bash
 @pytest.mark.slow
 def test_the_script_runs_every_part(tmp_path):
-    done = script("--tiny", tmp_path)
+    # most of it is compiling, and the figures of tiny sizes mean nothing
+    done = script("--tiny", tmp_path, JAX_DISABLE_MOST_OPTIMIZATIONS="true")
     assert done.returncode == 0, done.stdout + done.stderr
     results = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
     problems = {path.stem for path in (ROOT / "benchmarks" / "problems").glob("[a-z]*.py")}
