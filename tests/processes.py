@@ -9,6 +9,8 @@ import subprocess
 import sys
 
 ROOT = str(pathlib.Path(__file__).parents[1])
+PATIENCE = 1800
+"""Seconds until a program counts as hanging: ten times what the longest takes, for a machine may be busy."""
 
 
 def start(program, *arguments, cwd=None, without=("JNO_",), **environment):
@@ -24,9 +26,22 @@ def start(program, *arguments, cwd=None, without=("JNO_",), **environment):
     )
 
 
-def result_of(process, timeout=500):
+def finished(process, timeout=PATIENCE):
+    """Standard output and errors of a process that has ended; one that does not is killed, for no test would."""
+    try:
+        return process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:  # not read to its end, which its own children may keep open
+                stream.close()
+        raise
+
+
+def result_of(process, timeout=PATIENCE):
     """What the program has printed as JSON after ``RESULT``."""
-    output, _ = process.communicate(timeout=timeout)
+    output, _ = finished(process, timeout)
     assert process.returncode == 0, output
     (result,) = [line for line in output.splitlines() if line.startswith("RESULT ")]
     return json.loads(result.removeprefix("RESULT "))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jax
 import pytest
-from processes import result_of, start
+from processes import finished, result_of, start
 
 import jno
 from jno._cli import main
@@ -64,7 +64,7 @@ def test_the_second_start_compiles_nothing_and_damage_only_warns(tmp_path):
     for path in torn:
         path.write_bytes(path.read_bytes()[:50])
     process = script(tmp_path)
-    output, _ = process.communicate(timeout=300)
+    output, _ = finished(process)
     assert process.returncode == 0, output
     assert "Error reading persistent compilation cache entry" in output
     assert json.loads(output.partition("RESULT ")[2].splitlines()[0])["losses"] == cold["losses"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import compilations
 import jax
 import numpy as np
+import processes
 import pytest
 
 PROGRAM = """
@@ -33,13 +34,13 @@ def start(folder):
 
 def test_two_processes_write_at_once_and_damaged_entries_only_warn(tmp_path):
     for process in [start(tmp_path) for _ in range(2)]:
-        _, errors = process.communicate(timeout=100)
+        _, errors = processes.finished(process)
         assert process.returncode == 0, errors
     entries = list(tmp_path.rglob("*-cache"))
     assert len(entries) == 6
     entries[0].write_bytes(entries[0].read_bytes()[:40])
     process = start(tmp_path)
-    found, errors = process.communicate(timeout=100)
+    found, errors = processes.finished(process)
     assert process.returncode == 0, errors
     assert int(found) == 5
     assert errors.count("Error reading persistent compilation cache entry for 'jit") == 1

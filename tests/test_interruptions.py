@@ -98,7 +98,7 @@ def interrupted(program, marker, *, delay=0.0, lines=1, **environment):
     output = until(process, marker, lines)
     time.sleep(delay)
     process.send_signal(signal.SIGINT)
-    remaining, _ = process.communicate(timeout=300)
+    remaining, _ = processes.finished(process)
     output += remaining
     assert process.returncode == 0, output
     (result,) = [line for line in output.splitlines() if line.startswith("RESULT ")]
@@ -207,7 +207,7 @@ def test_in_a_sweep(tmp_path, options):
     time.sleep(1.0)
     children = children_of(process.pid)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    output, _ = process.communicate(timeout=200)
+    output, _ = processes.finished(process)
     assert process.returncode == 0, output
     assert "STOPPED" in output
     assert "RESULT [[], true, 2]" in output
