@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pickle
+import shutil
 import struct
 import zipfile
 
@@ -155,6 +156,13 @@ def test_checkpoints(files, capsys):
     _, rows = inspected(files / "checkpoints" / "2", capsys)
     assert rows["described"] == "that after 2 epochs"
     assert sorted(files.rglob("*")) == before
+
+
+def test_checkpoints_are_ordered_by_number(files, capsys, tmp_path):
+    for step, copied in (("2", "2"), ("2", "10"), ("4", "9")):
+        shutil.copytree(files / "checkpoints" / step, tmp_path / "run" / copied)
+    _, rows = inspected(tmp_path / "run", capsys)
+    assert (rows["checkpoints"], rows["described"]) == ("after 2, 9, 10 epochs", "that after 10 epochs")
 
 
 def test_arrays(files, capsys):

@@ -14,6 +14,7 @@ import pytest
 
 import jno
 from jno.diagnosis._examination import Examination
+from jno.diagnosis._passage import passage_of
 from jno.diagnosis._spectrum import slow_directions
 from jno.utils.callbacks import Callback
 
@@ -274,6 +275,25 @@ def test_what_the_first_layer_gets_counts_and_not_what_the_module_gets():
     crux = jno.core([(1e-4 * net(x) - jno.np.sin(1e4 * x)).mse])
     crux.solve(1)
     assert {"inputs", "outputs"}.isdisjoint(crux.diagnose().kinds)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_enters_and_leaves_the_layers_of_a_function(turned):
+    """Whichever operand the data is, and whatever scales it before the first product and after the last."""
+    keys, shapes = jax.random.split(jax.random.PRNGKey(0), 3), [(6, 2), (2, 4), (4, 3)]
+    points, *weights = (jax.random.normal(key, shape) for key, shape in zip(keys, shapes, strict=True))
+
+    def function(weights, x):
+        first, last = weights
+        hidden = jnp.tanh((first.T @ (x / 10.0).T).T if turned else (x / 10.0) @ first)
+        return 100.0 * (hidden @ last)
+
+    passage = passage_of(function, weights, points)
+    hidden = np.tanh(np.asarray(points) / 10.0 @ np.asarray(weights[0]))
+    np.testing.assert_allclose(passage.inputs, points / 10.0, rtol=1e-6)
+    np.testing.assert_allclose(passage.outputs, hidden @ np.asarray(weights[1]), rtol=1e-5, atol=1e-6)
+    assert passage.names == ("tanh",)
+    np.testing.assert_allclose(passage.activations[0], hidden, rtol=1e-5)
 
 
 def test_a_factor_inside_a_residual_is_not_one_of_the_network():

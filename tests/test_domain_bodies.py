@@ -164,6 +164,7 @@ def test_tags_by_predicates():
     assert np.ptp(hot[:, 1]) > 0.8
     assert np.all(domain.context["n_hot"][0, 0] == [-1.0, 0.0, 0.0, 0.0])
     assert np.all((abs(core[:, 0] - 0.5) < 0.25) & (core[:, 1] > 0.5))
+    assert np.all((core > 0.0) & (core < 1.0))  # the inside comes before the faces, which the predicate names too
     solid = jno.domain.box([0, 0, 0], [1, 1, 1]).tag("sides", lambda x, n, name: abs(n[:, 2]) < 0.5)
     solid.variable("sides", (100, None), normals=True)
     assert np.all(solid.context["n_sides"][0, 0, :, 2] == 0.0)

@@ -9,6 +9,7 @@ from shapely.geometry import Point, box
 from test_domain_smooth_distance import inverse_by_quadrature, notched_cube
 
 import jno
+from jno.domain.fields._boundary_parts import lie_on
 
 
 def mlp(inputs, outputs=1, seed=0):
@@ -129,6 +130,27 @@ def test_a_driven_lid_jumps_at_its_corners():
     np.testing.assert_allclose(value[lid], 1.0, atol=1e-5)
     np.testing.assert_allclose(value[d.points[:, 1] == 0], 0.0, atol=1e-5)
     assert np.all(np.isfinite(laplacian))
+
+
+@pytest.mark.parametrize("tags", [("left", "top"), ("top", "left")])
+def test_values_that_are_trained_are_compared_with_none(tags):
+    d = jno.domain.rect(mesh_size=0.5)
+    x, y, _ = d.variable("interior")
+    trained, known = tags
+    u = d.dirichlet_envelope(x, {trained: mlp(2)(x, y), known: 7.0})
+    side = d.points[:, 0] == 0.0 if known == "left" else d.points[:, 1] == 1.0
+    off = ~(d.points[:, 1] == 1.0 if known == "left" else d.points[:, 0] == 0.0)
+    np.testing.assert_allclose(values(d, u)[0][0, side & off, 0], 7.0, atol=1e-5)
+    u = d.dirichlet_envelope(x, {known: 7.0, trained: mlp(2)(x, y)})
+    np.testing.assert_allclose(values(d, u)[0][0, side & off, 0], 7.0, atol=1e-5)
+
+
+def test_an_edge_lies_on_others_when_all_of_it_does():
+    edge = np.array([[[0.0, 0.0], [1.0, 0.0]]])
+    half, rest = np.array([[[0.0, 0.0], [0.5, 0.0]]]), np.array([[[0.5, 0.0], [1.5, 0.0]]])
+    assert lie_on(edge, half, 1e-9).tolist() == [False]
+    assert lie_on(half, edge, 1e-9).tolist() == [True]
+    assert lie_on(edge, np.concatenate([half, rest]), 1e-9).tolist() == [True]
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,15 @@ def test_every_halving_of_the_distance_gets_as_many_points():
     assert distance.min() < 1e-4
 
 
+@pytest.mark.parametrize("near", [["left", "right"], ["right", "left"]])
+def test_cells_are_small_near_every_place(near):
+    cells = graded_cells(jno.domain(SQUARE).geometry, "interior", graded(near, finest=0.02))
+    widths, middles = np.ptp(cells.corners[:, :, 0], axis=1), cells.corners[:, :, 0].mean(axis=1)
+    beside = [np.abs(middles - place) < 0.01 for place in (0.0, 1.0)]
+    np.testing.assert_allclose(*[widths[part].mean() for part in beside], rtol=0.2)
+    np.testing.assert_allclose(*[cells.densities[part].max() for part in beside], rtol=0.2)
+
+
 def test_the_density_is_that_of_the_cells():
     """Counts in the cells of the region against their density: chi-squared, and the density of drawn points."""
     with jax.enable_x64(True):

@@ -10,6 +10,8 @@ from shapely.geometry import Point, box
 
 import jno
 from jno.domain import device_draw
+from jno.domain._time import TimeInterval
+from jno.domain.sampling._space_time import space_time_region
 
 COUNT = 2048
 TIMES = (1.0, 3.0)
@@ -78,6 +80,9 @@ def test_compiled_code_draws_them_too(name, sampler):
     assert points.shape == (COUNT, dimension + 1)
     assert kstest(times, "uniform").pvalue > 1e-4
     in_space = np.asarray(points, float)[:, :-1]
+    for column in in_space.T:
+        if np.ptp(column) > 0.0:
+            assert abs(np.corrcoef(column, times)[0, 1]) < 0.08
     on_host = domain.context[tag][0, 0, :, :-1]
     for drawn, expected in zip(in_space.T, on_host.T, strict=True):
         np.testing.assert_allclose([drawn.mean(), drawn.std()], [expected.mean(), expected.std()], atol=0.06)
@@ -85,6 +90,23 @@ def test_compiled_code_draws_them_too(name, sampler):
         np.testing.assert_allclose(
             np.asarray(normals).mean(axis=0), domain.context[f"n_{tag}"][0, 0].mean(axis=0), atol=0.08
         )
+
+
+def test_the_last_time_is_drawn_and_the_first_is_not():
+    geometry = jno.domain.box([0.0] * 2, [1.0] * 2).geometry
+    region = space_time_region(geometry, "interior", TimeInterval(*TIMES))
+    points, _ = region.place(np.array([[0.5, 0.25, 0.0], [0.5, 0.25, 1.0 - 2.0**-53]]))
+    np.testing.assert_array_equal(points[:, :2], [[0.5, 0.25]] * 2)
+    assert points[0, 2] == 3.0
+    assert 1.0 < points[1, 2] < 1.0 + 1e-12
+
+
+def test_times_are_spread_evenly_where_places_are_drawn_by_rejection():
+    """One in every of as many equal parts of the interval as there are points."""
+    domain = selected()
+    domain.variable("part", (64, None))
+    times = domain.context["part"][0, 0, :, -1]
+    assert sorted(np.ceil((times - 1.0) / 2.0 * 64)) == list(range(1, 65))
 
 
 def test_a_sobol_sequence_fills_space_and_time_together():

@@ -1,5 +1,7 @@
 """`jno.nn.embed`: what it computes, what it costs, what it refuses, and that it is a network like any other."""
 
+import itertools
+
 import equinox as eqx
 import flax.linen as linen
 import foundax
@@ -12,6 +14,7 @@ from helpers import jaxpr_of
 from jax import export
 
 import jno
+from jno.architectures._factorized import FactorizedMatrix
 from jno.compiler import Program
 from jno.lora import adapter_count
 
@@ -91,6 +94,30 @@ def test_factors_change_nothing_until_they_are_trained():
 def ranges(inputs):
     embedding = jno.nn.embed(build, inputs).module.embedding
     return [(c - w, c + w) for c, w in zip(embedding.centers, embedding.half_widths, strict=True)]
+
+
+def test_every_factorised_layer_has_factors_of_its_own():
+    deep = lambda size: foundax.mlp(size, hidden_dims=6, num_layers=3, key=KEY)  # noqa: E731
+    module = jno.nn.embed(deep, [(0.0, 1.0)], factorize=True, key=KEY).module
+    factors = jax.tree_util.tree_leaves(module, is_leaf=lambda node: isinstance(node, FactorizedMatrix))
+    scales = [np.asarray(node.log_scales) for node in factors if isinstance(node, FactorizedMatrix)]
+    assert [len(scale) for scale in scales] == [6, 6, 6, 1]
+    for left, right in itertools.combinations(scales[:3], 2):
+        assert not np.allclose(left, right)
+
+
+def test_an_embedded_network_drops_out_by_the_key():
+    class Dropped(eqx.Module):
+        linear: eqx.nn.Linear
+        dropout: eqx.nn.Dropout
+
+        def __call__(self, inputs, key=None):
+            return self.dropout(inputs @ self.linear.weight.T, key=key)
+
+    module = jno.nn.embed(Dropped(eqx.nn.Linear(1, 40, key=KEY), eqx.nn.Dropout(0.5)), [(0.0, 1.0)]).module
+    outputs = [np.asarray(module(jnp.ones((3, 1)), key=jax.random.PRNGKey(seed))) for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    assert not np.array_equal(outputs[0] == 0.0, outputs[2] == 0.0)
 
 
 def test_ranges_of_domains():

@@ -112,6 +112,10 @@ def quartic(x):
     return jnp.sum(x**4) - jnp.sum(x) + jnp.sin(5.0 * x[0])
 
 
+def waves(x):
+    return jnp.sum(x**2) / 2.0 + jnp.sum(jnp.cos(5.0 * x))
+
+
 def with_a_pole(x):
     return jnp.sum(x) - jnp.sum(jnp.log(x))
 
@@ -121,6 +125,7 @@ LINES = {
     "too short": (rosenbrock, [-1.2, 1.0], 1e-7),
     "too long": (rosenbrock, [-1.2, 1.0, 0.3], 5.0),
     "wavy": (quartic, [2.0, -3.0], 1.0),
+    "beyond the minimum": (waves, [1.9], 6.0),
     "outside of the domain": (with_a_pole, [0.1, 4.0], 1.0),
     "nowhere finite": (lambda x: jnp.where(jnp.all(x == 1.0), x[0], jnp.nan), [1.0, 1.0], 1.0),
     "uphill": (quartic, [2.0, -3.0], -1.0),

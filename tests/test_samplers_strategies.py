@@ -11,6 +11,8 @@ from scipy.stats import chisquare
 
 import jno
 from jno.sampler import Situation
+from jno.sampler._choice import log_density
+from jno.sampler._device_choice import device_exchanged, device_log_density
 
 EVERY = ("random", "rad", "rard", "ha", "r3", "cr3", "pinnfluence")
 
@@ -239,6 +241,24 @@ def test_rard_removes_the_smallest_residuals_only():
     points = line(100)
     choice, _ = jno.sampler.rard(resample_fraction=0.2).choose(situation(points, line(1000, 1), lambda x: x[:, 0]), ())
     assert set(np.flatnonzero(choice >= 100)) == set(np.argsort(points[:, 0])[:20])
+
+
+@pytest.mark.parametrize(("power", "offset"), [(1.0, 0.0), (3.0, 0.0), (1.0, 1.0), (2.0, 0.5)])
+def test_densities_of_compiled_code_are_those_of_the_host(power, offset):
+    scores = np.array([0.0, 0.5, 2.0, 7.0])
+    host, device = (
+        log_density(scores, power, offset),
+        np.asarray(device_log_density(jnp.asarray(scores), power, offset)),
+    )
+    np.testing.assert_allclose((device - device[-1])[1:], (host - host[-1])[1:], rtol=1e-5)
+    np.testing.assert_allclose(np.exp(device[0]), np.exp(host[0]), atol=1e-6)
+    np.testing.assert_array_equal(device_log_density(jnp.zeros(3), power, offset), 0.0)
+
+
+def test_candidates_of_no_weight_take_no_place():
+    weights = jnp.array([-jnp.inf, 0.0, -jnp.inf])
+    choice = device_exchanged(4, jnp.array([3, 0]), weights, jax.random.PRNGKey(0))
+    assert sorted(np.asarray(choice).tolist()) in ([0, 1, 2, 5], [1, 2, 3, 5])
 
 
 def test_points_of_a_finite_pool_are_not_repeated():

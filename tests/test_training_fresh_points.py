@@ -11,6 +11,8 @@ import processes
 import pytest
 
 import jno
+from jno.training._fresh_points import FreshTag
+from jno.training._region_draws import RegionDraws
 from jno.utils import Callback, CheckpointCallback
 
 SQUARE = [(0, 0), (1, 0), (1, 1), (0, 1)]
@@ -69,6 +71,12 @@ def test_new_points_in_every_step_within_one_device_call():
 def test_points_stay_until_they_are_due(every, start, changes):
     losses = history(means(strategy=jno.sampler.random(every, 1.0, start))[0], 15)
     assert (np.flatnonzero(np.diff(losses)) + 1).tolist() == list(changes)
+
+
+def test_epochs_to_the_next_points():
+    tag = FreshTag("interior", 0, 5, 3, RegionDraws((), (), np.dtype(np.float32)), 1.0)
+    assert [tag.next_after(epoch) for epoch in range(10)] == [5, 4, 3, 2, 1, 3, 2, 1, 3, 2]
+    assert [tag.event(epoch) for epoch in (4, 5, 7, 8, 11)] == [None, 0, 0, 1, 2]
 
 
 def test_the_seed_decides(monkeypatch):
@@ -357,7 +365,7 @@ def test_a_choice_on_the_device_is_that_on_the_host():
         x, y, t, nx, ny = domain.variable("boundary", (30, "uniform"), **how)
         net = jno.nn(foundax.mlp(3, hidden_dims=4, num_layers=1, key=jax.random.PRNGKey(0))).optimizer(optax.sgd(0.0))
         before = domain.context["boundary"][0, 0]
-        crux = jno.core([(net(x, y, t) + nx * x + t * ny * y).mse, (y * t + x - 0.5).mse])
+        crux = jno.core([(net(x, y, t) + nx * x + t * ny * y - 0.6).mse, (y * t + x - 0.5).mse])
         crux.solve(2)
         stayed.append((before == domain.context["boundary"][0, 0]).all(axis=1))
         points, normals = domain.context["boundary"][0, 0], domain.context["n_boundary"][0, 0]
@@ -378,18 +386,25 @@ def test_finite_differences_keep_the_host(capsys):
 
 
 def test_strategies_of_both_kinds_in_one_problem():
-    """RAD on the host sees the points that the step draws as they are when it acts."""
-    domain = jno.domain.csg(SQUARE)
-    x, y, _ = domain.variable("interior", (8, None), EVERY)
-    a, b, _ = domain.variable("boundary", (6, None), jno.sampler.pinnfluence(3, 0.5, 0))
-    module = foundax.mlp(2, hidden_dims=4, num_layers=1, key=jax.random.PRNGKey(0))
-    net = jno.nn(module).optimizer(optax.adam(1e-2))
+    """RAD on the host sees the points that the step draws as they are when it acts, wherever a call ends."""
 
     def run(*epochs):
+        domain = jno.domain.csg(SQUARE)
+        x, y, _ = domain.variable("interior", (8, None), EVERY)
+        a, b, _ = domain.variable("boundary", (6, None), jno.sampler.pinnfluence(3, 0.5, 0))
+        module = foundax.mlp(2, hidden_dims=4, num_layers=1, key=jax.random.PRNGKey(0))
+        net = jno.nn(module).optimizer(optax.adam(1e-2))
+        before = domain.context["boundary"][0, 0]
         crux = jno.core([(net(x, y) - x).mse, net(a, b).mse])
-        return np.concatenate([history(crux, n) for n in epochs])
+        losses = np.concatenate([history(crux, n) for n in epochs])
+        return losses, domain.context["interior"][0, 0], domain.context["boundary"][0, 0], before
 
-    assert np.all(np.isfinite(run(4, 3)))
+    losses, inside, edge, before = run(4, 3)
+    for cut, whole in zip((losses, inside, edge), run(7), strict=False):
+        np.testing.assert_allclose(cut, whole, rtol=1e-5)
+    stayed = (edge == before).all(axis=1)
+    assert 0 < stayed.sum() < 6
+    np.testing.assert_allclose(np.abs(edge - 0.5).max(axis=1), 0.5)
 
 
 def test_leaves_of_the_state_are_those_of_fixed_points():

@@ -4,11 +4,14 @@ import itertools
 
 import foundax
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
 import jno
+from jno.compiler import Program
+from jno.training._point_batches import drawn_program
 from jno.training._step import Step
 from jno.utils.callbacks import Callback
 
@@ -61,6 +64,15 @@ def test_every_pass_sees_each_point_once(options):
     np.testing.assert_array_equal(drawn.sum(axis=1), 4)
     np.testing.assert_array_equal(drawn.reshape(3, 11, POINTS).sum(axis=1), 4)  # 44 points are four passes
     assert len(np.unique(drawn, axis=0)) > 20
+
+
+def test_tags_that_are_not_paired_have_orders_of_their_own():
+    domain = jno.domain([(0, 0), (1, 0), (1, 1), (0, 1)])
+    (x, *_), (a, *_) = domain.variable("interior", (20, None)), domain.variable("boundary", (20, None))
+    drawn = drawn_program(Program([x.mse + 0.0 * still(), a.mse], domain), 5, ["inside", "edge"], 0)
+    orders = [np.concatenate([batch.passes(jnp.int32(k)) for k in range(4)]) for batch in drawn.batches]
+    assert [sorted(order) for order in orders] == [list(range(20))] * 2
+    assert not np.array_equal(*orders)
 
 
 def test_calls_go_on_where_the_last_one_ended():

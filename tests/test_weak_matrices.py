@@ -1,5 +1,7 @@
 """Matrices and load vectors, entry for entry those of scikit-fem on the same mesh."""
 
+import math
+
 import equinox as eqx
 import jax
 import numpy as np
@@ -184,6 +186,24 @@ def test_dirichlet_elimination_keeps_the_matrix_symmetric():
     same(problem.A, problem.A.T)
     same(problem.b, np.where(fixed, values, right))
     np.testing.assert_allclose(problem.solve(), np.linalg.solve(expected, np.where(fixed, values, right)), atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", ["line", "rect", "cube"])
+def test_the_size_of_a_cell_is_a_root_of_its_determinant(shape):
+    """Integrals of it over the interior, and over a side, where it is that of the cell behind the facet."""
+    domain = getattr(jno.domain, shape)(mesh_size=0.6)
+    dimension, points, cells = domain.dimension, domain.mesh.points, domain.mesh.cells
+    at, side = domain.variable("interior")[:dimension], domain.variable("left")[:dimension]
+    u, v = domain.fem_symbols((), ("u", "v"))
+    determinants = np.abs(np.linalg.det(points[cells[:, 1:]] - points[cells[:, :1]]))
+    volumes, sizes = determinants / math.factorial(dimension), determinants ** (1 / dimension)
+    inside = jno.fem([u(*at) * v(*at) - domain.cell_size * v(*at)]).b
+    np.testing.assert_allclose(inside.sum(), np.sum(volumes * sizes), rtol=1e-12)
+    on_side = jno.fem([u(*at) * v(*at), -domain.cell_size * v(*side)]).b
+    facets = np.isclose(points[cells][:, :, 0], 0.0).sum(axis=1) == dimension
+    # a facet on the left and the distance of the last corner from it make the cell
+    areas = volumes[facets] * dimension / points[cells[facets]][:, :, 0].max(axis=1)
+    np.testing.assert_allclose(on_side.sum(), np.sum(areas * sizes[facets]), rtol=1e-12)
 
 
 def test_a_network_that_gets_adapters_after_the_problem_was_built():
