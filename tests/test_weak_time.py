@@ -106,6 +106,13 @@ def test_saved_times_are_ends_of_steps():
     np.testing.assert_allclose(values, expected, atol=1e-4)
 
 
+def test_steps_after_one_that_was_split_have_a_matrix_of_their_own():
+    problem = heat(6)
+    values = amplitude(problem, trajectory(problem, save_ts=[0.01, 0.1]))
+    expected = (1 + PI**2 * 0.01) ** -np.array([1.0, 2.0]) * (1 + PI**2 * 0.02) ** -np.array([0.0, 4.0])
+    np.testing.assert_allclose(values, expected, atol=1e-4)
+
+
 def test_a_wave_keeps_its_energy():
     """Three periods of a standing wave on a line."""
     domain, x, t, u, v = line(61, end=6.0, cells=6, order=2)
