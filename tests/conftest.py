@@ -1,7 +1,12 @@
 """Every annotation in jno is checked at run time; every test starts from default settings."""
 
 import os
+import sys
 
+# Byte code is kept, whatever the machine's default: else every process of these tests compiles the library and its
+# tests anew, which takes a second for the library as it is and several with the checks of annotations.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["MPLBACKEND"] = "Agg"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 

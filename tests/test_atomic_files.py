@@ -272,7 +272,8 @@ def test_pictures_without_a_suffix_are_png(tmp_path):
 # --- nobody writes past it ----------------------------------------------------------------------------------------
 def test_every_file_is_written_through_one_function():
     """What opens a file for writing by itself: what only ever grows, and the writer."""
-    search = ["grep", "-rnE", r"savefig\(|write_text\(|write_bytes\(|open\([^)]*\"[wxa]b?\"|\.write_html\(", "jno"]
+    writing = r"savefig\(|write_text\(|write_bytes\(|open\([^)]*\"[wxa]b?\"|\.write_html\("
+    search = ["grep", "-rnE", "--include=*.py", writing, "jno"]
     lines = subprocess.run(search, capture_output=True, text=True, cwd=processes.ROOT, check=True).stdout.splitlines()
     allowed = ("jno/utils/_atomic_files.py", "jno/utils/_locks.py", "jno/utils/_logger.py", "jno/tuner/_journal.py")
     # pictures in memory; a script that must not be there before

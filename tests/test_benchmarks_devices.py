@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import main
 from benchmarks._collectives import Collective, collectives_of_loop
 from benchmarks.devices import CASES, ONE_NODE, Machine, Work, predicted, predictions, work_on
 
@@ -135,8 +136,7 @@ def test_the_script_runs_every_part(tmp_path):
         assert name in result["results"]
 
 
-def test_what_has_no_tiny_size_is_refused():
-    command = [sys.executable, "-m", "benchmarks", "--tiny", "poisson2d", "domain"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 2
-    assert "--tiny has no sizes for domain; name other ids" in done.stderr
+def test_what_has_no_tiny_size_is_refused(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["--tiny", "poisson2d", "domain"])
+    assert "--tiny has no sizes for domain; name other ids" in capsys.readouterr().err

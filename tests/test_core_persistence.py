@@ -235,5 +235,5 @@ def test_a_network_of_the_script_itself_is_found_again(tmp_path):
     saved = run(script, "save", file)
     assert saved.returncode == 0, saved.stderr
     assert "weights [3.0]" in run(script, "load", file).stdout
-    with pytest.raises(ImportError, match="the class Net of __main__ is not known in this process"):
+    with pytest.raises(ValueError, match="the class Net of __main__ is not known in this process"):
         jno.core.load(file)

@@ -322,9 +322,9 @@ def test_damping_is_that_of_marquardt_or_half_way_between_it_and_that_of_levenbe
 
 def test_units_take_turns_and_the_better_ones_stay():
     """The loss falls by a factor in units of each kind: first the second ones are better, from the second cycle not."""
-    units, loss, used = AlternatingUnits.first(jnp.dtype(jnp.float32)), jnp.float32(1.0), []
+    units, loss, used = AlternatingUnits.initial(jnp.dtype(jnp.float32)), jnp.float32(1.0), []
     for count in range(60):
-        chosen = int(units.chosen(jnp.int32(count)))
+        chosen = int(units.position(jnp.int32(count)))
         factor = ((0.9, 0.5) if count < 30 else (0.7, 0.8))[chosen]
         units = units.after(jnp.int32(count), chosen, units.damping[chosen] * 2, loss, loss * factor)
         loss, used = loss * factor, [*used, chosen]
@@ -334,7 +334,7 @@ def test_units_take_turns_and_the_better_ones_stay():
 
 
 def test_a_step_that_is_left_out_or_ends_at_zero_counts_without_becoming_infinite():
-    units = AlternatingUnits.first(jnp.dtype(jnp.float32)).after(
+    units = AlternatingUnits.initial(jnp.dtype(jnp.float32)).after(
         jnp.int32(0), 0, jnp.float32(1.0), jnp.float32(3.0), jnp.float32(3.0)
     )
     assert units.decrease[0] == 0.0

@@ -46,13 +46,10 @@ def scalar(request):
 def test_mass_stiffness_and_advection(scalar):
     _, coordinates, u, v, basis = scalar
     ui, vi = u(*coordinates), v(*coordinates)
-    mass = jno.fem([ui * vi])
-    same(mass.A, whole(skfem.BilinearForm(lambda a, b, w: a * b).assemble(basis), mass, basis))
-    stiffness = jno.fem([ui.grad().dot(vi.grad())])
-    same(stiffness.A, whole(skfem.BilinearForm(lambda a, b, w: dot(grad(a), grad(b))).assemble(basis), mass, basis))
-    # which of the two is differentiated tells the matrix from its transpose
-    advection = jno.fem([ui.x * vi])
-    same(advection.A, whole(skfem.BilinearForm(lambda a, b, w: a.grad[0] * b).assemble(basis), mass, basis))
+    # in one matrix; which of the two is differentiated at last tells it from its transpose
+    problem = jno.fem([ui * vi + 2 * ui.grad().dot(vi.grad()) + 3 * ui.x * vi])
+    expected = skfem.BilinearForm(lambda a, b, w: a * b + 2 * dot(grad(a), grad(b)) + 3 * a.grad[0] * b)
+    same(problem.A, whole(expected.assemble(basis), problem, basis))
 
 
 def test_coefficients_of_the_coordinates(scalar):
@@ -66,25 +63,15 @@ def test_coefficients_of_the_coordinates(scalar):
     same(problem.b, load[oracle_dofs(problem, [fine], [1])])
 
 
-def test_the_mass_matrix_of_the_boundary(scalar):
+def test_values_slopes_and_normals_on_the_boundary(scalar):
     domain, coordinates, u, v, basis = scalar
-    on_boundary = domain.variable("boundary")[: domain.dimension]
-    ui, vi = u(*coordinates), v(*coordinates)
-    ub, vb = u(*on_boundary), v(*on_boundary)
-    facets = skfem.FacetBasis(basis.mesh, basis.elem, intorder=2 * basis.elem.maxdeg)
-    problem = jno.fem([0 * (ui * vi), ub * vb])
-    same(problem.A, whole(skfem.BilinearForm(lambda a, b, w: a * b).assemble(facets), problem, basis))
-
-
-def test_slopes_and_normals_on_the_boundary(scalar):
-    domain, _, u, v, basis = scalar
     variables = domain.variable("boundary", normals=True, split=True)
     space, normal = variables[: domain.dimension], variables[-domain.dimension :]
     ub, vb = u(*space), v(*space)
     flux = sum(ub.grad()[d] * normal[d] for d in range(domain.dimension))
-    problem = jno.fem([flux * vb])
+    problem = jno.fem([0 * (u(*coordinates) * v(*coordinates)), flux * vb, 2 * ub * vb])
     facets = skfem.FacetBasis(basis.mesh, basis.elem, intorder=2 * basis.elem.maxdeg)
-    expected = skfem.BilinearForm(lambda a, b, w: dot(grad(a), w.n) * b).assemble(facets)
+    expected = skfem.BilinearForm(lambda a, b, w: (dot(grad(a), w.n) + 2 * a) * b).assemble(facets)
     same(problem.A, whole(expected, problem, basis))
 
 
@@ -92,11 +79,10 @@ def test_loads_sum_to_the_measure(scalar):
     domain, coordinates, u, v, basis = scalar
     ui, vi = u(*coordinates), v(*coordinates)
     measure = basis.dx.sum()
-    load = jno.fem([ui * vi - vi]).b
-    assert abs(load.sum() - measure) <= 1e-12 * measure
     vb = v(*domain.variable("boundary")[: domain.dimension])
     surface = skfem.FacetBasis(basis.mesh, basis.elem).dx.sum()
-    assert abs(jno.fem([ui * vi, -vb]).b.sum() - surface) <= 1e-12 * surface
+    load = jno.fem([ui * vi - vi, -2 * vb]).b
+    assert abs(load.sum() - (measure + 2 * surface)) <= 1e-12 * (measure + 2 * surface)
 
 
 @pytest.mark.parametrize("order", [1, 2])

@@ -1,5 +1,7 @@
 """Many problems at once: vmapped parameters, and a row of data for every sample, equal the loop of single solves."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,27 +43,47 @@ def flux_and_value(bar, k):
 STEADY = [conductivity, law, flux_and_value]
 
 
+def with_gradient(solution):
+    """The value of a solution and the gradient of a loss that weighs every entry differently, of one row."""
+    value, _ = as_function(solution)
+
+    def of(row):
+        solved, back = jax.vjp(value, row)
+        weights = np.random.default_rng(0).normal(size=solved.shape)
+        return solved, back(2 * weights * solved)[0]
+
+    return of
+
+
+def in_a_loop(function):
+    single = jax.jit(function)
+    return [np.stack(rows) for rows in zip(*[single(jnp.array([value])) for value in PARAMETERS], strict=True)]
+
+
+def same_together(function, apart):
+    together = jax.jit(jax.vmap(function))(jnp.array(PARAMETERS)[:, None])
+    for rows, expected in zip(together, apart, strict=True):
+        np.testing.assert_allclose(rows, expected, rtol=1e-12, atol=1e-13)
+        assert np.ptp(expected, axis=0).max() > 1e-2
+
+
+@functools.cache
+def steady(form):
+    """A problem with one parameter, and its values and gradients in a loop."""
+    bar, k = Bar(), jno.np.parameter((1,), name="k").initialize(1.0)
+    function = with_gradient(jno.fem(form(bar, k)).solve(rtol=1e-12, atol=1e-12))
+    return function, in_a_loop(function)
+
+
 @pytest.mark.parametrize("form", STEADY, ids=lambda form: form.__name__)
 def test_vmapped_parameters_equal_the_loop(form):
-    bar, k = Bar(), jno.np.parameter((1,), name="k").initialize(1.0)
-    same_in_a_loop(jno.fem(form(bar, k)).solve(rtol=1e-12, atol=1e-12))
+    same_together(*steady(form))
 
 
 def test_vmapped_trajectories_equal_the_loop():
     bar, k = Bar(time=(0.0, 0.5, 4)), jno.np.parameter((1,), name="k").initialize(1.0)
-    same_in_a_loop(jno.fem([bar.ui.t * bar.vi + bar.energy(k), bar.u(*bar.left) - 0.0]).solve())
-
-
-def same_in_a_loop(solution):
-    value, start = as_function(solution)
-    weights = np.random.default_rng(0).normal(size=jax.eval_shape(value, start).shape)
-    rows = jnp.array(PARAMETERS)[:, None]
-    for function in (value, jax.grad(lambda row: jnp.sum(weights * value(row) ** 2))):
-        together = jax.jit(jax.vmap(function))(rows)
-        single = jax.jit(function)
-        apart = np.stack([single(row) for row in rows])
-        np.testing.assert_allclose(together, apart, rtol=1e-12, atol=1e-13)
-        assert np.ptp(apart, axis=0).max() > 1e-2
+    function = with_gradient(jno.fem([bar.ui.t * bar.vi + bar.energy(k), bar.u(*bar.left) - 0.0]).solve())
+    same_together(function, in_a_loop(function))
 
 
 @pytest.mark.parametrize("form", STEADY, ids=lambda form: form.__name__)
@@ -69,15 +91,14 @@ def test_every_sample_with_its_row_of_data_is_a_problem_of_its_own(form):
     bar = Bar(samples=len(PARAMETERS))
     row = bar.domain.variable("a", np.array(PARAMETERS)[:, None])
     together = np.asarray(jno.fem(form(bar, row)).solve(rtol=1e-12, atol=1e-12).eval())
-    single = Bar()
-    apart = [jno.fem(form(single, value)).solve(rtol=1e-12, atol=1e-12) for value in PARAMETERS]
+    _, (apart, _) = steady(form)
     np.testing.assert_allclose(together, apart, rtol=1e-12, atol=1e-13)
 
 
 def test_a_source_at_every_node_for_every_sample():
     """The nodal values of a function are data; linear between the nodes."""
-    samples = np.random.default_rng(1).normal(size=(3, 6))
-    bar = Bar(samples=3)
+    samples = np.random.default_rng(1).normal(size=(2, 6))
+    bar = Bar(samples=2)
     source = bar.domain.interpolate(bar.domain.variable("f", samples))
     together = np.asarray(jno.fem([bar.energy(1.0) - source * bar.vi, bar.u(*bar.left) - 0.0]).solve().eval())
     single = Bar()

@@ -33,7 +33,7 @@ def poisson_on_square(cells, order):
     [(1, 1.350e-3, 0.1090), (2, 8.601e-6, 2.110e-3), (3, 7.50e-8, 2.568e-5)],
 )
 def test_poisson_on_the_square_has_the_errors_and_rates_of_its_order(order, l2, h1):
-    errors = np.array([poisson_on_square(cells, order) for cells in (8, 16, 32)])
+    errors = np.array([poisson_on_square(cells, order) for cells in (16, 32)])
     # scikit-fem's numbers on the same mesh
     np.testing.assert_allclose(errors[-1], [l2, h1], rtol=0.01)
     np.testing.assert_allclose(rates(errors[:, 0])[-1], order + 1, atol=0.1)
@@ -141,16 +141,16 @@ def test_polynomials_are_reproduced_from_their_values_on_the_boundary(name, orde
     np.testing.assert_allclose(problem.solve(), expected, atol=1e-11 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("kind", ["neumann", "robin"])
-@pytest.mark.parametrize(("name", "order"), [("rect", 1), ("rect", 3), ("cube", 2)])
+@pytest.mark.parametrize(("name", "order", "kind"), [("rect", 1, "neumann"), ("rect", 3, "robin"), ("cube", 2, "both")])
 def test_fluxes_and_robin_conditions_of_a_polynomial(name, order, kind):
     domain, at = patch(name)
     u, v = domain.fem_symbols((), ("u", "v"), order=order)
     exact = polynomial(order, *at)
     source = sum((-exact.d(c).d(c) for c in at), start=0.0 * at[0])
     terms = [u(*at).grad().dot(v(*at).grad()) - source * v(*at)]
-    fixed = ("left",) if kind == "neumann" else ()
     sides = ["left", "right", "bottom", "top", *(("front", "back") if domain.dimension == 3 else ())]
+    robin = {"neumann": [], "robin": sides, "both": sides[::2]}[kind]
+    fixed = () if robin else ("left",)
     for side in sides:
         variables = domain.variable(side, normals=True, split=True)
         b, normal = variables[: domain.dimension], variables[-domain.dimension :]
@@ -158,10 +158,10 @@ def test_fluxes_and_robin_conditions_of_a_polynomial(name, order, kind):
         flux = sum(value.d(c) * n for c, n in zip(b, normal, strict=True))
         if side in fixed:
             terms.append(u(*b) - value)
-        elif kind == "neumann":
-            terms.append(-flux * v(*b))
-        else:
+        elif side in robin:
             terms.append((2.5 * u(*b) - (2.5 * value + flux)) * v(*b))
+        else:
+            terms.append(-flux * v(*b))
     problem = jno.fem(terms)
     expected = polynomial(order, *problem.points.T)
     np.testing.assert_allclose(problem.solve(), expected, atol=1e-11 * np.abs(expected).max())
@@ -295,17 +295,15 @@ def first_eigenvalue(mesh_size, order):
     xb, yb, _ = domain.variable("boundary")
     u, v = domain.fem_symbols((), ("u", "v"), order=order)
     ui, vi = u(x, y), v(x, y)
-    stiffness = jno.fem([ui.grad().dot(vi.grad())]).A_sparse
-    mass = jno.fem([ui * vi]).A_sparse
-    marked = jno.fem([ui * vi, u(xb, yb) - 1.0]).solve()
-    inside = np.flatnonzero(~np.isclose(marked, 1.0, atol=1e-12))
-    parts = [matrix[inside][:, inside].tocsc() for matrix in (stiffness, mass)]
+    problem, mass = jno.fem([ui.grad().dot(vi.grad()), u(xb, yb) - 0.0]), jno.fem([ui * vi])
+    inside = np.flatnonzero(~problem._problem.system.prescribed)
+    parts = [matrix[inside][:, inside].tocsc() for matrix in (problem.A_sparse, mass.A_sparse)]
     return eigsh(parts[0], 1, parts[1], sigma=9.0, return_eigenvectors=False)[0], len(inside)
 
 
 def test_the_lowest_eigenvalue_of_the_l_shape():
     exact = 9.6397238440219
-    for order, sizes, bound in ((1, (0.25, 0.125, 0.0625), 0.04), (2, (0.25, 0.125, 0.0625), 0.02)):
+    for order, sizes, bound in ((1, (0.125, 0.0625), 0.04), (2, (0.125, 0.0625), 0.02)):
         values, unknowns = zip(*[first_eigenvalue(size, order) for size in sizes], strict=True)
         errors = np.array(values) - exact
         # from above, by the minimum principle

@@ -19,21 +19,29 @@ def network(inputs, outputs=1, width=8, layers=1, seed=0):
     return jno.nn(module)
 
 
-def check_gradient(expression, tolerance=1e-6, directions=5, step=1e-5):
+def check_gradient(expression, tolerance=1e-6, directions=2, step=1e-5):
     """Reverse and forward mode against central differences, for a loss that weighs every entry differently."""
     value, start = as_function(expression)
-    size = value(start).shape
-    weights = jnp.asarray(np.random.default_rng(3).normal(size=size))
-    loss = jax.jit(lambda vector: jnp.sum(weights * value(vector)) + jnp.sum(value(vector) ** 2))
-    gradient = jax.jit(jax.grad(loss))(start)
-    assert np.all(np.isfinite(gradient))
-    forward = jax.jit(lambda vector, moved: jax.jvp(loss, (vector,), (moved,))[1])
+
+    def loss(vector):
+        solved = value(vector)
+        return jnp.sum(np.random.default_rng(3).normal(size=solved.shape) * solved + solved**2)
+
+    @jax.jit
+    def differentiated(vector, direction):
+        """The loss, its derivative along a direction and its gradient: one program, which traces the loss once."""
+        at, forward = jax.linearize(loss, vector)
+        return at, forward(direction), jax.linear_transpose(forward, vector)(jnp.ones_like(at))[0]
+
     rng = np.random.default_rng(4)
     for _ in range(directions):
         direction = jnp.asarray(rng.normal(size=start.shape))
-        difference = (loss(start + step * direction) - loss(start - step * direction)) / (2 * step)
+        _, forward, gradient = differentiated(start, direction)
+        assert np.all(np.isfinite(gradient))
+        ahead, behind = (differentiated(start + ahead * direction, direction)[0] for ahead in (step, -step))
+        difference = (ahead - behind) / (2 * step)
         assert abs(gradient @ direction - difference) <= tolerance * max(abs(difference), 1e-2)
-        np.testing.assert_allclose(forward(start, direction), gradient @ direction, rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(forward, gradient @ direction, rtol=1e-8, atol=1e-10)
 
 
 class Line:
@@ -113,7 +121,7 @@ def heat_with_a_capacity(s):
 @pytest.mark.parametrize("theta", [1.0, 0.5])
 @pytest.mark.parametrize("form", [heat_with_a_field, heat_with_a_law, heat_with_a_capacity], ids=lambda f: f.__name__)
 def test_gradients_of_trajectories(form, theta):
-    check_gradient(jno.fem(form(Line(4, 2, (0.0, 0.3, 4)))).solve(theta=theta, rtol=1e-13, atol=1e-13), directions=2)
+    check_gradient(jno.fem(form(Line(4, 2, (0.0, 0.3, 4)))).solve(theta=theta, rtol=1e-13, atol=1e-13))
 
 
 def test_gradients_of_a_wave():
@@ -121,7 +129,7 @@ def test_gradients_of_a_wave():
     c = jno.np.parameter((1,), name="c").initialize(1.3)
     start = s.domain.variable("initial")[:1]
     terms = [s.ui.tt * s.vi + c * c * s.ui.x * s.vi.x, s.zero, s.u(*start) - c * jno.np.sin(PI * start[0])]
-    check_gradient(jno.fem(terms).solve(), directions=1)
+    check_gradient(jno.fem(terms).solve())
 
 
 def test_one_factorisation_and_two_triangular_solves_in_a_step():

@@ -8,7 +8,7 @@ inside a network, whose columns are short while its output is small, hardly move
 ====================  =============  ========  =============
 units                 square roots   lengths   alternating
 ====================  =============  ========  =============
-Wave 1d-C             4e+1           5e-6      8e-4
+Wave 1d-C             4e+1           5e-6      9e-4
 Burgers 1d-C          3e-10          2e-7      4e-10
 Helmholtz             1e-9           2e-9      2e-9
 ====================  =============  ========  =============
@@ -46,27 +46,27 @@ class AlternatingUnits:
     decrease: Float[Array, " 2"]
 
     @classmethod
-    def first(cls, dtype: jnp.dtype) -> AlternatingUnits:
+    def initial(cls, dtype: jnp.dtype) -> AlternatingUnits:
         """Before the first step."""
         return cls(jnp.full(2, FIRST_DAMPING, dtype), jnp.zeros(2, dtype))
 
-    def chosen(self, count: Int[Array, ""]) -> Int[Array, ""]:
-        """The position of the units of the step after ``count`` others."""
+    def position(self, count: Int[Array, ""]) -> Int[Array, ""]:
+        """Which of `EXPONENTS` the step after ``count`` others has."""
         turn = count % _CYCLE // _TRIAL
         return jnp.where(turn < 2, turn, jnp.argmax(self.decrease))
 
     def after(
         self,
         count: Int[Array, ""],
-        chosen: int | Int[Array, ""],
+        position: int | Int[Array, ""],
         damping: Float[Array, ""],
         before: Float[Array, ""],
         after: Float[Array, ""],
     ) -> AlternatingUnits:
-        """With the following damping of the chosen units, and what the loss was before and after the step."""
-        place = count % _CYCLE
+        """With the following damping of the units that were used, and what the loss was before and after the step."""
+        step = count % _CYCLE
         smallest = jnp.finfo(self.decrease.dtype).tiny
         fallen = jnp.log(jnp.maximum(before, smallest)) - jnp.log(jnp.maximum(after, smallest))
-        earlier = jnp.where(place % _TRIAL == 0, 0.0, self.decrease[chosen])
-        decrease = jnp.where(place < 2 * _TRIAL, earlier + fallen, self.decrease[chosen])
-        return AlternatingUnits(self.damping.at[chosen].set(damping), self.decrease.at[chosen].set(decrease))
+        earlier = jnp.where(step % _TRIAL == 0, 0.0, self.decrease[position])
+        decrease = jnp.where(step < 2 * _TRIAL, earlier + fallen, self.decrease[position])
+        return AlternatingUnits(self.damping.at[position].set(damping), self.decrease.at[position].set(decrease))

@@ -150,7 +150,7 @@ def engd(
                 "float32, for a model net.dtype(jnp.float32)"
             )
         metric = SingularValues.empty(flat) if gram_interval > 1 else ()
-        return ENGDState(jnp.zeros((), jnp.int32), AlternatingUnits.first(flat.dtype), metric)
+        return ENGDState(jnp.zeros((), jnp.int32), AlternatingUnits.initial(flat.dtype), metric)
 
     def update(
         gradients: PyTree,
@@ -180,7 +180,7 @@ def engd(
             return matrix.astype(start.dtype)
 
         metric: Any = ()
-        chosen: int | Int[Array, ""] = 0
+        unit: int | Int[Array, ""] = 0
         residuals = jax.eval_shape(residual, start).size
         short_side = min(residuals, start.size)
         if gram_interval > 1:
@@ -193,8 +193,8 @@ def engd(
             metric = SingularValues.of(derivatives())
         elif short_side <= _DENSE:
             if residuals >= start.size and line_search:
-                chosen = state.units.chosen(state.count)
-            metric = NormalMatrix.of(derivatives(), jnp.asarray(EXPONENTS, start.dtype)[chosen])
+                unit = state.units.position(state.count)
+            metric = NormalMatrix.of(derivatives(), jnp.asarray(EXPONENTS, start.dtype)[unit])
         elif rcond is not None:
             raise ValueError(
                 f"engd(rcond={rcond!r}): with more than {_DENSE} parameters and residuals conjugate gradients "
@@ -214,8 +214,8 @@ def engd(
             step = undamped.direction
             if line_search:
                 path = Path(value, start, metric, slope, None if terms is not None else residual)
-                step, damping = path.step(undamped, units.damping[chosen])
-                units = units.after(state.count, chosen, damping, value(start), value(start - step))
+                step, damping = path.step(undamped, units.damping[unit])
+                units = units.after(state.count, unit, damping, value(start), value(start - step))
         else:
             step = _by_conjugate_gradients(residual, start, half if terms is not None else None)
             if line_search:

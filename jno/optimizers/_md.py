@@ -159,10 +159,12 @@ def md_decouple(
         >>> optimizer = md_decouple(optax.adam(1e-2), gain_lr=1e-2, gain_map="exp")
         >>> w = jnp.ones((2, 2))
         >>> state = optimizer.init(w)
-        >>> update = jax.jit(optimizer.update)
+        >>> @jax.jit
+        ... def step(w, state):
+        ...     updates, state = optimizer.update(jax.grad(loss)(w), state, w)
+        ...     return optax.apply_updates(w, updates), state
         >>> for _ in range(1000):
-        ...     updates, state = update(jax.grad(loss)(w), state, w)
-        ...     w = optax.apply_updates(w, updates)
+        ...     w, state = step(w, state)
         >>> bool(loss(w) < 1e-3)
         True
 

@@ -59,11 +59,12 @@ class Equation:
     def __call__(self, start: Float[Array, " N"], theta: Theta) -> Float[Array, " N"]:
         """The solution, differentiable by ``theta``; NaN where there is none, or the tolerance was not reached."""
         dynamic, static = eqx.partition(theta, eqx.is_inexact_array)
+        equation = self._shared(static)
 
         # the start is an argument: it may be traced, and what is closed over may not
         @jax.custom_jvp
         def solution(start: Array, values: Any) -> Array:
-            solved, history = self.solve(start, eqx.combine(values, static))
+            solved, history = equation._solved(start, values)
             return jnp.where(history.failed, jnp.nan, solved)
 
         @solution.defjvp
@@ -71,17 +72,37 @@ class Equation:
             (start, values), (_, directions) = primals, tangents
             solved = solution(start, values)
             # the prescribed unknowns move with their values, which the columns of the matrix do not show
-            _, lifted = jax.jvp(lambda v: self.prescribed(eqx.combine(v, static)), (values,), (directions,))
-            _, change = jax.jvp(
-                lambda u, v: self.residual(u, eqx.combine(v, static)), (solved, values), (lifted, directions)
-            )
-            entries = self.matrix(solved, eqx.combine(values, static))
+            _, lifted = jax.jvp(equation.prescribed, (values,), (directions,))
+            _, change = jax.jvp(equation.residual, (solved, values), (lifted, directions))
+            entries = equation.matrix(solved, values)
             return solved, lifted + self.solver(entries, -change)
 
         return solution(jax.lax.stop_gradient(start), dynamic)
 
     def solve(self, start: Float[Array, " N"], theta: Theta) -> tuple[Float[Array, " N"], History]:
         """The solution from a start, and what happened on the way."""
+        dynamic, static = eqx.partition(theta, eqx.is_inexact_array)
+        return self._shared(static)._solved(start, dynamic)
+
+    def _shared(self, static: Theta) -> Equation:
+        """The same of the arrays of ``theta`` alone.
+
+        Each part is traced and lowered once, however often it stands in a program: the residual stands before the
+        steps, in them, and in the derivative of the solution.
+        """
+
+        def once(part: Callable[[Array, Theta], Array]) -> Callable[[Array, Theta], Array]:
+            return jax.jit(lambda u, values: part(u, eqx.combine(values, static)))
+
+        return dataclasses.replace(
+            self,
+            residual=once(self.residual),
+            matrix=once(self.matrix),
+            linearised=once(self.linearised),
+            prescribed=jax.jit(lambda values: self.prescribed(eqx.combine(values, static))),
+        )
+
+    def _solved(self, start: Float[Array, " N"], theta: Theta) -> tuple[Float[Array, " N"], History]:
         if self.affine:
             step = self.solver(self.matrix(start, theta), -self.residual(start, theta))
             return start + step, History(jnp.zeros(1), jnp.asarray(1), ~jnp.all(jnp.isfinite(step)))
@@ -116,20 +137,18 @@ class Equation:
     ) -> tuple[Array, Array, Array, Array]:
         """Halve the step until the residual falls; what does not fall at all is stuck."""
 
-        def trial(length: Array) -> tuple[Array, Array, Array]:
-            candidate = u + length * direction
-            residual = self.residual(candidate, theta)
-            return candidate, residual, jnp.linalg.norm(residual)
-
         def goes_on(carry: Any) -> Bool[Array, ""]:
             length, halvings, _, _, reached = carry
             return ~(reached <= (1 - 1e-4 * length) * size) & (halvings < self.newton.halvings)
 
         def halve(carry: Any) -> Any:
             length, halvings, *_ = carry
-            return (length / 2, halvings + 1, *trial(length / 2))
+            candidate = u + length / 2 * direction
+            residual = self.residual(candidate, theta)
+            return length / 2, halvings + 1, candidate, residual, jnp.linalg.norm(residual)
 
-        start = (jnp.ones((), u.dtype), jnp.asarray(0), *trial(jnp.ones((), u.dtype)))
+        # half of 2, the whole step, comes first
+        start = (jnp.full((), 2.0, u.dtype), jnp.asarray(-1), u, direction, jnp.full((), jnp.inf, u.dtype))
         _, _, candidate, residual, reached = jax.lax.while_loop(goes_on, halve, start)
         return candidate, residual, reached, ~(reached < size)
 
