@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import optax
 import pytest
+from scipy.spatial import KDTree
 
 import jno
 from benchmarks.accuracy import __main__ as command
@@ -14,10 +15,14 @@ from benchmarks.accuracy.cases import (
     allen_cahn,
     burgers_1d_c,
     cavity_re100,
+    cavity_re1000,
+    heat_2d_cg,
+    heat_2d_vc,
     inverse_diffusivity,
     kdv,
     poisson_2d_c,
     poisson_2d_cg,
+    poisson_3d_cg,
 )
 
 
@@ -92,8 +97,88 @@ def test_the_source_belongs_to_the_diffusivity(double_precision):
     assert float(inverse_diffusivity.source(x, y, jax.numpy)) == pytest.approx(-float(divergence), rel=1e-12)
 
 
+def test_the_diffusivity_is_the_exponential_of_a_normal_field():
+    side = np.arange(64) / 64  # one period; the waves are slower than those of the grid
+    x, y = (axis.ravel() for axis in np.meshgrid(side, side))
+    logarithm = np.log(heat_2d_vc.diffusivity(x, y))
+    assert logarithm.mean() == pytest.approx(0.0, abs=1e-12)
+    assert logarithm.std() == pytest.approx(1.0, rel=1e-12)
+
+
+def test_sines_for_the_swinging_source_converge_and_begin_at_zero():
+    times = np.array([0.0, 0.01, 0.3, 1.1, 4.9])
+    coarse, values = (heat_2d_vc.reference(times, count)[1].reshape(5, count, count) for count in (15, 31))
+    np.testing.assert_allclose(values[0], 0.0, atol=1e-12)
+    assert _case.relative_l2(coarse, values[:, 1::2, 1::2]) < 5e-3
+
+
+def test_the_swinging_solution_satisfies_its_equation():
+    """By differences in time, and by those of the fourth order in space at the middle of the nodes."""
+    count, step, t = 47, 1e-4, 0.7
+    nodes, (before, values, after) = heat_2d_vc.reference([t - step, t, t + step])
+    x, y = nodes.T.reshape(2, count, count)
+    field = values.reshape(count, count)
+    shifted = [np.roll(field, k, axis) for axis in (0, 1) for k in (1, -1, 2, -2)]
+    laplacian = sum(w * s for w, s in zip([16, 16, -1, -1] * 2, shifted, strict=True)) - 60 * field
+    laplacian *= (count + 1) ** 2 / 12
+    rate = ((after - before) / (2 * step)).reshape(count, count)
+    source = 200 * np.sin(np.pi * x) * np.sin(5 * np.pi * y) * np.sin(np.pi * t)
+    lack = rate - heat_2d_vc.diffusivity(x.ravel(), y.ravel()).reshape(count, count) * laplacian - source
+    inner = (slice(3, -3), slice(3, -3))
+    assert np.linalg.norm(lack[inner]) < 1e-2 * np.linalg.norm(source[inner])
+
+
+def test_what_the_walls_of_the_plate_do_lacks_what_is_said():
+    """Derivatives by differences; the condition of a circle holds for its own part, which is all at early times."""
+    points, normals = heat_2d_cg.collocation(0)
+    inside = points["interior"][points["interior"][:, 2] > 0.01][:300]
+    value, gradient, lack = heat_2d_cg.walls(inside)
+    step, shifts = 1e-4, np.eye(3)
+    after, before = ([heat_2d_cg.walls(inside + sign * step * s)[0] for s in shifts] for sign in (1, -1))
+    laplacian = sum((after[axis] - 2 * value + before[axis]) / step**2 for axis in (0, 1))
+    np.testing.assert_allclose(laplacian - (after[2] - before[2]) / (2 * step), lack, atol=1e-3)
+    np.testing.assert_allclose((np.array(after) - before)[:2] / (2 * step), gradient, atol=1e-6)
+    early = points["circles"][:, 2] < 0.1
+    circle, normal = points["circles"][early], normals["circles"][early]
+    value, gradient, _ = heat_2d_cg.walls(circle)
+    flux = heat_2d_cg.heat(circle) - value
+    np.testing.assert_allclose((gradient * normal.T[:2]).sum(axis=0), flux, atol=1e-3)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("case", [poisson_2d_cg, cavity_re100])
+def test_the_heated_plate_is_finer_than_the_claim(double_precision):
+    points, _, values = heat_2d_cg.reference()
+    coarse_points, _, coarse = heat_2d_cg.reference(size=0.5, steps=5)
+    apart, nearest = KDTree(coarse_points).query(points)
+    common = apart < 1e-9
+    assert common.sum() > 50
+    assert _case.relative_l2(coarse[:, nearest[common]], values[:, common]) < heat_2d_cg.CASE.target / 10
+
+
+def test_inputs_in_the_cube_have_no_slope_on_its_faces(double_precision):
+    _, spheres, normals = poisson_3d_cg.collocation(0)
+    apart = np.linalg.norm(spheres[:, None] - poisson_3d_cg.CENTRES, axis=-1) - poisson_3d_cg.RADII
+    np.testing.assert_allclose(np.abs(apart).min(axis=1), 0.0, atol=1e-12)
+    assert not poisson_3d_cg.outside(spheres + 1e-6 * normals).any()
+    place = jno.domain.from_array({"interior": np.array([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)])})
+    x, y, z, _ = place.variable("interior")
+    slopes = [entry.d(axis) for entry in poisson_3d_cg.inputs(x, y, z) for axis in (x, y, z)]
+    for values in jno.core([x.mse], domain=place).eval(slopes):
+        np.testing.assert_allclose(values, 0.0, atol=1e-9)
+
+
+@pytest.mark.slow
+def test_a_lid_of_constant_speed_drives_the_published_profile(double_precision):
+    """At multiples of 1/64 that Ghia, Ghia and Shin have; the mesh is coarse for the jumps at the upper corners."""
+    points, values = cavity_re1000.reference(2, 64, speed=lambda x: 1.0 + 0 * x)
+    published = {11: -0.38289, 18: -0.27805, 29: -0.10648, 32: -0.06080, 47: 0.18719, 61: 0.46604}
+    for row, speed in published.items():
+        (node,) = np.flatnonzero(np.linalg.norm(points - (0.5, row / 64), axis=1) < 1e-9)
+        assert values[node, 0] == pytest.approx(speed, abs=8e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [poisson_2d_cg, cavity_re100, cavity_re1000, poisson_3d_cg])
 def test_finite_elements_are_finer_than_the_claim(case, double_precision):
     """Elements of one order less on the same mesh, with the same vertices, differ by a tenth of the target at most."""
     points, values = case.reference()
@@ -193,6 +278,19 @@ def test_training_ends_at_the_limit():
     assert len(history.total_loss_history) == limit.steps == 1
     trained = _case.Trained([p], 3, 0.0, lambda: 0.0)
     assert trained.parameters == 1
+
+
+def test_limits_of_stages_count_their_steps_together():
+    x, _ = jno.domain.line(mesh_size=0.5).variable("interior")
+    p = jno.np.parameter((), name="p").optimizer(optax.sgd(0.1))
+    whole = _case.Limit(1e9)
+    core = jno.core([(p - x).mse])
+    core.solve(50, callbacks=[whole.until(0.0)])
+    core.solve(3, callbacks=[whole.until(1.0)])
+    assert whole.steps == 4
+    spent = _case.Limit(0.0)
+    core.solve(50, callbacks=[spent.until(float("inf"))])
+    assert spent.steps == 1
 
 
 # --- natural gradients on hard starts --------------------------------------------------------------------------------
