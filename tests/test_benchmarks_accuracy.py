@@ -190,6 +190,7 @@ def test_finite_elements_are_finer_than_the_claim(case, double_precision):
 # --- cells -----------------------------------------------------------------------------------------------------------
 CELL = {
     "case": "kdv",
+    "library": "jno",
     "seed": 0,
     "error": 2e-4,
     "processor_s": 100.0,
@@ -236,10 +237,10 @@ def test_a_row_has_median_and_spread_and_says_what_is_missing():
     case = _case.Case("KdV", lambda seed, limit: None, published=1e-2)
     errors = {0: 2e-4, 1: None, 2: 1e-4}
     cells = {seed: {**CELL, "seed": seed, "error": error} for seed, error in errors.items()}
-    text = _table.row(case, cells)
+    text = _table.row(case, cells, {})
     assert text.startswith("| KdV | 1.00e-02 | 1.00e-03 | **2.0e-04** | 1.0e-04 – inf | 3 of 5 | 50.0 | 100 (120) |")
-    assert "| missing |" in _table.row(case, {})
-    assert "**" not in _table.row(case, {0: {**CELL, "error": 2e-3}})
+    assert "| missing |" in _table.row(case, {}, {})
+    assert "**" not in _table.row(case, {0: {**CELL, "error": 2e-3}}, {})
 
 
 def test_the_table_names_the_rows_without_a_case_and_the_circumstances(tmp_path, monkeypatch):
@@ -247,7 +248,7 @@ def test_the_table_names_the_rows_without_a_case_and_the_circumstances(tmp_path,
     _results.record(CELL, tmp_path)
     text = _table.table(tmp_path)
     assert all(f"| {title} | – | – | missing (no case yet) |" in text for title in _case.UNSTATED)
-    assert "1 runs, 2026-11-30; a machine; jax 0.10; commits `abc`." in text
+    assert "jNO: 1 run, 2026-11-30; a machine; jax 0.10; commits `abc`." in text
 
 
 def test_the_pages_have_the_table_that_the_cells_make():
@@ -263,11 +264,13 @@ def test_unknown_cases_are_refused(capsys):
 
 def test_only_missing_cells_are_run_one_seed_of_every_case_after_the_other(monkeypatch):
     runs = []
-    monkeypatch.setattr(command, "missing", lambda name, seeds, digest: [] if (name, seeds) == ("kdv", [0]) else seeds)
+    monkeypatch.setattr(
+        command, "missing", lambda name, seeds, digest, library: [] if (name, seeds) == ("kdv", [0]) else seeds
+    )
     monkeypatch.setattr(command, "run_cells", lambda cells, jobs, look: runs.extend(cells) or ["kdv: failed"])
     monkeypatch.setattr(command, "write_tables", lambda: None)
     assert command.main(["kdv", "helmholtz", "--seeds", "0", "1"]) == 1
-    assert runs == [("helmholtz", 0), ("kdv", 1), ("helmholtz", 1)]
+    assert runs == [("helmholtz", "jno", 0), ("kdv", "jno", 1), ("helmholtz", "jno", 1)]
 
 
 def test_training_ends_at_the_limit():

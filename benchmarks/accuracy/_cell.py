@@ -1,4 +1,4 @@
-"""One run of one case in a process of its own: ``python -m benchmarks.accuracy._cell CASE SEED [--look]``."""
+"""One run of a case in a process of its own: ``python -m benchmarks.accuracy._cell CASE SEED [LIBRARY] [--look]``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from ._results import JNO
 
 _PACKAGES = ("jax", "jaxlib", "numpy", "equinox", "optax", "foundax")
 LOOK_SEED, LOOK_SHARE = 100, 0.1
@@ -38,10 +40,10 @@ def run(name: str, seed: int, look: bool = False) -> dict[str, Any]:
     trained = case.train(seed, limit)
     cell = {
         "case": name,
-        "library": "jno",
+        "library": JNO,
         "seed": seed,
         "error": None,
-        "processor_s": round(time.process_time(), 1),
+        "processor_s": round(limit.used, 1),
         "wall_s": round(time.perf_counter() - start, 1),
         "steps": limit.steps,
         "loss": trained.loss,
@@ -56,14 +58,49 @@ def run(name: str, seed: int, look: bool = False) -> dict[str, Any]:
     return {**cell, "error": error if math.isfinite(error) else None, **circumstances}
 
 
-def _circumstances() -> Mapping[str, Any]:
+def run_library(name: str, library: str, seed: int, look: bool = False) -> dict[str, Any]:
+    """Train the statement of one case in another library with one seed.
+
+    Returns:
+        the cell, as of ``run``; what it took to import jNO is not counted.
+    """
+    from . import libraries
+    from ._case import load
+
+    statement, case = libraries.STATEMENTS[name](), load(name)
+    digest = libraries.library_digest(library, name)
+    circumstances = _circumstances((*_PACKAGES[:3], *libraries.packages(library)))
+    before, start = time.process_time(), time.perf_counter()
+    limit = case.seconds * (LOOK_SHARE if look else 1.0)
+    trained = libraries.trainer(library)(statement, seed, before + limit)
+    cell = {
+        "case": name,
+        "library": library,
+        "recipe": trained.recipe,
+        "seed": seed,
+        "error": None,
+        "processor_s": round(time.process_time() - before, 1),
+        "wall_s": round(time.perf_counter() - start, 1),
+        "steps": trained.steps,
+        "loss": trained.loss if math.isfinite(trained.loss) else None,
+        "parameters": trained.parameters,
+        "digest": digest,
+    }
+    if look:
+        return cell
+    error = statement.error(trained.predict)
+    return {**cell, "error": error if math.isfinite(error) else None, **circumstances}
+
+
+def _circumstances(packages: Sequence[str] = _PACKAGES) -> Mapping[str, Any]:
     """When, where and with which versions."""
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "machine": f"{_processor()}, one core of {os.cpu_count()}",
         "python": platform.python_version(),
-        "versions": {package: metadata.version(package) for package in _PACKAGES},
+        "versions": {package: metadata.version(package) for package in packages},
         "commit": _commit(),
+        "load": round(os.getloadavg()[0], 1),  # processes that wanted to run, as the run began
     }
 
 
@@ -87,13 +124,18 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("case")
     parser.add_argument("seed", type=int)
+    parser.add_argument("library", nargs="?", default=JNO)
     parser.add_argument("--look", action="store_true")
     parser.add_argument("--core", type=int)
     arguments = parser.parse_args()
     if arguments.core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {arguments.core})
     os.environ["JNO_SEED"] = str(arguments.seed)
-    print(json.dumps(run(arguments.case, arguments.seed, arguments.look)))
+    if arguments.library == JNO:
+        cell = run(arguments.case, arguments.seed, arguments.look)
+    else:
+        cell = run_library(arguments.case, arguments.library, arguments.seed, arguments.look)
+    print(json.dumps(cell))
 
 
 if __name__ == "__main__":

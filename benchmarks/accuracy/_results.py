@@ -11,6 +11,9 @@ from filelock import FileLock
 
 from jno.utils import append_whole
 
+JNO = "jno"
+"""The name of our cells beside those of other libraries."""
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -23,16 +26,16 @@ def record(cell: Mapping[str, Any], folder: Path = RESULTS) -> None:
         append_whole(path, (json.dumps(cell) + "\n").encode(), to_disk=True)
 
 
-def current(name: str, digest: str, folder: Path = RESULTS) -> dict[int, dict[str, Any]]:
-    """The newest cell of every seed whose settings are those of the file as it is now."""
+def current(name: str, digest: str, folder: Path = RESULTS, library: str = JNO) -> dict[int, dict[str, Any]]:
+    """The newest cell of a library of every seed whose settings are those of the files as they are now."""
     path = folder / f"{name}.jsonl"
     if not path.exists():
         return {}
     cells = [json.loads(line) for line in path.read_text().splitlines() if line]
-    return {cell["seed"]: cell for cell in cells if cell["digest"] == digest}
+    return {cell["seed"]: cell for cell in cells if (cell["library"], cell["digest"]) == (library, digest)}
 
 
-def missing(name: str, seeds: Sequence[int], digest: str, folder: Path = RESULTS) -> list[int]:
-    """The seeds that no cell with these settings has."""
-    present = current(name, digest, folder)
+def missing(name: str, seeds: Sequence[int], digest: str, folder: Path = RESULTS, library: str = JNO) -> list[int]:
+    """The seeds that no cell of a library with these settings has."""
+    present = current(name, digest, folder, library)
     return [seed for seed in seeds if seed not in present]
