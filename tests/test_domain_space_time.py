@@ -5,13 +5,13 @@ import jax
 import numpy as np
 import optax
 import pytest
-from jno.domain.sampling._space_time import space_time_region
 from scipy.stats import kstest, qmc
 from shapely.geometry import Point, box
 
 import jno
 from jno.domain import device_draw
 from jno.domain._time import TimeInterval
+from jno.domain.drawable._space_time import space_time_region
 
 COUNT = 2048
 TIMES = (1.0, 3.0)

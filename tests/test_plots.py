@@ -93,7 +93,8 @@ def test_numbers_at_a_colour_bar_share_their_power_of_ten(plate):
     bar = figure.axes[1]
     figure.draw_without_rendering()
     assert "10^{" in bar.yaxis.get_offset_text().get_text()
-    assert {len(label.get_text()) for label in bar.get_yticklabels()} == {len("$\\mathdefault{0.0}$")}
+    decimals = {len(label.get_text().partition(".")[2]) for label in bar.get_yticklabels()}
+    assert len(decimals) == 1  # as many behind the point of each
 
 
 def test_fields_share_their_colours_and_differences_are_symmetric(plate):
@@ -123,11 +124,16 @@ def test_vectors_have_arrows_over_their_norm(plate):
     assert [axes.get_title() for axes in parts.axes if axes.get_title()] == [f"w, component {k}" for k in (1, 2, 3)]
 
 
+def pieces(lines):
+    """The straight pieces (N, 2, 2) of lines of two points or of many, as Matplotlib's version has them."""
+    return np.concatenate([np.stack([line[:-1], line[1:]], axis=1) for line in lines.get_segments()])
+
+
 def test_streamlines_follow_the_field(plate):
     crux, _u, _, x, y = plate
     figure = crux.plot(jno.np.vector(-y, x).name("v"), vectors="streamlines")
     _image, lines = figure.axes[0].collections
-    segments = np.array(lines.get_segments())
+    segments = pieces(lines)
     assert len(segments) > 200
     radii = np.linalg.norm(segments, axis=-1)  # lines of a rotation are circles
     np.testing.assert_allclose(radii[:, 0], radii[:, 1], atol=2e-3)
@@ -139,7 +145,7 @@ def test_streamlines_end_at_the_boundary():
     ring = jno.domain.csg([(0, 0), (2, 0), (2, 1), (0, 1)]) - jno.domain(Point(1.0, 0.5).buffer(0.25))
     x, y, _ = ring.variable("interior", sample=(20, None))
     figure = jno.core([x.mse]).plot(jno.np.vector(1 + 0 * x, 0 * y).name("v"), vectors="streamlines")
-    middles = np.array(figure.axes[0].collections[1].get_segments()).mean(axis=1)
+    middles = pieces(figure.axes[0].collections[1]).mean(axis=1)
     assert inside(ring.geometry, middles).mean() > 0.97
 
 

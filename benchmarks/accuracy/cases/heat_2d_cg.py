@@ -18,8 +18,8 @@ width 0.25, and an L-stable method of second order (Alexander, SIAM J. Numer. An
 to the nodes of a grid, at 30 times.
 
 Settings, fixed on 2026-12-01 before the first recorded run: u = walls + t network on a quarter of the plate. Inputs of
-the network are cos(πx/16) and cos(πy/24), which make it even, √t, and R²/r² of every circle, with its mirror images; half
-of the points crowd at the circles, and all in the beginning; the conditions count twenty times; energy natural
+the network are cos(πx/16) and cos(πy/24), which make it even, √t, and R²/r² of every circle, with its mirror images;
+half of the points crowd at the circles, and all in the beginning; the conditions count twenty times; energy natural
 gradients from random weights.
 """
 
