@@ -4,9 +4,9 @@
     u = (4x (1 - x), 0) at y = 1,   u = 0 on the other sides,   p(0, 0) = 0
 
 NS 2d-C of PINNacle with a tenth of its viscosity; the goal is set here. The error is that of u, v and p together at the
-inner vertices of a mesh of 48 × 48 squares. Reference: finite elements of Taylor and Hood of orders 3 and 2 on that
-mesh; slow tests compare them with orders 2 and 1, and with a lid of constant speed the profile with that of Ghia, Ghia
-and Shin (J. Comput. Phys. 48, 1982).
+inner vertices of a mesh of 48 × 48 squares. Reference: finite elements of Taylor and Hood of orders 3 and 2 there; slow
+tests compare them with orders 2 and 1, and with a lid of constant speed the profile with that of Ghia, Ghia and Shin
+(J. Comput. Phys. 48, 1982).
 
 Settings, fixed on 2026-12-01 before the first recorded run: those of the row with the Reynolds number 100, for a third
 of the time at 250, then at 1000; half of the points is denser at all sides, a quarter crowds at the upper corners.

@@ -10,12 +10,12 @@ known (Carslaw and Jaeger, Conduction of Heat in Solids, 1959, 2.7):
     w(d, t; g, h) = g/h (erfc(d/√4t) - exp(hd + h²t) erfc(d/√4t + h√t)),   w_t = w_dd,   -w_d = g - hw at d = 0
 
 A circle of radius R in the plane has almost √(R/r) w(r - R, t; g, 1 + 1/2R): its condition is exact, and u_t - Δu is
--u/4r², without any singularity. The sum over all sides and circles, ``walls``, is built in; it alone is off by 5.6e-2.
+-u/4r², without any singularity. The sum over all sides and circles, ``walls``, is built in; alone it is off by 5.6e-2.
 
 Reference: quadratic finite elements on a quarter of the plate, where circles are polygons of 128 sides, on a mesh of
 width 0.25, and an L-stable method of second order (Alexander, SIAM J. Numer. Anal. 14, 1977), whose steps double from
-2e-5 to 0.01. A slow test compares it with a mesh and steps of twice the size. The error is over the vertices nearest
-to the nodes of a grid, at 30 times.
+2e-5 to 0.01. A slow test compares it with a mesh and steps of twice the size. The error is over the vertices that are
+nearest to the nodes of a grid, at 30 times.
 
 Settings, fixed on 2026-12-01 before the first recorded run: u = walls + t network on a quarter of the plate. Inputs of
 the network are cos(πx/16) and cos(πy/24), which make it even, √t, and R²/r² of every circle, with its mirror images;
