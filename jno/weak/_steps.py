@@ -87,8 +87,8 @@ class Equation:
     def _shared(self, static: Theta) -> Equation:
         """The same of the arrays of ``theta`` alone.
 
-        Each part is traced and lowered once, however often it stands in a program: the residual stands before the
-        steps, in them, and in the derivative of the solution.
+        Each part is traced and lowered for all its places in a program together: the residual stands before the steps,
+        in them, and in the derivative of the solution.
         """
 
         def once(part: Callable[[Array, Theta], Array]) -> Callable[[Array, Theta], Array]:
