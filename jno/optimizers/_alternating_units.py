@@ -69,4 +69,5 @@ class AlternatingUnits:
         fallen = jnp.log(jnp.maximum(before, smallest)) - jnp.log(jnp.maximum(after, smallest))
         earlier = jnp.where(step % _TRIAL == 0, 0.0, self.decrease[position])
         decrease = jnp.where(step < 2 * _TRIAL, earlier + fallen, self.decrease[position])
+        decrease = decrease.astype(self.decrease.dtype)  # of a loss in another precision than the parameters
         return AlternatingUnits(self.damping.at[position].set(damping), self.decrease.at[position].set(decrease))
