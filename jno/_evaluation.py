@@ -101,7 +101,8 @@ def plot(
 
     Raises:
         ValueError: an expression without points (a number, a loss) or over several tags, one with more than two
-            axes at a point, variables of another domain, a sample or times that there are not.
+            axes at a point, variables of another domain, a sample or times that there are not, streamlines where no
+            expression is a vector field in the plane.
         TypeError: an entry that is not an expression, or an option of a wrong type.
 
     Example:

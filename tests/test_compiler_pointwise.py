@@ -68,3 +68,11 @@ def test_pointwise_networks_pass(domain):
     net = jno.nn(foundax.mlp(2, hidden_dims=8, key=jax.random.PRNGKey(0)))
     single = jno.nn(eqx.nn.MLP(2, 1, 8, 2, key=jax.random.PRNGKey(0)))
     jno.core([net(x, y).laplacian(x, y).mse, single(jno.np.concat([x, y])).d(x).mse])
+
+
+def test_a_network_that_is_zero_couples_its_points_all_the_same(domain):
+    x, y, _ = domain.variable("interior")
+    scale = jno.np.parameter((), name="scale").initialize(0.0)
+    u = scale * jno.nn(Centred())(jno.np.concat([x, y]))
+    with pytest.raises(ValueError, match="moving some points changes its value at others"):
+        jno.core([u.d(x).mse])

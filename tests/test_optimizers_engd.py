@@ -324,21 +324,21 @@ def test_units_take_turns_and_the_better_ones_stay():
     """The loss falls by a factor in units of each kind: first the second ones are better, from the second cycle not."""
     units, loss, used = AlternatingUnits.initial(jnp.dtype(jnp.float32)), jnp.float32(1.0), []
     for count in range(60):
-        chosen = int(units.position(jnp.int32(count)))
-        factor = ((0.9, 0.5) if count < 30 else (0.7, 0.8))[chosen]
-        units = units.after(jnp.int32(count), chosen, units.damping[chosen] * 2, loss, loss * factor)
-        loss, used = loss * factor, [*used, chosen]
+        position = units.position(jnp.int32(count))
+        factor = ((0.9, 0.5) if count < 30 else (0.7, 0.8))[int(position)]
+        units = units.with_damping(position, units.damping[position] * 2)
+        units = units.compared(jnp.int32(count), position, loss, loss * factor)
+        loss, used = loss * factor, [*used, int(position)]
     assert used == [0] * 5 + [1] * 25 + [0] * 5 + [1] * 5 + [0] * 20
     np.testing.assert_allclose(units.damping, [1e-3 * 2.0**30, 1e-3 * 2.0**30])  # each has its own
     np.testing.assert_allclose(units.decrease, [-5 * np.log(0.7), -5 * np.log(0.8)], rtol=1e-5)
 
 
 def test_a_step_that_is_left_out_or_ends_at_zero_counts_without_becoming_infinite():
-    units = AlternatingUnits.initial(jnp.dtype(jnp.float32)).after(
-        jnp.int32(0), 0, jnp.float32(1.0), jnp.float32(3.0), jnp.float32(3.0)
-    )
+    first, three = jnp.int32(0), jnp.float32(3.0)
+    units = AlternatingUnits.initial(jnp.dtype(jnp.float32)).compared(first, first, three, three)
     assert units.decrease[0] == 0.0
-    assert jnp.isfinite(units.after(jnp.int32(1), 0, jnp.float32(1.0), jnp.float32(3.0), jnp.float32(0.0)).decrease[0])
+    assert jnp.isfinite(units.compared(jnp.int32(1), first, three, jnp.float32(0.0)).decrease[0])
 
 
 def test_what_the_damped_step_promises_is_what_the_linear_model_gains():

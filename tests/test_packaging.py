@@ -20,6 +20,7 @@ from pathlib import Path
 
 import processes
 import pytest
+from helpers import OF_HARDWARE_OR_WORK
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "pyproject.toml"
@@ -27,8 +28,6 @@ PROJECT = tomllib.loads(FILE.read_text(encoding="utf-8")) if FILE.is_file() else
 pytestmark = pytest.mark.skipif(not PROJECT, reason="only the source tree has a pyproject.toml")
 
 # --- missing extras ---------------------------------------------------------------------------------------------
-OF_HARDWARE_OR_WORK = {"all", "cuda", "docs", "dev", "dist", "bench"}
-"""Extras that no function asks for: a collection, another jaxlib, tools."""
 MODULES = {"orbax-checkpoint": "orbax", "scikit-learn": "sklearn", "iree-base-compiler": "iree"}
 MODULES["iree-base-runtime"] = "iree"
 CALLS = {

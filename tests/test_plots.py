@@ -142,6 +142,12 @@ def test_streamlines_follow_the_field(plate):
     crux.plot(jno.np.vector(0 * x, 0 * y), vectors="streamlines")  # a field that is zero has none
 
 
+def test_streamlines_of_no_vector_field_are_refused(plate):
+    crux, u, *_ = plate
+    with pytest.raises(ValueError, match=r"plot\(vectors='streamlines'\): none of the expressions is a vector field"):
+        crux.plot(u, vectors="streamlines")
+
+
 def test_streamlines_end_at_the_boundary():
     ring = jno.domain.csg([(0, 0), (2, 0), (2, 1), (0, 1)]) - jno.domain(Point(1.0, 0.5).buffer(0.25))
     x, y, _ = ring.variable("interior", sample=(20, None))

@@ -133,6 +133,14 @@ def test_functions_of_the_user(function, by_point):
     agree([(wrapped - x).mse], domain, by_point)
 
 
+def test_a_network_that_is_zero_hides_no_function_that_counts_its_points():
+    domain = jno.domain.from_array({"interior": np.linspace(0.0, 1.0, 7)[:, None]})
+    x, _ = domain.variable("interior")
+    scale = jno.np.parameter((), name="scale").initialize(0.0)
+    counted = jno.np.function(lambda u: u * jnp.arange(len(u), dtype=u.dtype)[:, None], [scale * network(1)(x)])
+    agree([(counted - x).mse], domain, 0)
+
+
 def test_derivatives_of_functions_of_the_user():
     domain = jno.domain.line(mesh_size=0.25)
     x, _ = domain.variable("interior")

@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from jno.trace import Derivative, FunctionCall, ModelCall, Node, Pointwise, TensorTag, walk
 
-from ._coupling import OnPoints, same_values
+from ._coupling import DISTURBANCES, OnPoints, disturbed, same_values
 from ._finite_difference import uses_stencil
 from ._graph import spatial_tags
 from ._probes import is_pointwise, shapes_with_more_points
@@ -129,15 +130,19 @@ def _is_itself_at_one_point(rows: PointRows, program: Program, modules: Modules)
     """Whether wrapped functions do not care how many points they get and which of them comes first."""
 
     @jax.jit
-    def both(data: Arrays) -> tuple[Array, Array]:
-        (together,) = program(modules, data)
-        return together, rows.values(modules, data, None)
+    def both(data: Arrays, share: Float[Array, ""]) -> tuple[Array, Array]:
+        tested = disturbed(modules, share)
+        (together,) = program(tested, data)
+        return together, rows.values(tested, data, None)
 
     try:
-        together, alone = jax.device_get(both(program.few()))
-    except Exception:  # a function of the user's may fail in any way on one point
+        pairs = [jax.device_get(both(program.few(), share)) for share in DISTURBANCES]
+    except Exception:  # a function of the user's may fail in any way on one point; then all points are taken together
         return False
-    return together.shape == alone.shape and same_values(together, alone)
+    return all(
+        together.shape == alone.shape and np.isfinite(together).all() and same_values(together, alone)
+        for together, alone in pairs
+    )
 
 
 def _draws(program: Program) -> bool:

@@ -55,19 +55,18 @@ class AlternatingUnits:
         turn = count % _CYCLE // _TRIAL
         return jnp.where(turn < 2, turn, jnp.argmax(self.decrease))
 
-    def after(
-        self,
-        count: Int[Array, ""],
-        position: int | Int[Array, ""],
-        damping: Float[Array, ""],
-        before: Float[Array, ""],
-        after: Float[Array, ""],
+    def with_damping(self, position: Int[Array, ""], damping: Float[Array, ""]) -> AlternatingUnits:
+        """With the damping of the next step in one of the units."""
+        return dataclasses.replace(self, damping=self.damping.at[position].set(damping))
+
+    def compared(
+        self, count: Int[Array, ""], position: Int[Array, ""], before: Float[Array, ""], after: Float[Array, ""]
     ) -> AlternatingUnits:
-        """With the following damping of the units that were used, and what the loss was before and after the step."""
-        step = count % _CYCLE
+        """With what the loss was before and after the step that followed ``count`` others, in one of the units."""
+        place = count % _CYCLE
         smallest = jnp.finfo(self.decrease.dtype).tiny
         fallen = jnp.log(jnp.maximum(before, smallest)) - jnp.log(jnp.maximum(after, smallest))
-        earlier = jnp.where(step % _TRIAL == 0, 0.0, self.decrease[position])
-        decrease = jnp.where(step < 2 * _TRIAL, earlier + fallen, self.decrease[position])
-        decrease = decrease.astype(self.decrease.dtype)  # of a loss in another precision than the parameters
-        return AlternatingUnits(self.damping.at[position].set(damping), self.decrease.at[position].set(decrease))
+        earlier = jnp.where(place % _TRIAL == 0, 0.0, self.decrease[position])
+        decrease = jnp.where(place < 2 * _TRIAL, earlier + fallen, self.decrease[position])
+        # the loss may have another precision than the parameters
+        return dataclasses.replace(self, decrease=self.decrease.at[position].set(decrease.astype(self.decrease.dtype)))

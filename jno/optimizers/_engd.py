@@ -180,7 +180,7 @@ def engd(
             return matrix.astype(start.dtype)
 
         metric: Any = ()
-        unit: int | Int[Array, ""] = 0
+        alternates, unit = False, jnp.int32(0)
         residuals = jax.eval_shape(residual, start).size
         short_side = min(residuals, start.size)
         if gram_interval > 1:
@@ -192,7 +192,8 @@ def engd(
         elif short_side <= _DENSE and (short_side <= _BY_SINGULAR_VALUES or terms is not None or rcond is not None):
             metric = SingularValues.of(derivatives())
         elif short_side <= _DENSE:
-            if residuals >= start.size and line_search:
+            alternates = residuals >= start.size and line_search
+            if alternates:
                 unit = state.units.position(state.count)
             metric = NormalMatrix.of(derivatives(), jnp.asarray(EXPONENTS, start.dtype)[unit])
         elif rcond is not None:
@@ -215,7 +216,9 @@ def engd(
             if line_search:
                 path = Path(value, start, metric, slope, None if terms is not None else residual)
                 step, damping = path.step(undamped, units.damping[unit])
-                units = units.after(state.count, unit, damping, value(start), value(start - step))
+                units = units.with_damping(unit, damping)
+                if alternates:
+                    units = units.compared(state.count, unit, value(start), value(start - step))
         else:
             step = _by_conjugate_gradients(residual, start, half if terms is not None else None)
             if line_search:

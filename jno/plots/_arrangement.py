@@ -38,6 +38,11 @@ def with_scales(results: Sequence[PlottedValues], options: PlotOptions) -> list[
     }
     keys = {id(part): key for key, members in groups.items() for part in members}
     lines = options.vectors == STREAMLINES
+    if lines and not any(part.is_vector for part in parts):
+        raise ValueError(
+            f"plot(vectors={STREAMLINES!r}): none of the expressions is a vector field in the plane, with two "
+            "components; leave the option out"
+        )
     return [
         dataclasses.replace(part, scale=scales[keys[id(part)]], group=keys[id(part)], has_streamlines=lines)
         for part in parts
