@@ -6,6 +6,8 @@ import jax
 import numpy as np
 import optax
 import pytest
+from scipy.sparse import diags_array, eye_array, kron
+from scipy.sparse.linalg import spsolve
 from scipy.spatial import KDTree
 
 import jno
@@ -13,13 +15,16 @@ from benchmarks.accuracy import __main__ as command
 from benchmarks.accuracy import _case, _results, _table
 from benchmarks.accuracy.cases import (
     allen_cahn,
+    bayesian_reaction,
     burgers_1d_c,
     cavity_re100,
     cavity_re1000,
+    fno_darcy,
     heat_2d_cg,
     heat_2d_vc,
     inverse_diffusivity,
     kdv,
+    ns_2d_cg,
     poisson_2d_c,
     poisson_2d_cg,
     poisson_3d_cg,
@@ -145,6 +150,66 @@ def test_what_the_walls_of_the_plate_do_lacks_what_is_said():
     np.testing.assert_allclose((gradient * normal.T[:2]).sum(axis=0), flux, atol=1e-3)
 
 
+def test_the_source_of_the_reaction_belongs_to_its_solution(double_precision):
+    def solution(x):
+        return jax.numpy.sin(6 * x) ** 3
+
+    x = 0.37
+    value, bend = solution(x), jax.grad(jax.grad(solution))(x)
+    expected = bayesian_reaction.DIFFUSION * bend + bayesian_reaction.RATE * jax.numpy.tanh(value)
+    assert bayesian_reaction.source(x) == pytest.approx(float(expected), rel=1e-12)
+    assert bayesian_reaction.exact(x) == pytest.approx(float(value), rel=1e-12)
+
+
+def test_pressures_of_one_permeability_are_those_of_five_points(double_precision):
+    """Linear elements on squares of two triangles have the matrix of the five-point star where a is constant."""
+    count = fno_darcy.CELLS - 1
+    star = diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(count, count))
+    matrix = kron(star, eye_array(count)) + kron(eye_array(count), star)
+    expected = spsolve((3.0 * matrix).tocsc(), np.full(count**2, 1 / fno_darcy.CELLS**2)).reshape(count, count)
+    (found,) = fno_darcy.pressures(np.full((1, count + 2, count + 2), 3.0))
+    np.testing.assert_allclose(found[1:-1, 1:-1], expected, rtol=1e-9)
+    np.testing.assert_array_equal(found[[0, -1]], 0.0)
+    two = fno_darcy.permeabilities(2, 0)
+    assert set(np.unique(two)) == {3.0, 12.0}
+    field = fno_darcy.pressures(two)
+    np.testing.assert_allclose(fno_darcy.pressures(two.transpose(0, 2, 1)), field.transpose(0, 2, 1), rtol=0.05)
+
+
+def test_the_points_of_the_step_are_where_they_belong():
+    parts = ns_2d_cg.collocation(0)
+    assert len(parts["interior"]) == ns_2d_cg.POINTS
+    assert sum(len(parts[tag]) for tag in ("inlet", "outlet", "walls")) == ns_2d_cg.SIDES
+    assert np.all(ns_2d_cg.in_channel(parts["interior"]))
+    assert np.all(parts["inlet"][:, 1] < 1)
+    assert not np.any(ns_2d_cg.in_channel(parts["walls"]))
+
+
+def test_the_power_at_the_corner_is_that_of_stokes_flow():
+    """Moffatt: sin(λα) = -λ sin α for the antisymmetric velocity r^λ at a corner of angle α, here 3π/2."""
+    α, λ = 1.5 * np.pi, ns_2d_cg.POWER
+    assert np.sin(λ * α) == pytest.approx(-λ * np.sin(α), abs=1e-6)
+
+
+def test_what_flows_over_the_step_flows_out(double_precision):
+    """On a coarse mesh, the mean of u at x = 3.5 is a third: 2/3 flow in, through half of the height."""
+    places, values = ns_2d_cg.reference(size=0.1, near=0.02)
+    at = np.abs(places[:, 0] - 3.5) < 0.03
+    assert at.sum() > 5
+    order = np.argsort(places[at, 1])
+    y, u = np.concatenate([[0.0], places[at, 1][order], [2.0]]), np.concatenate([[0.0], values[at, 0][order], [0.0]])
+    assert np.trapezoid(u, y) == pytest.approx(2 / 3, rel=0.05)
+
+
+@pytest.mark.slow
+def test_the_flow_over_the_step_is_finer_than_the_claim(double_precision):
+    (places, values), (others, finer) = ns_2d_cg.reference(), ns_2d_cg.reference(0.02, 2.5e-4)
+    distance, nearest = KDTree(others).query(places)
+    same = distance < 2e-3
+    assert same.sum() > 500
+    assert _case.relative_l2(values[same], finer[nearest[same]]) < 0.1 * _case.load("ns_2d_cg").target
+
+
 @pytest.mark.slow
 def test_the_heated_plate_is_finer_than_the_claim(double_precision):
     points, _, values = heat_2d_cg.reference()
@@ -247,7 +312,6 @@ def test_the_table_names_the_rows_without_a_case_and_the_circumstances(tmp_path,
     monkeypatch.setattr(_table, "settings_digest", lambda name: "a")
     _results.record(CELL, tmp_path)
     text = _table.table(tmp_path)
-    assert all(f"| {title} | – | – | missing (no case yet) |" in text for title in _case.UNSTATED)
     assert "jNO: 1 run, 2026-11-30; a machine; jax 0.10; commits `abc`." in text
 
 

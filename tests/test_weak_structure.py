@@ -184,6 +184,16 @@ def test_prescribed_values_are_taken_at_the_nodes(rectangle):
         np.testing.assert_allclose(problem.solve()[on_edge], expected(points)[on_edge], atol=1e-14)
 
 
+def test_nothing_is_left_to_solve_for_where_all_nodes_are_prescribed():
+    domain = jno.domain.rect(mesh_size=1.0)
+    x, y, _ = domain.variable("interior")
+    xb, yb, _ = domain.variable("boundary")
+    u, v = domain.fem_symbols()
+    ui, vi = u(x, y), v(x, y)
+    fem = jno.fem([ui.x * vi.x + ui.y * vi.y - vi, u(xb, yb) - (xb + 2 * yb)])
+    np.testing.assert_allclose(fem.solve(), domain.points[:, 0] + 2 * domain.points[:, 1], atol=1e-12)
+
+
 def test_a_pin_fixes_the_constant(rectangle):
     at = rectangle.variable("interior")[:2]
     u, v = rectangle.fem_symbols()

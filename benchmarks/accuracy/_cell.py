@@ -55,7 +55,8 @@ def run(name: str, seed: int, look: bool = False) -> dict[str, Any]:
     if look:
         return cell
     error = trained.error()
-    return {**cell, "error": error if math.isfinite(error) else None, **circumstances}
+    coverage = {} if trained.coverage is None else {"coverage": trained.coverage()}
+    return {**cell, "error": error if math.isfinite(error) else None, **coverage, **circumstances}
 
 
 def run_library(name: str, library: str, seed: int, look: bool = False) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from jno.utils import write_atomically
 
 from . import libraries
-from ._case import ORDER, UNSTATED, Case, load, settings_digest
+from ._case import ORDER, Case, load, settings_digest
 from ._results import RESULTS, current
 
 PAGES = (Path(__file__).parents[1] / "ACCURACY.md", Path(__file__).parents[2] / "docs" / "accuracy.md")
@@ -49,7 +49,7 @@ def row(case: Case, cells: Cells, others: Mapping[str, Cells | None]) -> str:
     return _line(
         [
             *fields,
-            f"**{median:.1e}**" if won else f"{median:.1e}",
+            (f"**{median:.1e}**" if won else f"{median:.1e}") + _covered(runs),
             f"{min(errors):.1e} – {max(errors):.1e}",
             f"{len(runs)} of {SEEDS}",
             ratio,
@@ -66,7 +66,6 @@ def table(folder: Path = RESULTS) -> str:
     cells = {name: current(name, settings_digest(name), folder) for name in ORDER}
     others = {name: _of_libraries(name, folder) for name in ORDER}
     rows = [row(load(name), cells[name], others[name]) for name in ORDER]
-    rows += [_line([title, "–", "–", "missing (no case yet)", *[""] * (len(_COLUMNS) - 4)]) for title in UNSTATED]
     runs = [run for of_case in cells.values() for run in of_case.values()]
     lines = [HEAD, *rows, "", *_circumstances(runs, "jNO")]
     for library in libraries.NAMES:
@@ -103,6 +102,12 @@ def _other(cells: Cells | None, ours: float | None) -> str:
         return "missing"
     median = statistics.median(_errors(cells))
     return f"{median:.1e}" if ours is None else f"{median:.1e} ({median / ours:.2g})"
+
+
+def _covered(runs: Sequence[Mapping[str, Any]]) -> str:
+    """What the bands of a posterior cover."""
+    shares = [run["coverage"] for run in runs if "coverage" in run]
+    return f", bands of 95 % cover {statistics.median(shares):.0%}" if shares else ""
 
 
 def _circumstances(runs: Sequence[Mapping[str, Any]], title: str) -> list[str]:

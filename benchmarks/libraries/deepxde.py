@@ -12,8 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from .._case import LEARNING_RATE, Built
-from ..kernels.ns2d import VISCOSITY
-from ..kernels.ns2d import force as ns2d_force
+from ..kernels import biharmonic2d, burgers1d, helmholtz3d, hjb_d50, ns2d
 from ..kernels.poisson2d import bubble, source
 
 _NEVER = 10**9
@@ -51,8 +50,8 @@ def _start(
     """A model on the problem's points, with the problem's weights; the loss is the mean over its equations."""
     dde = _deepxde()
     points, weights = built.data["points"], built.weights
-    square = dde.geometry.Rectangle([0, 0], [1, 1])
-    data = dde.data.PDE(square, residuals(dde), [], num_domain=0, anchors=jax.device_get(points))
+    box = dde.geometry.Hypercube([-10.0] * points.shape[1], [10.0] * points.shape[1])  # the points are given
+    data = dde.data.PDE(box, residuals(dde), [], num_domain=0, anchors=jax.device_get(points))
     net = dde.nn.FNN([w.shape[0] for w, _ in weights] + [outputs], "tanh", "Glorot uniform")
     if hard is not None:
         net.apply_output_transform(hard)
@@ -64,18 +63,60 @@ def _start(
     return TrainRunner(model)
 
 
+def _laplacian(dde: Any, y: Any, x: Array) -> tuple[Array, Callable[[Array], Array]]:
+    """Its values, and it as a function of a point, which further derivatives need."""
+    parts = [dde.grad.hessian(y, x, i=axis, j=axis) for axis in range(x.shape[1])]
+    return sum(values for values, _ in parts), lambda at: sum(function(at) for _, function in parts)
+
+
+def _bubble(x: Array, y: Array) -> Array:
+    return bubble(jnp.atleast_2d(x)).reshape(*x.shape[:-1], 1) * y  # called with a batch and with one point
+
+
 def _poisson2d(built: Built) -> TrainRunner:
     def residuals(dde: Any) -> Callable[[Array, Any], Array]:
+        return lambda x, y: _laplacian(dde, y, x)[0] + source(x)
+
+    return _start(built, residuals, outputs=1, hard=_bubble)
+
+
+def _helmholtz3d(built: Built) -> TrainRunner:
+    def residuals(dde: Any) -> Callable[[Array, Any], Array]:
+        return lambda x, y: _laplacian(dde, y, x)[0] + helmholtz3d.WAVE_NUMBER**2 * y[0] - helmholtz3d.source(x)
+
+    return _start(built, residuals, outputs=1, hard=_bubble)
+
+
+def _burgers1d(built: Built) -> TrainRunner:
+    def residuals(dde: Any) -> Callable[[Array, Any], Array]:
         def equation(x: Array, y: Any) -> Array:
-            bends = [dde.grad.hessian(y, x, i=axis, j=axis)[0] for axis in range(2)]
-            return bends[0] + bends[1] + source(x)
+            u_x, u_t = (dde.grad.jacobian(y, x, i=0, j=axis)[0] for axis in range(2))
+            return u_t + y[0] * u_x - burgers1d.VISCOSITY * dde.grad.hessian(y, x, i=0, j=0)[0]
 
         return equation
 
     def hard(x: Array, y: Array) -> Array:
-        return bubble(jnp.atleast_2d(x)).reshape(*x.shape[:-1], 1) * y  # called with a batch and with one point
+        return -jnp.sin(jnp.pi * x[..., :1]) + x[..., 1:] * (1 - x[..., :1] ** 2) * y
 
     return _start(built, residuals, outputs=1, hard=hard)
+
+
+def _hjb_d50(built: Built) -> TrainRunner:
+    def residuals(dde: Any) -> Callable[[Array, Any], Array]:
+        def equation(x: Array, y: Any) -> Array:
+            slopes = [dde.grad.jacobian(y, x, i=0, j=axis)[0] for axis in range(x.shape[1])]
+            return _laplacian(dde, y, x)[0] - sum(slope**2 for slope in slopes) + hjb_d50.cost(x)
+
+        return equation
+
+    return _start(built, residuals, outputs=1)
+
+
+def _biharmonic2d(built: Built) -> TrainRunner:
+    def residuals(dde: Any) -> Callable[[Array, Any], Array]:
+        return lambda x, y: _laplacian(dde, _laplacian(dde, y, x), x)[0] - biharmonic2d.load(x)
+
+    return _start(built, residuals, outputs=1)
 
 
 def _ns2d(built: Built) -> TrainRunner:
@@ -85,8 +126,8 @@ def _ns2d(built: Built) -> TrainRunner:
             slope = [[dde.grad.jacobian(y, x, i=i, j=j)[0] for j in range(2)] for i in range(3)]
             bends = [[dde.grad.hessian(y, x, component=i, i=j, j=j)[0] for j in range(2)] for i in range(2)]
             momentum = [
-                u * slope[i][0] + v * slope[i][1] + slope[2][i] - VISCOSITY * (bends[i][0] + bends[i][1]) - push
-                for i, push in enumerate(ns2d_force(x))
+                u * slope[i][0] + v * slope[i][1] + slope[2][i] - ns2d.VISCOSITY * (bends[i][0] + bends[i][1]) - push
+                for i, push in enumerate(ns2d.force(x))
             ]
             return [*momentum, slope[0][0] + slope[1][1]]
 
@@ -95,4 +136,11 @@ def _ns2d(built: Built) -> TrainRunner:
     return _start(built, residuals, outputs=3)
 
 
-STARTS = {"poisson2d": _poisson2d, "ns2d": _ns2d}
+STARTS = {
+    "poisson2d": _poisson2d,
+    "burgers1d": _burgers1d,
+    "ns2d": _ns2d,
+    "biharmonic2d": _biharmonic2d,
+    "helmholtz3d": _helmholtz3d,
+    "hjb_d50": _hjb_d50,
+}

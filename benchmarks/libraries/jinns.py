@@ -17,8 +17,7 @@ from jaxtyping import Array
 
 from .._case import Built
 from .._steps import BareLoop
-from ..kernels.ns2d import VISCOSITY
-from ..kernels.ns2d import force as ns2d_force
+from ..kernels import biharmonic2d, burgers1d, helmholtz3d, hjb_d50, ns2d
 from ..kernels.poisson2d import bubble, source
 
 
@@ -62,11 +61,58 @@ def _network(layers: Any, hard: Any) -> tuple[Any, Any]:
     return network, jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(start), arrays)
 
 
+def _at(function: Callable[[Array], Array], x: Array) -> Array:
+    """Of a function of points, at one point."""
+    return function(x[None])[0]
+
+
+def _bubble(x: Array, y: Array, params: Any) -> Array:
+    return _at(bubble, x) * y
+
+
 def _poisson2d(built: Built) -> BareLoop:
     def residual(x: Array, u: Any, params: Any) -> Array:
-        return jinns.loss.laplacian_rev(x, u, params) + source(x[None])[0]
+        return jinns.loss.laplacian_rev(x, u, params) + _at(source, x)
 
-    return _start(built, residual, outputs=1, hard=lambda x, y, params: bubble(x[None])[0] * y)
+    return _start(built, residual, outputs=1, hard=_bubble)
+
+
+def _helmholtz3d(built: Built) -> BareLoop:
+    def residual(x: Array, u: Any, params: Any) -> Array:
+        diffusion = jinns.loss.laplacian_rev(x, u, params)
+        return diffusion + helmholtz3d.WAVE_NUMBER**2 * u(x, params) - _at(helmholtz3d.source, x)
+
+    return _start(built, residual, outputs=1, hard=_bubble)
+
+
+def _burgers1d(built: Built) -> BareLoop:
+    def residual(x: Array, u: Any, params: Any) -> Array:
+        slopes = jax.grad(lambda at: u(at, params)[0])
+        (u_x, u_t), u_xx = slopes(x), jax.grad(lambda at: slopes(at)[0])(x)[0]
+        return u_t + u(x, params) * u_x - burgers1d.VISCOSITY * u_xx
+
+    def hard(x: Array, y: Array, params: Any) -> Array:
+        return -jnp.sin(jnp.pi * x[:1]) + x[1:] * (1 - x[:1] ** 2) * y
+
+    return _start(built, residual, outputs=1, hard=hard)
+
+
+def _hjb_d50(built: Built) -> BareLoop:
+    def residual(x: Array, u: Any, params: Any) -> Array:
+        push = jnp.sum(jax.grad(lambda at: u(at, params)[0])(x) ** 2)
+        return jinns.loss.laplacian_rev(x, u, params) - push + _at(hjb_d50.cost, x)
+
+    return _start(built, residual, outputs=1)
+
+
+def _biharmonic2d(built: Built) -> BareLoop:
+    def residual(x: Array, u: Any, params: Any) -> Array:
+        def laplacian(at: Array, inner: Any) -> Array:
+            return jinns.loss.laplacian_rev(at, u, inner)
+
+        return jinns.loss.laplacian_rev(x, laplacian, params, eq_type="PDEStatio") - _at(biharmonic2d.load, x)
+
+    return _start(built, residual, outputs=1)
 
 
 def _ns2d(built: Built) -> BareLoop:
@@ -76,11 +122,18 @@ def _ns2d(built: Built) -> BareLoop:
 
         slopes = jax.jacrev(fields, 0)(x, params)
         diffusion = jinns.loss.vectorial_laplacian_rev(x, velocity, params, dim_out=2, eq_type="PDEStatio")
-        push = jnp.concatenate(ns2d_force(x[None]), axis=1)[0]
-        momentum = slopes[:2] @ velocity(x, params) + slopes[2] - VISCOSITY * diffusion - push
+        push = jnp.concatenate(ns2d.force(x[None]), axis=1)[0]
+        momentum = slopes[:2] @ velocity(x, params) + slopes[2] - ns2d.VISCOSITY * diffusion - push
         return jnp.append(momentum, slopes[0, 0] + slopes[1, 1])
 
     return _start(built, residual, outputs=3)
 
 
-STARTS = {"poisson2d": _poisson2d, "ns2d": _ns2d}
+STARTS = {
+    "poisson2d": _poisson2d,
+    "burgers1d": _burgers1d,
+    "ns2d": _ns2d,
+    "biharmonic2d": _biharmonic2d,
+    "helmholtz3d": _helmholtz3d,
+    "hjb_d50": _hjb_d50,
+}

@@ -73,6 +73,8 @@ def build_pattern(
     numbered = csr_matrix((numbers, columns, starts), shape=(size, size))
 
     def positions_of(rows: Int[np.ndarray, " n"], columns: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+        if len(rows) == 0:  # all are prescribed; indexed by nothing, a matrix gives a matrix
+            return np.zeros(0, dtype=np.int32)
         return np.asarray(numbered[rows, columns], dtype=np.int32).reshape(-1)
 
     positions = []
