@@ -22,8 +22,8 @@ import jno
 
 from .._case import Case, Limit, Trained
 
-CELLS, FIELDS, UNSEEN, BATCH = 32, 1000, 200, 20
-WIDTH, MODES, LAYERS, RATE, STEPS = 24, 10, 4, 4e-3, 1500
+CELLS, FIELDS, UNSEEN, BATCH = 32, 1000, 200, 10
+WIDTH, MODES, LAYERS, RATE, STEPS = 16, 8, 3, 4e-3, 2000
 
 
 def permeabilities(samples, seed, nodes=CELLS + 1):
