@@ -19,9 +19,8 @@ import json
 import os
 import platform
 import re
-import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,6 @@ _HIT_EVENT = "/jax/compilation_cache/cache_hits"
 _QUICK_FLAGS = ("--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1")
 """Halve the compile time of small programs.  A process ends at a flag its XLA does not know."""
 _PROPERTY = "compilations"
-_contexts = threading.local()
 _DAMAGED = re.compile(r"Error reading persistent compilation cache entry for '([\w.<>-]+)'")
 
 
@@ -77,23 +75,6 @@ def configure(directory: Path | None, optimized: bool) -> None:
     for name, value in options.items():
         jax.config.update(name, value)
         os.environ[name.upper()] = str(value)
-    share_contexts()
-
-
-def share_contexts() -> None:
-    """Let all programs of a thread be lowered in one MLIR context: a new one for each takes a tenth of the time."""
-    from jax._src.interpreters import mlir
-
-    new: Callable[[], Any] | None = getattr(mlir, "make_ir_context", None)
-    if new is None:  # no such function in this version: every program has its own
-        return
-
-    def shared() -> Any:
-        if not hasattr(_contexts, "context"):
-            _contexts.context = new()
-        return _contexts.context
-
-    mlir.make_ir_context = shared
 
 
 def prune(directory: Path, limit: int = LIMIT) -> int:
@@ -182,7 +163,6 @@ def release() -> None:
     import jax
 
     jax.clear_caches()
-    _contexts.__dict__.clear()  # it keeps the constants of all programs
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # the C library is not glibc
         ctypes.CDLL(None).malloc_trim(0)
