@@ -14,6 +14,8 @@ HEAVY = (
     "blackjax",
     "nevergrad",
     "scipy.optimize",
+    "scipy.spatial",
+    "scipy.stats",
     "shapely",
     "foundax",
     "flax",

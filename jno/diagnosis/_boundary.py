@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.spatial import cKDTree
 
 from jno.compiler import models_of
 from jno.domain.shapes import NUMBERED_EDGES
@@ -109,6 +108,8 @@ def _missed_parts(
     conditions: Conditions, places: Float[np.ndarray, "n d"], missed: Bool[np.ndarray, " n"]
 ) -> list[str]:
     """Names of the parts of the boundary of which most is missed; none where there are many."""
+    from scipy.spatial import cKDTree
+
     tree, parts = cKDTree(places), dict[bytes, str]()
     # of several names for the same edges one that is not a number
     for name in sorted(conditions.domain.boundary_tags(), key=lambda tag: (tag in NUMBERED_EDGES, tag)):

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.spatial import cKDTree
 
 from jno.compiler import models_of, spatial_tags
 from jno.domain import domain as Domain
@@ -105,6 +104,8 @@ def places_along(geometry: Geometry, tag: str) -> Float[np.ndarray, "n d"]:
 
 def far_from(places: Float[np.ndarray, "n d"], sets: Sequence[Float[np.ndarray, "_ d"]]) -> Bool[np.ndarray, " n"]:
     """Places from which the next point is farther away than points are from each other."""
+    from scipy.spatial import cKDTree
+
     points = np.unique(np.concatenate(sets), axis=0) if sets else np.zeros((0, places.shape[1]))
     if not len(points):
         return np.ones(len(places), bool)
