@@ -76,8 +76,8 @@ WAVE = Field("wave", lambda m, x, y: m.sin(2 * x + y) * m.exp(x * y), _wave_firs
 FRONT = Field("front", lambda m, x, y: m.tanh(x - 2 * y) * x**3, _front_first, _front_second)
 FIELDS = (WAVE, FRONT)
 
-OF_HARDWARE_OR_WORK = {"all", "cuda", "docs", "dev", "dist", "bench", "accuracy"}
-"""Extras that no function asks for: a collection, another jaxlib, tools."""
+EXTRAS_WITHOUT_CALLS = {"all", "cuda", "docs", "dev", "dist", "bench", "accuracy"}
+"""Extras that no function of the library asks for: a collection, another jaxlib, tools."""
 
 
 def unit_square(mesh_size: float = 0.25, samples: int = 1, time: Any = None) -> Any:

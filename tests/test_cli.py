@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from helpers import OF_HARDWARE_OR_WORK, one_line_error
+from helpers import EXTRAS_WITHOUT_CALLS, one_line_error
 
 import jno
 from jno._cli import DEMOS, load_example, main
@@ -40,7 +40,7 @@ def test_info_lists_the_packages_of_every_extra(capsys):
     listed = {
         (requirement.partition(">=")[0], f"[{extra}]")
         for extra, requirements in extras.items()
-        if extra not in OF_HARDWARE_OR_WORK
+        if extra not in EXTRAS_WITHOUT_CALLS
         for requirement in requirements
     }
     assert shown == listed

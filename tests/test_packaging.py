@@ -20,7 +20,7 @@ from pathlib import Path
 
 import processes
 import pytest
-from helpers import OF_HARDWARE_OR_WORK
+from helpers import EXTRAS_WITHOUT_CALLS
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "pyproject.toml"
@@ -90,7 +90,7 @@ def extras():
     return {
         package: extra
         for extra in PROJECT.get("project", {}).get("optional-dependencies", {})
-        if extra not in OF_HARDWARE_OR_WORK
+        if extra not in EXTRAS_WITHOUT_CALLS
         for package in packages(extra)
     }
 

@@ -122,6 +122,16 @@ LISTS = {
     ),
     "test twice": (lambda s: [s.mass * s.vi], ValueError, r"a term must be linear in the test function"),
     "no test in a summand": (lambda s: [s.mass + s.ui * (s.vi + 1)], ValueError, r"every summand contains it once"),
+    "no test in a summand that is zero at first": (
+        lambda s: [s.mass + s.ui * jno.np.parameter((), name="k").initialize(0.0)],
+        ValueError,
+        r"every summand contains it once",
+    ),
+    "mixed points that are zero at first": (
+        lambda s: [s.mass * (1 + jno.np.parameter((), name="k").initialize(0.0) * jno.nn(Mean(jnp.ones(1)))(s.ui))],
+        ValueError,
+        r"at one quadrature point depends on other points",
+    ),
     "a vector": (
         lambda s: [s.wi * s.zi],
         ValueError,

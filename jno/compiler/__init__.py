@@ -34,6 +34,8 @@ from ._integrand import unread_inputs as unread_inputs
 from ._lower_models import call_module as call_module
 from ._lowering import RULE_MODULES as RULE_MODULES
 from ._named import named_expression as named_expression
+from ._perturbed_weights import PERTURBATIONS as PERTURBATIONS
+from ._perturbed_weights import perturbed_weights as perturbed_weights
 from ._plan import plan_text as plan_text
 from ._point_draws import PointDraws as PointDraws
 from ._point_draws import point_draws as point_draws

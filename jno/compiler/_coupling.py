@@ -11,9 +11,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.extend import core as jex
 from jaxtyping import Array, Float, PyTree
@@ -36,6 +34,7 @@ from jno.trace import (
 from jno.utils import shape_of
 
 from ._graph import Graph, spatial_tags
+from ._perturbed_weights import PERTURBATIONS, perturbed_weights
 from ._point_axis import point_axes
 
 _FIXED = "@fixed"
@@ -46,9 +45,6 @@ _STRETCH = 1.7
 
 _POINT_AXIS = 2
 """Of the coordinates ``(B, T, N, D)``."""
-
-DISTURBANCES = (0.0, 0.1)
-"""Networks are tested with the weights they have, and with others (`disturbed`)."""
 
 _FEWEST = 4
 """A tag of a single point is tested with this many copies, moved apart."""
@@ -123,32 +119,19 @@ def coupled(program: PartProgram, tag: str, modules: Mapping[int, PyTree]) -> li
     tested = {model.layer_id: modules[model.layer_id] for model in program.models}
     fixed = {name: array for name, array in data.items() if name != ("points", tag)}
 
-    def values(points: Array, fixed: Mapping[Any, Any], share: Float[Array, ""]) -> tuple[Any, ...]:
-        return program(disturbed(tested, share), {**fixed, ("points", tag): points}, jax.random.key(0))
+    def values(points: Array, fixed: Mapping[Any, Any], size: Float[Array, ""]) -> tuple[Any, ...]:
+        return program(perturbed_weights(tested, size), {**fixed, ("points", tag): points}, jax.random.key(0))
 
     evaluate = jax.jit(values)
     proofs = _proofs(evaluate.trace(points, fixed, 0.0).jaxpr, points)
     if None not in proofs:
         return [bool(proof) for proof in proofs]
     count, changed = points.shape[2], [False] * len(proofs)
-    for share in DISTURBANCES:
-        before, after = (jax.device_get(evaluate(at, fixed, share)) for at in (points, _moved(points)))
+    for size in PERTURBATIONS:
+        before, after = (jax.device_get(evaluate(at, fixed, size)) for at in (points, _moved(points)))
         pairs = zip(changed, before, after, strict=True)
         changed = [known or _others_changed(a, b, count) for known, a, b in pairs]
     return changed
-
-
-def disturbed(modules: Mapping[int, PyTree], share: Float[Array, ""]) -> dict[int, PyTree]:
-    """Modules with weights beside theirs, by ``share`` of their size: what is zero now hides what it multiplies."""
-    generator = np.random.default_rng(0)
-
-    def beside(leaf: Any) -> Any:
-        if not eqx.is_inexact_array(leaf):
-            return leaf
-        noise = generator.normal(size=leaf.shape).astype(np.float32)
-        return leaf + (share * noise * (1.0 + jnp.abs(leaf))).astype(leaf.dtype)
-
-    return {layer: jax.tree_util.tree_map(beside, module) for layer, module in modules.items()}
 
 
 def _proofs(jaxpr: jex.ClosedJaxpr, points: Float[np.ndarray, "B T N D"]) -> list[bool | None]:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from ._perturbed_weights import PERTURBATIONS, perturbed_weights
 from ._point_sets import JointPoints
 from ._program import Program
 from ._types import Name
@@ -86,12 +87,12 @@ class PartitionTest:
         Raises:
             ValueError, TypeError, IndexError: shapes that do not go together.
         """
-        comparison = self._compared(sets, _displaced(self._modules))
+        comparison = self._compared(sets, max(PERTURBATIONS))
         if np.isfinite(comparison.all_points).all():
             return comparison
-        return self._compared(sets, self._modules)  # a root of a parameter, say
+        return self._compared(sets, 0.0)  # a root of a parameter, say
 
-    def _compared(self, sets: Sequence[JointPoints], modules: Mapping[int, PyTree]) -> Comparison:
+    def _compared(self, sets: Sequence[JointPoints], perturbation: float) -> Comparison:
         generator = np.random.default_rng(0)
         some: dict[Name, np.ndarray] = {}
         pieces: dict[Name, np.ndarray] = {}
@@ -106,7 +107,7 @@ class PartitionTest:
         shared = {name: array for name, array in self._arrays.items() if name not in some}
 
         def means(arrays: Mapping[Name, Any]) -> Float[Array, " E"]:
-            values = self._program(dict(modules), {**shared, **arrays}, None)
+            values = self._program(perturbed_weights(self._modules, perturbation), {**shared, **arrays}, None)
             return jnp.stack([jnp.real(jnp.mean(value)) for value in values])
 
         evaluate = jax.jit(lambda some, pieces: (means(some), jax.lax.map(means, pieces)))
@@ -150,14 +151,3 @@ def _without_dropout(module: PyTree) -> PyTree:
     is_dropout = lambda part: isinstance(part, eqx.nn.Dropout)  # noqa: E731
     still = lambda part: eqx.nn.inference_mode(part) if is_dropout(part) else part  # noqa: E731
     return jax.tree_util.tree_map(still, module, is_leaf=is_dropout)
-
-
-def _displaced(modules: Mapping[int, PyTree]) -> dict[int, PyTree]:
-    """Other weights: zeros and symmetries of a beginning hide what points do to each other."""
-
-    def moved(leaf: Array) -> Array:
-        wave = np.sin(np.arange(leaf.size) + 1.0).reshape(leaf.shape)
-        return jnp.asarray(np.asarray(leaf) + 0.1 * (0.5 + np.abs(np.asarray(leaf))) * wave, leaf.dtype)
-
-    arrays, static = eqx.partition(dict(modules), eqx.is_inexact_array)
-    return dict(eqx.combine(jax.tree_util.tree_map(moved, arrays), static))

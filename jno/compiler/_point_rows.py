@@ -16,9 +16,10 @@ from jaxtyping import Array, Float
 
 from jno.trace import Derivative, FunctionCall, ModelCall, Node, Pointwise, TensorTag, walk
 
-from ._coupling import DISTURBANCES, OnPoints, disturbed, same_values
+from ._coupling import OnPoints, same_values
 from ._finite_difference import uses_stencil
 from ._graph import spatial_tags
+from ._perturbed_weights import PERTURBATIONS, perturbed_weights
 from ._probes import is_pointwise, shapes_with_more_points
 from ._program import Program
 from ._types import AnyArray, Arrays, Key, Modules, Name
@@ -130,13 +131,13 @@ def _is_itself_at_one_point(rows: PointRows, program: Program, modules: Modules)
     """Whether wrapped functions do not care how many points they get and which of them comes first."""
 
     @jax.jit
-    def both(data: Arrays, share: Float[Array, ""]) -> tuple[Array, Array]:
-        tested = disturbed(modules, share)
+    def both(data: Arrays, size: Float[Array, ""]) -> tuple[Array, Array]:
+        tested = perturbed_weights(modules, size)
         (together,) = program(tested, data)
         return together, rows.values(tested, data, None)
 
     try:
-        pairs = [jax.device_get(both(program.few(), share)) for share in DISTURBANCES]
+        pairs = [jax.device_get(both(program.few(), size)) for size in PERTURBATIONS]
     except Exception:  # a function of the user's may fail in any way on one point; then all points are taken together
         return False
     return all(

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jno.architectures import build_module
-from jno.compiler import Channel, PointFunction, unread_inputs
+from jno.compiler import PERTURBATIONS, Channel, PointFunction, perturbed_weights, unread_inputs
 from jno.domain import domain as Domain
 from jno.domain.mesh import Mesh
 from jno.elements import DofMap, lagrange, number_dofs
@@ -302,7 +302,7 @@ class _Builder:
         # not jax.numpy.asarray, which compiles a program for every shape
         return jax.device_put(array.astype(self._dtype))
 
-    def _evaluate(self, integral: TermIntegral, data: Mapping[str, Array]) -> Any:
+    def _evaluate(self, integral: TermIntegral, data: Mapping[str, Array], perturbation: Any = 0.0) -> Any:
         fields = (*integral.tests, *integral.trials, *integral.coefficients)
 
         def evaluate(points: Array, normals: Array, tests: Any, tables: Any) -> Array:
@@ -311,7 +311,8 @@ class _Builder:
                 for field, row in zip(fields, (*tests, *tables), strict=True)
             }
             function = integral.function
-            value = function(points, normals, jnp.zeros((), self._dtype), tables, self._modules, data)
+            modules = perturbed_weights(self._modules, perturbation)
+            value = function(points, normals, jnp.zeros((), self._dtype), tables, modules, data)
             return function.scalar(value, _PROBES)
 
         return evaluate
@@ -325,17 +326,20 @@ class _Builder:
             return pull_back(jnp.ones_like(value))
 
         zeros = jax.tree_util.tree_map(np.zeros_like, tests)
-        # compiled once for all three evaluations
-        compiled = jax.jit(evaluate)
-        alone = np.asarray(compiled(points, normals, zeros, tables))
-        values = np.asarray(compiled(points, normals, tests, tables))
-        scale = 1e-6 * np.max(np.abs(values[np.isfinite(values)]), initial=1e-30)
-        if not all(unread_inputs(coefficients, (tests,))) or np.any(np.abs(alone) > scale):
-            raise ValueError(
-                f"jno.fem: a term must be linear in the test function, and {term.expression!r} is not: every summand "
-                "contains it once, as a factor"
-            )
-        self._check_pointwise(term, compiled, (points, normals, tests, tables), values)
+        is_linear = all(unread_inputs(coefficients, (tests,)))
+        # compiled once for all evaluations
+        compiled = jax.jit(lambda size, *arguments: self._evaluate(integral, data, size)(*arguments))
+        for size in PERTURBATIONS:
+            at_size = functools.partial(compiled, size)
+            alone = np.asarray(at_size(points, normals, zeros, tables))
+            values = np.asarray(at_size(points, normals, tests, tables))
+            scale = 1e-6 * np.max(np.abs(values[np.isfinite(values)]), initial=1e-30)
+            if not is_linear or np.any(np.abs(alone) > scale):
+                raise ValueError(
+                    f"jno.fem: a term must be linear in the test function, and {term.expression!r} is not: every "
+                    "summand contains it once, as a factor"
+                )
+            self._check_pointwise(term, at_size, (points, normals, tests, tables), values)
 
     def _check_pointwise(self, term: Term, evaluate: Any, arguments: tuple[Any, ...], before: np.ndarray) -> None:
         """Move every second point: what is computed at the others must stay."""
