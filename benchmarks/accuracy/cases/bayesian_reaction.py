@@ -1,14 +1,14 @@
-"""A reaction rate and a solution from noisy readings of both sides, with bands: section 3.3.1 of the paper on B-PINNs.
+"""A reaction rate and a solution from noisy readings of both sides, with bands.
 
     0.01 u'' + k tanh(u) = f  on (-0.7, 0.7),   k = 0.7,   u = sin³(6x)
 
-Known are 32 readings of f and 8 of u, two of them at the ends, all with independent normal errors of 0.1. The error is
-that of the posterior mean of u over 201 points; the share of these points where the central 95 % of the draws have u
-between them is the coverage. After Yang, Meng and Karniadakis, "B-PINNs: Bayesian physics-informed neural networks for
-forward and inverse PDE problems with noisy data", J. Comput. Phys. 425, 109913 (2021).
+There are 32 readings of f and 8 of u, two of the latter at the ends, all with independent normal errors of 0.1. The
+error is that of the posterior mean of u over 201 points; the share of these points where the central 95 % of the draws
+have u between them is the coverage. After Yang, Meng and Karniadakis, "B-PINNs: Bayesian physics-informed neural
+networks for forward and inverse PDE problems with noisy data", J. Comput. Phys. 425, 109913 (2021).
 
 Settings, fixed on 2026-12-01 before the first recorded run: the goal is 1e-1, where a reading is off by a fifth of the
-size of u; normal priors of deviation one for weights and for k, as in the paper; Adam finds where two chains start, and
+size of u; normal priors of deviation one for weights and for k; Adam finds where two chains start, and
 Hamiltonian Monte Carlo draws weights and k together until the time is over.
 """
 
